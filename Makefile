@@ -1,0 +1,58 @@
+# One ACME core for nginx and Apache httpd.  `make help` lists the targets,
+# CONTRIBUTING.md says how the pieces fit together.
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+# Where to build.  A sanitizer (SAN=address, SAN=thread) gets its own place,
+# so that the plain build stays as it is.
+SAN ?=
+O   ?= build/out$(if $(SAN),-$(SAN_NAME))
+SAN_NAME = $(if $(filter address,$(SAN)),asan,$(if $(filter thread,$(SAN)),tsan,$(SAN)))
+
+include build/core.mk
+include build/nginx.mk
+include build/test.mk
+include build/install.mk
+include build/lint.mk
+
+.PHONY: all deps demo asan tsan valgrind bench clean distclean help FORCE
+
+all: $(O)/libacme.a $(O)/acmectl $(O)/ngx_acme_module.so
+
+# Debian packages and the test CA; does nothing when all is there.
+deps:
+	@build/deps
+
+# The sub-makes below start anew, as deps may just have brought the compiler.
+demo: deps
+	@$(MAKE) all
+	@test -x build/demo || { echo "build/demo is missing" >&2; exit 1; }
+	@$(TEST_ENV) build/demo
+
+asan:
+	@$(MAKE) test SAN=address
+
+tsan:
+	@$(MAKE) check SAN=thread
+
+valgrind:
+	@command -v valgrind >/dev/null || { \
+	    echo "valgrind is missing: apt-get install valgrind" >&2; exit 1; }
+	@ACME_UNIT_WRAPPER="valgrind -q --leak-check=full --error-exitcode=99" \
+	    $(MAKE) check
+
+bench: all
+	@set -e; for b in $(filter-out %.md,$(wildcard build/bench/*)); do \
+	    echo "== $$b"; $(TEST_ENV) $$b; done
+
+clean:
+	rm -rf build/out build/out-*
+
+# Also removes the test CA that deps installed.
+distclean: clean
+	rm -rf build/.deps
+
+help:
+	@cat build/help

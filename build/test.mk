@@ -1,0 +1,42 @@
+# Unit tests, integration tests, and one prove run over both.
+
+UNIT_SRCS    := $(sort $(wildcard t/unit/test_*.c))
+UNIT_HELPERS := $(sort $(wildcard t/unit/fake_*.c t/unit/helper_*.c))
+PERL_TESTS   := $(sort $(wildcard t/harness/*.t t/*.t))
+UNIT_BINS     = $(patsubst %.c,$(O)/%,$(UNIT_SRCS))
+
+TESTS      ?=
+TEST_JOBS  ?= 2
+TEST_FLAGS ?=
+
+# What the tests try.  Unit tests are named by their .c file.
+WANTED      = $(patsubst t/unit/%.c,$(O)/t/unit/%,$(TESTS))
+CHECK_TESTS = $(or $(filter $(O)/%,$(WANTED)),$(UNIT_BINS))
+ALL_TESTS   = $(or $(WANTED),$(UNIT_BINS) $(PERL_TESTS))
+
+# The stock nginx knows nothing of sanitizers: their runtime is preloaded.
+ABS_O    = $(abspath $(O))
+PRELOAD  = $(if $(filter address,$(SAN)),$(shell $(CC) -print-file-name=libasan.so))
+TEST_ENV = ACME_NGINX='$(NGINX)' ACME_NGINX_MODULE=$(ABS_O)/ngx_acme_module.so \
+           ACME_ACMECTL=$(ABS_O)/acmectl ACME_PRELOAD=$(PRELOAD)
+PROVE    = $(TEST_ENV) prove -j$(TEST_JOBS) --timer --exec build/run-test $(TEST_FLAGS)
+
+$(O)/t/unit/%: $(O)/obj/t/unit/%.o $(call objs,$(UNIT_HELPERS)) $(O)/libacme.a
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(LINK) -o $@ $^ -lcmocka $(LIBS)
+
+-include $(patsubst %.o,%.d,$(call objs,$(UNIT_SRCS) $(UNIT_HELPERS)))
+
+.SECONDARY: $(call objs,$(UNIT_SRCS) $(UNIT_HELPERS))
+.PHONY: check test run-tests
+
+check: $(CHECK_TESTS)
+	@$(PROVE) $(CHECK_TESTS)
+
+test: deps
+	@$(MAKE) all
+	@$(MAKE) run-tests
+
+run-tests: $(filter $(O)/%,$(ALL_TESTS))
+	@$(PROVE) $(ALL_TESTS)

@@ -1,0 +1,113 @@
+/*
+ * Every bound on what comes from the network, the disk or an operator, with
+ * its reason.  Nothing here is tunable at run time: a limit that can be
+ * raised by configuration is a limit that will be.
+ */
+#ifndef ACME_LIMITS_H
+#define ACME_LIMITS_H
+
+/* RFC 1035 2.3.4: 253 characters of text; IPv6 text is shorter. */
+#define ACME_NAME_MAX 253
+
+/* Lineage names are file names: leave room for suffixes below NAME_MAX. */
+#define ACME_LINEAGE_MAX 200
+
+/* CAs allow 100 names (RFC has no limit); a list of this size is a mistake. */
+#define ACME_NAMES_MAX 1000
+
+/* Issuers of one configuration, contacts of one issuer. */
+#define ACME_ISSUERS_MAX 64
+#define ACME_CONTACTS_MAX 16
+
+/* Longest URL taken from a CA or a configuration. */
+#define ACME_URL_MAX 2048
+
+/* RFC 8555 8.1 asks for 128 bits of entropy (22 characters); 128 characters
+ * leave room for any CA in use and keep the reflected text small. */
+#define ACME_TOKEN_MAX 128
+
+/* base64url of SHA-256 (RFC 7638). */
+#define ACME_THUMBPRINT_LEN 43
+
+/* token "." thumbprint */
+#define ACME_KEY_AUTHORIZATION_MAX \
+    (ACME_TOKEN_MAX + 1 + ACME_THUMBPRINT_LEN)
+
+/* Decoded bytes of a JSON answer; the largest real one, a directory or an
+ * order of 100 names, has about 10 kB. */
+#define ACME_JSON_MAX (1024 * 1024)
+
+/* Nesting of a JSON answer: RFC 8555 needs 4.  jansson's own limit of 2048
+ * overflows the stack of a small thread. */
+#define ACME_JSON_DEPTH_MAX 16
+
+/* Values of one document: `[[],[],...]` makes 100 bytes of memory out of
+ * each 3; an order of ACME_NAMES_MAX names has 4000. */
+#define ACME_JSON_VALUES_MAX 65536
+
+/* A PEM chain as downloaded, and the certificates in it. */
+#define ACME_CHAIN_PEM_MAX (64 * 1024)
+#define ACME_CHAIN_CERTS_MAX 10
+
+/* Header bytes of one HTTP answer, and the links kept out of it. */
+#define ACME_HTTP_HEADERS_MAX (64 * 1024)
+#define ACME_HTTP_LINKS_MAX 8
+
+/* base64url nonce: the longest seen has 43 characters. */
+#define ACME_NONCE_MAX 256
+
+/* One HTTP exchange, and a transfer slower than a byte a second for so long
+ * (ms and seconds). */
+#define ACME_HTTP_TIMEOUT_MS 60000
+#define ACME_HTTP_CONNECT_TIMEOUT_MS 15000
+#define ACME_HTTP_STALL_S 15
+#define ACME_HTTP_REDIRECTS_MAX 3
+
+/* A Retry-After while polling is obeyed between these (seconds); above
+ * ACME_INLINE_WAIT_MAX the job is handed back to the scheduler instead of
+ * sleeping with locks held. */
+#define ACME_POLL_MIN 1
+#define ACME_POLL_MAX 60
+#define ACME_INLINE_WAIT_MAX 10
+
+/* A Retry-After of 429 or 503 is remembered for at most a week (no CA
+ * documents a longer limit). */
+#define ACME_RETRY_AFTER_MAX (7 * 24 * 3600)
+
+/* Polls of one authorization or order within one attempt. */
+#define ACME_POLLS_MAX 120
+
+/* badNonce answers in a row before a request gives up. */
+#define ACME_NONCE_RETRIES 5
+
+/* One frame between engine and store (security: bounded before it is read). */
+#define ACME_FRAME_MAX (256 * 1024)
+
+/* One JSON file of the state directory; one PEM file. */
+#define ACME_STATE_JSON_MAX (256 * 1024)
+#define ACME_STATE_PEM_MAX (64 * 1024)
+
+/* Key types of one lineage, and the room of one lineage in shared memory:
+ * RSA 4096 key (2.4 kB) plus chain, for each of the types. */
+#define ACME_TYPES_MAX 4
+#define ACME_SLOT_BYTES (64 * 1024)
+#define ACME_CHAIN_DER_MAX (24 * 1024)
+
+/* Pending challenges of other processes that one area can hold. */
+#define ACME_TOKENS_MAX 1024
+
+/* Parsed certificates that one worker keeps. */
+#define ACME_LIVE_CACHE_DEFAULT 4096
+
+/* Text of a log line and of a message out of the network. */
+#define ACME_LOG_LINE_MAX 1024
+#define ACME_FOREIGN_TEXT_MAX 512
+
+/* Complete versions kept of a lineage. */
+#define ACME_VERSIONS_KEPT 5
+#define ACME_VERSION_MIN_AGE 3600
+
+/* A forced renewal that costs an order: once in this time per lineage. */
+#define ACME_FORCE_INTERVAL 3600
+
+#endif

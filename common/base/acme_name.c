@@ -1,0 +1,235 @@
+#include "base/acme_name.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "base/acme_log.h"
+
+#define LABEL_MAX 63 /* RFC 1035 2.3.4 */
+
+static bool
+is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* Not tolower(), which asks the locale. */
+static char
+lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+static bool
+is_label_char(char c)
+{
+    c = lower(c);
+    return is_digit(c) || (c >= 'a' && c <= 'z') || c == '-';
+}
+
+/* What is wrong with the characters, before labels are looked at. */
+static const char *
+check_chars(const char *text, size_t len)
+{
+    size_t i;
+
+    for (i = 0; i < len; i++) {
+        if ((unsigned char)text[i] >= 0x80)
+            return "is not ASCII: write its A-label form (xn--...)";
+        if (text[i] == '_')
+            return "has an underscore: no CA issues for it";
+        if (text[i] == '[' || text[i] == ']')
+            return "has brackets: write an IPv6 address without them";
+        if (text[i] == '*' && (i != 0 || len < 2 || text[1] != '.'))
+            return "has a \"*\" that is not its whole first label";
+        if (!is_label_char(text[i]) && text[i] != '.' && text[i] != '*')
+            return "has a character other than letters, digits, hyphens "
+                   "and dots";
+    }
+    return NULL;
+}
+
+static const char *
+check_label(const char *label, size_t len)
+{
+    if (len == 0)
+        return "has an empty label: check its dots";
+    if (len > LABEL_MAX)
+        return "has a label of more than 63 characters";
+    if (label[0] == '-' || label[len - 1] == '-')
+        return "has a label that begins or ends with a hyphen";
+    return NULL;
+}
+
+static bool
+all_digits(const char *text, size_t len)
+{
+    while (len > 0 && is_digit(*text)) {
+        text++;
+        len--;
+    }
+    return len == 0;
+}
+
+/* The reason why `name` is no DNS name; NULL if it is one. */
+static const char *
+check_dns(const char *name)
+{
+    const char *label = name;
+    const char *reason = check_chars(name, strlen(name));
+    size_t labels = 0;
+    size_t len;
+
+    if (reason != NULL)
+        return reason;
+    if (label[0] == '*')
+        label += 2; /* check_chars() saw "*." */
+    for (;;) {
+        len = strcspn(label, ".");
+        reason = check_label(label, len);
+        if (reason != NULL)
+            return reason;
+        labels++;
+        if (label[len] == '\0')
+            break;
+        label += len + 1;
+    }
+    if (all_digits(label, len))
+        return "ends in a label of digits only and is no IPv4 address";
+    if (name[0] == '*' && labels < 2)
+        return "is a wildcard for a top-level domain";
+    return NULL;
+}
+
+/* inet_pton() takes "::1" and "1.2.3.4" only: no zone, no short forms. */
+static bool
+canonical_ip(const char *text, char out[ACME_NAME_MAX + 1])
+{
+    int family = strchr(text, ':') == NULL ? AF_INET : AF_INET6;
+    struct in6_addr address;
+
+    return inet_pton(family, text, &address) == 1 &&
+           inet_ntop(family, &address, out, ACME_NAME_MAX + 1) != NULL;
+}
+
+/* The reason why the text is no identifier; NULL if `out` has it. */
+static const char *
+canonical(const char *text, size_t len, char out[ACME_NAME_MAX + 1])
+{
+    char name[ACME_NAME_MAX + 1];
+    const char *reason;
+    size_t i;
+
+    if (len == 0)
+        return "is empty";
+    if (len > ACME_NAME_MAX)
+        return "is longer than 253 characters";
+    if (memchr(text, '\0', len) != NULL)
+        return "has a NUL byte";
+    for (i = 0; i < len; i++)
+        name[i] = lower(text[i]);
+    name[len] = '\0';
+    if (canonical_ip(name, out))
+        return NULL;
+    reason = check_dns(name);
+    if (reason == NULL)
+        memcpy(out, name, len + 1);
+    return reason;
+}
+
+enum acme_rc
+acme_name_parse(const char *text, size_t len, char out[ACME_NAME_MAX + 1],
+    struct acme_error *err)
+{
+    const char *reason = canonical(text, len, out);
+    char shown[ACME_NAME_MAX + 1];
+
+    if (reason == NULL)
+        return ACME_OK;
+    acme_log_clean(shown, sizeof(shown), text, len);
+    return acme_error_set(err, ACME_CONFIG, "name \"%s\" %s", shown, reason);
+}
+
+bool
+acme_name_is_ip(const char *name)
+{
+    char out[ACME_NAME_MAX + 1];
+
+    return canonical_ip(name, out);
+}
+
+bool
+acme_name_is_wildcard(const char *name)
+{
+    return name[0] == '*';
+}
+
+bool
+acme_name_covers(const char *certificate_name, const char *name)
+{
+    const char *rest = strchr(name, '.');
+
+    if (strcmp(certificate_name, name) == 0)
+        return true;
+    return acme_name_is_wildcard(certificate_name) && rest != NULL &&
+           !acme_name_is_wildcard(name) && !acme_name_is_ip(name) &&
+           strcmp(certificate_name + 1, rest) == 0;
+}
+
+/* What follows the name: nothing or ":port", the number perhaps empty. */
+static bool
+is_port(const char *text, size_t len)
+{
+    return len == 0 || (text[0] == ':' && all_digits(text + 1, len - 1));
+}
+
+bool
+acme_name_from_host(const char *host, size_t len, char out[ACME_NAME_MAX + 1])
+{
+    bool brackets = len > 0 && host[0] == '[';
+    const char *name = brackets ? host + 1 : host;
+    const char *all = host + len;
+    const char *end;
+
+    if (len == 0 || host[0] == '*')
+        return false;
+    end = memchr(host, brackets ? ']' : ':', len);
+    if (brackets) {
+        if (end == NULL || !is_port(end + 1, (size_t)(all - end - 1)) ||
+            memchr(name, ':', (size_t)(end - name)) == NULL)
+            return false;
+    } else {
+        if (end == NULL || !is_port(end, (size_t)(all - end)))
+            end = all; /* perhaps an IPv6 address without brackets */
+        if (end > name && end[-1] == '.')
+            end--;
+    }
+    return canonical(name, (size_t)(end - name), out) == NULL;
+}
+
+enum acme_rc
+acme_lineage_name_check(const char *name, struct acme_error *err)
+{
+    size_t len = strlen(name);
+    char shown[ACME_LINEAGE_MAX + 1];
+    const char *reason = NULL;
+    size_t i;
+
+    if (len == 0)
+        reason = "is empty";
+    else if (len > ACME_LINEAGE_MAX)
+        reason = "is longer than 200 bytes";
+    else if (name[0] == '.' || name[0] == '-')
+        reason = "begins with a dot or a hyphen";
+    for (i = 0; reason == NULL && i < len; i++) {
+        if (!is_label_char(name[i]) && strchr("._:", name[i]) == NULL)
+            reason = "has a character other than letters, digits and "
+                     "\".\", \"_\", \":\", \"-\"";
+    }
+    if (reason == NULL)
+        return ACME_OK;
+    acme_log_clean(shown, sizeof(shown), name, len);
+    return acme_error_set(err, ACME_CONFIG, "lineage name \"%s\" %s", shown,
+        reason);
+}

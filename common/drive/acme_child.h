@@ -1,0 +1,50 @@
+/*
+ * What store and engine have in common as processes: they were forked by the
+ * supervisor, have a few descriptors and no others, log by messages to the
+ * supervisor, and stop when their stop pipe closes (which it also does when
+ * the supervisor dies).  No signal is needed and none is handled.
+ */
+#ifndef ACME_CHILD_H
+#define ACME_CHILD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/acme_host.h"
+
+/* Descriptors of a child; -1 where it has none. */
+struct acme_child {
+    int stop;  /* end of file: stop */
+    int log;   /* lines to the supervisor */
+    int frame; /* the pair between store and engine */
+    int ready; /* store, first life: tells that the area is filled */
+};
+
+/*
+ * In a fresh fork: default signals (those that servers are controlled by are
+ * ignored: `killall -HUP nginx` must not hit us), no descriptor but `keep`,
+ * the standard ones on /dev/null, our name in `ps -o comm`.
+ */
+void acme_child_begin(const char *comm, const int *keep, size_t nkeep);
+
+/* Closes all descriptors but those; -1 in `keep` is skipped. */
+void acme_child_close_others(const int *keep, size_t nkeep);
+
+/* log, real clock, wait on the stop pipe.  Borrows `child`. */
+struct acme_host acme_child_host(struct acme_child *child);
+
+/* Like the host's wait(), but also ends early, with true, when a frame is
+ * there; ctx is the struct acme_child. */
+bool acme_child_idle(void *ctx, unsigned ms);
+
+/* ---- the supervisor's side of the lines ------------------------------- */
+
+/* A socket pair for lines: [0] is read, [1] is the children's. */
+bool acme_child_log_pair(int fds[2]);
+
+/* Passes on all lines that are there, made clean once more. */
+void acme_child_log_drain(int fd,
+    void (*log)(void *ctx, enum acme_level level, const char *line),
+    void *ctx);
+
+#endif

@@ -1,0 +1,72 @@
+/*
+ * The engine: knows when each lineage is due, runs its job, remembers how it
+ * went and when to try again.  Touches no file; the store answers for that
+ * (acme_vault.h).
+ */
+#ifndef ACME_ENGINE_H
+#define ACME_ENGINE_H
+
+#include <stdbool.h>
+
+#include "base/acme_host.h"
+#include "drive/acme_vault.h"
+#include "state/acme_config.h"
+#include "wrap/acme_http.h"
+
+struct acme_engine;
+
+/* How the engine gets a transport to an issuer (libcurl, or a script). */
+struct acme_engine_network {
+    void *ctx;
+    enum acme_rc (*open)(void *ctx, size_t issuer,
+        struct acme_transport *transport, struct acme_error *err);
+};
+
+/* Borrows all of it.  present_ms: see struct acme_job. */
+struct acme_engine_conf {
+    const struct acme_config *config;
+    const struct acme_host *host;
+    struct acme_vault *vault;
+    struct acme_engine_network network;
+    unsigned present_ms;
+    /* Between jobs: like host->wait, but ends early when the store has
+     * something to say. */
+    bool (*idle)(void *ctx, unsigned ms);
+    void *idle_ctx;
+    uint32_t (*random)(void *ctx);
+    void *random_ctx;
+};
+
+enum acme_rc acme_engine_new(const struct acme_engine_conf *conf,
+    struct acme_engine **engine, struct acme_error *err);
+void acme_engine_free(struct acme_engine *engine); /* accepts NULL */
+
+/*
+ * Reads every lineage's state and plans it.  An attempt found open is
+ * counted as one that killed an engine, if `crashed` (the last engine of this
+ * service died of itself).
+ */
+enum acme_rc acme_engine_plan(struct acme_engine *engine, bool crashed,
+    struct acme_error *err);
+
+/* When the next job is due; 0: none is planned. */
+time_t acme_engine_next(const struct acme_engine *engine);
+
+/* Takes the store's notices: renewals asked for, lineages that moved.
+ * ACME_IO: the store is gone. */
+enum acme_rc acme_engine_notices(struct acme_engine *engine);
+
+/* Runs the most urgent due job, if there is one; false: none was due. */
+bool acme_engine_run_one(struct acme_engine *engine);
+
+/* Asks for a renewal as a person would; `id` as in struct acme_notice.
+ * (acmectl without a server: the answer goes to acme_vault_done() too.) */
+void acme_engine_request(struct acme_engine *engine, size_t lineage,
+    unsigned flags, uint64_t id);
+
+/* Plans, then runs jobs as they become due until the host stops us or the
+ * store is gone.  Blocks. */
+enum acme_rc acme_engine_loop(struct acme_engine *engine, bool crashed,
+    struct acme_error *err);
+
+#endif

@@ -1,0 +1,173 @@
+#include "drive/acme_engine_process.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <openssl/rand.h>
+
+#include "base/acme_log.h"
+#include "base/acme_version.h"
+#include "drive/acme_engine.h"
+#include "drive/acme_sandbox.h"
+#include "drive/acme_store_process.h"
+#include "state/acme_dir.h"
+#include "wrap/acme_http_curl.h"
+
+/* A bundle of every CA there is has about 250 kB. */
+#define CA_FILE_MAX (4 * 1024 * 1024)
+
+/* The network side of one process: a transport per issuer, and the trust
+ * files read before their reader became somebody else. */
+struct network {
+    const struct acme_config *config;
+    const struct acme_host *host;
+    struct acme_buf *trust;        /* nissuers */
+    struct acme_http_curl **curl;  /* nissuers */
+    char user_agent[64];
+};
+
+static uint32_t
+draw(void *ctx)
+{
+    uint32_t value = 0;
+
+    (void)ctx;
+    (void)RAND_bytes((unsigned char *)&value, sizeof(value));
+    return value;
+}
+
+static enum acme_rc
+open_transport(void *ctx, size_t issuer, struct acme_transport *transport,
+    struct acme_error *err)
+{
+    struct network *network = ctx;
+    const struct acme_issuer *conf = &network->config->issuer[issuer];
+    struct acme_http_curl_conf curl;
+    enum acme_rc rc = ACME_OK;
+
+    if (conf->ca_file != NULL && network->trust[issuer].len == 0) {
+        return acme_error_set(err, ACME_CONFIG,
+            "CA file \"%s\" of issuer \"%s\" could not be read at start",
+            conf->ca_file, conf->name);
+    }
+    memset(&curl, 0, sizeof(curl));
+    curl.directory_url = conf->directory;
+    curl.verify = conf->verify;
+    curl.user_agent = network->user_agent;
+    if (conf->ca_file != NULL)
+        curl.ca_pem = acme_buf_str(&network->trust[issuer]);
+    if (network->curl[issuer] == NULL)
+        rc = acme_http_curl_new(&curl, network->host, &network->curl[issuer],
+            err);
+    if (rc == ACME_OK)
+        *transport = acme_http_curl_transport(network->curl[issuer]);
+    return rc;
+}
+
+static void
+read_trust(struct network *network)
+{
+    struct acme_error err;
+    char line[ACME_LOG_LINE_MAX];
+    size_t i;
+
+    for (i = 0; i < network->config->nissuers; i++) {
+        const char *path = network->config->issuer[i].ca_file;
+
+        acme_buf_init(&network->trust[i], CA_FILE_MAX);
+        if (path == NULL)
+            continue;
+        acme_error_clear(&err);
+        if (acme_dir_read_public(path, CA_FILE_MAX, &network->trust[i], &err)
+            != ACME_OK) {
+            acme_log(network->host, ACME_LOG_ERROR, "%s",
+                acme_error_line(&err, line, sizeof(line)));
+        }
+    }
+}
+
+static enum acme_rc
+open_network(struct network *network, const struct acme_config *config,
+    const struct acme_host *host, struct acme_error *err)
+{
+    network->config = config;
+    network->host = host;
+    network->trust = calloc(config->nissuers + 1, sizeof(struct acme_buf));
+    network->curl = calloc(config->nissuers + 1,
+        sizeof(struct acme_http_curl *));
+    if (network->trust == NULL || network->curl == NULL)
+        return acme_error_nomem(err);
+    (void)snprintf(network->user_agent, sizeof(network->user_agent),
+        "acme/%s (%s)", ACME_VERSION, config->server);
+    read_trust(network);
+    return ACME_OK;
+}
+
+static enum acme_rc
+run(struct network *network, struct acme_child *child, bool crashed,
+    unsigned present_ms, struct acme_error *err)
+{
+    struct acme_engine_conf conf;
+    struct acme_engine *engine = NULL;
+    struct acme_vault *vault = NULL;
+    enum acme_rc rc;
+
+    memset(&conf, 0, sizeof(conf));
+    rc = acme_vault_new(child->frame, &vault, err);
+    if (rc == ACME_OK) {
+        conf.config = network->config;
+        conf.host = network->host;
+        conf.vault = vault;
+        conf.network.ctx = network;
+        conf.network.open = open_transport;
+        conf.present_ms = present_ms;
+        conf.idle = acme_child_idle;
+        conf.idle_ctx = child;
+        conf.random = draw;
+        rc = acme_engine_new(&conf, &engine, err);
+    }
+    if (rc == ACME_OK)
+        rc = acme_engine_loop(engine, crashed, err);
+    acme_engine_free(engine);
+    acme_vault_free(vault);
+    return rc;
+}
+
+void
+acme_engine_process(const struct acme_config *config,
+    struct acme_child *child, bool crashed, unsigned present_ms)
+{
+    struct acme_host host = acme_child_host(child);
+    struct acme_sandbox_report sandbox;
+    struct acme_error err;
+    struct network network;
+    char line[ACME_LOG_LINE_MAX];
+    enum acme_rc rc;
+
+    memset(&network, 0, sizeof(network));
+    memset(&sandbox, 0, sizeof(sandbox));
+    acme_error_clear(&err);
+    acme_sandbox_process();
+    rc = open_network(&network, config, &host, &err);
+    if (rc == ACME_OK)
+        rc = acme_sandbox_engine(config->uid, config->gid, &sandbox, &err);
+    if (rc == ACME_OK)
+        rc = acme_http_curl_setup(&err);
+    if (rc == ACME_OK) {
+        acme_log(&host, ACME_LOG_DEBUG,
+            "engine runs, landlock %s, seccomp %s",
+            sandbox.landlock ? "on" : "off",
+            sandbox.seccomp ? "on" : "off");
+        rc = run(&network, child, crashed, present_ms, &err);
+    }
+    if (rc == ACME_IO) /* the store has gone; it says why */
+        _exit(ACME_EXIT_PEER_GONE);
+    if (rc != ACME_OK && rc != ACME_STOPPING) {
+        acme_log(&host, ACME_LOG_ERROR, "engine ends: %s",
+            acme_error_line(&err, line, sizeof(line)));
+        _exit(ACME_EXIT_FAILED);
+    }
+    _exit(ACME_EXIT_STOPPED);
+}

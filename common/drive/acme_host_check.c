@@ -1,0 +1,113 @@
+#include "drive/acme_host_check.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/acme_base64.h"
+#include "base/acme_name.h"
+#include "state/acme_dir.h"
+#include "wrap/acme_x509.h"
+
+/* A bundle of every CA there is has about 250 kB. */
+#define CA_FILE_MAX (4 * 1024 * 1024)
+
+static enum acme_rc
+check_ca_file(const char *path, struct acme_error *err)
+{
+    struct acme_buf pem;
+    enum acme_rc rc;
+
+    acme_buf_init(&pem, CA_FILE_MAX);
+    rc = acme_dir_read_public(path, CA_FILE_MAX, &pem, err);
+    if (rc == ACME_OK
+        && strstr(acme_buf_str(&pem), "-----BEGIN CERTIFICATE-----") == NULL)
+        (void)acme_error_set(err, ACME_CONFIG,
+            "\"%s\" has no PEM certificate in it", path);
+    else if (rc != ACME_OK)
+        err->rc = ACME_CONFIG;
+    acme_buf_clear(&pem);
+    return err->rc;
+}
+
+static enum acme_rc
+check_key_file(const char *path, struct acme_error *err)
+{
+    struct stat st;
+
+    if (stat(path, &st) != 0)
+        return acme_error_errno(err, ACME_CONFIG, errno,
+            "cannot use account key \"%s\"", path);
+    if (!S_ISREG(st.st_mode)) {
+        return acme_error_set(err, ACME_CONFIG,
+            "account key \"%s\" is not a regular file", path);
+    }
+    if ((st.st_mode & 07) != 0) {
+        return acme_error_set(err, ACME_CONFIG,
+            "account key \"%s\" is open to every user (mode %03o); "
+            "chmod 600 it", path, (unsigned)st.st_mode & 0777);
+    }
+    return ACME_OK;
+}
+
+enum acme_rc
+acme_host_check_issuer(const struct acme_issuer *issuer,
+    struct acme_error *err)
+{
+    enum acme_rc rc = ACME_OK;
+
+    if (issuer->ca_file != NULL)
+        rc = check_ca_file(issuer->ca_file, err);
+    if (rc == ACME_OK && issuer->key_file != NULL)
+        rc = check_key_file(issuer->key_file, err);
+    return rc;
+}
+
+enum acme_rc
+acme_host_check_state(const struct acme_config *config,
+    struct acme_error *err)
+{
+    enum acme_rc rc = acme_dir_check(config->state_dir, geteuid(), err);
+
+    if (rc != ACME_NOENT)
+        return rc;
+    acme_error_clear(err); /* it is made at start */
+    return ACME_OK;
+}
+
+enum acme_rc
+acme_host_engine_user(struct acme_config *config, const char *name,
+    uid_t fallback_uid, gid_t fallback_gid, struct acme_error *err)
+{
+    const struct passwd *pw = getpwnam(name != NULL ? name : "_acme");
+
+    if (pw == NULL && name != NULL)
+        return acme_error_set(err, ACME_CONFIG, "no such user \"%s\"", name);
+    config->uid = pw != NULL ? pw->pw_uid : fallback_uid;
+    config->gid = pw != NULL ? pw->pw_gid : fallback_gid;
+    return ACME_OK;
+}
+
+bool
+acme_challenge_answer(const struct acme_config *config,
+    const struct acme_area *area, const char *host, size_t host_len,
+    const char *path, size_t path_len,
+    char answer[ACME_KEY_AUTHORIZATION_MAX + 1])
+{
+    const size_t prefix = sizeof(ACME_CHALLENGE_PATH) - 1;
+    char name[ACME_NAME_MAX + 1];
+    size_t lineage;
+    int issuer = -1;
+
+    if (path_len <= prefix
+        || memcmp(path, ACME_CHALLENGE_PATH, prefix) != 0
+        || !acme_token_ok(path + prefix, path_len - prefix)
+        || !acme_name_from_host(host, host_len, name))
+        return false;
+    if (acme_config_find_name(config, name, &lineage))
+        issuer = (int)config->lineage[lineage].issuer;
+    return acme_area_answer(area, name, issuer, path + prefix,
+        path_len - prefix, answer);
+}

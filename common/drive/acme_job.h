@@ -1,0 +1,49 @@
+/*
+ * One certificate, from "it is due" to "it is live": a linear story that
+ * blocks (RFC 8555 7).  Everything it learns is durable before it acts on it,
+ * so that the same function is also its own continuation after a crash, a
+ * reload or a long wait.  Logs nothing but steps; when to try again is the
+ * engine's question.
+ */
+#ifndef ACME_JOB_H
+#define ACME_JOB_H
+
+#include "base/acme_host.h"
+#include "drive/acme_vault.h"
+#include "protocol/acme_client.h"
+#include "state/acme_config.h"
+
+struct acme_job {
+    const struct acme_config *config;
+    const struct acme_host *host;
+    struct acme_vault *vault;
+    size_t lineage;
+    struct acme_client *client; /* of the lineage's issuer */
+    bool force;                 /* order although nothing is due */
+    unsigned present_ms; /* time others need to notice a challenge */
+};
+
+struct acme_job_result {
+    bool ordered;        /* a new order was made at the CA */
+    unsigned version;    /* that is live now; 0: nothing was due */
+    struct acme_leaf leaf; /* of that version */
+};
+
+/*
+ * Runs the job under the lineage's lock, which it takes and releases.
+ * ACME_OK: done, or nothing was due any more.  ACME_LATER: go on at
+ * err->retry_at.  ACME_BUSY: somebody else is at it.  ACME_STOPPING.
+ * Otherwise the attempt failed; an order that can't be used any more has been
+ * dropped.  `result` is filled in any case.
+ */
+enum acme_rc acme_job_run(const struct acme_job *job,
+    struct acme_job_result *result, struct acme_error *err);
+
+/*
+ * Whether a lineage needs an order whatever the date: no certificate, a name
+ * missing in it, another key type wanted.  `why` is text for people.
+ */
+bool acme_job_is_needed(const struct acme_vault_lineage *lineage,
+    const char **why);
+
+#endif

@@ -1,0 +1,1056 @@
+#include "drive/acme_keeper.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/acme_base64.h"
+#include "base/acme_log.h"
+#include "state/acme_dir.h"
+
+/* What is kept in memory of a lineage. */
+struct kept {
+    struct acme_arena *arena;
+    struct acme_lineage wanted;
+    const char *conflict; /* or NULL */
+    int lock;             /* -1: not held for the engine */
+    unsigned published;   /* version in the area; 0: none */
+};
+
+struct acme_keeper {
+    const struct acme_config *config;
+    struct acme_store *store;
+    struct acme_area *area;
+    const struct acme_host *host;
+    struct kept *kept;         /* nlineages */
+    struct acme_key **own;     /* nissuers: the operator's keys, or NULL */
+    struct acme_watch watch;
+    void (*done)(void *ctx, uint64_t id, bool ok, const char *text);
+    void *done_ctx;
+};
+
+static void
+log_error(const struct acme_keeper *keeper, enum acme_level level,
+    const struct acme_error *err, const char *what)
+{
+    char line[ACME_LOG_LINE_MAX];
+
+    acme_log(keeper->host, level, "%s: %s", what,
+        acme_error_line(err, line, sizeof(line)));
+}
+
+/* ---- life ------------------------------------------------------------- */
+
+static enum acme_rc
+read_own_key(const char *path, uid_t owner, struct acme_key **key,
+    struct acme_error *err)
+{
+    struct acme_buf pem;
+    enum acme_rc rc;
+
+    acme_buf_init_secret(&pem, ACME_STATE_PEM_MAX);
+    rc = acme_dir_read_secret(path, owner, ACME_STATE_PEM_MAX, &pem, err);
+    if (rc == ACME_OK) {
+        rc = acme_key_from_pem(acme_buf_str(&pem), pem.len, key, err);
+        if (rc != ACME_OK)
+            (void)acme_error_wrap(err, "account key \"%s\"", path);
+    }
+    acme_buf_clear(&pem);
+    return rc;
+}
+
+/* An unreadable key is trouble of its issuer only. */
+static void
+read_own_keys(struct acme_keeper *keeper)
+{
+    const struct acme_config *config = keeper->config;
+    struct acme_error err;
+    size_t i;
+
+    for (i = 0; i < config->nissuers; i++) {
+        const char *path = config->issuer[i].key_file;
+
+        if (path == NULL)
+            continue;
+        acme_error_clear(&err);
+        if (read_own_key(path, config->uid, &keeper->own[i], &err)
+                != ACME_OK
+            || acme_store_known_key(keeper->store, keeper->own[i], &err)
+                != ACME_OK)
+            log_error(keeper, ACME_LOG_ERROR, &err, "cannot read key");
+    }
+}
+
+enum acme_rc
+acme_keeper_new(const struct acme_config *config, struct acme_store *store,
+    struct acme_area *area, const struct acme_host *host,
+    struct acme_keeper **out, struct acme_error *err)
+{
+    struct acme_keeper *keeper = calloc(1, sizeof(*keeper));
+    size_t i;
+
+    if (keeper == NULL)
+        return acme_error_nomem(err);
+    keeper->config = config;
+    keeper->store = store;
+    keeper->area = area;
+    keeper->host = host;
+    keeper->kept = calloc(config->nlineages + 1, sizeof(*keeper->kept));
+    keeper->own = calloc(config->nissuers + 1, sizeof(struct acme_key *));
+    if (keeper->kept == NULL || keeper->own == NULL) {
+        acme_keeper_free(keeper);
+        return acme_error_nomem(err);
+    }
+    for (i = 0; i < config->nlineages; i++)
+        keeper->kept[i].lock = -1;
+    read_own_keys(keeper);
+    *out = keeper;
+    return ACME_OK;
+}
+
+static void
+unlock(struct kept *kept)
+{
+    if (kept->lock != -1)
+        close(kept->lock);
+    kept->lock = -1;
+}
+
+void
+acme_keeper_free(struct acme_keeper *keeper)
+{
+    size_t i;
+
+    if (keeper == NULL)
+        return;
+    for (i = 0; keeper->kept != NULL && i < keeper->config->nlineages; i++) {
+        unlock(&keeper->kept[i]);
+        acme_arena_free(keeper->kept[i].arena);
+    }
+    for (i = 0; keeper->own != NULL && i < keeper->config->nissuers; i++)
+        acme_key_unref(keeper->own[i]);
+    free(keeper->kept);
+    free(keeper->own);
+    free(keeper);
+}
+
+void
+acme_keeper_on_done(struct acme_keeper *keeper,
+    void (*done)(void *ctx, uint64_t id, bool ok, const char *text),
+    void *ctx)
+{
+    keeper->done = done;
+    keeper->done_ctx = ctx;
+}
+
+bool
+acme_keeper_find(const struct acme_keeper *keeper, const char *name,
+    size_t *lineage)
+{
+    const struct acme_config *config = keeper->config;
+    size_t i;
+
+    for (i = 0; i < config->nlineages; i++) {
+        if (strcmp(config->lineage[i].name, name) == 0) {
+            *lineage = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- settings: who wants what ----------------------------------------- */
+
+static void
+declared_by(const struct acme_config *config, char *by, size_t size)
+{
+    (void)snprintf(by, size, "%s:%s", config->server, config->instance);
+}
+
+static enum acme_rc
+read_settings(struct acme_keeper *keeper, const char *name,
+    struct acme_settings **settings, struct acme_error *err)
+{
+    enum acme_rc rc = acme_store_settings_read(keeper->store, name, settings,
+        err);
+
+    if (rc != ACME_NOENT)
+        return rc;
+    acme_error_clear(err);
+    *settings = acme_settings_new();
+    return *settings != NULL ? ACME_OK : acme_error_nomem(err);
+}
+
+static enum acme_rc
+declare(struct acme_keeper *keeper, size_t i, struct acme_settings *settings,
+    struct acme_error *err)
+{
+    const char *name = keeper->config->lineage[i].name;
+    char by[ACME_LOG_LINE_MAX];
+    bool changed = false;
+    enum acme_rc rc;
+
+    declared_by(keeper->config, by, sizeof(by));
+    rc = acme_settings_declare(settings, by, keeper->config, i,
+        keeper->host->now(keeper->host->ctx), &changed, err);
+    if (rc == ACME_OK && changed)
+        rc = acme_store_settings_write(keeper->store, name, settings, err);
+    return rc;
+}
+
+/* What the state directory wants of lineage i, once declared. */
+static enum acme_rc
+load_wanted(struct acme_keeper *keeper, size_t i, enum acme_keeper_role role,
+    struct acme_error *err)
+{
+    struct kept *kept = &keeper->kept[i];
+    struct acme_settings *settings = NULL;
+    enum acme_rc rc;
+
+    acme_arena_free(kept->arena);
+    kept->arena = acme_arena_new();
+    if (kept->arena == NULL)
+        return acme_error_nomem(err);
+    rc = read_settings(keeper, keeper->config->lineage[i].name, &settings,
+        err);
+    if (rc == ACME_OK && role == ACME_KEEPER_DECLARES)
+        rc = declare(keeper, i, settings, err);
+    if (rc == ACME_OK)
+        rc = acme_settings_wanted(settings, kept->arena, &kept->wanted,
+            &kept->conflict, err);
+    acme_settings_free(settings);
+    return rc;
+}
+
+static void
+settle(struct acme_keeper *keeper, size_t i, enum acme_keeper_role role)
+{
+    struct kept *kept = &keeper->kept[i];
+    const struct acme_lineage *lineage = &keeper->config->lineage[i];
+    struct acme_error err;
+
+    acme_error_clear(&err);
+    if (load_wanted(keeper, i, role, &err) != ACME_OK) {
+        /* Without its settings the configuration's own wish counts. */
+        log_error(keeper, ACME_LOG_ERROR, &err, "cannot use settings");
+        kept->wanted = *lineage;
+        kept->conflict = NULL;
+    }
+    if (kept->conflict != NULL) {
+        acme_log(keeper->host, ACME_LOG_ERROR,
+            "%s; no certificate is ordered for lineage \"%s\" until the "
+            "declarations agree", kept->conflict, lineage->name);
+    }
+}
+
+struct withdrawal {
+    struct acme_keeper *keeper;
+    const char *by;
+};
+
+/* A lineage that we declared once and do not want any more goes dormant. */
+static enum acme_rc
+withdraw(void *ctx, const char *name, struct acme_error *err)
+{
+    struct withdrawal *w = ctx;
+    struct acme_settings *settings = NULL;
+    struct acme_error own;
+    size_t ignored;
+
+    (void)err;
+    acme_error_clear(&own);
+    if (acme_keeper_find(w->keeper, name, &ignored)
+        || acme_store_settings_read(w->keeper->store, name, &settings, &own)
+            != ACME_OK)
+        return ACME_OK;
+    if (acme_settings_withdraw(settings, w->by)) {
+        (void)acme_store_settings_write(w->keeper->store, name, settings,
+            &own);
+        acme_log(w->keeper->host, ACME_LOG_NOTICE,
+            "lineage \"%s\" is no longer declared by this server; its "
+            "certificates are kept", name);
+    }
+    acme_settings_free(settings);
+    return ACME_OK;
+}
+
+static void
+withdraw_others(struct acme_keeper *keeper)
+{
+    struct withdrawal w = { keeper, NULL };
+    struct acme_error err;
+    char by[ACME_LOG_LINE_MAX];
+
+    acme_error_clear(&err);
+    declared_by(keeper->config, by, sizeof(by));
+    w.by = by;
+    if (acme_store_lineages(keeper->store, withdraw, &w, &err) != ACME_OK)
+        log_error(keeper, ACME_LOG_WARN, &err, "cannot list lineages");
+}
+
+/* ---- publishing ------------------------------------------------------- */
+
+static enum acme_rc
+put_version(struct acme_keeper *keeper, size_t i,
+    const struct acme_version *version, struct acme_error *err)
+{
+    struct acme_area_pair pairs[ACME_TYPES_MAX];
+    size_t n;
+    enum acme_rc rc = ACME_OK;
+
+    for (n = 0; n < version->npairs; n++) {
+        pairs[n].type = version->pair[n].type;
+        pairs[n].key = version->pair[n].key.data;
+        pairs[n].key_len = version->pair[n].key.len;
+        pairs[n].chain = version->pair[n].chain.data;
+        pairs[n].chain_len = version->pair[n].chain.len;
+    }
+    if (keeper->area != NULL)
+        rc = acme_area_put(keeper->area, i, pairs, version->npairs,
+            version->number, err);
+    if (rc == ACME_OK)
+        keeper->kept[i].published = version->number;
+    return rc;
+}
+
+/* Puts what is live on disk into the area.  Nothing servable leaves the slot
+ * as it is: a valid certificate is not withdrawn because a disk failed. */
+static void
+publish(struct acme_keeper *keeper, size_t i)
+{
+    const char *name = keeper->config->lineage[i].name;
+    struct acme_version version;
+    struct acme_error err;
+    enum acme_rc rc;
+
+    acme_error_clear(&err);
+    acme_version_init(&version);
+    rc = acme_store_live_read(keeper->store, name, &version, &err);
+    if (rc == ACME_OK && err.rc != ACME_OK) {
+        log_error(keeper, ACME_LOG_ERROR, &err,
+            "damaged version, an older one is served");
+        acme_error_clear(&err);
+    }
+    if (rc == ACME_OK)
+        rc = put_version(keeper, i, &version, &err);
+    if (rc != ACME_OK && rc != ACME_NOENT)
+        log_error(keeper, ACME_LOG_ERROR, &err, "cannot publish certificate");
+    acme_version_clear(&version);
+}
+
+static void
+publish_thumbprint(struct acme_keeper *keeper, size_t issuer,
+    const struct acme_key *key)
+{
+    char thumbprint[ACME_THUMBPRINT_LEN + 1];
+    struct acme_error err;
+
+    if (keeper->area == NULL)
+        return;
+    acme_error_clear(&err);
+    if (acme_key_thumbprint(key, thumbprint, &err) == ACME_OK)
+        acme_area_put_thumbprint(keeper->area, issuer, thumbprint);
+    else
+        log_error(keeper, ACME_LOG_ERROR, &err, "cannot compute thumbprint");
+}
+
+static enum acme_rc
+account(struct acme_keeper *keeper, size_t issuer,
+    struct acme_account_entry *entry, struct acme_error *err)
+{
+    const struct acme_issuer *conf = &keeper->config->issuer[issuer];
+
+    if (conf->key_file != NULL && keeper->own[issuer] == NULL) {
+        return acme_error_set(err, ACME_CONFIG,
+            "account key \"%s\" of issuer \"%s\" could not be read at start",
+            conf->key_file, conf->name);
+    }
+    return acme_store_account(keeper->store, conf, keeper->own[issuer],
+        entry, err);
+}
+
+/* An account key may have been made by another server meanwhile. */
+static void
+publish_thumbprints(struct acme_keeper *keeper)
+{
+    struct acme_account_entry entry;
+    struct acme_error err;
+    size_t i;
+
+    for (i = 0; i < keeper->config->nissuers; i++) {
+        acme_error_clear(&err);
+        memset(&entry, 0, sizeof(entry));
+        if (account(keeper, i, &entry, &err) == ACME_OK)
+            publish_thumbprint(keeper, i, entry.key);
+        acme_account_entry_clear(&entry);
+    }
+}
+
+static void
+publish_tokens(struct acme_keeper *keeper)
+{
+    struct acme_area_token *tokens = NULL;
+    struct acme_buf problems;
+    struct acme_error err;
+    size_t ntokens = 0;
+
+    if (keeper->area == NULL)
+        return;
+    acme_error_clear(&err);
+    acme_buf_init(&problems, ACME_STATE_JSON_MAX);
+    if (acme_store_tokens(keeper->store, &tokens, &ntokens, &problems, &err)
+        == ACME_OK)
+        acme_area_put_tokens(keeper->area, tokens, ntokens);
+    else
+        log_error(keeper, ACME_LOG_WARN, &err, "cannot read orders");
+    if (problems.len > 0) {
+        acme_log(keeper->host, ACME_LOG_WARN, "orders left out: %s",
+            acme_buf_str(&problems));
+    }
+    free(tokens);
+    acme_buf_clear(&problems);
+}
+
+static void
+recover(struct acme_keeper *keeper, size_t i)
+{
+    const char *name = keeper->config->lineage[i].name;
+    struct acme_error err;
+    bool moved = false;
+
+    acme_error_clear(&err);
+    if (acme_store_recover(keeper->store, name, &moved, &err) != ACME_OK)
+        log_error(keeper, ACME_LOG_WARN, &err, "cannot recover lineage");
+    if (moved) {
+        acme_log(keeper->host, ACME_LOG_NOTICE,
+            "certificate switched live after an interrupted renewal, "
+            "lineage \"%s\"", name);
+    }
+}
+
+void
+acme_keeper_start(struct acme_keeper *keeper, enum acme_keeper_role role)
+{
+    struct acme_error err;
+    bool live, orders;
+    size_t i;
+
+    acme_error_clear(&err);
+    for (i = 0; i < keeper->config->nlineages; i++) {
+        recover(keeper, i);
+        settle(keeper, i, role);
+        publish(keeper, i);
+    }
+    if (role == ACME_KEEPER_DECLARES)
+        withdraw_others(keeper);
+    publish_thumbprints(keeper);
+    publish_tokens(keeper);
+    (void)acme_store_changed(keeper->store, &keeper->watch,
+        keeper->host->now(keeper->host->ctx), &live, &orders, &err);
+}
+
+/* ---- once a second ---------------------------------------------------- */
+
+static void
+look_at_live(struct acme_keeper *keeper,
+    void (*moved)(void *ctx, size_t lineage), void *ctx)
+{
+    struct acme_error err;
+    unsigned number;
+    size_t i;
+
+    for (i = 0; i < keeper->config->nlineages; i++) {
+        acme_error_clear(&err);
+        number = 0;
+        if (acme_store_live(keeper->store, keeper->config->lineage[i].name,
+                &number, &err)
+                != ACME_OK
+            || number == keeper->kept[i].published)
+            continue;
+        publish(keeper, i);
+        if (keeper->kept[i].published == number)
+            moved(ctx, i);
+    }
+}
+
+void
+acme_keeper_look(struct acme_keeper *keeper,
+    void (*moved)(void *ctx, size_t lineage), void *ctx)
+{
+    time_t now = keeper->host->now(keeper->host->ctx);
+    struct acme_error err;
+    bool live = false, orders = false;
+
+    acme_error_clear(&err);
+    if (keeper->area != NULL)
+        acme_area_beat(keeper->area, now);
+    if (acme_store_changed(keeper->store, &keeper->watch, now, &live,
+            &orders, &err)
+        != ACME_OK)
+        return;
+    if (live)
+        look_at_live(keeper, moved, ctx);
+    if (orders) {
+        publish_thumbprints(keeper);
+        publish_tokens(keeper);
+    }
+}
+
+/* ---- answers ---------------------------------------------------------- */
+
+/*
+ * One frame being answered: its fields, and the reply, whose first field is
+ * added when the action has ended.
+ */
+struct call {
+    struct acme_keeper *keeper;
+    struct acme_frame in;
+    struct acme_buf *reply;
+    size_t index;
+    const char *name; /* of the lineage, for lineage verbs */
+    struct acme_error err;
+};
+
+static void
+begin_reply(struct call *call)
+{
+    acme_frame_begin(call->reply, call->in.verb, call->in.index);
+    acme_frame_add_error(call->reply, &call->err);
+}
+
+static void
+reply_rc(struct call *call)
+{
+    begin_reply(call);
+}
+
+static void
+add_leaf(struct call *call, const struct acme_version *version)
+{
+    struct acme_buf leaf;
+    struct acme_chain *chain = NULL;
+    struct acme_error ignored;
+
+    acme_error_clear(&ignored);
+    acme_buf_init(&leaf, ACME_CHAIN_DER_MAX);
+    if (version->npairs > 0
+        && acme_chain_from_der(version->pair[0].chain.data,
+               version->pair[0].chain.len, &chain, &ignored)
+            == ACME_OK)
+        (void)acme_chain_to_der(chain, 0, 1, &leaf, &ignored);
+    acme_frame_add(call->reply, leaf.data, leaf.len);
+    acme_chain_free(chain);
+    acme_buf_clear(&leaf);
+}
+
+static bool
+has_order(struct call *call)
+{
+    struct acme_error ignored;
+    struct acme_buf text, key;
+    enum acme_rc rc;
+
+    acme_error_clear(&ignored);
+    acme_buf_init(&text, ACME_STATE_JSON_MAX);
+    acme_buf_init_secret(&key, ACME_STATE_PEM_MAX);
+    rc = acme_store_order_read(call->keeper->store, call->name, &text, &key,
+        &ignored);
+    acme_buf_clear(&text);
+    acme_buf_clear(&key);
+    return rc == ACME_OK;
+}
+
+static void
+answer_lineage(struct call *call)
+{
+    struct kept *kept = &call->keeper->kept[call->index];
+    struct acme_version version;
+    struct acme_error ignored;
+    struct acme_buf record;
+    size_t i;
+
+    acme_error_clear(&ignored);
+    acme_version_init(&version);
+    acme_buf_init(&record, ACME_STATE_JSON_MAX);
+    (void)acme_store_live_read(call->keeper->store, call->name, &version,
+        &ignored);
+    acme_error_clear(&ignored);
+    (void)acme_store_record_read(call->keeper->store, call->name, &record,
+        &ignored);
+
+    begin_reply(call);
+    acme_frame_add_u64(call->reply, kept->wanted.nnames);
+    for (i = 0; i < kept->wanted.nnames; i++)
+        acme_frame_add_text(call->reply, kept->wanted.names[i]);
+    acme_frame_add_u64(call->reply, kept->wanted.type[0]);
+    acme_frame_add_text(call->reply,
+        kept->conflict != NULL ? kept->conflict : "");
+    acme_frame_add_u64(call->reply, version.number);
+    acme_frame_add_u64(call->reply,
+        version.npairs > 0 ? version.pair[0].type : ACME_KEY_NONE);
+    acme_frame_add_u64(call->reply, has_order(call));
+    add_leaf(call, &version);
+    acme_frame_add(call->reply, record.data, record.len);
+    acme_version_clear(&version);
+    acme_buf_clear(&record);
+}
+
+static void
+answer_record(struct call *call)
+{
+    const void *data;
+    size_t len;
+
+    acme_frame_get(&call->in, &data, &len);
+    if (!call->in.bad)
+        (void)acme_store_record_write(call->keeper->store, call->name, data,
+            len, &call->err);
+    reply_rc(call);
+}
+
+static void
+answer_lock(struct call *call)
+{
+    struct kept *kept = &call->keeper->kept[call->index];
+
+    if (kept->lock == -1)
+        (void)acme_store_lock(call->keeper->store, "lineage", call->name,
+            &kept->lock, &call->err);
+    reply_rc(call);
+}
+
+static void
+answer_unlock(struct call *call)
+{
+    unlock(&call->keeper->kept[call->index]);
+    reply_rc(call);
+}
+
+static void
+add_key(struct call *call, const struct acme_key *key)
+{
+    struct acme_buf der;
+
+    acme_buf_init_secret(&der, ACME_STATE_PEM_MAX);
+    if (acme_key_to_der(key, &der, &call->err) == ACME_OK) {
+        begin_reply(call);
+        acme_frame_add(call->reply, der.data, der.len);
+    } else {
+        reply_rc(call);
+    }
+    acme_buf_clear(&der);
+}
+
+static void
+answer_account(struct call *call)
+{
+    struct acme_account_entry entry;
+
+    memset(&entry, 0, sizeof(entry));
+    if (account(call->keeper, call->index, &entry, &call->err) == ACME_OK) {
+        add_key(call, entry.key);
+        if (call->err.rc == ACME_OK)
+            acme_frame_add_text(call->reply, entry.url);
+    } else {
+        reply_rc(call);
+    }
+    acme_account_entry_clear(&entry);
+}
+
+/* Two servers may start on an empty state directory together: the first key
+ * that is stored under the lock is everybody's. */
+static enum acme_rc
+store_account_key(struct call *call, struct acme_key *offered,
+    struct acme_account_entry *entry)
+{
+    struct acme_keeper *keeper = call->keeper;
+    enum acme_rc rc;
+    int lock = -1;
+
+    rc = acme_store_lock(keeper->store, "account", "new-key", &lock,
+        &call->err);
+    if (rc != ACME_OK)
+        return rc;
+    rc = account(keeper, call->index, entry, &call->err);
+    if (rc == ACME_NOENT) {
+        acme_error_clear(&call->err);
+        rc = acme_store_account_key(keeper->store, offered, &call->err);
+        if (rc == ACME_OK)
+            rc = account(keeper, call->index, entry, &call->err);
+    }
+    close(lock);
+    return rc;
+}
+
+static void
+answer_account_key(struct call *call)
+{
+    struct acme_account_entry entry;
+    struct acme_key *offered = NULL;
+    const void *data;
+    size_t len;
+
+    memset(&entry, 0, sizeof(entry));
+    acme_frame_get(&call->in, &data, &len);
+    if (!call->in.bad
+        && acme_key_from_der(data, len, &offered, &call->err) == ACME_OK
+        && store_account_key(call, offered, &entry) == ACME_OK) {
+        add_key(call, entry.key);
+        publish_thumbprints(call->keeper);
+    } else {
+        reply_rc(call);
+    }
+    acme_key_unref(offered);
+    acme_account_entry_clear(&entry);
+}
+
+static void
+answer_account_url(struct call *call)
+{
+    struct acme_keeper *keeper = call->keeper;
+    struct acme_account_entry entry;
+    char url[ACME_URL_MAX];
+
+    memset(&entry, 0, sizeof(entry));
+    acme_frame_get_text(&call->in, url, sizeof(url));
+    if (!call->in.bad
+        && account(keeper, call->index, &entry, &call->err) == ACME_OK)
+        (void)acme_store_account_url(keeper->store,
+            &keeper->config->issuer[call->index], entry.id, url,
+            keeper->host->now(keeper->host->ctx), &call->err);
+    reply_rc(call);
+    acme_account_entry_clear(&entry);
+}
+
+static void
+answer_order(struct call *call)
+{
+    struct acme_buf text, key;
+
+    acme_buf_init(&text, ACME_STATE_JSON_MAX);
+    acme_buf_init_secret(&key, ACME_STATE_PEM_MAX);
+    (void)acme_store_order_read(call->keeper->store, call->name, &text, &key,
+        &call->err);
+    begin_reply(call);
+    if (call->err.rc == ACME_OK) {
+        acme_frame_add(call->reply, text.data, text.len);
+        acme_frame_add(call->reply, key.data, key.len);
+    }
+    acme_buf_clear(&text);
+    acme_buf_clear(&key);
+}
+
+static void
+answer_order_put(struct call *call)
+{
+    const void *text, *key;
+    size_t text_len, key_len;
+
+    acme_frame_get(&call->in, &text, &text_len);
+    acme_frame_get(&call->in, &key, &key_len);
+    if (!call->in.bad)
+        (void)acme_store_order_write(call->keeper->store, call->name, text,
+            text_len, key, key_len, &call->err);
+    reply_rc(call);
+}
+
+static bool
+is_wanted(const struct kept *kept, const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < kept->wanted.nnames; i++) {
+        if (strcmp(kept->wanted.names[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The engine may ask for answers only about names of this lineage: whatever
+ * else it says would prove somebody else's name. */
+static bool
+get_tokens(struct call *call, struct acme_area_token *tokens, size_t n)
+{
+    const struct kept *kept = &call->keeper->kept[call->index];
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        acme_frame_get_text(&call->in, tokens[i].name,
+            sizeof(tokens[i].name));
+        acme_frame_get_text(&call->in, tokens[i].token,
+            sizeof(tokens[i].token));
+        if (call->in.bad || !is_wanted(kept, tokens[i].name)
+            || !acme_token_ok(tokens[i].token, strlen(tokens[i].token))) {
+            call->in.bad = true;
+            return false;
+        }
+    }
+    return true;
+}
+
+static void
+answer_challenges(struct call *call)
+{
+    struct acme_keeper *keeper = call->keeper;
+    size_t issuer = keeper->config->lineage[call->index].issuer;
+    struct acme_account_entry entry;
+    struct acme_area_token *tokens = NULL;
+    uint64_t n = acme_frame_get_u64(&call->in);
+
+    memset(&entry, 0, sizeof(entry));
+    if (n > ACME_NAMES_MAX) {
+        call->in.bad = true;
+        return;
+    }
+    tokens = calloc((size_t)n + 1, sizeof(*tokens));
+    if (tokens == NULL)
+        (void)acme_error_nomem(&call->err);
+    else if (get_tokens(call, tokens, (size_t)n)
+        && account(keeper, issuer, &entry, &call->err) == ACME_OK
+        && acme_store_challenges_write(keeper->store, call->name, entry.id,
+               tokens, (size_t)n, &call->err)
+            == ACME_OK)
+        publish_tokens(keeper);
+    reply_rc(call);
+    free(tokens);
+    acme_account_entry_clear(&entry);
+}
+
+static void
+answer_order_drop(struct call *call)
+{
+    if (acme_store_order_drop(call->keeper->store, call->name, &call->err)
+        == ACME_OK)
+        publish_tokens(call->keeper);
+    reply_rc(call);
+}
+
+/* ---- versions: the gate ----------------------------------------------- */
+
+static void
+refuse(struct call *call, const struct acme_chain *chain)
+{
+    struct acme_error ignored;
+    char line[ACME_LOG_LINE_MAX];
+
+    acme_error_clear(&ignored);
+    (void)acme_store_refused(call->keeper->store, call->name, chain,
+        acme_error_line(&call->err, line, sizeof(line)), &ignored);
+}
+
+static enum acme_rc
+check(struct call *call, const struct acme_key *key,
+    const struct acme_chain *chain)
+{
+    struct acme_keeper *keeper = call->keeper;
+    const struct kept *kept = &keeper->kept[call->index];
+    unsigned surplus = 0;
+    enum acme_rc rc;
+
+    rc = acme_chain_check(chain, key, kept->wanted.names,
+        kept->wanted.nnames, keeper->host->now(keeper->host->ctx), &surplus,
+        &call->err);
+    if (rc == ACME_REFUSED)
+        refuse(call, chain);
+    if (rc == ACME_OK && surplus > 0) {
+        acme_log(keeper->host, ACME_LOG_WARN,
+            "certificate has %u names that were not asked for, lineage "
+            "\"%s\"", surplus, call->name);
+    }
+    return rc;
+}
+
+/* An order left behind would be resumed to the certificate it has given. */
+static void
+drop_order(struct acme_keeper *keeper, const char *name)
+{
+    struct acme_error err;
+
+    acme_error_clear(&err);
+    if (acme_store_order_drop(keeper->store, name, &err) != ACME_OK)
+        log_error(keeper, ACME_LOG_WARN, &err, "cannot drop order");
+    publish_tokens(keeper);
+}
+
+static enum acme_rc
+commit(struct call *call, const struct acme_key *key,
+    const struct acme_chain *chain, const char *order_url, unsigned *number)
+{
+    struct acme_keeper *keeper = call->keeper;
+    const struct acme_config *config = keeper->config;
+    size_t issuer = config->lineage[call->index].issuer;
+    time_t now = keeper->host->now(keeper->host->ctx);
+    struct acme_version version;
+    struct acme_pair *pair = &version.pair[0];
+    enum acme_rc rc;
+
+    acme_version_init(&version);
+    version.npairs = 1;
+    pair->type = acme_key_type_of(key);
+    pair->origin.obtained = now;
+    (void)snprintf(pair->origin.issuer, sizeof(pair->origin.issuer), "%s",
+        config->issuer[issuer].directory);
+    (void)snprintf(pair->origin.order, sizeof(pair->origin.order), "%s",
+        order_url);
+    rc = acme_key_to_der(key, &pair->key, &call->err);
+    if (rc == ACME_OK)
+        rc = acme_chain_to_der(chain, 0, 0, &pair->chain, &call->err);
+    if (rc == ACME_OK)
+        rc = acme_store_version_write(keeper->store, call->name, &version,
+            now, &call->err);
+    if (rc == ACME_OK) {
+        rc = put_version(keeper, call->index, &version, &call->err);
+        drop_order(keeper, call->name);
+    }
+    *number = version.number;
+    acme_version_clear(&version);
+    return rc;
+}
+
+static void
+answer_version(struct call *call)
+{
+    struct acme_key *key = NULL;
+    struct acme_chain *chain = NULL;
+    const void *key_der, *chain_der;
+    size_t key_len, chain_len;
+    char order_url[ACME_URL_MAX];
+    unsigned number = 0;
+
+    acme_frame_get(&call->in, &key_der, &key_len);
+    acme_frame_get(&call->in, &chain_der, &chain_len);
+    acme_frame_get_text(&call->in, order_url, sizeof(order_url));
+    if (call->in.bad)
+        return;
+    if (acme_key_from_der(key_der, key_len, &key, &call->err) == ACME_OK
+        && acme_chain_from_der(chain_der, chain_len, &chain, &call->err)
+            == ACME_OK
+        && check(call, key, chain) == ACME_OK)
+        (void)commit(call, key, chain, order_url, &number);
+    begin_reply(call);
+    if (call->err.rc == ACME_OK)
+        acme_frame_add_u64(call->reply, number);
+    acme_key_unref(key);
+    acme_chain_free(chain);
+}
+
+/* ---- ledger, done ----------------------------------------------------- */
+
+static void
+answer_ledger(struct call *call)
+{
+    struct acme_keeper *keeper = call->keeper;
+    struct acme_account_entry entry;
+    struct acme_buf text;
+
+    memset(&entry, 0, sizeof(entry));
+    acme_buf_init(&text, ACME_STATE_JSON_MAX);
+    if (account(keeper, call->index, &entry, &call->err) == ACME_OK)
+        (void)acme_store_ledger_read(keeper->store,
+            &keeper->config->issuer[call->index], entry.id, &text,
+            &call->err);
+    begin_reply(call);
+    if (call->err.rc == ACME_OK)
+        acme_frame_add(call->reply, text.data, text.len);
+    acme_buf_clear(&text);
+    acme_account_entry_clear(&entry);
+}
+
+static void
+answer_ledger_put(struct call *call)
+{
+    struct acme_keeper *keeper = call->keeper;
+    struct acme_account_entry entry;
+    const void *data;
+    size_t len;
+
+    memset(&entry, 0, sizeof(entry));
+    acme_frame_get(&call->in, &data, &len);
+    if (!call->in.bad
+        && account(keeper, call->index, &entry, &call->err) == ACME_OK)
+        (void)acme_store_ledger_write(keeper->store,
+            &keeper->config->issuer[call->index], entry.id, data, len,
+            &call->err);
+    reply_rc(call);
+    acme_account_entry_clear(&entry);
+}
+
+static void
+answer_done(struct call *call)
+{
+    char text[ACME_LOG_LINE_MAX];
+    uint64_t id = acme_frame_get_u64(&call->in);
+    uint64_t ok = acme_frame_get_u64(&call->in);
+
+    acme_frame_get_text(&call->in, text, sizeof(text));
+    if (!call->in.bad && call->keeper->done != NULL)
+        call->keeper->done(call->keeper->done_ctx, id, ok != 0, text);
+    reply_rc(call);
+}
+
+/* ---- dispatch --------------------------------------------------------- */
+
+enum scope { OF_LINEAGE, OF_ISSUER, OF_NOTHING };
+
+static const struct {
+    enum acme_verb verb;
+    enum scope scope;
+    void (*answer)(struct call *call);
+} verbs[] = {
+    { ACME_VERB_LINEAGE, OF_LINEAGE, answer_lineage },
+    { ACME_VERB_RECORD, OF_LINEAGE, answer_record },
+    { ACME_VERB_LOCK, OF_LINEAGE, answer_lock },
+    { ACME_VERB_UNLOCK, OF_LINEAGE, answer_unlock },
+    { ACME_VERB_ACCOUNT, OF_ISSUER, answer_account },
+    { ACME_VERB_ACCOUNT_KEY, OF_ISSUER, answer_account_key },
+    { ACME_VERB_ACCOUNT_URL, OF_ISSUER, answer_account_url },
+    { ACME_VERB_ORDER, OF_LINEAGE, answer_order },
+    { ACME_VERB_ORDER_PUT, OF_LINEAGE, answer_order_put },
+    { ACME_VERB_CHALLENGES, OF_LINEAGE, answer_challenges },
+    { ACME_VERB_ORDER_DROP, OF_LINEAGE, answer_order_drop },
+    { ACME_VERB_VERSION, OF_LINEAGE, answer_version },
+    { ACME_VERB_LEDGER, OF_ISSUER, answer_ledger },
+    { ACME_VERB_LEDGER_PUT, OF_ISSUER, answer_ledger_put },
+    { ACME_VERB_DONE, OF_NOTHING, answer_done },
+};
+
+static bool
+in_range(const struct acme_keeper *keeper, enum scope scope, size_t index)
+{
+    switch (scope) {
+    case OF_LINEAGE:
+        return index < keeper->config->nlineages;
+    case OF_ISSUER:
+        return index < keeper->config->nissuers;
+    default:
+        return index == 0;
+    }
+}
+
+bool
+acme_keeper_answer(struct acme_keeper *keeper,
+    const struct acme_buf *request, struct acme_buf *reply)
+{
+    struct call call;
+    size_t i;
+
+    memset(&call, 0, sizeof(call));
+    call.keeper = keeper;
+    call.reply = reply;
+    acme_error_clear(&call.err);
+    if (!acme_frame_open(&call.in, request->data, request->len))
+        return false;
+    call.index = call.in.index;
+    for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+        if (verbs[i].verb != call.in.verb)
+            continue;
+        if (!in_range(keeper, verbs[i].scope, call.index))
+            return false;
+        if (verbs[i].scope == OF_LINEAGE)
+            call.name = keeper->config->lineage[call.index].name;
+        verbs[i].answer(&call);
+        return acme_frame_end(&call.in);
+    }
+    return false;
+}

@@ -1,0 +1,68 @@
+/*
+ * The store process's work: fills the key area, answers the engine's frames,
+ * notices what others did to the state directory.  Decides what is accepted
+ * and served; believes the engine nothing but bytes.  Knows no network and no
+ * process (acme_service.c runs it).
+ */
+#ifndef ACME_KEEPER_H
+#define ACME_KEEPER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/acme_buf.h"
+#include "base/acme_host.h"
+#include "state/acme_area.h"
+#include "state/acme_config.h"
+#include "state/acme_frame.h"
+#include "state/acme_store.h"
+
+struct acme_keeper;
+
+/*
+ * Borrows all of it; `area` may be NULL (acmectl: nobody serves from us).
+ * Reads the operator's own account keys, so it comes before the sandbox.
+ */
+enum acme_rc acme_keeper_new(const struct acme_config *config,
+    struct acme_store *store, struct acme_area *area,
+    const struct acme_host *host, struct acme_keeper **keeper,
+    struct acme_error *err);
+void acme_keeper_free(struct acme_keeper *keeper); /* accepts NULL */
+
+/*
+ * Whether the settings of the configuration's lineages are written to the
+ * state directory (a server's) or taken from there (acmectl's).
+ */
+enum acme_keeper_role { ACME_KEEPER_DECLARES, ACME_KEEPER_OBEYS };
+
+/*
+ * At start: recovers what a crash left, declares the lineages, fills the
+ * area.  Trouble with one lineage is logged and does not stop the others.
+ */
+void acme_keeper_start(struct acme_keeper *keeper,
+    enum acme_keeper_role role);
+
+/*
+ * Answers one frame of the engine.  False: a bad frame; the engine that sent
+ * it cannot be trusted any more.  DONE is passed to `done` (see below).
+ */
+bool acme_keeper_answer(struct acme_keeper *keeper,
+    const struct acme_buf *request, struct acme_buf *reply);
+
+/* Called for the engine's answer to a RENEW. */
+void acme_keeper_on_done(struct acme_keeper *keeper,
+    void (*done)(void *ctx, uint64_t id, bool ok, const char *text),
+    void *ctx);
+
+/*
+ * Once a second: looks what others changed, publishes it, and calls `moved`
+ * for each lineage whose live version did.
+ */
+void acme_keeper_look(struct acme_keeper *keeper,
+    void (*moved)(void *ctx, size_t lineage), void *ctx);
+
+/* Index of a lineage of this configuration by its name. */
+bool acme_keeper_find(const struct acme_keeper *keeper, const char *name,
+    size_t *lineage);
+
+#endif

@@ -1,0 +1,271 @@
+#define _GNU_SOURCE
+#include "drive/acme_sandbox.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#ifdef __linux__
+#include <linux/audit.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/syscall.h>
+#endif
+
+void
+acme_sandbox_process(void)
+{
+    struct rlimit none = { 0, 0 };
+
+    umask(077);
+    (void)setrlimit(RLIMIT_CORE, &none);
+#ifdef __linux__
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+}
+
+#ifdef __linux__
+
+/*
+ * The kernel interfaces are spelled out here: the C library has no wrappers
+ * for Landlock, and distribution headers are older than the kernels that
+ * servers run on.
+ */
+#ifndef SYS_landlock_create_ruleset
+#define SYS_landlock_create_ruleset 444
+#define SYS_landlock_add_rule 445
+#define SYS_landlock_restrict_self 446
+#endif
+
+#define FS_EXECUTE (1ull << 0)
+#define FS_WRITE_FILE (1ull << 1)
+#define FS_READ_FILE (1ull << 2)
+#define FS_READ_DIR (1ull << 3)
+#define FS_WRITES 0x1ff0ull /* remove_dir ... make_sym: bits 4 to 12 */
+#define FS_REFER (1ull << 13)
+#define FS_TRUNCATE (1ull << 14)
+#define NET_BIND_TCP (1ull << 0)
+#define NET_CONNECT_TCP (1ull << 1)
+
+struct ruleset {
+    uint64_t fs;
+    uint64_t net; /* since ABI 4 */
+};
+
+struct rule {
+    uint64_t access;
+    int32_t fd;
+} __attribute__((packed));
+
+static long
+landlock_abi(void)
+{
+    return syscall(SYS_landlock_create_ruleset, NULL, 0, 1);
+}
+
+/* Handled rights are denied everywhere but below `fd` (-1: everywhere). */
+static bool
+landlock(uint64_t fs, uint64_t net, int fd)
+{
+    long abi = landlock_abi();
+    struct ruleset ruleset = { fs, net };
+    struct rule rule;
+    long set;
+    bool done;
+
+    if (abi < 1)
+        return false;
+    if (abi < 2)
+        ruleset.fs &= ~FS_REFER;
+    if (abi < 3)
+        ruleset.fs &= ~FS_TRUNCATE;
+    if (abi < 4)
+        ruleset.net = 0;
+
+    set = syscall(SYS_landlock_create_ruleset, &ruleset,
+        abi < 4 ? sizeof(ruleset.fs) : sizeof(ruleset), 0);
+    if (set < 0)
+        return false;
+
+    rule.access = ruleset.fs & ~FS_EXECUTE;
+    rule.fd = fd;
+    done = (fd < 0
+               || syscall(SYS_landlock_add_rule, (int)set, 1, &rule, 0) == 0)
+        && syscall(SYS_landlock_restrict_self, (int)set, 0) == 0;
+    close((int)set);
+    return done;
+}
+
+/* Calls that neither process has a use for, before or after a break-in. */
+static const int denied[] = {
+    SYS_execve, SYS_execveat, SYS_ptrace, SYS_process_vm_readv,
+    SYS_process_vm_writev, SYS_mount, SYS_umount2, SYS_pivot_root,
+    SYS_chroot, SYS_swapon, SYS_swapoff, SYS_reboot, SYS_init_module,
+    SYS_finit_module, SYS_delete_module, SYS_kexec_load, SYS_bpf,
+    SYS_perf_event_open, SYS_keyctl, SYS_add_key, SYS_request_key,
+    SYS_unshare, SYS_setns, SYS_userfaultfd, SYS_open_by_handle_at,
+    SYS_personality, SYS_acct, SYS_quotactl, SYS_sethostname,
+    SYS_setdomainname, SYS_settimeofday, SYS_clock_settime,
+#ifdef SYS_io_uring_setup
+    SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register,
+#endif
+#ifdef SYS_kexec_file_load
+    SYS_kexec_file_load,
+#endif
+};
+
+/* The store opens no socket any more; both halves of its pairs exist. */
+static const int denied_network[] = { SYS_socket, SYS_connect,
+    SYS_socketpair };
+
+#if defined(__x86_64__)
+#define OUR_ARCH AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define OUR_ARCH AUDIT_ARCH_AARCH64
+#endif
+
+#define NDENIED (sizeof(denied) / sizeof(denied[0]))
+#define NNETWORK (sizeof(denied_network) / sizeof(denied_network[0]))
+
+#ifdef OUR_ARCH
+static void
+deny(struct sock_filter *filter, unsigned short *n, int number)
+{
+    const struct sock_filter test = BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+        (uint32_t)number, 0, 1);
+    const struct sock_filter refuse = BPF_STMT(BPF_RET | BPF_K,
+        SECCOMP_RET_ERRNO | EPERM);
+
+    filter[(*n)++] = test;
+    filter[(*n)++] = refuse;
+}
+
+static bool
+seccomp(bool network)
+{
+    struct sock_filter filter[8 + 2 * (NDENIED + NNETWORK)];
+    const struct sock_filter head[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+            offsetof(struct seccomp_data, arch)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, OUR_ARCH, 1, 0),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+            offsetof(struct seccomp_data, nr)),
+#ifdef __x86_64__
+        /* the x32 numbers of the same calls */
+        BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+#endif
+    };
+    const struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K,
+        SECCOMP_RET_ALLOW);
+    struct sock_fprog program = { 0, filter };
+    size_t i;
+
+    memcpy(filter, head, sizeof(head));
+    program.len = sizeof(head) / sizeof(head[0]);
+    for (i = 0; i < NDENIED; i++)
+        deny(filter, &program.len, denied[i]);
+    for (i = 0; !network && i < NNETWORK; i++)
+        deny(filter, &program.len, denied_network[i]);
+    filter[program.len++] = allow;
+
+    return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0;
+}
+#else
+static bool
+seccomp(bool network)
+{
+    (void)network;
+    return false;
+}
+#endif
+
+/* Root without CAP_CHOWN's neighbours is just the owner of its files. */
+static bool
+drop_capabilities(void)
+{
+    struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3,
+        0 };
+    struct __user_cap_data_struct data[2];
+    int cap;
+
+    for (cap = 0; cap <= 63; cap++) {
+        if (cap != CAP_CHOWN)
+            (void)prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+    }
+    memset(data, 0, sizeof(data));
+    data[0].effective = data[0].permitted = 1u << CAP_CHOWN;
+    return syscall(SYS_capset, &header, data) == 0;
+}
+
+void
+acme_sandbox_store(int state_fd, struct acme_sandbox_report *report)
+{
+    const uint64_t fs = FS_EXECUTE | FS_WRITE_FILE | FS_READ_FILE
+        | FS_READ_DIR | FS_WRITES | FS_REFER | FS_TRUNCATE;
+
+    (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    report->landlock = landlock(fs, NET_BIND_TCP | NET_CONNECT_TCP,
+        state_fd);
+    report->capabilities = geteuid() != 0 || drop_capabilities();
+    report->seccomp = seccomp(false);
+}
+
+static bool
+become(uid_t uid, gid_t gid)
+{
+    return setgroups(0, NULL) == 0 && setresgid(gid, gid, gid) == 0
+        && setresuid(uid, uid, uid) == 0;
+}
+
+enum acme_rc
+acme_sandbox_engine(uid_t uid, gid_t gid, struct acme_sandbox_report *report,
+    struct acme_error *err)
+{
+    const uint64_t fs = FS_EXECUTE | FS_WRITE_FILE | FS_WRITES | FS_REFER
+        | FS_TRUNCATE;
+
+    if (geteuid() == 0 && uid != 0 && !become(uid, gid)) {
+        return acme_error_errno(err, ACME_IO, errno,
+            "cannot become user %ld", (long)uid);
+    }
+    /* The change of user made the process dumpable by sysctl's choice. */
+    acme_sandbox_process();
+    (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    report->capabilities = geteuid() != 0;
+    report->landlock = landlock(fs, NET_BIND_TCP, -1);
+    report->seccomp = seccomp(true);
+    return ACME_OK;
+}
+
+#else /* not Linux: separate users remain */
+
+void
+acme_sandbox_store(int state_fd, struct acme_sandbox_report *report)
+{
+    (void)state_fd;
+    memset(report, 0, sizeof(*report));
+}
+
+enum acme_rc
+acme_sandbox_engine(uid_t uid, gid_t gid, struct acme_sandbox_report *report,
+    struct acme_error *err)
+{
+    memset(report, 0, sizeof(*report));
+    if (geteuid() == 0 && uid != 0
+        && (setgroups(0, NULL) != 0 || setgid(gid) != 0
+            || setuid(uid) != 0)) {
+        return acme_error_errno(err, ACME_IO, errno,
+            "cannot become user %ld", (long)uid);
+    }
+    return ACME_OK;
+}
+
+#endif

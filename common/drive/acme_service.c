@@ -1,0 +1,523 @@
+#define _GNU_SOURCE
+#include "drive/acme_service.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/acme_log.h"
+#include "drive/acme_child.h"
+#include "drive/acme_engine_process.h"
+#include "drive/acme_sandbox.h"
+#include "drive/acme_store_process.h"
+#include "state/acme_frame.h"
+
+#define READY_MS 15000
+
+/* A stop asks first and kills then: servers kill their children 1.5 s after
+ * having asked themselves. */
+#define STOP_MS 1000
+
+/* Pause before store and engine are started again, doubled up to the most,
+ * back to the least when they have lived long enough. */
+#define PAUSE_LEAST_MS 250
+#define PAUSE_MOST_MS 60000
+#define LIVED_S 60
+
+/* A state directory that can't be used is looked at again so often. */
+#define UNUSABLE_MS 60000
+
+/* Other servers of the state directory look once a second. */
+#define PRESENT_OTHERS_MS 2500
+
+struct part {
+    pid_t pid; /* 0: not running */
+    int stop;  /* our end; closing it asks for the end */
+    int status;
+};
+
+struct supervisor {
+    const struct acme_config *config;
+    struct acme_area *area;
+    const struct acme_server *server;
+    const struct acme_store_errand *errand;
+    unsigned present_ms;
+    int lifetime; /* read end */
+    int log[2];
+    int ready; /* -1 once used */
+    struct part store, engine;
+    bool crashed; /* the last engine died of a signal */
+};
+
+static void
+supervisor_log(struct supervisor *supervisor, enum acme_level level,
+    const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+static void
+supervisor_log(struct supervisor *supervisor, enum acme_level level,
+    const char *fmt, ...)
+{
+    char line[ACME_LOG_LINE_MAX];
+    va_list args;
+
+    va_start(args, fmt);
+    (void)vsnprintf(line, sizeof(line), fmt, args);
+    va_end(args);
+    supervisor->server->log(supervisor->server->ctx, level, line);
+}
+
+static void
+set_title(const struct supervisor *supervisor, const char *title)
+{
+    if (supervisor->server->title != NULL)
+        supervisor->server->title(supervisor->server->ctx, title);
+}
+
+static void
+close_fd(int *fd)
+{
+    if (*fd != -1)
+        close(*fd);
+    *fd = -1;
+}
+
+static long long
+clock_ms(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* ---- starting the two ------------------------------------------------- */
+
+static void
+become_store(struct supervisor *supervisor, struct acme_child *child)
+{
+    int keep[] = { child->stop, child->log, child->frame, child->ready,
+        supervisor->errand != NULL ? supervisor->errand->answers : -1 };
+
+    set_title(supervisor, "acme store");
+    acme_child_begin("acme-store", keep, sizeof(keep) / sizeof(keep[0]));
+    acme_store_process(supervisor->config, supervisor->area, child,
+        supervisor->errand);
+}
+
+static void
+become_engine(struct supervisor *supervisor, struct acme_child *child)
+{
+    int keep[] = { child->stop, child->log, child->frame };
+
+    set_title(supervisor, "acme engine");
+    acme_child_begin("acme-engine", keep, sizeof(keep) / sizeof(keep[0]));
+    /* The engine talks to the network: no key is within its reach. */
+    acme_area_free(supervisor->area);
+    acme_engine_process(supervisor->config, child, supervisor->crashed,
+        supervisor->present_ms);
+}
+
+static bool
+start_part(struct supervisor *supervisor, struct part *part, int frame,
+    void (*become)(struct supervisor *supervisor, struct acme_child *child))
+{
+    struct acme_child child = { -1, supervisor->log[1], frame, -1 };
+    int stop[2];
+
+    if (pipe2(stop, O_CLOEXEC) != 0)
+        return false;
+    child.stop = stop[0];
+    if (part == &supervisor->store)
+        child.ready = supervisor->ready;
+    part->stop = stop[1];
+    part->pid = fork();
+    if (part->pid == 0)
+        become(supervisor, &child);
+    close(stop[0]);
+    if (part->pid == -1) {
+        part->pid = 0;
+        close_fd(&part->stop);
+        return false;
+    }
+    return true;
+}
+
+static bool
+start_parts(struct supervisor *supervisor)
+{
+    struct acme_error err;
+    int frame[2];
+    bool started;
+
+    acme_error_clear(&err);
+    if (acme_frame_pair(frame, &err) != ACME_OK)
+        return false;
+    started = start_part(supervisor, &supervisor->store, frame[0],
+                  become_store)
+        && start_part(supervisor, &supervisor->engine, frame[1],
+            become_engine);
+    close(frame[0]);
+    close(frame[1]);
+    close_fd(&supervisor->ready);
+    return started;
+}
+
+/* ---- watching them ---------------------------------------------------- */
+
+static void
+drain_log(struct supervisor *supervisor)
+{
+    acme_child_log_drain(supervisor->log[0], supervisor->server->log,
+        supervisor->server->ctx);
+}
+
+/* Waits until a line, the end of the lifetime pipe, a child's death or the
+ * time.  False: the master is gone. */
+static bool
+watch(struct supervisor *supervisor, int ms)
+{
+    struct pollfd fds[2] = { { supervisor->lifetime, POLLIN, 0 },
+        { supervisor->log[0], POLLIN, 0 } };
+
+    (void)poll(fds, 2, ms);
+    drain_log(supervisor);
+    return (fds[0].revents & (POLLIN | POLLHUP)) == 0;
+}
+
+static bool
+reap(struct part *part)
+{
+    pid_t pid;
+
+    if (part->pid == 0)
+        return true;
+    do {
+        pid = waitpid(part->pid, &part->status, WNOHANG);
+    } while (pid == -1 && errno == EINTR);
+    if (pid == 0)
+        return false;
+    part->pid = 0;
+    close_fd(&part->stop);
+    return true;
+}
+
+static void
+stop_part(struct supervisor *supervisor, struct part *part)
+{
+    struct pollfd pfd = { supervisor->log[0], POLLIN, 0 };
+    long long until = clock_ms() + STOP_MS;
+
+    close_fd(&part->stop);
+    while (!reap(part)) {
+        if (clock_ms() >= until)
+            (void)kill(part->pid, SIGKILL);
+        (void)poll(&pfd, 1, 10);
+        drain_log(supervisor);
+    }
+}
+
+/* The engine first: what it has learned last must reach the disk. */
+static void
+stop_parts(struct supervisor *supervisor)
+{
+    stop_part(supervisor, &supervisor->engine);
+    stop_part(supervisor, &supervisor->store);
+    drain_log(supervisor);
+}
+
+static void
+report_death(struct supervisor *supervisor, const struct part *part)
+{
+    const char *name = part == &supervisor->store ? "store" : "engine";
+
+    if (WIFSIGNALED(part->status)) {
+        supervisor_log(supervisor, ACME_LOG_ERROR,
+            "acme %s died of signal %d and is started again", name,
+            WTERMSIG(part->status));
+    } else if (WEXITSTATUS(part->status) == ACME_EXIT_BAD_PEER) {
+        supervisor_log(supervisor, ACME_LOG_ALERT,
+            "acme engine broke the protocol with its store and was killed");
+    } else if (WEXITSTATUS(part->status) == ACME_EXIT_FAILED) {
+        supervisor_log(supervisor, ACME_LOG_ERROR,
+            "acme %s failed and is started again", name);
+    }
+}
+
+/* Both live until one of them ends.  False: the master is gone. */
+static bool
+watch_parts(struct supervisor *supervisor)
+{
+    bool engine_ended = false, store_ended = false;
+
+    while (!engine_ended && !store_ended) {
+        if (!watch(supervisor, 100))
+            return false;
+        engine_ended = reap(&supervisor->engine);
+        store_ended = reap(&supervisor->store);
+    }
+    drain_log(supervisor);
+    if (engine_ended)
+        report_death(supervisor, &supervisor->engine);
+    if (store_ended)
+        report_death(supervisor, &supervisor->store);
+    /* Of itself, not because the store broke or an admin killed it. */
+    supervisor->crashed = engine_ended
+        && WIFSIGNALED(supervisor->engine.status)
+        && WTERMSIG(supervisor->engine.status) != SIGTERM;
+    return true;
+}
+
+static bool
+is_unusable(const struct part *store)
+{
+    return WIFEXITED(store->status)
+        && WEXITSTATUS(store->status) == ACME_EXIT_UNUSABLE;
+}
+
+/* False: the master is gone. */
+static bool
+pause_for(struct supervisor *supervisor, long long ms)
+{
+    long long until = clock_ms() + ms, left;
+
+    while ((left = until - clock_ms()) > 0) {
+        if (!watch(supervisor, (int)left))
+            return false;
+    }
+    return true;
+}
+
+static void
+supervise(struct supervisor *supervisor)
+{
+    long long pause = PAUSE_LEAST_MS, started;
+
+    for (;;) {
+        started = clock_ms();
+        memset(&supervisor->store, 0, sizeof(struct part));
+        memset(&supervisor->engine, 0, sizeof(struct part));
+        supervisor->store.stop = supervisor->engine.stop = -1;
+        if (start_parts(supervisor) && !watch_parts(supervisor))
+            break;
+        stop_parts(supervisor);
+        if (clock_ms() - started > LIVED_S * 1000LL)
+            pause = PAUSE_LEAST_MS;
+        if (!pause_for(supervisor,
+                is_unusable(&supervisor->store) ? UNUSABLE_MS : pause))
+            return;
+        pause = pause * 2 > PAUSE_MOST_MS ? PAUSE_MOST_MS : pause * 2;
+    }
+    stop_parts(supervisor);
+}
+
+/* ---- in the master ---------------------------------------------------- */
+
+static void
+become_supervisor(struct supervisor *supervisor)
+{
+    int keep[32];
+    size_t i, n = 0;
+
+    keep[n++] = supervisor->lifetime;
+    keep[n++] = supervisor->ready;
+    for (i = 0; i < supervisor->server->nfds && n < 30; i++)
+        keep[n++] = supervisor->server->fds[i];
+    (void)setsid();
+    set_title(supervisor, "acme supervisor");
+    acme_child_begin("acme-super", keep, n);
+    acme_sandbox_process();
+    if (!acme_child_log_pair(supervisor->log))
+        _exit(ACME_EXIT_FAILED);
+    supervise(supervisor);
+    _exit(ACME_EXIT_STOPPED);
+}
+
+/* A grandchild is adopted by init: the server does not wonder whose it is. */
+static pid_t
+fork_supervisor(struct supervisor *supervisor, bool detach)
+{
+    pid_t pid = fork();
+    int status;
+
+    if (pid == 0) {
+        if (!detach || (pid = fork()) == 0)
+            become_supervisor(supervisor);
+        _exit(pid == -1 ? ACME_EXIT_FAILED : ACME_EXIT_STOPPED);
+    }
+    if (pid > 0 && detach) {
+        while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
+            continue;
+        /* A server's own SIGCHLD handler may have been quicker: then the
+         * status is lost, and the ready pipe tells. */
+        return 0;
+    }
+    return pid;
+}
+
+static void
+await_ready(int fd)
+{
+    struct pollfd pfd = { fd, POLLIN, 0 };
+    long long until = clock_ms() + READY_MS, left;
+
+    while ((left = until - clock_ms()) > 0) {
+        if (poll(&pfd, 1, (int)left) != -1 || errno != EINTR)
+            return;
+    }
+}
+
+enum acme_rc
+acme_service_start(const struct acme_config *config, struct acme_area *area,
+    const struct acme_server *server, bool detach,
+    struct acme_service *service, struct acme_error *err)
+{
+    struct supervisor supervisor;
+    int lifetime[2], ready[2];
+    pid_t pid;
+
+    if (pipe2(lifetime, O_CLOEXEC) != 0)
+        return acme_error_errno(err, ACME_IO, errno, "cannot make a pipe");
+    if (pipe2(ready, O_CLOEXEC) != 0) {
+        (void)acme_error_errno(err, ACME_IO, errno, "cannot make a pipe");
+        close(lifetime[0]);
+        close(lifetime[1]);
+        return ACME_IO;
+    }
+    memset(&supervisor, 0, sizeof(supervisor));
+    supervisor.config = config;
+    supervisor.area = area;
+    supervisor.server = server;
+    supervisor.lifetime = lifetime[0];
+    supervisor.ready = ready[1];
+    pid = fork_supervisor(&supervisor, detach);
+    close(lifetime[0]);
+    close(ready[1]);
+    if (pid == -1) {
+        (void)acme_error_errno(err, ACME_IO, errno, "cannot fork");
+        close(lifetime[1]);
+        close(ready[0]);
+        return ACME_IO;
+    }
+    await_ready(ready[0]);
+    close(ready[0]);
+    service->lifetime = lifetime[1];
+    service->pid = pid;
+    return ACME_OK;
+}
+
+void
+acme_service_stop(struct acme_service *service)
+{
+    close_fd(&service->lifetime);
+}
+
+void
+acme_service_forget(struct acme_service *service)
+{
+    close_fd(&service->lifetime);
+}
+
+/* ---- once, for acmectl ------------------------------------------------ */
+
+static bool
+take_answer(int fd, const struct acme_service_work *work)
+{
+    char text[ACME_LOG_LINE_MAX];
+    struct acme_error ignored;
+    struct acme_frame frame;
+    struct acme_buf data;
+    bool ok, good;
+
+    acme_error_clear(&ignored);
+    acme_buf_init(&data, ACME_FRAME_MAX);
+    good = acme_frame_recv(fd, &data, &ignored) == ACME_OK
+        && acme_frame_open(&frame, data.data, data.len);
+    if (good) {
+        ok = acme_frame_get_u64(&frame) != 0;
+        acme_frame_get_text(&frame, text, sizeof(text));
+        good = acme_frame_end(&frame);
+        if (good)
+            work->done(work->ctx, frame.index, ok, text);
+    }
+    acme_buf_clear(&data);
+    return good;
+}
+
+/* Until every lineage has been answered for, or a part has died. */
+static bool
+await_work(struct supervisor *supervisor, int answers,
+    const struct acme_service_work *work)
+{
+    struct pollfd pfd = { answers, POLLIN, 0 };
+    long long next_tick = clock_ms() + 1000;
+    size_t left = work->nlineages;
+
+    while (left > 0) {
+        bool dead;
+
+        (void)watch(supervisor, 50);
+        dead = reap(&supervisor->engine) | reap(&supervisor->store);
+        while (left > 0 && poll(&pfd, 1, 0) == 1
+            && take_answer(answers, work))
+            left--;
+        if (dead)
+            break;
+        if (clock_ms() >= next_tick) {
+            work->tick(work->ctx);
+            next_tick = clock_ms() + 1000;
+        }
+    }
+    return left == 0;
+}
+
+enum acme_rc
+acme_service_run_once(const struct acme_config *config,
+    const struct acme_server *server, const struct acme_service_work *work,
+    struct acme_error *err)
+{
+    struct acme_store_errand errand = { work->lineages, work->nlineages,
+        work->flags, -1 };
+    struct supervisor supervisor;
+    int answers[2], lifetime[2];
+    enum acme_rc rc = ACME_OK;
+
+    memset(&supervisor, 0, sizeof(supervisor));
+    supervisor.config = config;
+    supervisor.server = server;
+    supervisor.errand = &errand;
+    supervisor.present_ms = PRESENT_OTHERS_MS;
+    supervisor.ready = -1;
+    supervisor.store.stop = supervisor.engine.stop = -1;
+    if (pipe2(lifetime, O_CLOEXEC) != 0
+        || !acme_child_log_pair(supervisor.log))
+        return acme_error_errno(err, ACME_IO, errno, "cannot make a pipe");
+    rc = acme_frame_pair(answers, err);
+    if (rc != ACME_OK)
+        return rc;
+    supervisor.lifetime = lifetime[0];
+    errand.answers = answers[1];
+    if (!start_parts(&supervisor)) {
+        rc = acme_error_errno(err, ACME_IO, errno, "cannot fork");
+    } else {
+        close(answers[1]);
+        if (!await_work(&supervisor, answers[0], work))
+            rc = acme_error_set(err, ACME_IO,
+                "store or engine ended before the work was done");
+    }
+    stop_parts(&supervisor);
+    close(answers[0]);
+    close(lifetime[0]);
+    close(lifetime[1]);
+    close(supervisor.log[0]);
+    close(supervisor.log[1]);
+    return rc;
+}

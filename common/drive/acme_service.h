@@ -1,0 +1,69 @@
+/*
+ * The processes beside a server: a supervisor that stays what the server was
+ * started as, and below it a store and an engine, restarted together with a
+ * growing pause when one of them dies.  All of them end when the write end of
+ * the lifetime pipe closes, which only the server's master holds.
+ */
+#ifndef ACME_SERVICE_H
+#define ACME_SERVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/acme_host.h"
+#include "state/acme_area.h"
+#include "state/acme_config.h"
+
+/* The server around the service; called in the supervisor process only. */
+struct acme_server {
+    void *ctx;
+    /* One line into the server's log. */
+    void (*log)(void *ctx, enum acme_level level, const char *line);
+    /* The process title, e.g. "acme engine"; may be NULL. */
+    void (*title)(void *ctx, const char *title);
+    /* Descriptors that log() writes to: they stay open. */
+    const int *fds;
+    size_t nfds;
+};
+
+struct acme_service {
+    int lifetime; /* write end; -1: none */
+    pid_t pid;    /* of the supervisor; 0 when detached */
+};
+
+/*
+ * Forks the supervisor and waits (at most 15 s) until the area is filled, so
+ * that the first handshake is right.  `config` and `area` are inherited.
+ * With `detach` the supervisor is nobody's child.  ACME_OK also when the
+ * state directory turns out unusable: the service says so in the log and
+ * looks again each minute.
+ */
+enum acme_rc acme_service_start(const struct acme_config *config,
+    struct acme_area *area, const struct acme_server *server, bool detach,
+    struct acme_service *service, struct acme_error *err);
+
+/* In the master: ends the service of an old configuration. */
+void acme_service_stop(struct acme_service *service);
+
+/* In a worker: only lets go of the pipe. */
+void acme_service_forget(struct acme_service *service);
+
+/*
+ * acmectl: one engine and one store that renew `lineages` now, from the
+ * settings in the state directory.  `done` is called for each with the
+ * outcome.  Blocks until all are through.
+ */
+struct acme_service_work {
+    const size_t *lineages;
+    size_t nlineages;
+    unsigned flags; /* ACME_RENEW_FORCE */
+    void (*done)(void *ctx, size_t lineage, bool ok, const char *text);
+    void (*tick)(void *ctx); /* every second */
+    void *ctx;
+};
+enum acme_rc acme_service_run_once(const struct acme_config *config,
+    const struct acme_server *server, const struct acme_service_work *work,
+    struct acme_error *err);
+
+#endif

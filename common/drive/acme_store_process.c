@@ -1,0 +1,273 @@
+#include "drive/acme_store_process.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/acme_log.h"
+#include "drive/acme_control.h"
+#include "drive/acme_keeper.h"
+#include "drive/acme_sandbox.h"
+
+struct process {
+    const struct acme_config *config;
+    struct acme_area *area;
+    struct acme_child *child;
+    const struct acme_store_errand *errand;
+    struct acme_host host;
+    struct acme_store *store;
+    struct acme_keeper *keeper;
+    struct acme_control *control;
+    struct acme_buf request, reply;
+    size_t sent, answered; /* of the errand */
+};
+
+/* Questions of an errand that the engine has at once. */
+#define ERRAND_WINDOW 8
+
+static void
+log_error(struct process *process, enum acme_level level,
+    const struct acme_error *err)
+{
+    char line[ACME_LOG_LINE_MAX];
+
+    acme_log(&process->host, level, "state directory \"%s\": %s",
+        process->config->state_dir,
+        acme_error_line(err, line, sizeof(line)));
+}
+
+/* ---- to the engine ---------------------------------------------------- */
+
+/*
+ * Never blocks: an engine in a long exchange does not read.  A CHANGED that is
+ * lost costs nothing, every job looks again before it orders.
+ */
+static bool
+notify(struct process *process, enum acme_verb verb, size_t lineage,
+    unsigned flags, uint64_t id)
+{
+    struct pollfd pfd = { process->child->frame, POLLOUT, 0 };
+    struct acme_error ignored;
+    struct acme_buf frame;
+    bool sent;
+
+    if (poll(&pfd, 1, 0) != 1 || (pfd.revents & POLLOUT) == 0)
+        return false;
+    acme_error_clear(&ignored);
+    acme_buf_init(&frame, ACME_FRAME_MAX);
+    acme_frame_begin(&frame, verb, (uint32_t)lineage);
+    if (verb == ACME_VERB_RENEW) {
+        acme_frame_add_u64(&frame, flags);
+        acme_frame_add_u64(&frame, id);
+    }
+    sent = acme_frame_send(process->child->frame, &frame, &ignored)
+        == ACME_OK;
+    acme_buf_clear(&frame);
+    return sent;
+}
+
+static void
+on_moved(void *ctx, size_t lineage)
+{
+    (void)notify(ctx, ACME_VERB_CHANGED, lineage, 0, 0);
+}
+
+static bool
+on_renew(void *ctx, const char *name, unsigned flags, uint64_t id)
+{
+    struct process *process = ctx;
+    size_t lineage;
+
+    if (!acme_keeper_find(process->keeper, name, &lineage))
+        return false;
+    if (!notify(process, ACME_VERB_RENEW, lineage, flags & ACME_RENEW_FORCE,
+            id))
+        acme_control_done(process->control, id, false,
+            "the engine is too busy to be asked, try again later");
+    return true;
+}
+
+/* ---- to people -------------------------------------------------------- */
+
+static void
+on_done(void *ctx, uint64_t id, bool ok, const char *text)
+{
+    struct process *process = ctx;
+    struct acme_error ignored;
+    struct acme_buf frame;
+
+    if (process->errand == NULL) {
+        acme_control_done(process->control, id, ok, text);
+        return;
+    }
+    acme_error_clear(&ignored);
+    acme_buf_init(&frame, ACME_FRAME_MAX);
+    acme_frame_begin(&frame, ACME_VERB_DONE, (uint32_t)(id - 1));
+    acme_frame_add_u64(&frame, ok);
+    acme_frame_add_text(&frame, text);
+    (void)acme_frame_send(process->errand->answers, &frame, &ignored);
+    acme_buf_clear(&frame);
+    process->answered++;
+}
+
+static void
+go_on_with_errand(struct process *process)
+{
+    const struct acme_store_errand *errand = process->errand;
+
+    while (errand != NULL && process->sent < errand->nlineages
+        && process->sent < process->answered + ERRAND_WINDOW
+        && notify(process, ACME_VERB_RENEW,
+            errand->lineages[process->sent], errand->flags,
+            errand->lineages[process->sent] + 1))
+        process->sent++;
+}
+
+/* ---- life ------------------------------------------------------------- */
+
+static enum acme_rc
+open_state(struct process *process, struct acme_error *err)
+{
+    const struct acme_config *config = process->config;
+    enum acme_rc rc;
+
+    rc = acme_store_open(config->state_dir, ACME_STORE_WRITE,
+        &process->store, err);
+    if (rc == ACME_OK)
+        rc = acme_keeper_new(config, process->store, process->area,
+            &process->host, &process->keeper, err);
+    if (rc == ACME_OK && process->errand == NULL)
+        rc = acme_control_open(acme_store_fd(process->store), config,
+            &process->control, err);
+    if (rc == ACME_OK)
+        acme_keeper_on_done(process->keeper, on_done, process);
+    return rc;
+}
+
+static void
+report(struct process *process, const struct acme_sandbox_report *sandbox)
+{
+    acme_log(&process->host, ACME_LOG_DEBUG,
+        "store runs, landlock %s, seccomp %s, capabilities %s",
+        sandbox->landlock ? "on" : "off", sandbox->seccomp ? "on" : "off",
+        sandbox->capabilities ? "dropped" : "kept");
+}
+
+static void
+tell_ready(struct process *process)
+{
+    if (process->child->ready == -1)
+        return;
+    (void)!write(process->child->ready, "R", 1);
+    close(process->child->ready);
+    process->child->ready = -1;
+}
+
+/* Answers one frame; an exit status, or -1 to go on. */
+static int
+serve_engine(struct process *process)
+{
+    struct acme_error err;
+    int status = -1;
+
+    acme_error_clear(&err);
+    if (acme_frame_recv(process->child->frame, &process->request, &err)
+        != ACME_OK)
+        return ACME_EXIT_PEER_GONE;
+    acme_buf_reset(&process->reply);
+    if (!acme_keeper_answer(process->keeper, &process->request,
+            &process->reply))
+        status = ACME_EXIT_BAD_PEER;
+    else if (acme_frame_send(process->child->frame, &process->reply, &err)
+        != ACME_OK)
+        status = ACME_EXIT_PEER_GONE;
+    acme_buf_clear(&process->request);
+    acme_buf_clear(&process->reply);
+    return status;
+}
+
+static int
+serve(struct process *process)
+{
+    struct pollfd fds[2 + 1 + ACME_CONTROL_CLIENTS];
+    time_t looked = 0;
+    int status = -1;
+
+    memset(fds, 0, sizeof(fds));
+    fds[0].fd = process->child->stop;
+    fds[1].fd = process->child->frame;
+    fds[0].events = fds[1].events = POLLIN;
+    while (status == -1) {
+        size_t n = 2 + acme_control_poll(process->control, fds + 2);
+        time_t now;
+
+        if (poll(fds, n, 1000) < 0 && errno != EINTR)
+            return ACME_EXIT_FAILED;
+        if (fds[0].revents != 0)
+            return ACME_EXIT_STOPPED;
+        if (fds[1].revents != 0)
+            status = serve_engine(process);
+        acme_control_serve(process->control, on_renew, process);
+        now = process->host.now(process->host.ctx);
+        if (now != looked)
+            acme_keeper_look(process->keeper, on_moved, process);
+        looked = now;
+        go_on_with_errand(process);
+        if (process->errand != NULL
+            && process->answered == process->errand->nlineages)
+            return ACME_EXIT_STOPPED;
+    }
+    return status;
+}
+
+static int
+run(struct process *process)
+{
+    struct acme_sandbox_report sandbox;
+    struct acme_error err;
+    int status;
+
+    memset(&sandbox, 0, sizeof(sandbox));
+    acme_error_clear(&err);
+    if (open_state(process, &err) != ACME_OK) {
+        log_error(process, ACME_LOG_ERROR, &err);
+        status = ACME_EXIT_UNUSABLE;
+        goto done;
+    }
+    acme_sandbox_store(acme_store_fd(process->store), &sandbox);
+    report(process, &sandbox);
+    acme_keeper_start(process->keeper,
+        process->errand == NULL ? ACME_KEEPER_DECLARES : ACME_KEEPER_OBEYS);
+    if (process->area != NULL)
+        acme_area_beat(process->area,
+            process->host.now(process->host.ctx));
+    tell_ready(process);
+    status = serve(process);
+
+done:
+    acme_control_close(process->control);
+    acme_keeper_free(process->keeper);
+    acme_store_close(process->store);
+    return status;
+}
+
+void
+acme_store_process(const struct acme_config *config, struct acme_area *area,
+    struct acme_child *child, const struct acme_store_errand *errand)
+{
+    struct process process;
+
+    memset(&process, 0, sizeof(process));
+    process.config = config;
+    process.area = area;
+    process.child = child;
+    process.errand = errand;
+    process.host = acme_child_host(child);
+    acme_buf_init_secret(&process.request, ACME_FRAME_MAX);
+    acme_buf_init_secret(&process.reply, ACME_FRAME_MAX);
+    acme_sandbox_process();
+    _exit(run(&process));
+}

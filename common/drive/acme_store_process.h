@@ -1,0 +1,33 @@
+/* The store as a process: everything until exit. */
+#ifndef ACME_STORE_PROCESS_H
+#define ACME_STORE_PROCESS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "drive/acme_child.h"
+#include "state/acme_area.h"
+#include "state/acme_config.h"
+
+/* acmectl's questions, put to the engine instead of a control socket's. */
+struct acme_store_errand {
+    const size_t *lineages;
+    size_t nlineages;
+    unsigned flags;
+    int answers; /* frames {DONE: index, ok, text} are written here */
+};
+
+enum {
+    ACME_EXIT_STOPPED = 0,  /* asked to */
+    ACME_EXIT_UNUSABLE = 3, /* the state directory can't be used now */
+    ACME_EXIT_BAD_PEER = 4, /* the engine sent what it may not */
+    ACME_EXIT_PEER_GONE = 5,
+    ACME_EXIT_FAILED = 6
+};
+
+/* Does not return.  `errand` NULL: a server's store. */
+void acme_store_process(const struct acme_config *config,
+    struct acme_area *area, struct acme_child *child,
+    const struct acme_store_errand *errand) __attribute__((noreturn));
+
+#endif

@@ -1,0 +1,561 @@
+#include "drive/acme_vault.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The store sends a notice per request of a person or change on disk, and
+ * the engine looks between two exchanges. */
+#define NOTICES_MAX 256
+
+struct acme_vault {
+    int fd;
+    acme_vault_exchange *exchange;
+    void *ctx;
+    struct acme_buf request, reply;
+    struct acme_notice notice[NOTICES_MAX];
+    size_t nnotices;
+};
+
+static enum acme_rc
+vault_new(struct acme_vault **out, struct acme_error *err)
+{
+    struct acme_vault *vault = calloc(1, sizeof(*vault));
+
+    if (vault == NULL)
+        return acme_error_nomem(err);
+    vault->fd = -1;
+    acme_buf_init_secret(&vault->request, ACME_FRAME_MAX);
+    acme_buf_init_secret(&vault->reply, ACME_FRAME_MAX);
+    *out = vault;
+    return ACME_OK;
+}
+
+/* A full queue loses the oldest CHANGED: every one of them is found again by
+ * looking, a RENEW has somebody waiting. */
+static void
+queue(struct acme_vault *vault, const struct acme_notice *notice)
+{
+    if (vault->nnotices == NOTICES_MAX) {
+        if (notice->verb == ACME_VERB_CHANGED)
+            return;
+        memmove(vault->notice, vault->notice + 1,
+            (NOTICES_MAX - 1) * sizeof(vault->notice[0]));
+        vault->nnotices--;
+    }
+    vault->notice[vault->nnotices++] = *notice;
+}
+
+static bool
+take_notice(struct acme_vault *vault, struct acme_frame *frame)
+{
+    struct acme_notice notice;
+
+    memset(&notice, 0, sizeof(notice));
+    if (frame->verb < ACME_VERB_RENEW)
+        return false;
+    notice.verb = frame->verb;
+    notice.lineage = frame->index;
+    if (frame->verb == ACME_VERB_RENEW) {
+        notice.flags = (unsigned)acme_frame_get_u64(frame);
+        notice.id = acme_frame_get_u64(frame);
+    }
+    if (acme_frame_end(frame))
+        queue(vault, &notice);
+    return true;
+}
+
+static enum acme_rc
+exchange_over_socket(void *ctx, struct acme_buf *request,
+    struct acme_buf *reply, struct acme_error *err)
+{
+    struct acme_vault *vault = ctx;
+    struct acme_frame frame;
+    enum acme_rc rc;
+
+    rc = acme_frame_send(vault->fd, request, err);
+    while (rc == ACME_OK) {
+        rc = acme_frame_recv(vault->fd, reply, err);
+        if (rc != ACME_OK)
+            break;
+        if (!acme_frame_open(&frame, reply->data, reply->len))
+            return acme_error_set(err, ACME_IO, "bad frame of the store");
+        if (!take_notice(vault, &frame))
+            return ACME_OK;
+    }
+    return rc;
+}
+
+enum acme_rc
+acme_vault_new(int fd, struct acme_vault **vault, struct acme_error *err)
+{
+    enum acme_rc rc = vault_new(vault, err);
+
+    if (rc == ACME_OK) {
+        (*vault)->fd = fd;
+        (*vault)->exchange = exchange_over_socket;
+        (*vault)->ctx = *vault;
+    }
+    return rc;
+}
+
+enum acme_rc
+acme_vault_new_direct(acme_vault_exchange *exchange, void *ctx,
+    struct acme_vault **vault, struct acme_error *err)
+{
+    enum acme_rc rc = vault_new(vault, err);
+
+    if (rc == ACME_OK) {
+        (*vault)->exchange = exchange;
+        (*vault)->ctx = ctx;
+    }
+    return rc;
+}
+
+void
+acme_vault_free(struct acme_vault *vault)
+{
+    if (vault == NULL)
+        return;
+    acme_buf_clear(&vault->request);
+    acme_buf_clear(&vault->reply);
+    free(vault);
+}
+
+static bool
+readable(int fd)
+{
+    struct pollfd pfd = { fd, POLLIN, 0 };
+
+    return fd >= 0 && poll(&pfd, 1, 0) == 1;
+}
+
+bool
+acme_vault_notice(struct acme_vault *vault, struct acme_notice *notice,
+    enum acme_rc *rc)
+{
+    struct acme_error ignored;
+    struct acme_frame frame;
+
+    *rc = ACME_OK;
+    while (vault->nnotices == 0 && readable(vault->fd)) {
+        acme_error_clear(&ignored);
+        if (acme_frame_recv(vault->fd, &vault->reply, &ignored) != ACME_OK
+            || !acme_frame_open(&frame, vault->reply.data, vault->reply.len)
+            || !take_notice(vault, &frame)) {
+            *rc = ACME_IO;
+            return false;
+        }
+    }
+    if (vault->nnotices == 0)
+        return false;
+    *notice = vault->notice[0];
+    vault->nnotices--;
+    memmove(vault->notice, vault->notice + 1,
+        vault->nnotices * sizeof(vault->notice[0]));
+    return true;
+}
+
+/* ---- one question and its answer -------------------------------------- */
+
+static struct acme_buf *
+ask(struct acme_vault *vault, enum acme_verb verb, size_t index)
+{
+    acme_frame_begin(&vault->request, verb, (uint32_t)index);
+    return &vault->request;
+}
+
+/*
+ * Sends vault->request and reads the first field of the reply.  The caller
+ * goes on reading `frame` when ACME_OK comes back.
+ */
+static enum acme_rc
+answer(struct acme_vault *vault, struct acme_frame *frame,
+    struct acme_error *err)
+{
+    enum acme_rc rc;
+
+    if (!acme_buf_ok(&vault->request))
+        return acme_error_nomem(err);
+    rc = vault->exchange(vault->ctx, &vault->request, &vault->reply, err);
+    if (rc != ACME_OK)
+        return rc;
+    if (!acme_frame_open(frame, vault->reply.data, vault->reply.len))
+        return acme_error_set(err, ACME_IO, "bad frame of the store");
+    return acme_frame_get_error(frame, err);
+}
+
+/* Forgets key material that passed through the buffers. */
+static enum acme_rc
+finish(struct acme_vault *vault, const struct acme_frame *frame,
+    enum acme_rc rc, struct acme_error *err)
+{
+    if (rc == ACME_OK && !acme_frame_end(frame))
+        rc = acme_error_set(err, ACME_IO, "bad frame of the store");
+    acme_buf_clear(&vault->request);
+    acme_buf_clear(&vault->reply);
+    return rc;
+}
+
+static enum acme_rc
+simple(struct acme_vault *vault, struct acme_error *err)
+{
+    struct acme_frame frame;
+    enum acme_rc rc;
+
+    memset(&frame, 0, sizeof(frame));
+    rc = answer(vault, &frame, err);
+    return finish(vault, &frame, rc, err);
+}
+
+enum acme_rc
+acme_vault_done(struct acme_vault *vault, uint64_t id, bool ok,
+    const char *text, struct acme_error *err)
+{
+    struct acme_buf *request = ask(vault, ACME_VERB_DONE, 0);
+
+    acme_frame_add_u64(request, id);
+    acme_frame_add_u64(request, ok);
+    acme_frame_add_text(request, text);
+    return simple(vault, err);
+}
+
+/* ---- lineages --------------------------------------------------------- */
+
+static enum acme_rc
+get_names(struct acme_frame *frame, struct acme_vault_lineage *out,
+    struct acme_error *err)
+{
+    char name[ACME_NAME_MAX + 1];
+    uint64_t i, n = acme_frame_get_u64(frame);
+
+    if (n > ACME_NAMES_MAX)
+        return acme_error_set(err, ACME_IO, "bad frame of the store");
+    out->names = acme_arena_alloc(out->arena,
+        (size_t)(n + 1) * sizeof(out->names[0]));
+    if (out->names == NULL)
+        return acme_error_nomem(err);
+    for (i = 0; i < n; i++) {
+        acme_frame_get_text(frame, name, sizeof(name));
+        out->names[i] = acme_arena_strdup(out->arena, name);
+        if (out->names[i] == NULL)
+            return acme_error_nomem(err);
+    }
+    out->nnames = (size_t)n;
+    return ACME_OK;
+}
+
+static enum acme_rc
+get_lineage(struct acme_frame *frame, struct acme_vault_lineage *out,
+    struct acme_error *err)
+{
+    struct acme_error unreadable;
+    char conflict[ACME_LOG_LINE_MAX];
+    const void *data;
+    size_t len;
+    enum acme_rc rc;
+
+    rc = get_names(frame, out, err);
+    if (rc != ACME_OK)
+        return rc;
+    out->type = (enum acme_key_type)acme_frame_get_u64(frame);
+    acme_frame_get_text(frame, conflict, sizeof(conflict));
+    if (conflict[0] != '\0')
+        out->conflict = acme_arena_strdup(out->arena, conflict);
+    out->version = (unsigned)acme_frame_get_u64(frame);
+    out->live_type = (enum acme_key_type)acme_frame_get_u64(frame);
+    out->order = acme_frame_get_u64(frame) != 0;
+    acme_frame_get(frame, &data, &len);
+    if (len > 0) {
+        rc = acme_chain_from_der(data, len, &out->leaf, err);
+        if (rc != ACME_OK)
+            return rc;
+    }
+    acme_frame_get(frame, &data, &len);
+    /* A record that cannot be read is an empty one: it only remembers. */
+    acme_error_clear(&unreadable);
+    if (acme_record_parse(data, len, &out->record, &unreadable) != ACME_OK)
+        acme_record_init(&out->record);
+    return ACME_OK;
+}
+
+enum acme_rc
+acme_vault_lineage(struct acme_vault *vault, size_t lineage,
+    struct acme_vault_lineage *out, struct acme_error *err)
+{
+    struct acme_vault_lineage found;
+    struct acme_frame frame;
+    enum acme_rc rc;
+
+    memset(&found, 0, sizeof(found));
+    memset(&frame, 0, sizeof(frame));
+    acme_record_init(&found.record);
+    found.arena = acme_arena_new();
+    if (found.arena == NULL)
+        return acme_error_nomem(err);
+    (void)ask(vault, ACME_VERB_LINEAGE, lineage);
+    rc = answer(vault, &frame, err);
+    if (rc == ACME_OK)
+        rc = get_lineage(&frame, &found, err);
+    rc = finish(vault, &frame, rc, err);
+    if (rc == ACME_OK)
+        *out = found;
+    else
+        acme_vault_lineage_clear(&found);
+    return rc;
+}
+
+void
+acme_vault_lineage_clear(struct acme_vault_lineage *lineage)
+{
+    acme_chain_free(lineage->leaf);
+    acme_arena_free(lineage->arena);
+    memset(lineage, 0, sizeof(*lineage));
+}
+
+enum acme_rc
+acme_vault_record(struct acme_vault *vault, size_t lineage,
+    const struct acme_record *record, struct acme_error *err)
+{
+    struct acme_buf text;
+    enum acme_rc rc;
+
+    acme_buf_init(&text, ACME_STATE_JSON_MAX);
+    rc = acme_record_render(record, &text, err);
+    if (rc == ACME_OK) {
+        acme_frame_add(ask(vault, ACME_VERB_RECORD, lineage), text.data,
+            text.len);
+        rc = simple(vault, err);
+    }
+    acme_buf_clear(&text);
+    return rc;
+}
+
+enum acme_rc
+acme_vault_lock(struct acme_vault *vault, size_t lineage,
+    struct acme_error *err)
+{
+    (void)ask(vault, ACME_VERB_LOCK, lineage);
+    return simple(vault, err);
+}
+
+void
+acme_vault_unlock(struct acme_vault *vault, size_t lineage)
+{
+    struct acme_error ignored;
+
+    acme_error_clear(&ignored);
+    (void)ask(vault, ACME_VERB_UNLOCK, lineage);
+    (void)simple(vault, &ignored);
+}
+
+/* ---- keys in frames --------------------------------------------------- */
+
+static enum acme_rc
+add_key(struct acme_buf *request, const struct acme_key *key,
+    struct acme_error *err)
+{
+    struct acme_buf der;
+    enum acme_rc rc;
+
+    acme_buf_init_secret(&der, ACME_STATE_PEM_MAX);
+    rc = acme_key_to_der(key, &der, err);
+    if (rc == ACME_OK)
+        acme_frame_add(request, der.data, der.len);
+    acme_buf_clear(&der);
+    return rc;
+}
+
+static enum acme_rc
+get_key(struct acme_frame *frame, struct acme_key **key,
+    struct acme_error *err)
+{
+    const void *data;
+    size_t len;
+
+    acme_frame_get(frame, &data, &len);
+    return acme_key_from_der(data, len, key, err);
+}
+
+enum acme_rc
+acme_vault_account(struct acme_vault *vault, size_t issuer,
+    struct acme_key **key, char url[ACME_URL_MAX], struct acme_error *err)
+{
+    struct acme_frame frame;
+    struct acme_key *found = NULL;
+    enum acme_rc rc;
+
+    memset(&frame, 0, sizeof(frame));
+    (void)ask(vault, ACME_VERB_ACCOUNT, issuer);
+    rc = answer(vault, &frame, err);
+    if (rc == ACME_OK)
+        rc = get_key(&frame, &found, err);
+    if (rc == ACME_OK)
+        acme_frame_get_text(&frame, url, ACME_URL_MAX);
+    rc = finish(vault, &frame, rc, err);
+    if (rc == ACME_OK)
+        *key = found;
+    else
+        acme_key_unref(found);
+    return rc;
+}
+
+enum acme_rc
+acme_vault_account_key(struct acme_vault *vault, size_t issuer,
+    struct acme_key **key, struct acme_error *err)
+{
+    struct acme_frame frame;
+    struct acme_key *counts = NULL;
+    enum acme_rc rc;
+
+    memset(&frame, 0, sizeof(frame));
+    rc = add_key(ask(vault, ACME_VERB_ACCOUNT_KEY, issuer), *key, err);
+    if (rc == ACME_OK)
+        rc = answer(vault, &frame, err);
+    if (rc == ACME_OK)
+        rc = get_key(&frame, &counts, err);
+    rc = finish(vault, &frame, rc, err);
+    if (rc == ACME_OK) {
+        acme_key_unref(*key);
+        *key = counts;
+    } else {
+        acme_key_unref(counts);
+    }
+    return rc;
+}
+
+enum acme_rc
+acme_vault_account_url(struct acme_vault *vault, size_t issuer,
+    const char *url, struct acme_error *err)
+{
+    acme_frame_add_text(ask(vault, ACME_VERB_ACCOUNT_URL, issuer), url);
+    return simple(vault, err);
+}
+
+/* ---- orders and versions ---------------------------------------------- */
+
+enum acme_rc
+acme_vault_order(struct acme_vault *vault, size_t lineage,
+    struct acme_buf *text, struct acme_key **key, struct acme_error *err)
+{
+    struct acme_frame frame;
+    struct acme_key *found = NULL;
+    const void *data;
+    size_t len;
+    enum acme_rc rc;
+
+    memset(&frame, 0, sizeof(frame));
+    (void)ask(vault, ACME_VERB_ORDER, lineage);
+    rc = answer(vault, &frame, err);
+    if (rc == ACME_OK) {
+        acme_frame_get(&frame, &data, &len);
+        acme_buf_add(text, data, len);
+        rc = get_key(&frame, &found, err);
+    }
+    if (rc == ACME_OK && !acme_buf_ok(text))
+        rc = acme_error_nomem(err);
+    rc = finish(vault, &frame, rc, err);
+    if (rc == ACME_OK)
+        *key = found;
+    else
+        acme_key_unref(found);
+    return rc;
+}
+
+enum acme_rc
+acme_vault_order_put(struct acme_vault *vault, size_t lineage,
+    const struct acme_buf *text, const struct acme_key *key,
+    struct acme_error *err)
+{
+    struct acme_buf *request = ask(vault, ACME_VERB_ORDER_PUT, lineage);
+    enum acme_rc rc;
+
+    acme_frame_add(request, text->data, text->len);
+    rc = add_key(request, key, err);
+    return rc == ACME_OK ? simple(vault, err) : rc;
+}
+
+enum acme_rc
+acme_vault_order_drop(struct acme_vault *vault, size_t lineage,
+    struct acme_error *err)
+{
+    (void)ask(vault, ACME_VERB_ORDER_DROP, lineage);
+    return simple(vault, err);
+}
+
+enum acme_rc
+acme_vault_challenges(struct acme_vault *vault, size_t lineage,
+    const struct acme_area_token *tokens, size_t ntokens,
+    struct acme_error *err)
+{
+    struct acme_buf *request = ask(vault, ACME_VERB_CHALLENGES, lineage);
+    size_t i;
+
+    acme_frame_add_u64(request, ntokens);
+    for (i = 0; i < ntokens; i++) {
+        acme_frame_add_text(request, tokens[i].name);
+        acme_frame_add_text(request, tokens[i].token);
+    }
+    return simple(vault, err);
+}
+
+enum acme_rc
+acme_vault_version(struct acme_vault *vault, size_t lineage,
+    const struct acme_key *key, const struct acme_chain *chain,
+    const char *order_url, unsigned *version, struct acme_error *err)
+{
+    struct acme_buf *request = ask(vault, ACME_VERB_VERSION, lineage);
+    struct acme_frame frame;
+    struct acme_buf der;
+    unsigned number = 0;
+    enum acme_rc rc;
+
+    memset(&frame, 0, sizeof(frame));
+    acme_buf_init(&der, ACME_CHAIN_DER_MAX);
+    rc = add_key(request, key, err);
+    if (rc == ACME_OK)
+        rc = acme_chain_to_der(chain, 0, 0, &der, err);
+    if (rc == ACME_OK) {
+        acme_frame_add(request, der.data, der.len);
+        acme_frame_add_text(request, order_url);
+        rc = answer(vault, &frame, err);
+    }
+    if (rc == ACME_OK)
+        number = (unsigned)acme_frame_get_u64(&frame);
+    rc = finish(vault, &frame, rc, err);
+    acme_buf_clear(&der);
+    if (rc == ACME_OK)
+        *version = number;
+    return rc;
+}
+
+enum acme_rc
+acme_vault_ledger(struct acme_vault *vault, size_t issuer,
+    struct acme_buf *text, struct acme_error *err)
+{
+    struct acme_frame frame;
+    const void *data;
+    size_t len;
+    enum acme_rc rc;
+
+    memset(&frame, 0, sizeof(frame));
+    (void)ask(vault, ACME_VERB_LEDGER, issuer);
+    rc = answer(vault, &frame, err);
+    if (rc == ACME_OK) {
+        acme_frame_get(&frame, &data, &len);
+        acme_buf_add(text, data, len);
+        if (!acme_buf_ok(text))
+            rc = acme_error_nomem(err);
+    }
+    return finish(vault, &frame, rc, err);
+}
+
+enum acme_rc
+acme_vault_ledger_put(struct acme_vault *vault, size_t issuer,
+    const struct acme_buf *text, struct acme_error *err)
+{
+    acme_frame_add(ask(vault, ACME_VERB_LEDGER_PUT, issuer), text->data,
+        text->len);
+    return simple(vault, err);
+}

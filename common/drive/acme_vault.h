@@ -1,0 +1,117 @@
+/*
+ * The state directory as the engine sees it: typed questions over frames to
+ * the store process.  Knows no path.  Every call blocks until the store has
+ * answered; notices that arrive meanwhile are kept for acme_vault_notice().
+ */
+#ifndef ACME_VAULT_H
+#define ACME_VAULT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/acme_arena.h"
+#include "base/acme_buf.h"
+#include "base/acme_error.h"
+#include "state/acme_area.h"
+#include "state/acme_frame.h"
+#include "state/acme_record.h"
+#include "wrap/acme_x509.h"
+
+struct acme_vault;
+
+/*
+ * How a request reaches the store: over a socket (acme_vault_new()), or
+ * within the process (tests).  `reply` is reset first.
+ */
+typedef enum acme_rc acme_vault_exchange(void *ctx, struct acme_buf *request,
+    struct acme_buf *reply, struct acme_error *err);
+
+/* Over the engine's end of the pair; borrows the descriptor. */
+enum acme_rc acme_vault_new(int fd, struct acme_vault **vault,
+    struct acme_error *err);
+enum acme_rc acme_vault_new_direct(acme_vault_exchange *exchange, void *ctx,
+    struct acme_vault **vault, struct acme_error *err);
+void acme_vault_free(struct acme_vault *vault); /* accepts NULL */
+
+/* What the store tells on its own account. */
+struct acme_notice {
+    enum acme_verb verb; /* ACME_VERB_RENEW or ACME_VERB_CHANGED */
+    size_t lineage;
+    unsigned flags;
+    uint64_t id; /* of a RENEW: given back in acme_vault_done() */
+};
+
+/* The next notice, without blocking; false: none.  ACME_IO in *rc: the
+ * store is gone. */
+bool acme_vault_notice(struct acme_vault *vault, struct acme_notice *notice,
+    enum acme_rc *rc);
+
+/* Answers a RENEW. */
+enum acme_rc acme_vault_done(struct acme_vault *vault, uint64_t id, bool ok,
+    const char *text, struct acme_error *err);
+
+/* A lineage now: what is wanted of it, what is served, what happened. */
+struct acme_vault_lineage {
+    size_t nnames;
+    const char **names; /* in `arena` */
+    enum acme_key_type type;
+    const char *conflict; /* contradictory declarations; NULL: none */
+    unsigned version;     /* 0: none */
+    enum acme_key_type live_type;
+    struct acme_chain *leaf; /* the live one's; NULL: none */
+    bool order;              /* one is in flight */
+    struct acme_record record;
+    struct acme_arena *arena;
+};
+enum acme_rc acme_vault_lineage(struct acme_vault *vault, size_t lineage,
+    struct acme_vault_lineage *out, struct acme_error *err);
+void acme_vault_lineage_clear(struct acme_vault_lineage *lineage);
+
+enum acme_rc acme_vault_record(struct acme_vault *vault, size_t lineage,
+    const struct acme_record *record, struct acme_error *err);
+
+/* ACME_BUSY names the holder.  Held until unlocked or this process ends. */
+enum acme_rc acme_vault_lock(struct acme_vault *vault, size_t lineage,
+    struct acme_error *err);
+void acme_vault_unlock(struct acme_vault *vault, size_t lineage);
+
+/* The issuer's account key (caller's reference) and URL ("" unknown).
+ * ACME_NOENT: no key yet. */
+enum acme_rc acme_vault_account(struct acme_vault *vault, size_t issuer,
+    struct acme_key **key, char url[ACME_URL_MAX], struct acme_error *err);
+/* Offers a new key; *key is replaced by the one that counts, should somebody
+ * else have been first. */
+enum acme_rc acme_vault_account_key(struct acme_vault *vault, size_t issuer,
+    struct acme_key **key, struct acme_error *err);
+enum acme_rc acme_vault_account_url(struct acme_vault *vault, size_t issuer,
+    const char *url, struct acme_error *err);
+
+/* The order in flight: its blob and certificate key.  ACME_NOENT: none. */
+enum acme_rc acme_vault_order(struct acme_vault *vault, size_t lineage,
+    struct acme_buf *text, struct acme_key **key, struct acme_error *err);
+enum acme_rc acme_vault_order_put(struct acme_vault *vault, size_t lineage,
+    const struct acme_buf *text, const struct acme_key *key,
+    struct acme_error *err);
+enum acme_rc acme_vault_order_drop(struct acme_vault *vault, size_t lineage,
+    struct acme_error *err);
+
+/* Makes challenges answerable; name and token of each count. */
+enum acme_rc acme_vault_challenges(struct acme_vault *vault, size_t lineage,
+    const struct acme_area_token *tokens, size_t ntokens,
+    struct acme_error *err);
+
+/*
+ * Offers a certificate.  The store checks it, makes it durable and live, and
+ * serves it: ACME_OK and the version's number.  ACME_REFUSED: why not.
+ */
+enum acme_rc acme_vault_version(struct acme_vault *vault, size_t lineage,
+    const struct acme_key *key, const struct acme_chain *chain,
+    const char *order_url, unsigned *version, struct acme_error *err);
+
+/* The issuer's ledger blob, opaque to the store. */
+enum acme_rc acme_vault_ledger(struct acme_vault *vault, size_t issuer,
+    struct acme_buf *text, struct acme_error *err);
+enum acme_rc acme_vault_ledger_put(struct acme_vault *vault, size_t issuer,
+    const struct acme_buf *text, struct acme_error *err);
+
+#endif

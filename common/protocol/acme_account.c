@@ -1,0 +1,227 @@
+#include "protocol/acme_account.h"
+
+#include <string.h>
+
+#include "base/acme_log.h"
+#include "protocol/acme_order.h"
+
+/* Of a terms' URL in an error text, which has to hold the cure as well. */
+enum { SHOWN_URL = 256 };
+
+static bool
+is_problem(const struct acme_error *err, const char *type)
+{
+    return err->rc == ACME_PROBLEM && strcmp(err->type, type) == 0;
+}
+
+static enum acme_rc
+hand_over(const struct acme_error *cause, struct acme_error *err)
+{
+    if (err->rc == ACME_OK)
+        *err = *cause;
+    return err->rc;
+}
+
+/* RFC 8555 7.1.2; a CA that says nothing of the status means "valid". */
+static enum acme_rc
+check_status(const struct acme_json *account, struct acme_error *err)
+{
+    const char *text = acme_json_str(account, "status");
+    enum acme_status status = acme_status_parse(text);
+
+    if (text == NULL || status == ACME_STATUS_VALID)
+        return ACME_OK;
+    if (status == ACME_STATUS_DEACTIVATED || status == ACME_STATUS_REVOKED)
+        return acme_error_set(err, ACME_CONFIG,
+            "the account of this key is %s at the CA: another account key "
+            "is needed", acme_status_name(status));
+    return acme_error_set(err, ACME_WIRE, "unknown status of the account");
+}
+
+/* RFC 8555 7.3: asks newAccount and keeps the account's URL. */
+static enum acme_rc
+post_account(struct acme_client *client, const char *new_account,
+    const struct acme_json *payload, struct acme_error *err)
+{
+    struct acme_client_request request = { 0 };
+    struct acme_http_response response;
+    struct acme_json *account = NULL;
+    char url[ACME_URL_MAX];
+    enum acme_rc rc;
+
+    if (payload == NULL)
+        return acme_error_nomem(err);
+    acme_http_response_init(&response);
+    request.url = new_account;
+    request.payload = payload;
+    request.with_jwk = true;
+    rc = acme_client_post_json(client, &request, &response, &account, err);
+    if (rc == ACME_OK)
+        rc = check_status(account, err);
+    if (rc == ACME_OK)
+        rc = acme_client_location(client, new_account, &response, url, err);
+    if (rc == ACME_OK)
+        rc = acme_client_set_account(client, url, err);
+    acme_json_free(account);
+    acme_http_response_clear(&response);
+    return rc;
+}
+
+static enum acme_rc
+read_account(struct acme_client *client, const char *url,
+    struct acme_error *err)
+{
+    struct acme_client_request request = { 0 };
+    struct acme_http_response response;
+    struct acme_json *account = NULL;
+    enum acme_rc rc;
+
+    acme_http_response_init(&response);
+    request.url = url;
+    rc = acme_client_post_json(client, &request, &response, &account, err);
+    if (rc == ACME_OK)
+        rc = check_status(account, err);
+    acme_json_free(account);
+    acme_http_response_clear(&response);
+    return rc;
+}
+
+/*
+ * The URL we have: forgotten when the CA has moved to another origin or does
+ * not know the account any more (RFC 8555 6.7 accountDoesNotExist), as both
+ * are cured by asking for the account of our key.
+ */
+static enum acme_rc
+try_known(struct acme_client *client, const char *url,
+    struct acme_error *err)
+{
+    struct acme_error cause;
+
+    acme_error_clear(&cause);
+    if (acme_client_check_url(client, url, &cause) != ACME_OK)
+        return acme_client_set_account(client, NULL, err);
+    if (read_account(client, url, &cause) == ACME_OK)
+        return ACME_OK;
+    if (is_problem(&cause, "accountDoesNotExist"))
+        return acme_client_set_account(client, NULL, err);
+    return hand_over(&cause, err);
+}
+
+/* RFC 8555 7.3.1.  A CA that wants a binding may ask for it even here. */
+static enum acme_rc
+find_by_key(struct acme_client *client, const char *new_account,
+    struct acme_error *err)
+{
+    struct acme_json *payload;
+    struct acme_error cause;
+    enum acme_rc rc;
+
+    acme_error_clear(&cause);
+    payload = acme_json_object();
+    acme_json_set_bool(payload, "onlyReturnExisting", true);
+    rc = post_account(client, new_account, payload, &cause);
+    acme_json_free(payload);
+    if (rc == ACME_OK || is_problem(&cause, "accountDoesNotExist") ||
+        is_problem(&cause, "externalAccountRequired"))
+        return ACME_OK;
+    return hand_over(&cause, err);
+}
+
+static enum acme_rc
+refuse_terms(const char *terms, struct acme_error *err)
+{
+    char shown[SHOWN_URL];
+
+    if (err->rc != ACME_OK)
+        return err->rc;
+    acme_log_clean(shown, sizeof(shown), terms, strlen(terms));
+    acme_error_set(err, ACME_CONFIG,
+        "the CA's terms of service are not accepted: read them and set "
+        "\"acme_accept_terms_of_service\" (nginx) or "
+        "\"ACMECertificateAgreement accepted\" (Apache httpd): %s", shown);
+    memcpy(err->instance, shown, sizeof(shown));
+    return err->rc;
+}
+
+/* What an operator has to settle before an account can be made. */
+static enum acme_rc
+check_consent(const struct acme_directory *directory,
+    const struct acme_account_wish *wish, struct acme_error *err)
+{
+    if (directory->eab_required)
+        return acme_error_set(err, ACME_CONFIG,
+            "the CA requires an external account binding for a new account "
+            "(externalAccountRequired)");
+    if (directory->terms[0] != '\0' && !wish->terms_accepted)
+        return refuse_terms(directory->terms, err);
+    return ACME_OK;
+}
+
+static struct acme_json *
+render_wish(const struct acme_account_wish *wish)
+{
+    struct acme_json *payload, *contacts;
+    size_t i;
+
+    payload = acme_json_object();
+    if (wish->terms_accepted)
+        acme_json_set_bool(payload, "termsOfServiceAgreed", true);
+    if (wish->ncontacts == 0)
+        return payload;
+    contacts = acme_json_array();
+    for (i = 0; i < wish->ncontacts; i++)
+        acme_json_append_str(contacts, wish->contacts[i]);
+    acme_json_set(payload, "contact", contacts);
+    return payload;
+}
+
+static enum acme_rc
+create(struct acme_client *client, const struct acme_directory *directory,
+    const struct acme_account_wish *wish, struct acme_error *err)
+{
+    struct acme_json *payload;
+    enum acme_rc rc;
+
+    rc = check_consent(directory, wish, err);
+    if (rc != ACME_OK)
+        return rc;
+    payload = render_wish(wish);
+    rc = post_account(client, directory->new_account, payload, err);
+    acme_json_free(payload);
+    return rc == ACME_OK ? rc : acme_error_wrap(err, "new account");
+}
+
+static enum acme_rc
+ensure(struct acme_client *client, const struct acme_account_wish *wish,
+    const char *known, struct acme_error *err)
+{
+    const struct acme_directory *directory;
+    enum acme_rc rc;
+
+    rc = acme_client_directory(client, &directory, err);
+    if (rc == ACME_OK && known[0] != '\0')
+        rc = try_known(client, known, err);
+    if (rc == ACME_OK && acme_client_account(client) == NULL)
+        rc = find_by_key(client, directory->new_account, err);
+    if (rc == ACME_OK && acme_client_account(client) == NULL)
+        rc = create(client, directory, wish, err);
+    return rc;
+}
+
+enum acme_rc
+acme_account_ensure(struct acme_client *client,
+    const struct acme_account_wish *wish, bool *created,
+    struct acme_error *err)
+{
+    const char *url = acme_client_account(client);
+    char known[ACME_URL_MAX] = "";
+    enum acme_rc rc;
+
+    if (url != NULL)
+        memcpy(known, url, strlen(url) + 1);
+    rc = ensure(client, wish, known, err);
+    if (rc != ACME_OK)
+        return acme_error_wrap(err, "account");
+    *created = strcmp(known, acme_client_account(client)) != 0;
+    return ACME_OK;
+}

@@ -1,0 +1,30 @@
+/*
+ * Accounts (RFC 8555 7.3): found by key or created, the terms accepted only
+ * with the operator's consent.
+ */
+#ifndef ACME_ACCOUNT_H
+#define ACME_ACCOUNT_H
+
+#include "protocol/acme_client.h"
+
+struct acme_account_wish {
+    const char *const *contacts; /* mailto: URLs */
+    size_t ncontacts;
+    bool terms_accepted;
+};
+
+/*
+ * Makes sure that the client has an account URL, in this order: the one it
+ * already has, if the CA still knows it (one request); the account of its key
+ * at the CA (onlyReturnExisting, RFC 8555 7.3.1); a new one.  ACME_CONFIG when
+ * the CA has terms, no account exists and they are not accepted: the message
+ * names the terms' URL (so does err->instance) and the directives; when a new
+ * account needs an external account binding; when the account is deactivated
+ * or revoked.  *created tells whether the URL is new to us (so that it is
+ * stored).  Blocks.
+ */
+enum acme_rc acme_account_ensure(struct acme_client *client,
+    const struct acme_account_wish *wish, bool *created,
+    struct acme_error *err);
+
+#endif

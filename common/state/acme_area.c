@@ -1,0 +1,676 @@
+#include "state/acme_area.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/acme_base64.h"
+
+/*
+ * Everything shared is made of words that are loaded and stored atomically
+ * and guarded by sequence counters: odd while a writer is at it, even and
+ * different after it.  A reader copies the words out and then looks whether
+ * the counter stood still.  Words are stored with release and loaded with
+ * acquire order, so whoever has seen one word of a newer writer sees its
+ * counter too; that does without fences, which the thread sanitizer does not
+ * know, and costs nothing on x86.
+ *
+ * A writer may die between odd and even.  The next one finds the counter odd
+ * and goes on from there; until then readers see no new generation.
+ *
+ * Sizes are known to each process from before the fork (struct acme_area is
+ * not shared): whoever scribbles over the memory can lie about contents only,
+ * and those are checked after they were copied out.
+ */
+
+#if ATOMIC_INT_LOCK_FREE != 2 || ATOMIC_LONG_LOCK_FREE != 2
+#error "the key area needs lock-free atomics"
+#endif
+
+typedef uintptr_t word;
+
+#define WORDS(bytes) (((bytes) + sizeof(word) - 1) / sizeof(word))
+
+/* A reader yields and looks again so often: a writer needs microseconds. */
+#define TRIES 16
+
+/* The head of a slot, in words: the number of pairs, and of each pair type,
+ * key length and chain length.  Keys and chains follow, in order, each from a
+ * word boundary on. */
+enum {
+    PAIR_TYPE,
+    PAIR_KEY_LEN,
+    PAIR_CHAIN_LEN,
+    PAIR_WORDS
+};
+#define HEAD_WORDS (1 + ACME_TYPES_MAX * PAIR_WORDS)
+#define SLOT_WORDS (ACME_SLOT_BYTES / sizeof(word))
+
+/* State of a slot, apart from it: to ask for a generation does not touch the
+ * slot's pages. */
+struct state {
+    _Atomic uint32_t sequence;
+    _Atomic uint32_t version;
+    _Atomic uint32_t used; /* words ever written and not wiped since */
+    uint32_t unused;
+};
+
+#define THUMBPRINT_WORDS WORDS(ACME_THUMBPRINT_LEN + 1)
+
+struct thumbprint {
+    _Atomic uint32_t sequence;
+    _Atomic word text[THUMBPRINT_WORDS]; /* "" if none */
+};
+
+/* What a reader of a token needs, word by word. */
+#define TOKEN_WORDS WORDS(sizeof(struct acme_area_token))
+
+struct token {
+    _Atomic word text[TOKEN_WORDS]; /* a struct acme_area_token */
+};
+
+struct head {
+    _Atomic word beat;
+    _Atomic uint32_t token_sequence;
+    _Atomic uint32_t ntokens;
+    struct token token[ACME_TOKENS_MAX]; /* sorted by name and token */
+};
+
+struct acme_area {
+    size_t nlineages;
+    size_t nissuers;
+    size_t size;
+    unsigned char *map;
+
+    /* Into the mapping. */
+    struct head *head;
+    struct thumbprint *thumbprint;
+    struct state *state;
+    unsigned char *slots;
+};
+
+/* ---- words and counters ----------------------------------------------- */
+
+static void
+store_words(_Atomic word *to, const void *from, size_t nwords)
+{
+    const unsigned char *at = from;
+    word value;
+    size_t i;
+
+    for (i = 0; i < nwords; i++, at += sizeof(value)) {
+        memcpy(&value, at, sizeof(value));
+        atomic_store_explicit(&to[i], value, memory_order_release);
+    }
+}
+
+static void
+wipe_words(_Atomic word *to, size_t nwords)
+{
+    size_t i;
+
+    for (i = 0; i < nwords; i++)
+        atomic_store_explicit(&to[i], 0, memory_order_release);
+}
+
+static void
+load_words(void *to, const _Atomic word *from, size_t nwords)
+{
+    unsigned char *at = to;
+    word value;
+    size_t i;
+
+    for (i = 0; i < nwords; i++, at += sizeof(value)) {
+        value = atomic_load_explicit(&from[i], memory_order_acquire);
+        memcpy(at, &value, sizeof(value));
+    }
+}
+
+/* Returns the odd value that tells readers to keep off. */
+static uint32_t
+write_begin(_Atomic uint32_t *sequence)
+{
+    uint32_t odd = atomic_load_explicit(sequence, memory_order_relaxed) | 1;
+
+    atomic_store_explicit(sequence, odd, memory_order_relaxed);
+    return odd;
+}
+
+/* Passes over 0, which means "never written". */
+static void
+write_end(_Atomic uint32_t *sequence, uint32_t odd)
+{
+    uint32_t even = odd + 1 != 0 ? odd + 1 : 2;
+
+    atomic_store_explicit(sequence, even, memory_order_release);
+}
+
+/* False: a writer is at it, or died at it. */
+static bool
+read_begin(const _Atomic uint32_t *sequence, uint32_t *seen)
+{
+    *seen = atomic_load_explicit(sequence, memory_order_acquire);
+    return (*seen & 1) == 0;
+}
+
+/* Whether what was loaded since read_begin() is of one writer. */
+static bool
+read_end(const _Atomic uint32_t *sequence, uint32_t seen)
+{
+    return atomic_load_explicit(sequence, memory_order_relaxed) == seen;
+}
+
+/* ---- the area --------------------------------------------------------- */
+
+static size_t
+pages(size_t bytes)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+    return (bytes + page - 1) / page * page;
+}
+
+static enum acme_rc
+map(struct acme_area *area, struct acme_error *err)
+{
+    int flags = MAP_SHARED | MAP_ANONYMOUS;
+    void *mapping;
+
+#ifdef MAP_NORESERVE
+    flags |= MAP_NORESERVE;
+#endif
+    mapping = mmap(NULL, area->size, PROT_READ | PROT_WRITE, flags, -1, 0);
+    if (mapping == MAP_FAILED)
+        return acme_error_errno(err, ACME_NOMEM, errno,
+            "cannot map %zu bytes of memory for the keys of %zu certificates",
+            area->size, area->nlineages);
+#ifdef MADV_DONTDUMP
+    /* An old kernel's refusal leaves the keys as safe as the heap is. */
+    madvise(mapping, area->size, MADV_DONTDUMP);
+#endif
+    area->map = mapping;
+    return ACME_OK;
+}
+
+enum acme_rc
+acme_area_new(size_t nlineages, size_t nissuers, struct acme_area **area,
+    struct acme_error *err)
+{
+    const size_t max = SIZE_MAX / 4;
+    struct acme_area *made = NULL;
+    size_t thumbprints, states;
+    enum acme_rc rc;
+
+    if (nlineages > max / ACME_SLOT_BYTES ||
+        nissuers > max / sizeof(struct thumbprint))
+        return acme_error_set(err, ACME_NOMEM,
+            "no memory is large enough "
+            "for %zu certificates",
+            nlineages);
+    thumbprints = pages(nissuers * sizeof(struct thumbprint));
+    states = pages(nlineages * sizeof(struct state));
+    made = calloc(1, sizeof(*made));
+    if (made == NULL)
+        return acme_error_nomem(err);
+    made->nlineages = nlineages;
+    made->nissuers = nissuers;
+    made->size = pages(sizeof(struct head)) + thumbprints + states +
+                 nlineages * ACME_SLOT_BYTES;
+    rc = map(made, err);
+    if (rc != ACME_OK) {
+        free(made);
+        return rc;
+    }
+    made->head = (void *)made->map;
+    made->thumbprint = (void *)(made->map + pages(sizeof(struct head)));
+    made->state = (void *)((unsigned char *)made->thumbprint + thumbprints);
+    made->slots = (unsigned char *)made->state + states;
+    *area = made;
+    return ACME_OK;
+}
+
+void
+acme_area_free(struct acme_area *area)
+{
+    if (area == NULL)
+        return;
+    munmap(area->map, area->size);
+    free(area);
+}
+
+void
+acme_area_protect(struct acme_area *area)
+{
+    mprotect(area->map, area->size, PROT_READ);
+}
+
+static _Atomic word *
+slot(const struct acme_area *area, size_t lineage)
+{
+    return (void *)(area->slots + lineage * ACME_SLOT_BYTES);
+}
+
+/* ---- slots: writing --------------------------------------------------- */
+
+static enum acme_rc
+check_pairs(const struct acme_area *area, size_t lineage,
+    const struct acme_area_pair *pairs, size_t npairs, struct acme_error *err)
+{
+    size_t i;
+
+    if (lineage >= area->nlineages)
+        return acme_error_set(err, ACME_REFUSED,
+            "the key area has no slot %zu", lineage);
+    if (npairs > ACME_TYPES_MAX)
+        return acme_error_set(err, ACME_REFUSED,
+            "%zu key types; %d can be served", npairs, ACME_TYPES_MAX);
+    for (i = 0; i < npairs; i++)
+        if (pairs[i].key_len == 0 || pairs[i].key_len > ACME_SLOT_BYTES ||
+            pairs[i].chain_len == 0 || pairs[i].chain_len > ACME_CHAIN_DER_MAX)
+            return acme_error_set(err, ACME_REFUSED,
+                "a key of %zu bytes with a chain of %zu cannot be served; "
+                "at most %d bytes of chain can",
+                pairs[i].key_len, pairs[i].chain_len, ACME_CHAIN_DER_MAX);
+    return ACME_OK;
+}
+
+static void
+add_padded(struct acme_buf *image, const void *data, size_t len)
+{
+    static const unsigned char zero[sizeof(word)];
+
+    acme_buf_add(image, data, len);
+    acme_buf_add(image, zero, WORDS(len) * sizeof(word) - len);
+}
+
+/* The slot as it will be. */
+static enum acme_rc
+build_image(struct acme_buf *image, const struct acme_area_pair *pairs,
+    size_t npairs, struct acme_error *err)
+{
+    word head[HEAD_WORDS] = { 0 };
+    size_t i, total = sizeof(head);
+
+    head[0] = npairs;
+    for (i = 0; i < npairs; i++) {
+        word *pair = head + 1 + i * PAIR_WORDS;
+
+        pair[PAIR_TYPE] = pairs[i].type;
+        pair[PAIR_KEY_LEN] = pairs[i].key_len;
+        pair[PAIR_CHAIN_LEN] = pairs[i].chain_len;
+        total += (WORDS(pairs[i].key_len) + WORDS(pairs[i].chain_len)) *
+                 sizeof(word);
+    }
+    if (total > ACME_SLOT_BYTES)
+        return acme_error_set(err, ACME_REFUSED,
+            "keys and chains together have %zu bytes; at most %d can be "
+            "served",
+            total, ACME_SLOT_BYTES);
+    acme_buf_add(image, head, sizeof(head));
+    for (i = 0; i < npairs; i++) {
+        add_padded(image, pairs[i].key, pairs[i].key_len);
+        add_padded(image, pairs[i].chain, pairs[i].chain_len);
+    }
+    return acme_buf_ok(image) ? ACME_OK : acme_error_nomem(err);
+}
+
+/* Whatever an earlier writer left behind the image is wiped, also when that
+ * writer died in the middle: `used` is raised before the first word. */
+static void
+store_image(struct acme_area *area, size_t lineage,
+    const struct acme_buf *image, unsigned version)
+{
+    struct state *state = &area->state[lineage];
+    _Atomic word *words = slot(area, lineage);
+    size_t now = image->len / sizeof(word);
+    size_t used = atomic_load_explicit(&state->used, memory_order_relaxed);
+    uint32_t odd = write_begin(&state->sequence);
+
+    if (used > SLOT_WORDS)
+        used = SLOT_WORDS;
+    if (used < now)
+        used = now;
+    atomic_store_explicit(&state->used, (uint32_t)used, memory_order_relaxed);
+    store_words(words, image->data, now);
+    wipe_words(words + now, used - now);
+    atomic_store_explicit(&state->used, (uint32_t)now, memory_order_release);
+    atomic_store_explicit(&state->version, version, memory_order_relaxed);
+    write_end(&state->sequence, odd);
+}
+
+enum acme_rc
+acme_area_put(struct acme_area *area, size_t lineage,
+    const struct acme_area_pair *pairs, size_t npairs, unsigned version,
+    struct acme_error *err)
+{
+    struct acme_buf image;
+    enum acme_rc rc;
+
+    acme_buf_init_secret(&image, ACME_SLOT_BYTES);
+    rc = check_pairs(area, lineage, pairs, npairs, err);
+    if (rc == ACME_OK)
+        rc = build_image(&image, pairs, npairs, err);
+    if (rc == ACME_OK)
+        store_image(area, lineage, &image, npairs > 0 ? version : 0);
+    acme_buf_clear(&image);
+    return rc;
+}
+
+/* ---- slots: reading --------------------------------------------------- */
+
+uint32_t
+acme_area_generation(const struct acme_area *area, size_t lineage)
+{
+    if (lineage >= area->nlineages)
+        return 0;
+    /* A write that has not ended is not a new generation yet. */
+    return atomic_load_explicit(&area->state[lineage].sequence,
+               memory_order_acquire) >>
+           1;
+}
+
+unsigned
+acme_area_version(const struct acme_area *area, size_t lineage)
+{
+    if (lineage >= area->nlineages)
+        return 0;
+    return atomic_load_explicit(&area->state[lineage].version,
+        memory_order_relaxed);
+}
+
+/* Words of the whole slot by its head, 0 if that cannot be. */
+static size_t
+head_total(const word head[HEAD_WORDS])
+{
+    size_t i, total = HEAD_WORDS;
+
+    if (head[0] == 0 || head[0] > ACME_TYPES_MAX)
+        return 0;
+    for (i = 0; i < head[0]; i++) {
+        const word *pair = head + 1 + i * PAIR_WORDS;
+
+        if (pair[PAIR_KEY_LEN] == 0 || pair[PAIR_KEY_LEN] > ACME_SLOT_BYTES ||
+            pair[PAIR_CHAIN_LEN] == 0 ||
+            pair[PAIR_CHAIN_LEN] > ACME_CHAIN_DER_MAX)
+            return 0;
+        total += WORDS(pair[PAIR_KEY_LEN]) + WORDS(pair[PAIR_CHAIN_LEN]);
+    }
+    return total <= SLOT_WORDS ? total : 0;
+}
+
+static size_t
+point_pairs(const word head[HEAD_WORDS], const struct acme_buf *copy,
+    struct acme_area_pair *pairs)
+{
+    const unsigned char *at = copy->data;
+    size_t i;
+
+    for (i = 0; i < head[0]; i++) {
+        const word *pair = head + 1 + i * PAIR_WORDS;
+
+        pairs[i].type = (enum acme_key_type)pair[PAIR_TYPE];
+        pairs[i].key = at;
+        pairs[i].key_len = pair[PAIR_KEY_LEN];
+        at += WORDS(pairs[i].key_len) * sizeof(word);
+        pairs[i].chain = at;
+        pairs[i].chain_len = pair[PAIR_CHAIN_LEN];
+        at += WORDS(pairs[i].chain_len) * sizeof(word);
+    }
+    return head[0];
+}
+
+enum outcome {
+    GOOD,
+    TORN, /* worth another look */
+    BAD
+};
+
+static enum outcome
+copy_slot(const struct acme_area *area, size_t lineage, word *head,
+    struct acme_buf *copy, uint32_t *seen)
+{
+    const _Atomic uint32_t *sequence = &area->state[lineage].sequence;
+    const _Atomic word *words = slot(area, lineage);
+    size_t total;
+    unsigned char *to;
+
+    if (!read_begin(sequence, seen))
+        return TORN;
+    if (*seen == 0)
+        return BAD;
+    load_words(head, words, HEAD_WORDS);
+    if (!read_end(sequence, *seen))
+        return TORN;
+    total = head_total(head);
+    if (total == 0)
+        return BAD;
+    acme_buf_reset(copy);
+    to = acme_buf_extend(copy, (total - HEAD_WORDS) * sizeof(word));
+    if (to == NULL)
+        return BAD;
+    load_words(to, words + HEAD_WORDS, total - HEAD_WORDS);
+    return read_end(sequence, *seen) ? GOOD : TORN;
+}
+
+bool
+acme_area_get(const struct acme_area *area, size_t lineage,
+    struct acme_buf *copy, struct acme_area_pair *pairs, size_t *npairs,
+    uint32_t *generation)
+{
+    word head[HEAD_WORDS];
+    enum outcome outcome = BAD;
+    uint32_t seen = 0;
+    int i;
+
+    for (i = 0; lineage < area->nlineages && i < TRIES; i++) {
+        if (i > 0)
+            sched_yield();
+        outcome = copy_slot(area, lineage, head, copy, &seen);
+        if (outcome != TORN)
+            break;
+    }
+    if (outcome != GOOD)
+        return false;
+    *npairs = point_pairs(head, copy, pairs);
+    *generation = seen >> 1;
+    return true;
+}
+
+/* ---- challenges: writing ---------------------------------------------- */
+
+void
+acme_area_put_thumbprint(struct acme_area *area, size_t issuer,
+    const char *thumbprint)
+{
+    char text[THUMBPRINT_WORDS * sizeof(word)] = "";
+    struct thumbprint *to;
+    uint32_t odd;
+
+    if (issuer >= area->nissuers)
+        return;
+    to = &area->thumbprint[issuer];
+    if (strlen(thumbprint) == ACME_THUMBPRINT_LEN)
+        memcpy(text, thumbprint, ACME_THUMBPRINT_LEN);
+    odd = write_begin(&to->sequence);
+    store_words(to->text, text, THUMBPRINT_WORDS);
+    write_end(&to->sequence, odd);
+}
+
+static int
+compare_tokens(const void *a, const void *b)
+{
+    const struct acme_area_token *const *x = a;
+    const struct acme_area_token *const *y = b;
+    int order = strcmp((*x)->name, (*y)->name);
+
+    return order != 0 ? order : strcmp((*x)->token, (*y)->token);
+}
+
+void
+acme_area_put_tokens(struct acme_area *area,
+    const struct acme_area_token *tokens, size_t ntokens)
+{
+    const struct acme_area_token *sorted[ACME_TOKENS_MAX];
+    unsigned char image[TOKEN_WORDS * sizeof(word)] = { 0 };
+    struct head *head = area->head;
+    uint32_t odd;
+    size_t i;
+
+    if (ntokens > ACME_TOKENS_MAX)
+        ntokens = ACME_TOKENS_MAX;
+    for (i = 0; i < ntokens; i++)
+        sorted[i] = &tokens[i];
+    qsort(sorted, ntokens, sizeof(sorted[0]), compare_tokens);
+    odd = write_begin(&head->token_sequence);
+    for (i = 0; i < ntokens; i++) {
+        memcpy(image, sorted[i], sizeof(*sorted[i]));
+        store_words(head->token[i].text, image, TOKEN_WORDS);
+    }
+    atomic_store_explicit(&head->ntokens, (uint32_t)ntokens,
+        memory_order_release);
+    write_end(&head->token_sequence, odd);
+}
+
+void
+acme_area_beat(struct acme_area *area, time_t now)
+{
+    atomic_store_explicit(&area->head->beat, (word)now, memory_order_relaxed);
+}
+
+time_t
+acme_area_last_beat(const struct acme_area *area)
+{
+    return (
+        time_t)atomic_load_explicit(&area->head->beat, memory_order_relaxed);
+}
+
+/* ---- challenges: reading ---------------------------------------------- */
+
+/* What is reflected to a stranger is base64url, whatever the memory holds. */
+static bool
+thumbprint_ok(const char *text, size_t size)
+{
+    return strnlen(text, size) == ACME_THUMBPRINT_LEN &&
+           acme_base64_is(text, ACME_THUMBPRINT_LEN);
+}
+
+static enum outcome
+copy_thumbprint(const struct thumbprint *from, char *text)
+{
+    uint32_t seen;
+
+    if (!read_begin(&from->sequence, &seen))
+        return TORN;
+    load_words(text, from->text, THUMBPRINT_WORDS);
+    return read_end(&from->sequence, seen) ? GOOD : TORN;
+}
+
+static bool
+issuer_thumbprint(const struct acme_area *area, int issuer,
+    char thumbprint[ACME_THUMBPRINT_LEN + 1])
+{
+    char text[THUMBPRINT_WORDS * sizeof(word)];
+    enum outcome outcome = BAD;
+    int i;
+
+    if (issuer < 0 || (size_t)issuer >= area->nissuers)
+        return false;
+    for (i = 0; i < TRIES && outcome != GOOD; i++) {
+        if (i > 0)
+            sched_yield();
+        outcome = copy_thumbprint(&area->thumbprint[issuer], text);
+    }
+    if (outcome != GOOD || !thumbprint_ok(text, sizeof(text)))
+        return false;
+    memcpy(thumbprint, text, ACME_THUMBPRINT_LEN + 1);
+    return true;
+}
+
+static void
+load_token(struct acme_area_token *token, const struct token *from)
+{
+    unsigned char image[TOKEN_WORDS * sizeof(word)];
+
+    load_words(image, from->text, TOKEN_WORDS);
+    memcpy(token, image, sizeof(*token));
+    token->name[sizeof(token->name) - 1] = '\0';
+    token->token[sizeof(token->token) - 1] = '\0';
+}
+
+/* One binary search; GOOD with *found either way. */
+static enum outcome
+search_tokens(const struct head *head, const char *name, const char *text,
+    struct acme_area_token *token, bool *found)
+{
+    size_t low = 0, high;
+    uint32_t seen;
+    int order;
+
+    *found = false;
+    if (!read_begin(&head->token_sequence, &seen))
+        return TORN;
+    high = atomic_load_explicit(&head->ntokens, memory_order_acquire);
+    if (high > ACME_TOKENS_MAX)
+        return BAD;
+    while (low < high && !*found) {
+        size_t middle = low + (high - low) / 2;
+
+        load_token(token, &head->token[middle]);
+        order = strcmp(name, token->name);
+        if (order == 0)
+            order = strcmp(text, token->token);
+        if (order < 0)
+            high = middle;
+        else if (order > 0)
+            low = middle + 1;
+        else
+            *found = true;
+    }
+    return read_end(&head->token_sequence, seen) ? GOOD : TORN;
+}
+
+static bool
+pending_thumbprint(const struct acme_area *area, const char *name,
+    const char *text, char thumbprint[ACME_THUMBPRINT_LEN + 1])
+{
+    struct acme_area_token token;
+    enum outcome outcome = TORN;
+    bool found = false;
+    int i;
+
+    for (i = 0; i < TRIES && outcome == TORN; i++) {
+        if (i > 0)
+            sched_yield();
+        outcome = search_tokens(area->head, name, text, &token, &found);
+    }
+    if (outcome != GOOD || !found ||
+        !thumbprint_ok(token.thumbprint, sizeof(token.thumbprint)))
+        return false;
+    memcpy(thumbprint, token.thumbprint, ACME_THUMBPRINT_LEN + 1);
+    return true;
+}
+
+bool
+acme_area_answer(const struct acme_area *area, const char *name, int issuer,
+    const char *token, size_t token_len,
+    char answer[ACME_KEY_AUTHORIZATION_MAX + 1])
+{
+    char text[ACME_TOKEN_MAX + 1];
+    char thumbprint[ACME_THUMBPRINT_LEN + 1];
+
+    if (!acme_token_ok(token, token_len))
+        return false;
+    memcpy(text, token, token_len);
+    text[token_len] = '\0';
+    if (!pending_thumbprint(area, name, text, thumbprint) &&
+        !issuer_thumbprint(area, issuer, thumbprint))
+        return false;
+    memcpy(answer, text, token_len);
+    answer[token_len] = '.';
+    memcpy(answer + token_len + 1, thumbprint, ACME_THUMBPRINT_LEN + 1);
+    return true;
+}

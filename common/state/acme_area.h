@@ -1,0 +1,101 @@
+/*
+ * The key area: memory that one generation of a server's configuration shares
+ * between its store process (the only writer) and its workers (readers).  One
+ * slot per lineage with the keys and chains to serve, the thumbprints to
+ * answer challenges with, and the pending tokens of others.  Readers trust
+ * nothing in it: every offset and length is checked, a torn or bad slot means
+ * "keep what you have".
+ */
+#ifndef ACME_AREA_H
+#define ACME_AREA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "base/acme_buf.h"
+#include "base/acme_error.h"
+#include "wrap/acme_key.h"
+
+struct acme_area;
+
+/* Anonymous shared memory, not in core dumps, pages touched only where used.
+ * Made before the fork. */
+enum acme_rc acme_area_new(size_t nlineages, size_t nissuers,
+    struct acme_area **area, struct acme_error *err);
+/* Unmaps it in this process; accepts NULL. */
+void acme_area_free(struct acme_area *area);
+
+/* ---- the store's side ------------------------------------------------- */
+
+struct acme_area_pair {
+    enum acme_key_type type;
+    const void *key; /* PKCS#8 */
+    size_t key_len;
+    const void *chain; /* certificates one behind the other, leaf first */
+    size_t chain_len;
+};
+
+/*
+ * Fills a slot and moves its generation on.  npairs 0 empties it.
+ * ACME_REFUSED: does not fit.  `version` is the lineage's version number,
+ * for people.
+ */
+enum acme_rc acme_area_put(struct acme_area *area, size_t lineage,
+    const struct acme_area_pair *pairs, size_t npairs, unsigned version,
+    struct acme_error *err);
+
+/* "" removes it. */
+void acme_area_put_thumbprint(struct acme_area *area, size_t issuer,
+    const char *thumbprint);
+
+/* The pending challenges of everybody's orders, replacing all. At most
+ * ACME_TOKENS_MAX are kept. */
+struct acme_area_token {
+    char name[ACME_NAME_MAX + 1];
+    char token[ACME_TOKEN_MAX + 1];
+    char thumbprint[ACME_THUMBPRINT_LEN + 1];
+};
+void acme_area_put_tokens(struct acme_area *area,
+    const struct acme_area_token *tokens, size_t ntokens);
+
+/* The store's sign of life. */
+void acme_area_beat(struct acme_area *area, time_t now);
+
+/* ---- the workers' side ------------------------------------------------ */
+
+/* Best effort: read-only in this process from now on, so that a worker's
+ * stray write is its own end and not that of everybody's keys. */
+void acme_area_protect(struct acme_area *area);
+
+/* 0: never filled.  Changes with every acme_area_put(). */
+uint32_t acme_area_generation(const struct acme_area *area, size_t lineage);
+
+/* Version number in the slot; 0: empty. */
+unsigned acme_area_version(const struct acme_area *area, size_t lineage);
+
+/*
+ * Copies a slot's pairs into `copy` (secret, reset first) and points `pairs`
+ * (ACME_TYPES_MAX) into it.  *generation is that of the copy.  False: empty,
+ * torn (a writer was at it) or bad: keep what you have and ask again later.
+ */
+bool acme_area_get(const struct acme_area *area, size_t lineage,
+    struct acme_buf *copy, struct acme_area_pair *pairs, size_t *npairs,
+    uint32_t *generation);
+
+/*
+ * The key authorization for a token asked for at `name` (canonical).
+ * `issuer` is the index of the issuer of the lineage that wants the name, or
+ * -1 for a name of ours no lineage has.  A pending (name, token) decides
+ * first, then the issuer's thumbprint; false: decline.  The token must have
+ * passed acme_token_ok().
+ */
+bool acme_area_answer(const struct acme_area *area, const char *name,
+    int issuer, const char *token, size_t token_len,
+    char answer[ACME_KEY_AUTHORIZATION_MAX + 1]);
+
+/* Time of the last beat; 0: none yet. */
+time_t acme_area_last_beat(const struct acme_area *area);
+
+#endif

@@ -1,0 +1,686 @@
+#include "state/acme_config.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/acme_arena.h"
+#include "base/acme_name.h"
+#include "wrap/acme_url.h"
+
+#define NONE SIZE_MAX
+
+/* Room for the "-NNNN" of a name that another lineage has already. */
+#define SUFFIX_MAX 8
+
+/* An open-addressed hash table from a text to an index.  Everything in it
+ * was written by the administrator: nobody else can fill it with collisions,
+ * requests only look up. */
+struct entry {
+    const char *key; /* NULL: free */
+    uint64_t hash;
+    size_t value;  /* NONE: the key was given back */
+    unsigned next; /* suffix to try first, so that thousands of lineages with
+                      one first name do not count from 1 each time */
+};
+
+struct table {
+    struct entry *entry;
+    size_t size; /* a power of two, never more than half full */
+    size_t used;
+};
+
+struct acme_config_index {
+    struct table lineage;    /* lineage name -> lineage */
+    struct table definition; /* what is asked for -> first such lineage */
+    struct table wanted;     /* identifier -> first lineage; by finish */
+    struct made *made;       /* one per lineage */
+    size_t issuers, lineages, mades; /* room in the arrays */
+};
+
+/* How a lineage came about. */
+struct made {
+    const char *definition;
+    bool automatic; /* its name was our choice */
+};
+
+/* ---- the table -------------------------------------------------------- */
+
+static uint64_t
+hash_text(const char *text)
+{
+    uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
+
+    for (; *text != '\0'; text++)
+        hash = (hash ^ (unsigned char)*text) * UINT64_C(1099511628211);
+    return hash ^ hash >> 32;
+}
+
+static struct entry *
+table_slot(const struct table *table, const char *key, uint64_t hash)
+{
+    size_t mask = table->size - 1;
+    size_t i = (size_t)hash & mask;
+
+    while (table->entry[i].key != NULL &&
+           (table->entry[i].hash != hash ||
+               strcmp(table->entry[i].key, key) != 0))
+        i = (i + 1) & mask;
+    return &table->entry[i];
+}
+
+static struct entry *
+table_find(const struct table *table, const char *key)
+{
+    struct entry *entry;
+
+    if (table->size == 0)
+        return NULL;
+    entry = table_slot(table, key, hash_text(key));
+    return entry->key == NULL ? NULL : entry;
+}
+
+static size_t
+table_get(const struct table *table, const char *key)
+{
+    const struct entry *entry = table_find(table, key);
+
+    return entry == NULL ? NONE : entry->value;
+}
+
+/* Makes room, so that up to `more` calls of table_put() cannot fail. */
+static bool
+table_reserve(struct acme_arena *arena, struct table *table, size_t more)
+{
+    struct table wider = { NULL, table->size ? table->size : 64, table->used };
+    size_t i;
+
+    if ((table->used + more) * 2 <= table->size)
+        return true;
+    while ((table->used + more) * 2 > wider.size)
+        wider.size *= 2;
+    wider.entry = acme_arena_alloc(arena, wider.size * sizeof(*wider.entry));
+    if (wider.entry == NULL)
+        return false;
+    for (i = 0; i < table->size; i++)
+        if (table->entry[i].key != NULL)
+            *table_slot(&wider, table->entry[i].key, table->entry[i].hash) =
+                table->entry[i];
+    *table = wider;
+    return true;
+}
+
+/* Borrows `key`. */
+static void
+table_put(struct table *table, const char *key, size_t value)
+{
+    uint64_t hash = hash_text(key);
+    struct entry *entry = table_slot(table, key, hash);
+
+    if (entry->key == NULL) {
+        entry->key = key;
+        entry->hash = hash;
+        table->used++;
+    }
+    entry->value = value;
+}
+
+/* ---- the whole -------------------------------------------------------- */
+
+/* NULL stays NULL.  False: out of memory. */
+static bool
+copy_text(struct acme_arena *arena, const char **to, const char *text)
+{
+    *to = text == NULL ? NULL : acme_arena_strdup(arena, text);
+    return text == NULL || *to != NULL;
+}
+
+/* The array with room for one more element, NULL: out of memory.  The arena
+ * keeps what was outgrown, together less than what is in use. */
+static void *
+grow(struct acme_arena *arena, void *array, size_t n, size_t *room,
+    size_t size)
+{
+    size_t more = *room ? *room * 2 : 8;
+    void *wider;
+
+    if (n < *room)
+        return array;
+    wider = acme_arena_alloc(arena, more * size);
+    if (wider == NULL)
+        return NULL;
+    if (n > 0)
+        memcpy(wider, array, n * size);
+    *room = more;
+    return wider;
+}
+
+struct acme_config *
+acme_config_new(const char *state_dir, const char *server,
+    const char *instance)
+{
+    struct acme_arena *arena = acme_arena_new();
+    struct acme_config *config = NULL;
+
+    if (arena == NULL)
+        return NULL;
+    config = acme_arena_alloc(arena, sizeof(*config));
+    if (config == NULL)
+        goto failed;
+    config->arena = arena;
+    config->index = acme_arena_alloc(arena, sizeof(*config->index));
+    if (config->index == NULL ||
+        !copy_text(arena, &config->state_dir, state_dir) ||
+        !copy_text(arena, &config->server, server) ||
+        !copy_text(arena, &config->instance, instance))
+        goto failed;
+    return config;
+
+failed:
+    acme_arena_free(arena);
+    return NULL;
+}
+
+void
+acme_config_free(struct acme_config *config)
+{
+    if (config != NULL)
+        acme_arena_free(config->arena);
+}
+
+/* ---- issuers ---------------------------------------------------------- */
+
+const char *
+acme_issuer_directory(const char *short_name)
+{
+    static const struct {
+        const char *name, *directory;
+    } known[] = { { "letsencrypt",
+                      "https://acme-v02.api.letsencrypt.org/directory" },
+        { "letsencrypt-staging",
+            "https://acme-staging-v02.api.letsencrypt.org/directory" } };
+    size_t i;
+
+    for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if (strcmp(known[i].name, short_name) == 0)
+            return known[i].directory;
+    return NULL;
+}
+
+bool
+acme_config_find_issuer(const struct acme_config *config, const char *name,
+    size_t *index)
+{
+    size_t i;
+
+    for (i = 0; i < config->nissuers; i++)
+        if (strcmp(config->issuer[i].name, name) == 0) {
+            *index = i;
+            return true;
+        }
+    return false;
+}
+
+static enum acme_rc
+check_directory(const struct acme_issuer *issuer, struct acme_error *err)
+{
+    struct acme_url url;
+
+    if (issuer->directory == NULL || issuer->directory[0] == '\0')
+        return acme_error_set(err, ACME_CONFIG,
+            "issuer \"%s\" has no directory URL; give the https URL of the "
+            "CA's ACME directory",
+            issuer->name);
+    if (acme_url_parse(issuer->directory, ACME_CONFIG, &url, err) != ACME_OK)
+        return acme_error_wrap(err,
+            "issuer \"%s\" needs the https URL of "
+            "its CA's ACME directory, or one of the short names letsencrypt, "
+            "letsencrypt-staging",
+            issuer->name);
+    return ACME_OK;
+}
+
+/*
+ * Whoever can pose as an unverified CA gets messages signed by its account
+ * key; the same key at another CA would let him act there (security S34).
+ * Issuers without a key_file are kept apart by the store.
+ */
+static enum acme_rc
+check_shared_key(const struct acme_config *config,
+    const struct acme_issuer *issuer, struct acme_error *err)
+{
+    size_t i;
+
+    for (i = 0; issuer->key_file != NULL && i < config->nissuers; i++) {
+        const struct acme_issuer *other = &config->issuer[i];
+
+        if (other->key_file == NULL || (other->verify && issuer->verify) ||
+            strcmp(other->key_file, issuer->key_file) != 0)
+            continue;
+        return acme_error_set(err, ACME_CONFIG,
+            "issuers \"%s\" and \"%s\" share the account key \"%s\", but the "
+            "server of \"%s\" is not verified and could misuse it at the "
+            "other; give one of them its own key, or turn verification on",
+            other->name, issuer->name, issuer->key_file,
+            issuer->verify ? other->name : issuer->name);
+    }
+    return ACME_OK;
+}
+
+static enum acme_rc
+check_issuer(const struct acme_config *config,
+    const struct acme_issuer *issuer, struct acme_error *err)
+{
+    enum acme_rc rc;
+    size_t taken;
+
+    if (issuer->name == NULL || issuer->name[0] == '\0')
+        return acme_error_set(err, ACME_CONFIG, "an issuer has no name");
+    if (acme_config_find_issuer(config, issuer->name, &taken))
+        return acme_error_set(err, ACME_CONFIG,
+            "issuer \"%s\" is defined twice; remove or rename one",
+            issuer->name);
+    if (config->nissuers >= ACME_ISSUERS_MAX)
+        return acme_error_set(err, ACME_CONFIG,
+            "issuer \"%s\" is one too many: %d are allowed", issuer->name,
+            ACME_ISSUERS_MAX);
+    if (issuer->ncontacts > ACME_CONTACTS_MAX)
+        return acme_error_set(err, ACME_CONFIG,
+            "issuer \"%s\" has %zu contacts; %d are allowed", issuer->name,
+            issuer->ncontacts, ACME_CONTACTS_MAX);
+    rc = check_directory(issuer, err);
+    return rc != ACME_OK ? rc : check_shared_key(config, issuer, err);
+}
+
+static bool
+copy_issuer(struct acme_arena *arena, struct acme_issuer *to,
+    const struct acme_issuer *from)
+{
+    size_t i;
+
+    *to = *from;
+    for (i = 0; i < from->ncontacts; i++)
+        if (!copy_text(arena, &to->contact[i], from->contact[i]))
+            return false;
+    return copy_text(arena, &to->name, from->name) &&
+           copy_text(arena, &to->directory, from->directory) &&
+           copy_text(arena, &to->key_file, from->key_file) &&
+           copy_text(arena, &to->ca_file, from->ca_file);
+}
+
+enum acme_rc
+acme_config_add_issuer(struct acme_config *config,
+    const struct acme_issuer *issuer, size_t *index, struct acme_error *err)
+{
+    struct acme_issuer copy, *array;
+    enum acme_rc rc;
+
+    rc = check_issuer(config, issuer, err);
+    if (rc != ACME_OK)
+        return rc;
+    array = grow(config->arena, config->issuer, config->nissuers,
+        &config->index->issuers, sizeof(copy));
+    if (array == NULL)
+        return acme_error_nomem(err);
+    config->issuer = array;
+    if (!copy_issuer(config->arena, &copy, issuer))
+        return acme_error_nomem(err);
+    config->issuer[config->nissuers] = copy;
+    *index = config->nissuers++;
+    return ACME_OK;
+}
+
+/* ---- lineages --------------------------------------------------------- */
+
+static enum acme_rc
+check_types(const struct acme_lineage *lineage, struct acme_error *err)
+{
+    size_t i, j;
+
+    if (lineage->ntypes == 0 || lineage->ntypes > ACME_TYPES_MAX)
+        return acme_error_set(err, ACME_CONFIG,
+            "a certificate for \"%s\" has %zu key types; 1 to %d are allowed",
+            lineage->names[0], lineage->ntypes, ACME_TYPES_MAX);
+    for (i = 1; i < lineage->ntypes; i++)
+        for (j = 0; j < i; j++)
+            if (strcmp(acme_key_algorithm(lineage->type[i]),
+                    acme_key_algorithm(lineage->type[j])) == 0)
+                return acme_error_set(err, ACME_CONFIG,
+                    "a certificate for \"%s\" has two %s keys, %s and %s; "
+                    "only one key of each algorithm can be served",
+                    lineage->names[0], acme_key_algorithm(lineage->type[i]),
+                    acme_key_type_name(lineage->type[j]),
+                    acme_key_type_name(lineage->type[i]));
+    return ACME_OK;
+}
+
+static enum acme_rc
+check_lineage(const struct acme_config *config,
+    const struct acme_lineage *lineage, struct acme_error *err)
+{
+    enum acme_rc rc = ACME_OK;
+
+    if (lineage->nnames == 0)
+        return acme_error_set(err, ACME_CONFIG,
+            "certificate \"%s\" has no "
+            "names; give at least one host name",
+            lineage->name == NULL ? "" : lineage->name);
+    if (lineage->nnames > ACME_NAMES_MAX)
+        return acme_error_set(err, ACME_CONFIG,
+            "a certificate for \"%s\" has %zu names; %d are allowed (most "
+            "CAs allow 100)",
+            lineage->names[0], lineage->nnames, ACME_NAMES_MAX);
+    if (lineage->issuer >= config->nissuers)
+        return acme_error_set(err, ACME_CONFIG,
+            "a certificate for \"%s\" has no issuer", lineage->names[0]);
+    if (lineage->name != NULL)
+        rc = acme_lineage_name_check(lineage->name, err);
+    return rc != ACME_OK ? rc : check_types(lineage, err);
+}
+
+/* A name and its place in the order given. */
+struct name {
+    const char *text;
+    size_t at;
+};
+
+static int
+by_text(const void *a, const void *b)
+{
+    const struct name *x = a;
+    const struct name *y = b;
+    int order = strcmp(x->text, y->text);
+
+    return order != 0 ? order : (x->at > y->at) - (x->at < y->at);
+}
+
+static int
+by_place(const void *a, const void *b)
+{
+    const struct name *x = a;
+    const struct name *y = b;
+
+    return (x->at > y->at) - (x->at < y->at);
+}
+
+/* The names, sorted; one given twice, as nginx's server_name may be, is kept
+ * where it stands first.  NULL: out of memory. */
+static struct name *
+sort_names(const struct acme_lineage *lineage, size_t *n)
+{
+    struct name *name = malloc(lineage->nnames * sizeof(*name));
+    size_t i, kept = 0;
+
+    if (name == NULL)
+        return NULL;
+    for (i = 0; i < lineage->nnames; i++) {
+        name[i].text = lineage->names[i];
+        name[i].at = i;
+    }
+    qsort(name, lineage->nnames, sizeof(*name), by_text);
+    for (i = 0; i < lineage->nnames; i++)
+        if (kept == 0 || strcmp(name[kept - 1].text, name[i].text) != 0)
+            name[kept++] = name[i];
+    *n = kept;
+    return name;
+}
+
+/* The same text for equal lineages: issuer, key types as a set, sorted
+ * names.  NULL: out of memory. */
+static char *
+define(struct acme_arena *arena, const struct acme_lineage *lineage,
+    const struct name *sorted, size_t n)
+{
+    char head[48], *text, *at;
+    unsigned types = 0;
+    size_t i, len;
+
+    for (i = 0; i < lineage->ntypes; i++)
+        types |= 1u << lineage->type[i];
+    snprintf(head, sizeof(head), "%zu %x", lineage->issuer, types);
+    len = strlen(head) + 1;
+    for (i = 0; i < n; i++)
+        len += strlen(sorted[i].text) + 1;
+    text = acme_arena_alloc(arena, len);
+    if (text == NULL)
+        return NULL;
+    at = stpcpy(text, head);
+    for (i = 0; i < n; i++) {
+        *at++ = ' ';
+        at = stpcpy(at, sorted[i].text);
+    }
+    return text;
+}
+
+/* NULL: out of memory. */
+static const char *const *
+copy_names(struct acme_arena *arena, struct name *name, size_t n)
+{
+    const char **copy = acme_arena_alloc(arena, n * sizeof(*copy));
+    size_t i;
+
+    qsort(name, n, sizeof(*name), by_place);
+    for (i = 0; copy != NULL && i < n; i++)
+        if (!copy_text(arena, &copy[i], name[i].text))
+            return NULL;
+    return copy;
+}
+
+/*
+ * A free name made of the first identifier, as Certbot would: "*." dropped,
+ * cut to leave room for "-0001", "-0002", ... NULL: out of memory.
+ */
+static char *
+choose_name(struct acme_config *config, const char *first)
+{
+    const struct table *taken = &config->index->lineage;
+    struct entry *base;
+    char *name;
+
+    if (strncmp(first, "*.", 2) == 0)
+        first += 2;
+    name = acme_arena_strndup(config->arena, first,
+        strnlen(first, ACME_LINEAGE_MAX - SUFFIX_MAX));
+    if (name == NULL || table_get(taken, name) == NONE)
+        return name;
+    base = table_find(taken, name);
+    do
+        name = acme_arena_printf(config->arena, "%s-%04u", base->key,
+            ++base->next);
+    while (name != NULL && table_get(taken, name) != NONE);
+    return name;
+}
+
+/* Gives lineage i a name of the arena that nobody else has. */
+static void
+put_name(struct acme_config *config, size_t i, const char *name)
+{
+    struct table *names = &config->index->lineage;
+    const char *old = config->lineage[i].name;
+
+    if (old != NULL && table_get(names, old) == i)
+        table_put(names, old, NONE);
+    table_put(names, name, i);
+    config->lineage[i].name = name;
+}
+
+/*
+ * The lineage that the new one is the same as, NONE if it is new.  One that
+ * the administrator named shares with those of that name or of no name, never
+ * with one of another name.
+ */
+static enum acme_rc
+find_equal(const struct acme_config *config,
+    const struct acme_lineage *lineage, const char *definition, size_t *equal,
+    struct acme_error *err)
+{
+    const struct acme_config_index *index = config->index;
+    size_t found = table_get(&index->definition, definition);
+    size_t holder;
+
+    if (lineage->name != NULL) {
+        holder = table_get(&index->lineage, lineage->name);
+        if (holder != NONE &&
+            strcmp(index->made[holder].definition, definition) == 0)
+            found = holder;
+        else if (holder != NONE && !index->made[holder].automatic)
+            return acme_error_set(err, ACME_CONFIG,
+                "certificate name \"%s\" has two definitions, for \"%s\" "
+                "and for \"%s\"; make their issuers, names and key types "
+                "the same, or give one of them another name",
+                lineage->name, config->lineage[holder].names[0],
+                lineage->names[0]);
+        else if (found != NONE && !index->made[found].automatic)
+            found = NONE;
+    }
+    *equal = found;
+    return ACME_OK;
+}
+
+/* Makes lineage i bear the administrator's name; the one who bears it now,
+ * if any, was given it by us and gets another.  False: out of memory. */
+static bool
+name_explicitly(struct acme_config *config, size_t i, const char *name)
+{
+    size_t holder = table_get(&config->index->lineage, name);
+    char *copy, *other;
+
+    if (holder != i) {
+        copy = acme_arena_strdup(config->arena, name);
+        if (copy == NULL)
+            return false;
+        if (holder != NONE) {
+            other = choose_name(config, config->lineage[holder].names[0]);
+            if (other == NULL)
+                return false;
+            put_name(config, holder, other);
+        }
+        put_name(config, i, copy);
+    }
+    config->index->made[i].automatic = false;
+    return true;
+}
+
+/* Room for one more lineage, so that the rest need not undo anything. */
+static bool
+reserve(struct acme_config *config)
+{
+    struct acme_config_index *index = config->index;
+    struct acme_lineage *lineage;
+    struct made *made;
+
+    lineage = grow(config->arena, config->lineage, config->nlineages,
+        &index->lineages, sizeof(*lineage));
+    if (lineage == NULL)
+        return false;
+    config->lineage = lineage;
+    made = grow(config->arena, index->made, config->nlineages, &index->mades,
+        sizeof(*made));
+    if (made == NULL)
+        return false;
+    index->made = made;
+    return table_reserve(config->arena, &index->lineage, 2) &&
+           table_reserve(config->arena, &index->definition, 1);
+}
+
+/* Appends a lineage, named by us if `lineage` has no name.  False: out of
+ * memory. */
+static bool
+append(struct acme_config *config, const struct acme_lineage *lineage,
+    const char *definition, struct name *name, size_t n)
+{
+    struct acme_config_index *index = config->index;
+    size_t i = config->nlineages;
+    struct acme_lineage *added = &config->lineage[i];
+    const char *chosen;
+
+    *added = *lineage;
+    added->name = NULL;
+    added->nnames = n;
+    added->names = copy_names(config->arena, name, n);
+    if (added->names == NULL)
+        return false;
+    index->made[i].definition = definition;
+    index->made[i].automatic = true;
+    if (lineage->name != NULL) {
+        if (!name_explicitly(config, i, lineage->name))
+            return false;
+    } else {
+        chosen = choose_name(config, added->names[0]);
+        if (chosen == NULL)
+            return false;
+        put_name(config, i, chosen);
+    }
+    if (table_get(&index->definition, definition) == NONE)
+        table_put(&index->definition, definition, i);
+    config->nlineages++;
+    return true;
+}
+
+enum acme_rc
+acme_config_add_lineage(struct acme_config *config,
+    const struct acme_lineage *lineage, size_t *index, struct acme_error *err)
+{
+    struct name *sorted = NULL;
+    char *definition = NULL;
+    size_t n = 0, found = NONE;
+    enum acme_rc rc;
+
+    rc = check_lineage(config, lineage, err);
+    if (rc != ACME_OK)
+        return rc;
+    sorted = sort_names(lineage, &n);
+    if (sorted != NULL)
+        definition = define(config->arena, lineage, sorted, n);
+    if (definition == NULL || !reserve(config)) {
+        rc = acme_error_nomem(err);
+        goto done;
+    }
+    rc = find_equal(config, lineage, definition, &found, err);
+    if (rc != ACME_OK)
+        goto done;
+    if (found == NONE) {
+        found = config->nlineages;
+        if (!append(config, lineage, definition, sorted, n))
+            rc = acme_error_nomem(err);
+    } else if (lineage->name != NULL &&
+               !name_explicitly(config, found, lineage->name)) {
+        rc = acme_error_nomem(err);
+    }
+    if (rc == ACME_OK)
+        *index = found;
+
+done:
+    free(sorted);
+    return rc;
+}
+
+enum acme_rc
+acme_config_finish(struct acme_config *config, struct acme_error *err)
+{
+    struct table *wanted = &config->index->wanted;
+    size_t i, j, total = 0;
+
+    for (i = 0; i < config->nlineages; i++)
+        total += config->lineage[i].nnames;
+    if (!table_reserve(config->arena, wanted, total))
+        return acme_error_nomem(err);
+    for (i = 0; i < config->nlineages; i++)
+        for (j = 0; j < config->lineage[i].nnames; j++)
+            if (table_find(wanted, config->lineage[i].names[j]) == NULL)
+                table_put(wanted, config->lineage[i].names[j], i);
+    return ACME_OK;
+}
+
+bool
+acme_config_find_name(const struct acme_config *config, const char *name,
+    size_t *lineage)
+{
+    size_t found = table_get(&config->index->wanted, name);
+
+    if (found == NONE)
+        return false;
+    *lineage = found;
+    return true;
+}

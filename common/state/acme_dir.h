@@ -1,0 +1,142 @@
+/*
+ * The one door to files below the state directory (and to key files an
+ * operator names): nothing is followed that could be planted, everything is
+ * bounded, every write is durable.  Paths are relative to an open directory,
+ * made of names chosen by us.  Knows no layout (acme_store.h does).
+ */
+#ifndef ACME_DIR_H
+#define ACME_DIR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "base/acme_buf.h"
+#include "base/acme_error.h"
+
+/*
+ * Whether a directory may hold root's secrets: every ancestor is a directory
+ * owned by root or by `owner` and not writable by group or others unless
+ * sticky (symbolic links of root or `owner` on the way are resolved, and what
+ * they lead through is judged the same way), and it belongs to `owner`
+ * itself.  ACME_NOENT: it does not exist yet, but its parent does and is
+ * safe.  ACME_IO naming the unsafe or missing ancestor and the cure.
+ * Reads only.
+ */
+enum acme_rc acme_dir_check(const char *path, uid_t owner,
+    struct acme_error *err);
+
+/*
+ * Opens the state directory: judged as by acme_dir_check(), component by
+ * component, so that nothing can be exchanged in between; with `create` makes
+ * the last component, mode 0700.  The mode of one that exists is not changed
+ * (a mistyped path must not close a directory of somebody else):
+ * acme_dir_private() does that once it is known to be ours.  *fd is CLOEXEC.
+ */
+enum acme_rc acme_dir_open(const char *path, uid_t owner, bool create, int *fd,
+    struct acme_error *err);
+
+/*
+ * Reads a regular file of `owner` with at most `max` bytes, appending to
+ * `out`.  No component may be a symbolic link (openat2 with RESOLVE_BENEATH
+ * and RESOLVE_NO_SYMLINKS, or component by component on kernels and
+ * sandboxes without it); never blocks on a FIFO or a device.  ACME_NOENT: not
+ * there.  ACME_IO: what is wrong, by name.
+ */
+enum acme_rc acme_dir_read(int dirfd, const char *path, uid_t owner,
+    size_t max, struct acme_buf *out, struct acme_error *err);
+
+/*
+ * The same for an absolute path an operator configured (an account key): it
+ * may contain symbolic links, the file must be regular, of root, of `owner`
+ * or of the caller, and not readable by others.
+ */
+enum acme_rc acme_dir_read_secret(const char *path, uid_t owner, size_t max,
+    struct acme_buf *out, struct acme_error *err);
+
+/* A file that is nobody's secret (a CA bundle): absolute path, any owner,
+ * links allowed, regular. */
+enum acme_rc acme_dir_read_public(const char *path, size_t max,
+    struct acme_buf *out, struct acme_error *err);
+
+/*
+ * Durable replace: temporary file in the same directory, fsync, rename,
+ * fsync of the directory.  Parent directories must exist.
+ */
+enum acme_rc acme_dir_write(int dirfd, const char *path, mode_t mode,
+    const void *data, size_t len, struct acme_error *err);
+
+/* Makes one new file with its content and fsyncs it, but neither renames it
+ * nor fsyncs its directory: for files of a directory nobody sees yet.  One
+ * that exists is an error. */
+enum acme_rc acme_dir_create(int dirfd, const char *path, mode_t mode,
+    const void *data, size_t len, struct acme_error *err);
+
+/* Makes `path` and its missing parents, mode 0700, fsyncing each parent. */
+enum acme_rc acme_dir_make(int dirfd, const char *path,
+    struct acme_error *err);
+
+/* Makes a new directory beside `path`, mode 0700, under a name nobody has and
+ * acme_dir_list() does not see: "PARENT/.BASE.<random>.tmp", into `temp`. */
+enum acme_rc acme_dir_make_temp(int dirfd, const char *path, char *temp,
+    size_t size, struct acme_error *err);
+
+/* Gives a file or directory a new name in the same directory, durably. */
+enum acme_rc acme_dir_rename(int dirfd, const char *from, const char *to,
+    struct acme_error *err);
+
+/* Points the symbolic link `path` to `target` with one rename, durably.
+ * "PARENT/.BASE.tmp" is its temporary name. */
+enum acme_rc acme_dir_link(int dirfd, const char *target, const char *path,
+    struct acme_error *err);
+
+/* Where the symbolic link `path` points.  ACME_IO: it is no link, or the
+ * target has `size` bytes or more. */
+enum acme_rc acme_dir_readlink(int dirfd, const char *path, char *target,
+    size_t size, struct acme_error *err);
+
+/* Moves a directory's mtime, for those who watch it. */
+enum acme_rc acme_dir_touch(int dirfd, const char *path,
+    struct acme_error *err);
+
+/* Makes the open directory private (0700) if it is not. */
+enum acme_rc acme_dir_private(int dirfd, const char *path,
+    struct acme_error *err);
+
+/* Opens a directory below dirfd without following links; -1 with errno. */
+int acme_dir_open_below(int dirfd, const char *path);
+
+/* fsync of a directory below dirfd. */
+enum acme_rc acme_dir_sync(int dirfd, const char *path,
+    struct acme_error *err);
+
+/* Removes a directory with what is in it (one level of files is all we
+ * ever make), or a file, or a link itself.  Absent is fine. */
+enum acme_rc acme_dir_remove(int dirfd, const char *path,
+    struct acme_error *err);
+
+/*
+ * Calls `visit` with each entry's name, in byte order, without "." and ".."
+ * and names beginning with a dot.  Stops on the first rc other than ACME_OK
+ * and returns it.  An absent directory has no entries.
+ */
+enum acme_rc acme_dir_list(int dirfd, const char *path,
+    enum acme_rc (*visit)(void *ctx, const char *name, struct acme_error *err),
+    void *ctx, struct acme_error *err);
+
+/* Removes the temporary files (".*.tmp") of crashed writers in the directory
+ * `path` that are older than `age` seconds: younger ones may be somebody's
+ * work.  Housekeeping: what cannot be removed stays. */
+#define ACME_DIR_SWEEP_ALL ((time_t)-1) /* whatever their age */
+void acme_dir_sweep(int dirfd, const char *path, time_t age);
+
+/*
+ * flock(2), exclusive, without waiting.  The file is made if needed and never
+ * removed; pid and host of the holder are in it.  ACME_BUSY names the holder.
+ * Closing *fd releases it.
+ */
+enum acme_rc acme_dir_lock(int dirfd, const char *path, int *fd,
+    struct acme_error *err);
+
+#endif

@@ -1,0 +1,52 @@
+/*
+ * What the files behind acme_dir.h share.
+ */
+#ifndef ACME_DIR_PRIVATE_H
+#define ACME_DIR_PRIVATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/acme_error.h"
+
+/* Longest path below a directory that any of them takes. */
+#define ACME_DIR_PATH_MAX 4096
+
+/* ACME_IO `cannot VERB "PATH"` with the reason for errnum. */
+enum acme_rc acme_dir_fail(struct acme_error *err, int errnum,
+    const char *verb, const char *path);
+
+/* The same for what is only read: ENOENT is ACME_NOENT. */
+enum acme_rc acme_dir_fail_read(struct acme_error *err, int errnum,
+    const char *verb, const char *path);
+
+/*
+ * openat() below dirfd through real directories only, never blocking, never
+ * a controlling terminal, CLOEXEC.  `flags` without O_CREAT.  "." is dirfd
+ * itself.  -1 with errno.
+ */
+int acme_dir_open_file(int dirfd, const char *path, int flags);
+
+/* Opens the directory that `path` is in; *base is the last component (points
+ * into path).  -1 with errno. */
+int acme_dir_open_parent(int dirfd, const char *path, const char **base);
+
+/* Entries of a directory, in byte order. */
+struct acme_dir_names {
+    size_t count;
+    size_t cap;
+    char **name;
+};
+
+/* All but "." and ".."; names with a dot first only with `dots`. */
+enum acme_rc acme_dir_names_read(int dirfd, const char *path, bool dots,
+    struct acme_dir_names *names, struct acme_error *err);
+void acme_dir_names_free(struct acme_dir_names *names);
+
+/* Reads the regular file `fd`, at most max bytes, appending to out. */
+struct acme_buf;
+enum acme_rc acme_dir_read_fd(int fd, const char *path, size_t max,
+    struct acme_buf *out, struct acme_error *err);
+
+#endif

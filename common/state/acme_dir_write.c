@@ -1,0 +1,531 @@
+/*
+ * Every durable change below an open directory.  Whatever the moment of a
+ * crash, a reader finds the old or the new, never half of one: what is new
+ * is complete and on the disk before it gets its name.
+ */
+#define _GNU_SOURCE /* getentropy, flock */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/acme_log.h"
+#include "state/acme_dir.h"
+#include "state/acme_dir_private.h"
+
+/* Room for a name of ours and ".", ".<16 hex digits>.tmp". */
+#define TEMP_NAME_MAX (NAME_MAX + 1)
+
+/* Who holds a lock: "<pid> <host>". */
+#define HOLDER_MAX 128
+
+/*
+ * A name nobody else uses: two writers of one file must not meet in its
+ * temporary file, or one would publish the other's half.
+ */
+static enum acme_rc
+temp_name(const char *base, char name[TEMP_NAME_MAX], struct acme_error *err)
+{
+    unsigned char r[8];
+    int n;
+
+    if (getentropy(r, sizeof(r)) == -1)
+        return acme_error_errno(err, ACME_IO, errno, "no random bytes");
+    n = snprintf(name, TEMP_NAME_MAX,
+        ".%s.%02x%02x%02x%02x%02x%02x%02x%02x"
+        ".tmp",
+        base, r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7]);
+    if (n < 0 || n >= TEMP_NAME_MAX)
+        return acme_dir_fail(err, ENAMETOOLONG, "write", base);
+    return ACME_OK;
+}
+
+static int
+write_all(int fd, const void *data, size_t len)
+{
+    const char *at = data;
+    ssize_t n;
+
+    while (len > 0) {
+        n = write(fd, at, len);
+        if (n == -1 && errno == EINTR)
+            continue;
+        if (n == -1)
+            return -1;
+        at += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+/* The umask is the server's business (nginx runs with 0), hence fchmod. */
+static int
+fill_file(int fd, mode_t mode, const void *data, size_t len)
+{
+    if (fchmod(fd, mode) == -1 || write_all(fd, data, len) == -1 ||
+        fsync(fd) == -1)
+        return -1;
+    return 0;
+}
+
+/* A new file with its content on the disk, or none.  -1 with errno. */
+static int
+create_file(int dir, const char *name, mode_t mode, const void *data,
+    size_t len)
+{
+    int fd, errnum;
+
+    fd = openat(dir, name,
+        O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, 0600);
+    if (fd == -1)
+        return -1;
+    if (fill_file(fd, mode, data, len) == 0) {
+        if (close(fd) == 0)
+            return 0;
+        errnum = errno;
+    } else {
+        errnum = errno;
+        close(fd);
+    }
+    unlinkat(dir, name, 0);
+    errno = errnum;
+    return -1;
+}
+
+enum acme_rc
+acme_dir_create(int dirfd, const char *path, mode_t mode, const void *data,
+    size_t len, struct acme_error *err)
+{
+    enum acme_rc rc = ACME_OK;
+    const char *base;
+    int parent;
+
+    parent = acme_dir_open_parent(dirfd, path, &base);
+    if (parent == -1)
+        return acme_dir_fail(err, errno, "write", path);
+    if (create_file(parent, base, mode, data, len) == -1)
+        rc = acme_dir_fail(err, errno, "write", path);
+    close(parent);
+    return rc;
+}
+
+/* temp becomes base, or is removed.  -1 with errno. */
+static int
+publish(int dir, const char *temp, const char *base)
+{
+    int errnum;
+
+    if (renameat(dir, temp, dir, base) == 0)
+        return fsync(dir);
+    errnum = errno;
+    unlinkat(dir, temp, 0);
+    errno = errnum;
+    return -1;
+}
+
+enum acme_rc
+acme_dir_write(int dirfd, const char *path, mode_t mode, const void *data,
+    size_t len, struct acme_error *err)
+{
+    char temp[TEMP_NAME_MAX];
+    const char *base;
+    enum acme_rc rc;
+    int parent;
+
+    parent = acme_dir_open_parent(dirfd, path, &base);
+    if (parent == -1)
+        return acme_dir_fail(err, errno, "write", path);
+    rc = temp_name(base, temp, err);
+    if (rc == ACME_OK && (create_file(parent, temp, mode, data, len) == -1 ||
+                             publish(parent, temp, base) == -1))
+        rc = acme_dir_fail(err, errno, "write", path);
+    close(parent);
+    return rc;
+}
+
+enum acme_rc
+acme_dir_link(int dirfd, const char *target, const char *path,
+    struct acme_error *err)
+{
+    char temp[TEMP_NAME_MAX];
+    enum acme_rc rc = ACME_OK;
+    const char *base;
+    int parent, n;
+
+    parent = acme_dir_open_parent(dirfd, path, &base);
+    if (parent == -1)
+        return acme_dir_fail(err, errno, "write", path);
+    n = snprintf(temp, sizeof(temp), ".%s.tmp", base);
+    if (n < 0 || (size_t)n >= sizeof(temp)) {
+        rc = acme_dir_fail(err, ENAMETOOLONG, "write", path);
+        goto done;
+    }
+    /* Left by a crash; a link is complete at once, so unlike a file it may
+     * have a fixed name. */
+    if (unlinkat(parent, temp, 0) == -1 && errno != ENOENT)
+        rc = acme_dir_fail(err, errno, "remove", temp);
+    else if (symlinkat(target, parent, temp) == -1 ||
+             publish(parent, temp, base) == -1)
+        rc = acme_dir_fail(err, errno, "write", path);
+
+done:
+    close(parent);
+    return rc;
+}
+
+enum acme_rc
+acme_dir_rename(int dirfd, const char *from, const char *to,
+    struct acme_error *err)
+{
+    const char *old_base, *new_base;
+    enum acme_rc rc = ACME_OK;
+    size_t len;
+    int parent;
+
+    parent = acme_dir_open_parent(dirfd, to, &new_base);
+    if (parent == -1)
+        return acme_dir_fail(err, errno, "rename", from);
+    len = (size_t)(new_base - to);
+    old_base = from + len;
+    if (strncmp(from, to, len) != 0 || strchr(old_base, '/') != NULL)
+        rc = acme_dir_fail(err, EINVAL, "rename", from);
+    else if (renameat(parent, old_base, parent, new_base) == -1 ||
+             fsync(parent) == -1)
+        rc = acme_dir_fail(err, errno, "rename", from);
+    close(parent);
+    return rc;
+}
+
+/* ---- directories ------------------------------------------------------ */
+
+/* Makes and opens one directory of ours; one that is there will do unless
+ * `must_be_new`.  -1 with errno; EPERM: it is somebody else's. */
+static int
+step_into(int dir, const char *name, bool must_be_new)
+{
+    struct stat st;
+    bool made;
+    int fd, errnum = 0;
+
+    made = mkdirat(dir, name, 0700) == 0;
+    if (!made && (errno != EEXIST || must_be_new))
+        return -1;
+    fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd == -1)
+        return -1;
+    if (fstat(fd, &st) == -1)
+        errnum = errno;
+    else if (st.st_uid != geteuid())
+        errnum = EPERM;
+    else if (made && (fchmod(fd, 0700) == -1 || fsync(dir) == -1))
+        errnum = errno;
+    if (errnum == 0)
+        return fd;
+    close(fd);
+    errno = errnum;
+    return -1;
+}
+
+enum acme_rc
+acme_dir_make(int dirfd, const char *path, struct acme_error *err)
+{
+    char part[NAME_MAX + 1];
+    const char *at = path;
+    int dir, next;
+    size_t len;
+
+    dir = acme_dir_open_below(dirfd, ".");
+    while (dir != -1 && *at != '\0') {
+        len = strcspn(at, "/");
+        if (len == 0 || len > NAME_MAX || at[0] == '.') {
+            close(dir);
+            return acme_dir_fail(err, EINVAL, "make", path);
+        }
+        memcpy(part, at, len);
+        part[len] = '\0';
+        at += len + (at[len] == '/');
+        next = step_into(dir, part, false);
+        if (next == -1)
+            acme_dir_fail(err, errno, "make directory", path);
+        close(dir);
+        if (next == -1)
+            return err->rc;
+        dir = next;
+    }
+    if (dir == -1)
+        return acme_dir_fail(err, errno, "make directory", path);
+    close(dir);
+    return ACME_OK;
+}
+
+enum acme_rc
+acme_dir_make_temp(int dirfd, const char *path, char *temp, size_t size,
+    struct acme_error *err)
+{
+    char name[TEMP_NAME_MAX];
+    const char *base;
+    enum acme_rc rc;
+    size_t len;
+    int parent, made;
+
+    parent = acme_dir_open_parent(dirfd, path, &base);
+    if (parent == -1)
+        return acme_dir_fail(err, errno, "make directory", path);
+    len = (size_t)(base - path);
+    rc = temp_name(base, name, err);
+    if (rc == ACME_OK && len + strlen(name) >= size)
+        rc = acme_dir_fail(err, ENAMETOOLONG, "make directory", path);
+    if (rc == ACME_OK) {
+        made = step_into(parent, name, true);
+        if (made == -1) {
+            rc = acme_dir_fail(err, errno, "make directory", path);
+        } else {
+            close(made);
+            memcpy(temp, path, len);
+            memcpy(temp + len, name, strlen(name) + 1);
+        }
+    }
+    close(parent);
+    return rc;
+}
+
+enum acme_rc
+acme_dir_sync(int dirfd, const char *path, struct acme_error *err)
+{
+    enum acme_rc rc = ACME_OK;
+    int fd;
+
+    fd = acme_dir_open_below(dirfd, path);
+    if (fd == -1)
+        return acme_dir_fail(err, errno, "open", path);
+    if (fsync(fd) == -1)
+        rc = acme_dir_fail(err, errno, "sync", path);
+    close(fd);
+    return rc;
+}
+
+enum acme_rc
+acme_dir_touch(int dirfd, const char *path, struct acme_error *err)
+{
+    enum acme_rc rc = ACME_OK;
+    int fd;
+
+    fd = acme_dir_open_below(dirfd, path);
+    if (fd == -1)
+        return acme_dir_fail(err, errno, "open", path);
+    if (futimens(fd, NULL) == -1)
+        rc = acme_dir_fail(err, errno, "touch", path);
+    close(fd);
+    return rc;
+}
+
+enum acme_rc
+acme_dir_private(int dirfd, const char *path, struct acme_error *err)
+{
+    struct stat st;
+
+    if (fstat(dirfd, &st) == -1)
+        return acme_dir_fail(err, errno, "read", path);
+    if ((st.st_mode & 07777) == 0700)
+        return ACME_OK;
+    if (fchmod(dirfd, 0700) == -1)
+        return acme_dir_fail(err, errno, "change the mode of", path);
+    return ACME_OK;
+}
+
+/* ---- removing --------------------------------------------------------- */
+
+static bool
+is_directory_errno(int errnum)
+{
+    return errnum == EISDIR || errnum == EPERM; /* Linux, POSIX */
+}
+
+static enum acme_rc
+empty_directory(int parent, const char *base, const char *path,
+    struct acme_error *err)
+{
+    struct acme_dir_names names;
+    enum acme_rc rc;
+    size_t i;
+    int dir;
+
+    rc = acme_dir_names_read(parent, base, true, &names, err);
+    if (rc != ACME_OK)
+        return rc;
+    dir = acme_dir_open_below(parent, base);
+    if (dir == -1)
+        rc = acme_dir_fail(err, errno, "remove", path);
+    for (i = 0; i < names.count && rc == ACME_OK; i++) {
+        if (unlinkat(dir, names.name[i], 0) == 0 || errno == ENOENT)
+            continue;
+        if (!is_directory_errno(errno) ||
+            unlinkat(dir, names.name[i], AT_REMOVEDIR) == -1) {
+            acme_dir_fail(err, errno, "remove", names.name[i]);
+            rc = acme_error_wrap(err, "cannot empty \"%s\"", path);
+        }
+    }
+    if (dir != -1)
+        close(dir);
+    acme_dir_names_free(&names);
+    return rc;
+}
+
+static enum acme_rc
+remove_entry(int parent, const char *base, const char *path,
+    struct acme_error *err)
+{
+    enum acme_rc rc;
+
+    if (unlinkat(parent, base, 0) == 0)
+        return ACME_OK;
+    if (errno == ENOENT)
+        return ACME_OK;
+    if (!is_directory_errno(errno))
+        return acme_dir_fail(err, errno, "remove", path);
+    rc = empty_directory(parent, base, path, err);
+    if (rc == ACME_OK && unlinkat(parent, base, AT_REMOVEDIR) == -1)
+        rc = acme_dir_fail(err, errno, "remove", path);
+    return rc;
+}
+
+enum acme_rc
+acme_dir_remove(int dirfd, const char *path, struct acme_error *err)
+{
+    const char *base;
+    enum acme_rc rc;
+    int parent;
+
+    parent = acme_dir_open_parent(dirfd, path, &base);
+    if (parent == -1 && errno == ENOENT)
+        return ACME_OK;
+    if (parent == -1)
+        return acme_dir_fail(err, errno, "remove", path);
+    rc = remove_entry(parent, base, path, err);
+    if (rc == ACME_OK && fsync(parent) == -1)
+        rc = acme_dir_fail(err, errno, "sync", path);
+    close(parent);
+    return rc;
+}
+
+static bool
+is_temp(const char *name)
+{
+    size_t len = strlen(name);
+
+    return name[0] == '.' && len > 5 && strcmp(name + len - 4, ".tmp") == 0;
+}
+
+void
+acme_dir_sweep(int dirfd, const char *path, time_t age)
+{
+    struct acme_dir_names names;
+    time_t limit = time(NULL) - age;
+    struct acme_error ignored;
+    struct stat st;
+    size_t i;
+    int dir;
+
+    acme_error_clear(&ignored);
+    if (acme_dir_names_read(dirfd, path, true, &names, &ignored) != ACME_OK)
+        return;
+    dir = acme_dir_open_below(dirfd, path);
+    for (i = 0; i < names.count && dir != -1; i++) {
+        if (is_temp(names.name[i]) &&
+            fstatat(dir, names.name[i], &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+            (age == ACME_DIR_SWEEP_ALL || st.st_mtime <= limit))
+            (void)remove_entry(dir, names.name[i], path, &ignored);
+    }
+    if (dir != -1)
+        close(dir);
+    acme_dir_names_free(&names);
+}
+
+/* ---- locks ------------------------------------------------------------ */
+
+/* Tells people who holds the lock; the lock does not depend on it, so that a
+ * full disk stops nobody. */
+static void
+write_holder(int fd)
+{
+    char text[HOLDER_MAX], host[65] = "";
+    int n;
+
+    if (gethostname(host, sizeof(host) - 1) == -1)
+        host[0] = '\0';
+    n = snprintf(text, sizeof(text), "%ld %s\n", (long)getpid(), host);
+    if (ftruncate(fd, 0) == 0 && n > 0)
+        (void)!pwrite(fd, text, (size_t)n, 0);
+}
+
+static enum acme_rc
+busy(int fd, const char *path, struct acme_error *err)
+{
+    char text[HOLDER_MAX], clean[HOLDER_MAX], shown[300];
+    ssize_t n;
+
+    n = pread(fd, text, sizeof(text), 0);
+    if (n < 0)
+        n = 0;
+    while (n > 0 && text[n - 1] == '\n')
+        n--;
+    acme_log_clean(clean, sizeof(clean), text, (size_t)n);
+    acme_log_clean(shown, sizeof(shown), path, strlen(path));
+    return acme_error_set(err, ACME_BUSY, "\"%s\" is held by process %s",
+        shown, n > 0 ? clean : "(unknown)");
+}
+
+static enum acme_rc
+take_lock(int fd, const char *path, struct acme_error *err)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) == -1)
+        return acme_dir_fail(err, errno, "lock", path);
+    if (!S_ISREG(st.st_mode) || st.st_uid != geteuid())
+        return acme_error_set(err, ACME_IO,
+            "cannot lock \"%s\": it is no regular file of ours", path);
+    if (flock(fd, LOCK_EX | LOCK_NB) == -1) {
+        if (errno == EWOULDBLOCK)
+            return busy(fd, path, err);
+        return acme_dir_fail(err, errno, "lock", path);
+    }
+    if ((st.st_mode & 07777) != 0600 && fchmod(fd, 0600) == -1)
+        return acme_dir_fail(err, errno, "lock", path);
+    write_holder(fd);
+    return ACME_OK;
+}
+
+enum acme_rc
+acme_dir_lock(int dirfd, const char *path, int *fd, struct acme_error *err)
+{
+    const char *base;
+    enum acme_rc rc;
+    int parent, lock;
+
+    parent = acme_dir_open_parent(dirfd, path, &base);
+    if (parent == -1)
+        return acme_dir_fail(err, errno, "lock", path);
+    lock = openat(parent, base,
+        O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
+        0600);
+    if (lock == -1) {
+        rc = acme_dir_fail(err, errno, "lock", path);
+        close(parent);
+        return rc;
+    }
+    close(parent);
+    rc = take_lock(lock, path, err);
+    if (rc == ACME_OK)
+        *fd = lock;
+    else
+        close(lock);
+    return rc;
+}

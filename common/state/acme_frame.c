@@ -1,0 +1,306 @@
+#include "state/acme_frame.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/acme_log.h"
+
+#define MAGIC UINT32_C(0x41434d31) /* "ACM1" */
+
+/* What the kernel keeps of a send buffer for itself. */
+#define SEND_SLACK 1024
+
+struct header {
+    uint32_t magic;
+    uint32_t verb;
+    uint32_t index;
+    uint32_t length; /* bytes after the header */
+};
+
+/* Begins a field that carries an error; the text follows. */
+struct outcome {
+    uint32_t rc;
+    uint32_t unused;
+    int64_t retry_at;
+};
+
+/* ---- building --------------------------------------------------------- */
+
+void
+acme_frame_begin(struct acme_buf *frame, enum acme_verb verb, uint32_t index)
+{
+    struct header header = { MAGIC, (uint32_t)verb, index, 0 };
+
+    frame->secret = true; /* keys travel in many of them */
+    acme_buf_reset(frame);
+    acme_buf_add(frame, &header, sizeof(header));
+}
+
+/* A field's length, which acme_buf's maximum keeps below 2^32. */
+static void
+add_length(struct acme_buf *frame, size_t len)
+{
+    uint32_t length = (uint32_t)len;
+
+    acme_buf_add(frame, &length, sizeof(length));
+}
+
+void
+acme_frame_add(struct acme_buf *frame, const void *data, size_t len)
+{
+    add_length(frame, len);
+    acme_buf_add(frame, data, len);
+}
+
+void
+acme_frame_add_text(struct acme_buf *frame, const char *text)
+{
+    acme_frame_add(frame, text, strlen(text));
+}
+
+void
+acme_frame_add_u64(struct acme_buf *frame, uint64_t value)
+{
+    acme_frame_add(frame, &value, sizeof(value));
+}
+
+void
+acme_frame_add_error(struct acme_buf *frame, const struct acme_error *err)
+{
+    struct outcome outcome = { (uint32_t)err->rc, 0, err->retry_at };
+    size_t len = strlen(err->what);
+
+    add_length(frame, sizeof(outcome) + len);
+    acme_buf_add(frame, &outcome, sizeof(outcome));
+    acme_buf_add(frame, err->what, len);
+}
+
+/* ---- reading ---------------------------------------------------------- */
+
+static bool
+verb_ok(uint32_t verb)
+{
+    return (verb > ACME_VERB_NONE && verb <= ACME_VERB_DONE) ||
+           (verb >= ACME_VERB_RENEW && verb < ACME_VERB_LAST);
+}
+
+bool
+acme_frame_open(struct acme_frame *frame, const void *data, size_t len)
+{
+    struct header header;
+
+    if (len < sizeof(header) || len > ACME_FRAME_MAX)
+        return false;
+    memcpy(&header, data, sizeof(header));
+    if (header.magic != MAGIC || !verb_ok(header.verb) ||
+        header.length != len - sizeof(header))
+        return false;
+    frame->verb = (enum acme_verb)header.verb;
+    frame->index = header.index;
+    frame->at = (const unsigned char *)data + sizeof(header);
+    frame->end = frame->at + header.length;
+    frame->bad = false;
+    return true;
+}
+
+void
+acme_frame_get(struct acme_frame *frame, const void **data, size_t *len)
+{
+    uint32_t length;
+
+    *data = "";
+    *len = 0;
+    if (frame->bad)
+        return;
+    frame->bad = true;
+    if ((size_t)(frame->end - frame->at) < sizeof(length))
+        return;
+    memcpy(&length, frame->at, sizeof(length));
+    if ((size_t)(frame->end - frame->at) - sizeof(length) < length)
+        return;
+    frame->bad = false;
+    *data = frame->at + sizeof(length);
+    *len = length;
+    frame->at += sizeof(length) + length;
+}
+
+void
+acme_frame_get_text(struct acme_frame *frame, char *out, size_t size)
+{
+    const void *data;
+    size_t len;
+
+    acme_frame_get(frame, &data, &len);
+    if (len >= size || memchr(data, '\0', len) != NULL) {
+        frame->bad = true;
+        len = 0;
+    }
+    memcpy(out, data, len);
+    out[len] = '\0';
+}
+
+uint64_t
+acme_frame_get_u64(struct acme_frame *frame)
+{
+    uint64_t value = 0;
+    const void *data;
+    size_t len;
+
+    acme_frame_get(frame, &data, &len);
+    if (len == sizeof(value))
+        memcpy(&value, data, sizeof(value));
+    else
+        frame->bad = true;
+    return value;
+}
+
+enum acme_rc
+acme_frame_get_error(struct acme_frame *frame, struct acme_error *err)
+{
+    struct outcome outcome;
+    char text[sizeof(err->what)];
+    const void *data;
+    size_t len;
+    enum acme_rc rc;
+
+    acme_frame_get(frame, &data, &len);
+    if (len >= sizeof(outcome))
+        memcpy(&outcome, data, sizeof(outcome));
+    if (len < sizeof(outcome) || outcome.rc > ACME_STOPPING) {
+        frame->bad = true;
+        return acme_error_set(err, ACME_IO, "a frame carries no result");
+    }
+    if (outcome.rc == ACME_OK)
+        return ACME_OK;
+    acme_log_clean(text, sizeof(text), (const char *)data + sizeof(outcome),
+        len - sizeof(outcome));
+    rc = acme_error_set(err, (enum acme_rc)outcome.rc, "%s", text);
+    err->retry_at = (time_t)outcome.retry_at;
+    return rc;
+}
+
+bool
+acme_frame_end(const struct acme_frame *frame)
+{
+    return !frame->bad && frame->at == frame->end;
+}
+
+/* ---- the socket ------------------------------------------------------- */
+
+/*
+ * The kernel doubles what is asked for, up to twice net.core.wmem_max, whose
+ * default (212992) is room enough.  Where an administrator has set less, root
+ * may pass over it, and without it only the largest frames do not get through.
+ */
+static void
+make_room(int fd)
+{
+    int size = ACME_FRAME_MAX + SEND_SLACK, room = 0;
+    socklen_t len = sizeof(room);
+
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+#ifdef SO_SNDBUFFORCE
+    if (getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, &len) == 0 && room < size)
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
+#endif
+}
+
+enum acme_rc
+acme_frame_pair(int fds[2], struct acme_error *err)
+{
+    int made[2];
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, made) != 0)
+        return acme_error_errno(err, ACME_IO, errno,
+            "cannot make a socket pair");
+    make_room(made[0]);
+    make_room(made[1]);
+    fds[0] = made[0];
+    fds[1] = made[1];
+    return ACME_OK;
+}
+
+enum acme_rc
+acme_frame_send(int fd, struct acme_buf *frame, struct acme_error *err)
+{
+    struct header header;
+    enum acme_rc rc = ACME_OK;
+    ssize_t sent;
+
+    if (!acme_buf_ok(frame) || frame->len < sizeof(header) ||
+        frame->len > ACME_FRAME_MAX) {
+        rc = acme_error_set(err, ACME_IO,
+            "a frame is too large, or memory "
+            "for it is short");
+        goto done;
+    }
+    memcpy(&header, frame->data, sizeof(header));
+    header.length = (uint32_t)(frame->len - sizeof(header));
+    memcpy(frame->data, &header, sizeof(header));
+    do
+        sent = send(fd, frame->data, frame->len, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    if (sent < 0 && errno == EMSGSIZE)
+        rc = acme_error_errno(err, ACME_IO, errno,
+            "a frame of %zu bytes is "
+            "too large for this system: raise net.core.wmem_max to 212992",
+            frame->len);
+    else if (sent < 0)
+        rc = acme_error_errno(err, ACME_IO, errno, "cannot send a frame");
+    else if ((size_t)sent != frame->len)
+        rc = acme_error_set(err, ACME_IO, "a frame was sent in part");
+
+done:
+    acme_buf_reset(frame);
+    return rc;
+}
+
+/* recv(), whose result 0 is an end here: no frame is empty. */
+static enum acme_rc
+receive(int fd, void *data, size_t len, int flags, size_t *got,
+    struct acme_error *err)
+{
+    ssize_t n;
+
+    do
+        n = recv(fd, data, len, flags);
+    while (n < 0 && errno == EINTR);
+    if (n == 0 || (n < 0 && errno == ECONNRESET))
+        return acme_error_set(err, ACME_NOENT, "the peer is gone");
+    if (n < 0)
+        return acme_error_errno(err, ACME_IO, errno, "cannot receive a frame");
+    *got = (size_t)n;
+    return ACME_OK;
+}
+
+enum acme_rc
+acme_frame_recv(int fd, struct acme_buf *data, struct acme_error *err)
+{
+    unsigned char none, *to;
+    size_t len = 0, got = 0;
+    enum acme_rc rc;
+
+    data->secret = true;
+    acme_buf_reset(data);
+    /* Its length first: memory is taken for what is there. */
+    rc = receive(fd, &none, sizeof(none), MSG_PEEK | MSG_TRUNC, &len, err);
+    if (rc != ACME_OK)
+        return rc;
+    to = len > ACME_FRAME_MAX ? NULL : acme_buf_extend(data, len);
+    if (to == NULL) {
+        acme_buf_reset(data);
+        /* Off the queue with it; what is cut off is gone. */
+        (void)!recv(fd, &none, sizeof(none), MSG_DONTWAIT);
+        return acme_error_set(err, ACME_IO,
+            "a frame of %zu bytes is too "
+            "large, or memory for it is short",
+            len);
+    }
+    rc = receive(fd, to, len, MSG_TRUNC, &got, err);
+    if (rc == ACME_OK && got != len)
+        rc = acme_error_set(err, ACME_IO, "a frame was cut");
+    if (rc != ACME_OK)
+        acme_buf_reset(data);
+    return rc;
+}

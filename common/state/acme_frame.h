@@ -1,0 +1,86 @@
+/*
+ * The wire between engine and store: one SOCK_SEQPACKET message is one frame,
+ * a header {verb, index, length} and fields of counted bytes.  The reader
+ * never trusts a count.  Host byte order: both ends are one program.
+ */
+#ifndef ACME_FRAME_H
+#define ACME_FRAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/acme_buf.h"
+#include "base/acme_error.h"
+
+/* Requests of the engine, each answered by one frame of the same verb.  The
+ * index is a lineage's, of ACCOUNT_* and LEDGER_* an issuer's. */
+enum acme_verb {
+    ACME_VERB_NONE = 0,
+    ACME_VERB_LINEAGE,      /* -> names, live leaf, record */
+    ACME_VERB_RECORD,       /* record blob -> */
+    ACME_VERB_LOCK,         /* -> ok or busy */
+    ACME_VERB_UNLOCK,
+    ACME_VERB_ACCOUNT,      /* -> key, account URL */
+    ACME_VERB_ACCOUNT_KEY,  /* new key -> */
+    ACME_VERB_ACCOUNT_URL,  /* account URL (or "": forget) -> */
+    ACME_VERB_ORDER,        /* -> order blob, key */
+    ACME_VERB_ORDER_PUT,    /* order blob, key -> */
+    ACME_VERB_CHALLENGES,   /* issuer, (name, token)... -> */
+    ACME_VERB_ORDER_DROP,
+    ACME_VERB_VERSION,      /* key, chain, origin -> version or refusal */
+    ACME_VERB_LEDGER,       /* -> ledger blob */
+    ACME_VERB_LEDGER_PUT,   /* ledger blob -> */
+    ACME_VERB_DONE,         /* answer to a RENEW: id, ok, text; no reply */
+    /* Notices of the store to the engine; never answered as such. */
+    ACME_VERB_RENEW = 64,   /* index, flags, id: asked for by a person */
+    ACME_VERB_CHANGED,      /* somebody else moved this lineage */
+    ACME_VERB_LAST
+};
+
+#define ACME_RENEW_FORCE 1u
+
+/* Starts a frame in `frame` (reset first); its length is put right by
+ * acme_frame_send(). */
+void acme_frame_begin(struct acme_buf *frame, enum acme_verb verb,
+    uint32_t index);
+void acme_frame_add(struct acme_buf *frame, const void *data, size_t len);
+void acme_frame_add_text(struct acme_buf *frame, const char *text);
+void acme_frame_add_u64(struct acme_buf *frame, uint64_t value);
+
+/* A reply's first field: rc, text of what went wrong, retry_at. */
+void acme_frame_add_error(struct acme_buf *frame,
+    const struct acme_error *err);
+
+struct acme_frame {
+    enum acme_verb verb;
+    uint32_t index;
+    const unsigned char *at, *end;
+    bool bad; /* sticks: a field was missing, too long or malformed */
+};
+
+/* False: not a frame. */
+bool acme_frame_open(struct acme_frame *frame, const void *data, size_t len);
+
+/* Next field.  On a bad frame: empty and zero. */
+void acme_frame_get(struct acme_frame *frame, const void **data,
+    size_t *len);
+/* As a string without NUL inside, at most size - 1 bytes. */
+void acme_frame_get_text(struct acme_frame *frame, char *out, size_t size);
+uint64_t acme_frame_get_u64(struct acme_frame *frame);
+/* Returns the rc of the peer and fills `err` from the field. */
+enum acme_rc acme_frame_get_error(struct acme_frame *frame,
+    struct acme_error *err);
+/* Whether all fields were read and none was bad. */
+bool acme_frame_end(const struct acme_frame *frame);
+
+/* A SOCK_SEQPACKET pair with room for ACME_FRAME_MAX, CLOEXEC. */
+enum acme_rc acme_frame_pair(int fds[2], struct acme_error *err);
+/* Blocks.  ACME_IO: the peer is gone, or the frame is too large. */
+enum acme_rc acme_frame_send(int fd, struct acme_buf *frame,
+    struct acme_error *err);
+/* Blocks until a frame is there.  ACME_NOENT: the peer is gone. */
+enum acme_rc acme_frame_recv(int fd, struct acme_buf *data,
+    struct acme_error *err);
+
+#endif

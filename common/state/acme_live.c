@@ -1,0 +1,378 @@
+#include "state/acme_live.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "wrap/acme_x509.h"
+
+#define NOBODY UINT32_MAX
+
+/* Shown to whoever connects before there is a certificate. */
+#define PLACEHOLDER_NAME "No certificate yet (ACME placeholder)"
+
+struct pair {
+    struct acme_key *key;
+    struct acme_chain *chain;
+    STACK_OF(X509) * issuers; /* borrows from chain */
+};
+
+/* What one generation of a slot says.  Immutable but for its count. */
+struct set {
+    atomic_uint refs;
+    size_t npairs;
+    struct pair pair[ACME_TYPES_MAX];
+};
+
+/* A lineage in the cache.  Those with a set are in a list by last use. */
+struct entry {
+    struct set *set;
+    uint32_t looked;       /* generation last looked at, for better or worse */
+    uint32_t newer, older; /* lineage, or NOBODY */
+};
+
+struct acme_live_cache {
+    const struct acme_area *area;
+    size_t nlineages;
+    size_t max;
+
+    CRYPTO_RWLOCK *lock; /* for all below */
+    struct entry *entry;
+    uint32_t newest, oldest;
+    size_t nsets;
+    struct set *placeholder;
+};
+
+/* ---- sets ------------------------------------------------------------- */
+
+static struct set *
+set_ref(struct set *set)
+{
+    if (set != NULL)
+        atomic_fetch_add_explicit(&set->refs, 1, memory_order_relaxed);
+    return set;
+}
+
+static void
+set_unref(struct set *set)
+{
+    size_t i;
+
+    if (set == NULL ||
+        atomic_fetch_sub_explicit(&set->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    for (i = 0; i < set->npairs; i++) {
+        sk_X509_free(set->pair[i].issuers);
+        acme_chain_free(set->pair[i].chain);
+        acme_key_unref(set->pair[i].key);
+    }
+    free(set);
+}
+
+static struct set *
+set_new(void)
+{
+    struct set *set = calloc(1, sizeof(*set));
+
+    if (set != NULL)
+        atomic_init(&set->refs, 1);
+    return set;
+}
+
+/* Fills the extension cache of each certificate now, while nobody else has
+ * it, and puts those behind the leaf where OpenSSL wants them. */
+static bool
+prepare(struct pair *pair)
+{
+    size_t i, n = acme_chain_count(pair->chain);
+
+    pair->issuers = sk_X509_new_reserve(NULL, (int)n);
+    if (pair->issuers == NULL)
+        return false;
+    for (i = 0; i < n; i++) {
+        X509 *x509 = acme_chain_x509(pair->chain, i);
+
+        X509_check_purpose(x509, -1, 0);
+        if (i > 0 && !sk_X509_push(pair->issuers, x509))
+            return false;
+    }
+    return true;
+}
+
+/* False: the pair must not be served; what there is of it is freed with the
+ * set. */
+static bool
+parse_pair(const struct acme_area_pair *from, struct pair *pair)
+{
+    struct acme_error why;
+
+    acme_error_clear(&why);
+    return acme_key_from_der(from->key, from->key_len, &pair->key, &why) ==
+               ACME_OK &&
+           acme_chain_from_der(from->chain, from->chain_len, &pair->chain,
+               &why) == ACME_OK &&
+           acme_chain_matches(pair->chain, pair->key) && prepare(pair);
+}
+
+/* What the slot holds now; NULL: nothing that could be served. */
+static struct set *
+set_read(const struct acme_area *area, size_t lineage, uint32_t *generation)
+{
+    struct acme_area_pair pairs[ACME_TYPES_MAX];
+    struct acme_buf copy;
+    struct set *set = NULL;
+    bool good = false;
+    size_t i, n = 0;
+
+    acme_buf_init_secret(&copy, ACME_SLOT_BYTES);
+    if (acme_area_get(area, lineage, &copy, pairs, &n, generation))
+        set = set_new();
+    for (i = 0, good = set != NULL; good && i < n; i++) {
+        set->npairs++;
+        good = parse_pair(&pairs[i], &set->pair[i]);
+    }
+    acme_buf_clear(&copy);
+    if (good)
+        return set;
+    set_unref(set);
+    return NULL;
+}
+
+static struct set *
+set_placeholder(void)
+{
+    struct set *set = set_new();
+    struct acme_error why;
+    struct pair *pair;
+
+    if (set == NULL)
+        return NULL;
+    acme_error_clear(&why);
+    set->npairs = 1;
+    pair = &set->pair[0];
+    if (acme_placeholder_new(PLACEHOLDER_NAME, &pair->key, &pair->chain,
+            &why) == ACME_OK &&
+        prepare(pair))
+        return set;
+    set_unref(set);
+    return NULL;
+}
+
+/* ---- the cache -------------------------------------------------------- */
+
+enum acme_rc
+acme_live_cache_new(const struct acme_area *area, size_t nlineages, size_t max,
+    struct acme_live_cache **cache, struct acme_error *err)
+{
+    struct acme_live_cache *made = calloc(1, sizeof(*made));
+
+    if (made == NULL)
+        return acme_error_nomem(err);
+    made->area = area;
+    made->nlineages = nlineages < NOBODY ? nlineages : NOBODY;
+    made->max = max > 0 ? max : 1;
+    made->newest = made->oldest = NOBODY;
+    made->lock = CRYPTO_THREAD_lock_new();
+    made->entry = calloc(nlineages > 0 ? nlineages : 1, sizeof(*made->entry));
+    if (made->lock == NULL || made->entry == NULL) {
+        acme_live_cache_free(made);
+        return acme_error_nomem(err);
+    }
+    *cache = made;
+    return ACME_OK;
+}
+
+void
+acme_live_cache_free(struct acme_live_cache *cache)
+{
+    size_t i;
+
+    if (cache == NULL)
+        return;
+    for (i = 0; cache->entry != NULL && i < cache->nlineages; i++)
+        set_unref(cache->entry[i].set);
+    set_unref(cache->placeholder);
+    free(cache->entry);
+    CRYPTO_THREAD_lock_free(cache->lock);
+    free(cache);
+}
+
+static void
+list_remove(struct acme_live_cache *cache, uint32_t i)
+{
+    struct entry *entry = &cache->entry[i];
+
+    if (entry->newer != NOBODY)
+        cache->entry[entry->newer].older = entry->older;
+    else
+        cache->newest = entry->older;
+    if (entry->older != NOBODY)
+        cache->entry[entry->older].newer = entry->newer;
+    else
+        cache->oldest = entry->newer;
+}
+
+static void
+list_add(struct acme_live_cache *cache, uint32_t i)
+{
+    struct entry *entry = &cache->entry[i];
+
+    entry->newer = NOBODY;
+    entry->older = cache->newest;
+    if (cache->newest != NOBODY)
+        cache->entry[cache->newest].newer = i;
+    else
+        cache->oldest = i;
+    cache->newest = i;
+}
+
+static void
+list_touch(struct acme_live_cache *cache, uint32_t i)
+{
+    if (cache->newest == i)
+        return;
+    list_remove(cache, i);
+    list_add(cache, i);
+}
+
+/* Takes `set`.  Returns the set that has to go for it, to be freed outside
+ * the lock. */
+static struct set *
+install(struct acme_live_cache *cache, uint32_t i, struct set *set)
+{
+    struct entry *entry = &cache->entry[i];
+    struct set *out = entry->set;
+
+    entry->set = set;
+    if (out != NULL) {
+        list_touch(cache, i);
+        return out;
+    }
+    list_add(cache, i);
+    if (++cache->nsets <= cache->max)
+        return NULL;
+    entry = &cache->entry[cache->oldest];
+    list_remove(cache, cache->oldest);
+    out = entry->set;
+    entry->set = NULL;
+    entry->looked = 0; /* read again when it is asked for */
+    cache->nsets--;
+    return out;
+}
+
+/* A reference to what is cached.  *stale: the slot has another generation
+ * and the caller is to read it. */
+static struct set *
+look_up(struct acme_live_cache *cache, uint32_t i, uint32_t generation,
+    bool *stale)
+{
+    struct entry *entry = &cache->entry[i];
+    struct set *set;
+
+    *stale = entry->looked != generation;
+    /* One thread reads while the others go on with what they have; if there
+     * is nothing to go on with, each must read. */
+    if (*stale && entry->set != NULL)
+        entry->looked = generation;
+    set = set_ref(entry->set);
+    if (set != NULL)
+        list_touch(cache, i);
+    return set;
+}
+
+/* Reads the slot; a reference to what is to be served then, and `old`, whose
+ * reference is taken, if the slot is of no use. */
+static struct set *
+refresh(struct acme_live_cache *cache, uint32_t i, uint32_t generation,
+    struct set *old)
+{
+    struct set *set, *out = NULL;
+
+    set = set_read(cache->area, i, &generation);
+    if (!CRYPTO_THREAD_write_lock(cache->lock)) {
+        set_unref(set);
+        return old;
+    }
+    cache->entry[i].looked = generation;
+    if (set != NULL)
+        out = install(cache, i, set_ref(set));
+    CRYPTO_THREAD_unlock(cache->lock);
+    set_unref(out);
+    if (set == NULL)
+        return old;
+    set_unref(old);
+    return set;
+}
+
+/* A reference to the set to serve, or NULL. */
+static struct set *
+get(struct acme_live_cache *cache, size_t lineage)
+{
+    uint32_t generation;
+    struct set *set;
+    bool stale;
+
+    if (lineage >= cache->nlineages)
+        return NULL;
+    generation = acme_area_generation(cache->area, lineage);
+    if (!CRYPTO_THREAD_write_lock(cache->lock))
+        return NULL;
+    set = look_up(cache, (uint32_t)lineage, generation, &stale);
+    CRYPTO_THREAD_unlock(cache->lock);
+    return stale ? refresh(cache, (uint32_t)lineage, generation, set) : set;
+}
+
+/* ---- connections ------------------------------------------------------ */
+
+/* One pair that OpenSSL refuses (a security level may) does not take the
+ * others with it. */
+static enum acme_live_result
+apply(const struct set *set, SSL *ssl)
+{
+    enum acme_live_result result = ACME_LIVE_FAILED;
+    size_t i;
+
+    SSL_certs_clear(ssl);
+    for (i = 0; i < set->npairs; i++)
+        if (SSL_use_cert_and_key(ssl, acme_chain_x509(set->pair[i].chain, 0),
+                acme_key_evp(set->pair[i].key), set->pair[i].issuers, 1) == 1)
+            result = ACME_LIVE_SET;
+    return result;
+}
+
+enum acme_live_result
+acme_live_apply(struct acme_live_cache *cache, size_t lineage, SSL *ssl)
+{
+    enum acme_live_result result = ACME_LIVE_NONE;
+    struct set *set;
+
+    ERR_set_mark();
+    set = get(cache, lineage);
+    if (set != NULL)
+        result = apply(set, ssl);
+    set_unref(set);
+    ERR_pop_to_mark();
+    return result;
+}
+
+enum acme_live_result
+acme_live_apply_placeholder(struct acme_live_cache *cache, SSL *ssl)
+{
+    enum acme_live_result result = ACME_LIVE_NONE;
+    struct set *set = NULL;
+
+    ERR_set_mark();
+    if (CRYPTO_THREAD_write_lock(cache->lock)) {
+        if (cache->placeholder == NULL)
+            cache->placeholder = set_placeholder();
+        set = set_ref(cache->placeholder);
+        CRYPTO_THREAD_unlock(cache->lock);
+    }
+    if (set != NULL)
+        result = apply(set, ssl);
+    set_unref(set);
+    ERR_pop_to_mark();
+    return result;
+}

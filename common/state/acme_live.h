@@ -1,0 +1,42 @@
+/*
+ * Certificates as a worker serves them: parsed once per generation, at the
+ * first handshake that needs them, in a bounded cache (least recently used
+ * goes first).  A slot that does not parse keeps what was there.  Safe for
+ * threads.  The only core file that knows libssl.
+ */
+#ifndef ACME_LIVE_H
+#define ACME_LIVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/acme_error.h"
+#include "state/acme_area.h"
+
+struct ssl_st;
+struct acme_live_cache;
+
+/* Borrows `area`.  max: parsed lineages kept. */
+enum acme_rc acme_live_cache_new(const struct acme_area *area,
+    size_t nlineages, size_t max, struct acme_live_cache **cache,
+    struct acme_error *err);
+void acme_live_cache_free(struct acme_live_cache *cache); /* accepts NULL */
+
+enum acme_live_result {
+    ACME_LIVE_NONE,   /* nothing to serve: the SSL is untouched */
+    ACME_LIVE_SET,    /* certificates put into the SSL */
+    ACME_LIVE_FAILED  /* OpenSSL refused them: the SSL may have none */
+};
+
+/*
+ * Puts the lineage's certificates and keys into one connection, from within
+ * its certificate callback.  Leaves OpenSSL's error queue as it was.
+ */
+enum acme_live_result acme_live_apply(struct acme_live_cache *cache,
+    size_t lineage, struct ssl_st *ssl);
+
+/* The shared self-signed certificate, made on first use. */
+enum acme_live_result acme_live_apply_placeholder(
+    struct acme_live_cache *cache, struct ssl_st *ssl);
+
+#endif

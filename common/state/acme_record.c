@@ -1,0 +1,224 @@
+#include "state/acme_record.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "base/acme_log.h"
+#include "wrap/acme_json.h"
+
+void
+acme_record_init(struct acme_record *record)
+{
+    memset(record, 0, sizeof(*record));
+    acme_error_clear(&record->error);
+}
+
+/* ---- parsing ---------------------------------------------------------- */
+
+/*
+ * The engine is the only one who talks to CAs and this is its word, read by
+ * root's acmectl: every text is made printable again.
+ */
+static void
+parse_text(const struct acme_json *object, const char *name, char *out,
+    size_t size)
+{
+    const char *text = acme_json_str(object, name);
+
+    if (text != NULL)
+        acme_log_clean(out, size, text, strlen(text));
+}
+
+static unsigned
+parse_count(const struct acme_json *object, const char *name)
+{
+    int64_t n = acme_json_int(object, name, 0);
+
+    return n >= 0 && n <= UINT_MAX ? (unsigned)n : 0;
+}
+
+static time_t
+parse_time(const struct acme_json *object, const char *name)
+{
+    return (time_t)acme_json_time(object, name);
+}
+
+static enum acme_rc
+parse_rc(const struct acme_json *object)
+{
+    const char *name = acme_json_str(object, "result");
+    int rc;
+
+    for (rc = ACME_OK; name != NULL && rc <= ACME_STOPPING; rc++)
+        if (strcmp(acme_rc_name((enum acme_rc)rc), name) == 0)
+            return (enum acme_rc)rc;
+    return ACME_OK;
+}
+
+static void
+parse_subproblems(const struct acme_json *object, struct acme_error *error)
+{
+    const struct acme_json *array = acme_json_get(object, "subproblems");
+    size_t i, n = acme_json_count(array);
+
+    for (i = 0; i < n && i < ACME_SUBPROBLEMS_MAX; i++) {
+        const struct acme_json *from = acme_json_at(array, i);
+        struct acme_subproblem *to = &error->sub[i];
+
+        parse_text(from, "type", to->type, sizeof(to->type));
+        parse_text(from, "identifier", to->identifier, sizeof(to->identifier));
+        parse_text(from, "detail", to->detail, sizeof(to->detail));
+        error->nsub++;
+    }
+    error->nsub_total = parse_count(object, "subproblems_total");
+    if (error->nsub_total < error->nsub)
+        error->nsub_total = error->nsub;
+}
+
+/* Without a result we know there is no error worth showing. */
+static void
+parse_error(const struct acme_json *object, struct acme_error *error)
+{
+    int64_t status;
+
+    error->rc = parse_rc(object);
+    if (error->rc == ACME_OK)
+        return;
+    status = acme_json_int(object, "http_status", 0);
+    if (status >= 100 && status <= 999)
+        error->http_status = (int)status;
+    error->retry_at = parse_time(object, "retry_at");
+    parse_text(object, "what", error->what, sizeof(error->what));
+    parse_text(object, "type", error->type, sizeof(error->type));
+    parse_text(object, "detail", error->detail, sizeof(error->detail));
+    parse_text(object, "instance", error->instance, sizeof(error->instance));
+    parse_subproblems(object, error);
+}
+
+static void
+parse_members(const struct acme_json *root, struct acme_record *record)
+{
+    record->attempt = parse_time(root, "attempt");
+    record->attempt_open = acme_json_bool(root, "attempt_open", false);
+    parse_text(root, "step", record->step, sizeof(record->step));
+    record->failures = parse_count(root, "failures");
+    record->crashes = parse_count(root, "crashes");
+    record->next_attempt = parse_time(root, "next_attempt");
+    record->wait_for_config = acme_json_bool(root, "wait_for_config", false);
+    parse_text(root, "config", record->config, sizeof(record->config));
+    parse_error(acme_json_get(root, "error"), &record->error);
+    record->error_time = parse_time(root, "error_time");
+    record->renew_at = parse_time(root, "renew_at");
+    parse_text(root, "renew_serial", record->renew_serial,
+        sizeof(record->renew_serial));
+    record->forced = parse_time(root, "forced");
+}
+
+enum acme_rc
+acme_record_parse(const char *text, size_t len, struct acme_record *record,
+    struct acme_error *err)
+{
+    struct acme_json *root = NULL;
+    enum acme_rc rc = ACME_OK;
+
+    if (len == 0) {
+        acme_record_init(record);
+        return ACME_OK;
+    }
+    rc = acme_json_parse(text, len, "record", &root, err);
+    if (rc != ACME_OK)
+        return rc;
+    if (acme_json_is_object(root)) {
+        acme_record_init(record);
+        parse_members(root, record);
+    } else {
+        rc = acme_error_set(err, ACME_WIRE, "record: not a JSON object");
+    }
+    acme_json_free(root);
+    return rc;
+}
+
+/* ---- rendering -------------------------------------------------------- */
+
+/* What is empty is left out: a record is read by people too. */
+static void
+render_text(struct acme_json *object, const char *name, const char *text)
+{
+    acme_json_set_str(object, name, text[0] != '\0' ? text : NULL);
+}
+
+static void
+render_number(struct acme_json *object, const char *name, int64_t value)
+{
+    if (value != 0)
+        acme_json_set_int(object, name, value);
+}
+
+static void
+render_flag(struct acme_json *object, const char *name, bool value)
+{
+    if (value)
+        acme_json_set_bool(object, name, value);
+}
+
+static struct acme_json *
+render_subproblems(const struct acme_error *error)
+{
+    struct acme_json *array = acme_json_array();
+    unsigned i;
+
+    for (i = 0; i < error->nsub && i < ACME_SUBPROBLEMS_MAX; i++) {
+        struct acme_json *object = acme_json_object();
+
+        render_text(object, "type", error->sub[i].type);
+        render_text(object, "identifier", error->sub[i].identifier);
+        render_text(object, "detail", error->sub[i].detail);
+        acme_json_append(array, object);
+    }
+    return array;
+}
+
+static struct acme_json *
+render_error(const struct acme_error *error)
+{
+    struct acme_json *object = acme_json_object();
+
+    acme_json_set_str(object, "result", acme_rc_name(error->rc));
+    render_number(object, "http_status", error->http_status);
+    acme_json_set_time(object, "retry_at", error->retry_at);
+    render_text(object, "what", error->what);
+    render_text(object, "type", error->type);
+    render_text(object, "detail", error->detail);
+    render_text(object, "instance", error->instance);
+    if (error->nsub > 0) {
+        acme_json_set(object, "subproblems", render_subproblems(error));
+        render_number(object, "subproblems_total", error->nsub_total);
+    }
+    return object;
+}
+
+enum acme_rc
+acme_record_render(const struct acme_record *record, struct acme_buf *out,
+    struct acme_error *err)
+{
+    struct acme_json *root = acme_json_object();
+    enum acme_rc rc;
+
+    acme_json_set_time(root, "attempt", record->attempt);
+    render_flag(root, "attempt_open", record->attempt_open);
+    render_text(root, "step", record->step);
+    render_number(root, "failures", record->failures);
+    render_number(root, "crashes", record->crashes);
+    acme_json_set_time(root, "next_attempt", record->next_attempt);
+    render_flag(root, "wait_for_config", record->wait_for_config);
+    render_text(root, "config", record->config);
+    if (record->error.rc != ACME_OK)
+        acme_json_set(root, "error", render_error(&record->error));
+    acme_json_set_time(root, "error_time", record->error_time);
+    acme_json_set_time(root, "renew_at", record->renew_at);
+    render_text(root, "renew_serial", record->renew_serial);
+    acme_json_set_time(root, "forced", record->forced);
+    rc = acme_json_render(root, true, out, err);
+    acme_json_free(root);
+    return rc;
+}

@@ -1,0 +1,43 @@
+/*
+ * What happened to a lineage, written by the engine and read back by it and
+ * by acmectl: the attempt, failures, when to try next.  A value and its JSON
+ * form.  Never a command, a path or a URL to act on.
+ */
+#ifndef ACME_RECORD_H
+#define ACME_RECORD_H
+
+#include <stdbool.h>
+#include <time.h>
+
+#include "base/acme_buf.h"
+#include "base/acme_error.h"
+
+struct acme_record {
+    /* An attempt is durable before its first request; one found open at
+     * start means that it killed us. */
+    time_t attempt;        /* start of the last one; 0: none yet */
+    bool attempt_open;
+    char step[32];         /* where it was: "order", "finalize", ... */
+    unsigned failures;     /* in a row */
+    unsigned crashes;      /* in a row, of the failures */
+    time_t next_attempt;   /* not before; 0: free to go */
+    bool wait_for_config;  /* only a changed configuration helps */
+    char config[65];       /* hash of the lineage's settings at the failure */
+    struct acme_error error; /* the last failure; rc ACME_OK: none */
+    time_t error_time;
+    time_t renew_at;       /* picked for the live version; 0: not picked */
+    char renew_serial[64]; /* serial that the pick belongs to */
+    time_t forced;         /* last order made by force */
+};
+
+/* All zero, rc ACME_OK. */
+void acme_record_init(struct acme_record *record);
+
+/* Unknown members are ignored, malformed ones are as if absent.  ACME_WIRE:
+ * not a JSON object.  len 0 is an empty record. */
+enum acme_rc acme_record_parse(const char *text, size_t len,
+    struct acme_record *record, struct acme_error *err);
+enum acme_rc acme_record_render(const struct acme_record *record,
+    struct acme_buf *out, struct acme_error *err);
+
+#endif

@@ -1,0 +1,66 @@
+/*
+ * renewal/NAME.json: what a lineage is meant to be, as the owners of
+ * configurations declared it.  Never written on behalf of the engine.
+ */
+#ifndef ACME_SETTINGS_H
+#define ACME_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <time.h>
+
+#include "base/acme_arena.h"
+#include "base/acme_buf.h"
+#include "base/acme_error.h"
+#include "state/acme_config.h"
+
+/* One server instance's (or acmectl's) wish. */
+struct acme_declaration {
+    const char *by; /* "nginx:/etc/nginx/nginx.conf" */
+    time_t since;   /* first declared; the oldest one's policy counts */
+    struct acme_issuer issuer;
+    size_t nnames;
+    const char *const *names;
+    size_t ntypes;
+    enum acme_key_type type[ACME_TYPES_MAX];
+};
+
+struct acme_settings {
+    size_t ndeclared;
+    struct acme_declaration *declared; /* in `arena`, oldest first */
+    struct acme_arena *arena;
+};
+
+/* Empty settings; NULL: out of memory. */
+struct acme_settings *acme_settings_new(void);
+void acme_settings_free(struct acme_settings *settings); /* accepts NULL */
+
+enum acme_rc acme_settings_parse(const char *text, size_t len,
+    struct acme_settings **settings, struct acme_error *err);
+enum acme_rc acme_settings_render(const struct acme_settings *settings,
+    struct acme_buf *out, struct acme_error *err);
+
+/*
+ * Puts `by`'s wish in (or replaces it, keeping `since`).  *changed tells
+ * whether anything differs.
+ */
+enum acme_rc acme_settings_declare(struct acme_settings *settings,
+    const char *by, const struct acme_config *config, size_t lineage,
+    time_t now, bool *changed, struct acme_error *err);
+
+/* Takes `by`'s wish out; false: there was none. */
+bool acme_settings_withdraw(struct acme_settings *settings, const char *by);
+
+/*
+ * What is wanted now: the union of all names (the oldest declarer's first)
+ * and of all key types, into `arena`.  Policy is declared[0]'s, so is the
+ * issuer: wanted->name is NULL and wanted->issuer 0.  Declared by nobody: no
+ * names.
+ * *conflict, when two declarers name different CAs, or different keys of one
+ * algorithm, is text for people; else NULL.
+ */
+enum acme_rc acme_settings_wanted(const struct acme_settings *settings,
+    struct acme_arena *arena, struct acme_lineage *wanted,
+    const char **conflict, struct acme_error *err);
+
+#endif

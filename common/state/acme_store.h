@@ -1,0 +1,246 @@
+/*
+ * The state directory (DESIGN 2): its layout and every durable change of it.
+ * Used by the store process, and for reading by acmectl.  Names of lineages
+ * come from configurations and have passed acme_lineage_name_check(); ids are
+ * computed here.  Blocks on the disk; never on the network.
+ */
+#ifndef ACME_STORE_H
+#define ACME_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <time.h>
+
+#include "base/acme_buf.h"
+#include "base/acme_error.h"
+#include "state/acme_area.h"
+#include "state/acme_settings.h"
+#include "wrap/acme_x509.h"
+
+struct acme_store;
+
+enum acme_store_mode {
+    ACME_STORE_READ, /* must exist; nothing is made or changed */
+    ACME_STORE_WRITE /* made if absent; a newer format is refused */
+};
+
+/* The owner of all files is the caller's effective user.  A directory that is
+ * neither empty nor has our "format" in it is refused, its mode untouched.
+ * ACME_NOENT (only with READ): there is none yet. */
+enum acme_rc acme_store_open(const char *path, enum acme_store_mode mode,
+    struct acme_store **store, struct acme_error *err);
+void acme_store_close(struct acme_store *store); /* accepts NULL */
+
+/* The directory's descriptor (borrowed): for sandboxes and sockets. */
+int acme_store_fd(const struct acme_store *store);
+
+/* ---- lineages --------------------------------------------------------- */
+
+/* Calls `visit` for every lineage there is (settings or a live version), in
+ * byte order. */
+enum acme_rc acme_store_lineages(struct acme_store *store,
+    enum acme_rc (*visit)(void *ctx, const char *name, struct acme_error *err),
+    void *ctx, struct acme_error *err);
+
+/* ACME_NOENT: no such lineage. */
+enum acme_rc acme_store_settings_read(struct acme_store *store,
+    const char *name, struct acme_settings **settings, struct acme_error *err);
+enum acme_rc acme_store_settings_write(struct acme_store *store,
+    const char *name, const struct acme_settings *settings,
+    struct acme_error *err);
+
+/* record/NAME.json, opaque here.  Reading an absent one appends nothing. */
+enum acme_rc acme_store_record_read(struct acme_store *store, const char *name,
+    struct acme_buf *text, struct acme_error *err);
+enum acme_rc acme_store_record_write(struct acme_store *store,
+    const char *name, const void *text, size_t len, struct acme_error *err);
+
+/* ---- versions --------------------------------------------------------- */
+
+/* Where a pair came from, kept in meta.json. */
+struct acme_origin {
+    char issuer[ACME_URL_MAX]; /* directory URL; "" unknown */
+    char order[ACME_URL_MAX];
+    time_t obtained;
+};
+
+struct acme_pair {
+    enum acme_key_type type;
+    struct acme_buf key;   /* PKCS#8, secret */
+    struct acme_buf chain; /* DER certificates, leaf first */
+    struct acme_origin origin;
+};
+
+/* One complete version.  pair[0] is the primary: privkey.pem and so on. */
+struct acme_version {
+    unsigned number; /* N of archive/NAME/N */
+    size_t npairs;
+    struct acme_pair pair[ACME_TYPES_MAX];
+};
+
+void acme_version_init(struct acme_version *version);
+void acme_version_clear(struct acme_version *version);
+
+/* N that live/NAME points to.  ACME_NOENT: no version yet.  ACME_IO: the
+ * link is not one of ours. */
+enum acme_rc acme_store_live(struct acme_store *store, const char *name,
+    unsigned *number, struct acme_error *err);
+
+/*
+ * Reads version N completely and checks it: by the hashes in its meta.json
+ * if they match, else by parsing and comparing each pair.  ACME_IO: damaged,
+ * by file name.
+ */
+enum acme_rc acme_store_version_read(struct acme_store *store,
+    const char *name, unsigned number, struct acme_version *version,
+    struct acme_error *err);
+
+/*
+ * The live version, or, when it is damaged, the newest older one that is not
+ * (version->number tells; `err` then holds the damage although ACME_OK is
+ * returned).  ACME_NOENT: nothing servable (`err` tells why).
+ */
+enum acme_rc acme_store_live_read(struct acme_store *store, const char *name,
+    struct acme_version *version, struct acme_error *err);
+
+/*
+ * Writes a new version, durable and complete, marked pending, then moves
+ * live to it with one rename and clears the mark.  version->number is set.
+ * Older versions beyond ACME_VERSIONS_KEPT are pruned (never live, never
+ * younger than ACME_VERSION_MIN_AGE).  The caller has checked the pairs and
+ * holds the lineage's lock.  On an error live is where it was.  ACME_OK with
+ * `err` set: the new version is served, but something after the switch (the
+ * mark, old versions) was left for acme_store_recover().
+ */
+enum acme_rc acme_store_version_write(struct acme_store *store,
+    const char *name, struct acme_version *version, time_t now,
+    struct acme_error *err);
+
+/*
+ * After a crash: removes half-written versions and temporary files; moves
+ * live to a version newer than it whose meta.json says pending and whose
+ * files are sound (and only then).  *moved tells whether live moved.  The
+ * caller holds the lineage's lock: when that is busy nothing has crashed.
+ * ACME_IO: a pending version is damaged, by name; the rest was done.
+ */
+enum acme_rc acme_store_recover(struct acme_store *store, const char *name,
+    bool *moved, struct acme_error *err);
+
+/* Keeps a refused chain as evidence: record/NAME.refused.pem, with the
+ * reason as text before it. */
+enum acme_rc acme_store_refused(struct acme_store *store, const char *name,
+    const struct acme_chain *chain, const char *reason,
+    struct acme_error *err);
+
+/* ---- orders ----------------------------------------------------------- */
+
+/*
+ * orders/NAME: the order blob (opaque) and its key (nothing if there is
+ * none); ACME_NOENT: no order.  Another key than the one that is there makes
+ * the old order disappear first: an order is never found with a key that is
+ * not its own.  Who writes holds the lineage's lock.
+ */
+enum acme_rc acme_store_order_read(struct acme_store *store, const char *name,
+    struct acme_buf *text, struct acme_buf *key_der, struct acme_error *err);
+enum acme_rc acme_store_order_write(struct acme_store *store, const char *name,
+    const void *text, size_t len, const void *key_der, size_t key_len,
+    struct acme_error *err);
+/* challenge.json: what must be answerable for this order.  `account` is an
+ * account's id. */
+enum acme_rc acme_store_challenges_write(struct acme_store *store,
+    const char *name, const char *account,
+    const struct acme_area_token *tokens, size_t ntokens,
+    struct acme_error *err);
+enum acme_rc acme_store_order_drop(struct acme_store *store, const char *name,
+    struct acme_error *err);
+
+/* Lets tokens of orders of an operator's own account key (a file outside of
+ * keys/) be answered: call it for each such key. */
+enum acme_rc acme_store_known_key(struct acme_store *store,
+    const struct acme_key *key, struct acme_error *err);
+
+/*
+ * The tokens of every order in flight, of anybody, with the thumbprint
+ * computed from the account key it names (one whose account or key is not
+ * here is left out, so is a malformed file, with a line in *problems if not
+ * NULL).  *tokens is malloc()ed.
+ */
+enum acme_rc acme_store_tokens(struct acme_store *store,
+    struct acme_area_token **tokens, size_t *ntokens,
+    struct acme_buf *problems, struct acme_error *err);
+
+/* ---- accounts --------------------------------------------------------- */
+
+#define ACME_ACCOUNT_ID_LEN ACME_KEY_ID_LEN
+
+/*
+ * An account is the pair (directory, key); its id is its key's id.  `url` is
+ * "" until the CA told it.
+ */
+struct acme_account_entry {
+    char id[ACME_ACCOUNT_ID_LEN + 1];
+    char url[ACME_URL_MAX];
+    struct acme_key *key; /* reference owned by the entry */
+};
+void acme_account_entry_clear(struct acme_account_entry *entry);
+
+/*
+ * The account for an issuer.  With `own` (the operator's key) that one.
+ * Otherwise: the newest account of that directory whose key is of
+ * issuer->key_type; else that type's default key of this state directory
+ * (one key may serve every CA).  ACME_NOENT: no key yet.
+ */
+enum acme_rc acme_store_account(struct acme_store *store,
+    const struct acme_issuer *issuer, struct acme_key *own,
+    struct acme_account_entry *entry, struct acme_error *err);
+
+/*
+ * Stores a new key (keys/ID.pem) and makes it its type's default if there is
+ * none.  Ask acme_store_account() again afterwards: another engine's key may
+ * have become the default in the meantime, and then that one is used.  An
+ * operator's own key is never copied here.
+ */
+enum acme_rc acme_store_account_key(struct acme_store *store,
+    struct acme_key *key, struct acme_error *err);
+
+/* Stores the account's URL ("" forgets it), of an operator's own key too. */
+enum acme_rc acme_store_account_url(struct acme_store *store,
+    const struct acme_issuer *issuer, const char *id, const char *url,
+    time_t now, struct acme_error *err);
+
+/* Thumbprints of all account keys in keys/, for `acmectl key thumbprint`:
+ * visit(id, thumbprint). */
+enum acme_rc acme_store_keys(struct acme_store *store,
+    enum acme_rc (*visit)(void *ctx, const char *id,
+        const struct acme_key *key, struct acme_error *err),
+    void *ctx, struct acme_error *err);
+
+/* ledger/<host>/<account>.json, opaque here; absent appends nothing. */
+enum acme_rc acme_store_ledger_read(struct acme_store *store,
+    const struct acme_issuer *issuer, const char *account,
+    struct acme_buf *text, struct acme_error *err);
+enum acme_rc acme_store_ledger_write(struct acme_store *store,
+    const struct acme_issuer *issuer, const char *account, const void *text,
+    size_t len, struct acme_error *err);
+
+/* ---- together with others --------------------------------------------- */
+
+/* Exclusive, without waiting: kind "lineage" or "account" and its name.
+ * ACME_BUSY names the holder.  Closing *fd releases it. */
+enum acme_rc acme_store_lock(struct acme_store *store, const char *kind,
+    const char *name, int *fd, struct acme_error *err);
+
+/*
+ * Whether live/ or orders/ changed since the last call (rename moves a
+ * directory's mtime; a change less than 2 s old is reported once more).
+ * `watch` starts zeroed; the first call reports both.
+ */
+struct acme_watch {
+    struct timespec live, orders;
+    bool live_again, orders_again;
+};
+enum acme_rc acme_store_changed(struct acme_store *store,
+    struct acme_watch *watch, time_t now, bool *live, bool *orders,
+    struct acme_error *err);
+
+#endif

@@ -1,0 +1,529 @@
+/*
+ * Versions as they are made: written out of sight, moved to their place when
+ * they are complete, then served by moving one link; and what is put right
+ * after a crash in between.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/acme_log.h"
+#include "state/acme_store_private.h"
+#include "wrap/acme_hash.h"
+
+/* ---- the mark in meta.json -------------------------------------------- */
+
+static enum acme_rc
+is_pending(const struct acme_store *store, const char *name, unsigned number,
+    bool *pending, struct acme_error *err)
+{
+    char dir[ACME_STORE_VERSION_MAX];
+    struct acme_json *meta;
+    enum acme_rc rc;
+
+    acme_store_version_path(dir, name, number);
+    rc = acme_store_meta_read(store, dir, &meta, err);
+    if (rc == ACME_OK)
+        *pending = acme_json_bool(meta, "pending", false);
+    acme_json_free(meta);
+    return rc;
+}
+
+/* Rewrites meta.json without the mark; one without it is left alone. */
+static enum acme_rc
+clear_mark(const struct acme_store *store, const char *name, unsigned number,
+    struct acme_error *err)
+{
+    char dir[ACME_STORE_VERSION_MAX], path[ACME_STORE_VERSION_MAX];
+    struct acme_json *meta, *next = NULL;
+    const char *member;
+    enum acme_rc rc;
+    void *at = NULL;
+
+    acme_store_version_path(dir, name, number);
+    rc = acme_store_meta_read(store, dir, &meta, err);
+    if (rc != ACME_OK || !acme_json_bool(meta, "pending", false))
+        goto done;
+    next = acme_json_object();
+    if (next == NULL) {
+        rc = acme_error_nomem(err);
+        goto done;
+    }
+    while ((at = acme_json_next(meta, at)) != NULL) {
+        member = acme_json_iter_name(at);
+        if (strcmp(member, "pending") != 0)
+            acme_json_set(next, member,
+                acme_json_copy(acme_json_iter_value(at)));
+    }
+    (void)snprintf(path, sizeof(path), "archive/%s/%u/meta.json", name,
+        number);
+    rc = acme_store_json_write(store, path, next, err);
+
+done:
+    acme_json_free(next);
+    acme_json_free(meta);
+    return rc;
+}
+
+/* ---- writing ---------------------------------------------------------- */
+
+struct write {
+    const struct acme_store *store;
+    const char *dir;   /* where the files go */
+    const char *extra; /* algorithm in the file names, or NULL */
+};
+
+static enum acme_rc
+put_file(const struct write *w, const char *stem, mode_t mode,
+    const struct acme_buf *text, struct acme_error *err)
+{
+    char path[ACME_STORE_PATH_MAX];
+    enum acme_rc rc;
+
+    rc = acme_store_file_path(path, w->dir, stem, w->extra, err);
+    if (rc == ACME_OK)
+        rc = acme_dir_create(w->store->fd, path, mode, acme_buf_str(text),
+            text->len, err);
+    return rc;
+}
+
+static enum acme_rc
+put_key(const struct write *w, const struct acme_key *key,
+    struct acme_error *err)
+{
+    struct acme_buf pem;
+    enum acme_rc rc;
+
+    acme_buf_init_secret(&pem, ACME_STATE_PEM_MAX);
+    rc = acme_key_to_pem(key, &pem, err);
+    if (rc == ACME_OK)
+        rc = put_file(w, "privkey", 0600, &pem, err);
+    acme_buf_clear(&pem);
+    return rc;
+}
+
+/* Certificates are public; other daemons read them under Certbot's names. */
+static enum acme_rc
+put_chain(const struct write *w, const char *stem,
+    const struct acme_chain *chain, size_t first, size_t last,
+    struct acme_error *err)
+{
+    enum acme_rc rc = ACME_OK;
+    struct acme_buf pem;
+
+    acme_buf_init(&pem, ACME_STATE_PEM_MAX);
+    if (first < acme_chain_count(chain))
+        rc = acme_chain_to_pem(chain, first, last, &pem, err);
+    if (rc == ACME_OK)
+        rc = put_file(w, stem, 0644, &pem, err);
+    acme_buf_clear(&pem);
+    return rc;
+}
+
+/* What meta.json says of a pair; NULL with *rc. */
+static struct acme_json *
+describe(const struct acme_key *key, const struct acme_chain *chain,
+    const struct acme_origin *origin, enum acme_rc *rc, struct acme_error *err)
+{
+    char key_hash[ACME_HASH_HEX], chain_hash[ACME_HASH_HEX];
+    struct acme_buf key_der, chain_der;
+    struct acme_json *meta = NULL;
+    struct acme_leaf leaf;
+
+    acme_buf_init_secret(&key_der, ACME_STATE_PEM_MAX);
+    acme_buf_init(&chain_der, ACME_STATE_PEM_MAX);
+    *rc = acme_chain_leaf(chain, &leaf, err);
+    if (*rc == ACME_OK)
+        *rc = acme_key_to_der(key, &key_der, err);
+    if (*rc == ACME_OK)
+        *rc = acme_chain_to_der(chain, 0, 0, &chain_der, err);
+    if (*rc != ACME_OK)
+        goto done;
+    acme_hash_hex(key_der.data, key_der.len, key_hash);
+    acme_hash_hex(chain_der.data, chain_der.len, chain_hash);
+    meta = acme_json_object();
+    acme_json_set_str(meta, "key", acme_key_type_name(acme_key_type_of(key)));
+    acme_json_set_str(meta, "issuer", origin->issuer);
+    acme_json_set_str(meta, "order", origin->order);
+    acme_json_set_time(meta, "obtained", origin->obtained);
+    acme_json_set_time(meta, "not_before", leaf.not_before);
+    acme_json_set_time(meta, "not_after", leaf.not_after);
+    acme_json_set_str(meta, "serial", leaf.serial);
+    acme_json_set_str(meta, "ari_id", leaf.ari_id);
+    acme_json_set_str(meta, "sha256_key", key_hash);
+    acme_json_set_str(meta, "sha256_chain", chain_hash);
+
+done:
+    acme_buf_clear(&chain_der);
+    acme_buf_clear(&key_der);
+    return meta;
+}
+
+static enum acme_rc
+put_pair(const struct write *w, const struct acme_pair *pair,
+    struct acme_json *pairs, struct acme_error *err)
+{
+    struct acme_chain *chain = NULL;
+    struct acme_key *key = NULL;
+    struct acme_json *meta;
+    enum acme_rc rc;
+
+    rc = acme_key_from_der(pair->key.data, pair->key.len, &key, err);
+    if (rc == ACME_OK)
+        rc = acme_chain_from_der(pair->chain.data, pair->chain.len, &chain,
+            err);
+    if (rc == ACME_OK && !acme_chain_matches(chain, key))
+        rc = acme_error_set(err, ACME_REFUSED,
+            "the key is not the certificate's");
+    if (rc != ACME_OK)
+        goto done;
+    meta = describe(key, chain, &pair->origin, &rc, err);
+    if (rc != ACME_OK)
+        goto done;
+    acme_json_append(pairs, meta);
+    rc = put_key(w, key, err);
+    if (rc == ACME_OK)
+        rc = put_chain(w, "cert", chain, 0, 1, err);
+    if (rc == ACME_OK)
+        rc = put_chain(w, "chain", chain, 1, 0, err);
+    if (rc == ACME_OK)
+        rc = put_chain(w, "fullchain", chain, 0, 0, err);
+
+done:
+    acme_chain_free(chain);
+    acme_key_unref(key);
+    return rc;
+}
+
+/* The files of all pairs and meta.json into `dir`, which nobody knows yet. */
+static enum acme_rc
+fill(const struct acme_store *store, const char *dir,
+    const struct acme_version *version, struct acme_error *err)
+{
+    struct write w = { store, dir, NULL };
+    char path[ACME_STORE_PATH_MAX];
+    struct acme_json *meta, *pairs;
+    enum acme_rc rc = ACME_OK;
+    size_t i;
+
+    meta = acme_json_object();
+    pairs = acme_json_array();
+    for (i = 0; i < version->npairs && rc == ACME_OK; i++) {
+        if (i > 0)
+            w.extra = acme_key_algorithm(version->pair[i].type);
+        rc = put_pair(&w, &version->pair[i], pairs, err);
+    }
+    acme_json_set_bool(meta, "pending", true);
+    acme_json_set(meta, "pairs", pairs);
+    (void)snprintf(path, sizeof(path), "%s/meta.json", dir);
+    if (rc == ACME_OK && meta == NULL)
+        rc = acme_error_nomem(err);
+    if (rc == ACME_OK)
+        rc = acme_store_json_write(store, path, meta, err);
+    if (rc == ACME_OK)
+        rc = acme_dir_sync(store->fd, dir, err);
+    acme_json_free(meta);
+    return rc;
+}
+
+/* archive/NAME/N, complete, durable and marked; or nothing. */
+static enum acme_rc
+archive(const struct acme_store *store, const char *name, unsigned number,
+    const struct acme_version *version, struct acme_error *err)
+{
+    char dir[ACME_STORE_VERSION_MAX], temp[ACME_STORE_VERSION_MAX];
+    struct acme_error ignored;
+    enum acme_rc rc;
+
+    acme_store_version_path(dir, name, number);
+    rc = acme_dir_make_temp(store->fd, dir, temp, sizeof(temp), err);
+    if (rc != ACME_OK)
+        return rc;
+    rc = fill(store, temp, version, err);
+    if (rc == ACME_OK)
+        rc = acme_dir_rename(store->fd, temp, dir, err);
+    if (rc != ACME_OK) {
+        acme_error_clear(&ignored);
+        (void)acme_dir_remove(store->fd, temp, &ignored);
+        return rc;
+    }
+    /* archive/NAME itself may be new, made by somebody who crashed then. */
+    return acme_dir_sync(store->fd, "archive", err);
+}
+
+static enum acme_rc
+check_version(const struct acme_version *version, struct acme_error *err)
+{
+    size_t i, k;
+
+    if (version->npairs == 0 || version->npairs > ACME_TYPES_MAX)
+        return acme_error_set(err, ACME_IO, "a version needs a pair");
+    for (i = 0; i < version->npairs; i++)
+        for (k = 0; k < i; k++)
+            if (strcmp(acme_key_algorithm(version->pair[i].type),
+                    acme_key_algorithm(version->pair[k].type)) == 0)
+                return acme_error_set(err, ACME_IO,
+                    "a version with two keys of one algorithm");
+    return ACME_OK;
+}
+
+static enum acme_rc
+next_number(struct acme_store *store, const char *name,
+    const struct acme_store_numbers *all, unsigned *number,
+    struct acme_error *err)
+{
+    unsigned highest = all->count > 0 ? all->number[0] : 0, live = 0;
+    struct acme_error ignored;
+
+    /* Should the archive have been emptied by hand: live still points to a
+     * number that means something to those who read it. */
+    acme_error_clear(&ignored);
+    if (acme_store_live(store, name, &live, &ignored) == ACME_OK &&
+        live > highest)
+        highest = live;
+    if (highest >= ACME_STORE_NUMBER_MAX)
+        return acme_error_set(err, ACME_IO,
+            "\"archive/%s\" has no number left for a version", name);
+    *number = highest + 1;
+    return ACME_OK;
+}
+
+/* Moves live.  An error after the rename did not undo it, so ask. */
+static enum acme_rc
+switch_live(struct acme_store *store, const char *name, unsigned number,
+    struct acme_error *err)
+{
+    char path[ACME_STORE_VERSION_MAX], target[ACME_STORE_VERSION_MAX];
+    struct acme_error why, ignored;
+    unsigned live = 0;
+    enum acme_rc rc;
+
+    (void)snprintf(path, sizeof(path), "live/%s", name);
+    (void)snprintf(target, sizeof(target), "../archive/%s/%u", name, number);
+    acme_error_clear(&why);
+    acme_error_clear(&ignored);
+    rc = acme_dir_link(store->fd, target, path, &why);
+    if (rc == ACME_OK)
+        return ACME_OK;
+    acme_error_set(err, rc, "%s", why.what);
+    if (acme_store_live(store, name, &live, &ignored) == ACME_OK &&
+        live == number)
+        return ACME_OK;
+    return rc;
+}
+
+/*
+ * A version that is older than the live one and still marked (its turn failed
+ * once) must not come back at a recovery after a rollback.
+ */
+static void
+clear_marks(const struct acme_store *store, const char *name,
+    const struct acme_store_numbers *all, struct acme_error *err)
+{
+    size_t i;
+
+    for (i = 0; i < all->count; i++)
+        (void)clear_mark(store, name, all->number[i], err);
+}
+
+static void
+remove_version(const struct acme_store *store, const char *name,
+    unsigned number, struct acme_error *err)
+{
+    char dir[ACME_STORE_VERSION_MAX], gone[ACME_STORE_VERSION_MAX];
+
+    /* Out of sight first: what is half removed must not look like a damaged
+     * version. */
+    acme_store_version_path(dir, name, number);
+    (void)snprintf(gone, sizeof(gone), "archive/%s/.%u.old.tmp", name, number);
+    if (acme_dir_remove(store->fd, gone, err) == ACME_OK &&
+        acme_dir_rename(store->fd, dir, gone, err) == ACME_OK)
+        (void)acme_dir_remove(store->fd, gone, err);
+}
+
+/* A slow reader may still be on its way to a version that was live. */
+static void
+prune(const struct acme_store *store, const char *name,
+    const struct acme_store_numbers *all, unsigned live, time_t now,
+    struct acme_error *err)
+{
+    char dir[ACME_STORE_VERSION_MAX];
+    struct stat st;
+    size_t i;
+
+    /* The new one is not in `all`. */
+    for (i = ACME_VERSIONS_KEPT - 1; i < all->count; i++) {
+        acme_store_version_path(dir, name, all->number[i]);
+        if (all->number[i] == live ||
+            fstatat(store->fd, dir, &st, AT_SYMLINK_NOFOLLOW) == -1 ||
+            st.st_mtime > now - ACME_VERSION_MIN_AGE)
+            continue;
+        remove_version(store, name, all->number[i], err);
+    }
+}
+
+enum acme_rc
+acme_store_version_write(struct acme_store *store, const char *name,
+    struct acme_version *version, time_t now, struct acme_error *err)
+{
+    char dir[ACME_STORE_PATH_MAX];
+    struct acme_store_numbers all = { 0, 0, NULL };
+    unsigned number = 0;
+    enum acme_rc rc;
+
+    rc = acme_store_writable(store, err);
+    if (rc == ACME_OK)
+        rc = check_version(version, err);
+    if (rc == ACME_OK)
+        rc = acme_store_path(dir, "archive/", name, "", err);
+    if (rc == ACME_OK)
+        rc = acme_dir_make(store->fd, dir, err);
+    if (rc == ACME_OK)
+        rc = acme_store_versions(store, name, &all, err);
+    if (rc == ACME_OK)
+        rc = next_number(store, name, &all, &number, err);
+    if (rc == ACME_OK)
+        rc = archive(store, name, number, version, err);
+    if (rc == ACME_OK)
+        rc = switch_live(store, name, number, err);
+    if (rc != ACME_OK)
+        goto done;
+
+    /* From here on it is served, whatever happens: `err` tells what was left
+     * undone, and the next recovery does it. */
+    version->number = number;
+    (void)clear_mark(store, name, number, err);
+    clear_marks(store, name, &all, err);
+    prune(store, name, &all, number, now, err);
+
+done:
+    free(all.number);
+    return rc;
+}
+
+/* ---- after a crash ---------------------------------------------------- */
+
+/* What a crashed writer of this lineage left; the caller holds its lock, so
+ * that it is nobody's work. */
+static enum acme_rc
+tidy(const struct acme_store *store, const char *name, struct acme_error *err)
+{
+    char path[ACME_STORE_PATH_MAX];
+    enum acme_rc rc;
+
+    rc = acme_store_path(path, "archive/", name, "", err);
+    if (rc != ACME_OK)
+        return rc;
+    acme_dir_sweep(store->fd, path, ACME_DIR_SWEEP_ALL);
+    (void)snprintf(path, sizeof(path), "orders/%s", name);
+    acme_dir_sweep(store->fd, path, ACME_DIR_SWEEP_ALL);
+    (void)snprintf(path, sizeof(path), "live/.%s.tmp", name);
+    return acme_dir_remove(store->fd, path, err);
+}
+
+/* Complete in fact, or only called so?  A pending version must be read once
+ * before it is served. */
+static enum acme_rc
+adopt(struct acme_store *store, const char *name, unsigned number,
+    struct acme_error *err)
+{
+    struct acme_version version;
+    enum acme_rc rc;
+
+    acme_version_init(&version);
+    rc = acme_store_version_read(store, name, number, &version, err);
+    acme_version_clear(&version);
+    if (rc == ACME_OK)
+        rc = switch_live(store, name, number, err);
+    return rc;
+}
+
+/*
+ * Only what is at or above live counts: a mark below it is of a version that
+ * was overtaken.  The newest one that is marked and sound wins, and no mark
+ * survives but a damaged version's, or a rollback would be undone by the next
+ * recovery (M10).
+ */
+static enum acme_rc
+resume(struct acme_store *store, const char *name, unsigned live,
+    const struct acme_store_numbers *all, bool *moved, struct acme_error *err)
+{
+    enum acme_rc rc = ACME_OK, damage = ACME_OK;
+    unsigned number;
+    bool pending;
+    size_t i;
+
+    for (i = 0; i < all->count && rc == ACME_OK; i++) {
+        number = all->number[i];
+        if (number < live)
+            break;
+        pending = false;
+        rc = is_pending(store, name, number, &pending, err);
+        if (rc != ACME_OK || !pending)
+            continue;
+        if (number > live && !*moved) {
+            damage = adopt(store, name, number, err);
+            if (damage != ACME_OK)
+                continue;
+            *moved = true;
+        }
+        rc = clear_mark(store, name, number, err);
+    }
+    return rc != ACME_OK ? rc : damage;
+}
+
+enum acme_rc
+acme_store_recover(struct acme_store *store, const char *name, bool *moved,
+    struct acme_error *err)
+{
+    struct acme_store_numbers all = { 0, 0, NULL };
+    struct acme_error why;
+    unsigned live = 0;
+    enum acme_rc rc;
+
+    rc = acme_store_writable(store, err);
+    if (rc == ACME_OK)
+        rc = tidy(store, name, err);
+    if (rc != ACME_OK)
+        return rc;
+    acme_error_clear(&why);
+    rc = acme_store_live(store, name, &live, &why);
+    if (rc == ACME_NOENT)
+        live = 0;
+    else if (rc != ACME_OK)
+        return acme_error_set(err, rc, "%s", why.what);
+    rc = acme_store_versions(store, name, &all, err);
+    *moved = false;
+    if (rc == ACME_OK)
+        rc = resume(store, name, live, &all, moved, err);
+    free(all.number);
+    return rc;
+}
+
+enum acme_rc
+acme_store_refused(struct acme_store *store, const char *name,
+    const struct acme_chain *chain, const char *reason, struct acme_error *err)
+{
+    char path[ACME_STORE_PATH_MAX], clean[ACME_LOG_LINE_MAX];
+    struct acme_buf text;
+    enum acme_rc rc;
+
+    acme_buf_init(&text, ACME_STATE_PEM_MAX + sizeof(clean));
+    rc = acme_store_writable(store, err);
+    if (rc == ACME_OK)
+        rc = acme_store_path(path, "record/", name, ".refused.pem", err);
+    if (rc != ACME_OK)
+        goto done;
+    acme_log_clean(clean, sizeof(clean), reason, strlen(reason));
+    acme_buf_addf(&text, "refused: %s\n", clean);
+    rc = acme_chain_to_pem(chain, 0, 0, &text, err);
+    if (rc == ACME_OK)
+        rc = acme_dir_write(store->fd, path, 0600, acme_buf_str(&text),
+            text.len, err);
+
+done:
+    acme_buf_clear(&text);
+    return rc;
+}

@@ -1,0 +1,691 @@
+#include "wrap/acme_http_curl.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <openssl/err.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "base/acme_log.h"
+#include "base/acme_version.h"
+#include "wrap/acme_url.h"
+
+#define WAKE_MS 100       /* how often the host is asked whether to stop */
+#define POST_GRACE_MS 700 /* for the answer to a POST already sent */
+
+struct acme_http_curl {
+    CURLM *multi; /* the connection cache */
+    CURL *easy;
+    const struct acme_host *host;
+    char *ca_file;
+    char *ca_pem;
+    char *user_agent;
+    bool verify;
+    struct acme_url directory;
+    /* Where the directory answered from.  A name may not move from a public
+     * address to a private one afterwards. */
+    enum {
+        UNKNOWN,
+        PUBLIC,
+        PRIVATE
+    } place;
+};
+
+/* One exchange: what the callbacks need. */
+struct exchange {
+    struct acme_http_curl *curl;
+    const struct acme_http_request *request;
+    struct acme_http_response *response;
+    struct acme_error *err;
+    struct acme_url url;
+    struct curl_slist *headers;
+    size_t header_bytes;
+    bool headers_done;    /* what follows are trailers: ignored */
+    bool refused_private; /* an address was not connected to */
+    char retry_after[64]; /* as sent */
+    int64_t heard_ms;     /* of the last byte of the answer; 0: none */
+    char text[CURL_ERROR_SIZE];
+};
+
+enum acme_rc
+acme_http_curl_setup(struct acme_error *err)
+{
+    CURLcode code;
+
+    /* libcurl would write the secrets of every session into that file, and
+     * reads the variable when it is initialised. */
+    unsetenv("SSLKEYLOGFILE");
+    ERR_set_mark();
+    code = curl_global_init(CURL_GLOBAL_DEFAULT);
+    ERR_pop_to_mark();
+    if (code == CURLE_OUT_OF_MEMORY)
+        return acme_error_nomem(err);
+    if (code != CURLE_OK)
+        return acme_error_set(err, ACME_CONFIG, "libcurl %s cannot start: %s",
+            LIBCURL_VERSION, curl_easy_strerror(code));
+    return ACME_OK;
+}
+
+/* Addresses that only this host or its neighbours have. */
+static bool
+is_private_v4(uint32_t a)
+{
+    static const struct {
+        uint32_t net;
+        unsigned bits;
+    } nets[] = {
+        { 0x00000000, 8 },  /* RFC 1122: this host */
+        { 0x0a000000, 8 },  /* RFC 1918 */
+        { 0x64400000, 10 }, /* RFC 6598: CGNAT */
+        { 0x7f000000, 8 },  /* loopback */
+        { 0xa9fe0000, 16 }, /* RFC 3927: link-local */
+        { 0xac100000, 12 }, /* RFC 1918 */
+        { 0xc0a80000, 16 }, /* RFC 1918 */
+        { 0xe0000000, 3 },  /* multicast, reserved, broadcast */
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof(nets) / sizeof(nets[0]); i++) {
+        if ((a ^ nets[i].net) >> (32 - nets[i].bits) == 0)
+            return true;
+    }
+    return false;
+}
+
+static uint32_t
+read_v4(const unsigned char *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 |
+           p[3];
+}
+
+static bool
+is_private_v6(const unsigned char a[16])
+{
+    static const unsigned char zero[12] = { 0 };
+    static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
+    static const unsigned char nat64[12] = { 0, 0x64, 0xff, 0x9b };
+
+    /* :: and ::1 are 0.0.0.0 and 0.0.0.1 here, which are private too */
+    if (memcmp(a, zero, 12) == 0 || memcmp(a, mapped, 12) == 0 ||
+        memcmp(a, nat64, 12) == 0)
+        return is_private_v4(read_v4(a + 12));
+    if (a[0] == 0x20 && a[1] == 0x02) /* RFC 3056: 6to4 */
+        return is_private_v4(read_v4(a + 2));
+    return (a[0] & 0xfe) == 0xfc ||                /* RFC 4193: unique local */
+           (a[0] == 0xfe && (a[1] & 0x80) != 0) || /* link- and site-local */
+           a[0] == 0xff;                           /* multicast */
+}
+
+static bool
+is_private(const struct sockaddr *address)
+{
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+
+    switch (address->sa_family) {
+    case AF_INET:
+        memcpy(&v4, address, sizeof(v4));
+        return is_private_v4(ntohl(v4.sin_addr.s_addr));
+    case AF_INET6:
+        memcpy(&v6, address, sizeof(v6));
+        return is_private_v6(v6.sin6_addr.s6_addr);
+    default:
+        return true;
+    }
+}
+
+/* Where an address in text form is; UNKNOWN for a name. */
+static int
+place_of(const char *text)
+{
+    struct in_addr v4;
+    struct in6_addr v6;
+
+    if (inet_pton(AF_INET, text, &v4) == 1)
+        return is_private_v4(ntohl(v4.s_addr)) ? PRIVATE : PUBLIC;
+    if (inet_pton(AF_INET6, text, &v6) == 1)
+        return is_private_v6(v6.s6_addr) ? PRIVATE : PUBLIC;
+    return UNKNOWN;
+}
+
+static bool
+is_directory(const struct exchange *x)
+{
+    return strcmp(x->url.origin, x->curl->directory.origin) == 0;
+}
+
+static curl_socket_t
+open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct exchange *x = ctx;
+    bool allowed = x->curl->place == PRIVATE ||
+                   (x->curl->place == UNKNOWN && is_directory(x));
+    int fd;
+
+    (void)purpose;
+    if (!allowed && is_private(&address->addr)) {
+        x->refused_private = true;
+        return CURL_SOCKET_BAD;
+    }
+    fd = socket(address->family, address->socktype, address->protocol);
+    if (fd >= 0)
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+    return fd;
+}
+
+static int64_t
+now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* A new answer: the final one behind a 1xx, say. */
+static void
+reset_response(struct exchange *x)
+{
+    acme_http_response_clear(x->response);
+    acme_buf_init(&x->response->body, x->request->max_body);
+    x->retry_after[0] = '\0';
+    x->headers_done = false;
+}
+
+static void
+take_header(struct exchange *x, const char *line, size_t len)
+{
+    static const char retry_after[] = "retry-after";
+    static const char date[] = "date";
+    const char *colon = memchr(line, ':', len);
+    const char *value;
+    char text[64];
+    size_t name_len;
+
+    if (colon == NULL)
+        return;
+    name_len = (size_t)(colon - line);
+    value = colon + 1;
+    len -= name_len + 1;
+    acme_http_response_header(x->response, line, name_len, value, len);
+    while (len > 0 && (*value == ' ' || *value == '\t')) {
+        value++;
+        len--;
+    }
+    while (len > 0 && (value[len - 1] == ' ' || value[len - 1] == '\t'))
+        len--;
+    if (len >= sizeof(text))
+        return;
+    memcpy(text, value, len);
+    text[len] = '\0';
+    if (name_len == strlen(retry_after) &&
+        curl_strnequal(line, retry_after, name_len))
+        memcpy(x->retry_after, text, len + 1);
+    if (name_len == strlen(date) && curl_strnequal(line, date, name_len))
+        x->response->date = curl_getdate(text, NULL);
+    if (x->response->date < 0)
+        x->response->date = 0;
+}
+
+/* Returns something other than the bytes given to end the transfer. */
+static size_t
+on_header(char *line, size_t size, size_t count, void *ctx)
+{
+    struct exchange *x = ctx;
+    size_t all = size * count;
+    size_t len = all;
+
+    x->heard_ms = now_ms();
+    x->header_bytes += all;
+    if (x->header_bytes > ACME_HTTP_HEADERS_MAX) {
+        acme_error_set(x->err, ACME_WIRE,
+            "answer of \"%s\" has headers of more than %d bytes", x->url.host,
+            ACME_HTTP_HEADERS_MAX);
+        return all - 1;
+    }
+    while (len > 0 && (line[len - 1] == '\n' || line[len - 1] == '\r'))
+        len--;
+    if (len >= 5 && memcmp(line, "HTTP/", 5) == 0)
+        reset_response(x);
+    else if (len == 0)
+        x->headers_done = true;
+    else if (!x->headers_done)
+        take_header(x, line, len);
+    return all;
+}
+
+static size_t
+on_body(char *data, size_t size, size_t count, void *ctx)
+{
+    struct exchange *x = ctx;
+    struct acme_buf *body = &x->response->body;
+    size_t len = size * count;
+
+    x->heard_ms = now_ms();
+    if (len > body->max - body->len) {
+        acme_error_set(x->err, ACME_WIRE,
+            "answer of \"%s\" has more than %zu bytes", x->url.host,
+            body->max);
+        return len - 1;
+    }
+    acme_buf_add(body, data, len);
+    if (acme_buf_ok(body))
+        return len;
+    acme_error_nomem(x->err);
+    return len - 1;
+}
+
+/* Remembers the first failure of curl_easy_setopt(). */
+#define SET(option, value)                                \
+    do {                                                  \
+        if (code == CURLE_OK)                             \
+            code = curl_easy_setopt(easy, option, value); \
+    } while (0)
+
+static CURLcode
+set_bounds(CURL *easy)
+{
+    CURLcode code = CURLE_OK;
+
+    SET(CURLOPT_NOSIGNAL, 1L);
+#if LIBCURL_VERSION_NUM >= 0x075700
+    /* An abort while a silent name server is asked takes 10 s without. */
+    SET(CURLOPT_QUICK_EXIT, 1L);
+#endif
+#if LIBCURL_VERSION_NUM >= 0x075500
+    SET(CURLOPT_PROTOCOLS_STR, "https");
+#else
+    SET(CURLOPT_PROTOCOLS, CURLPROTO_HTTPS);
+#endif
+    SET(CURLOPT_FOLLOWLOCATION, 0L);
+    SET(CURLOPT_PROXY, ""); /* none from the environment either */
+    SET(CURLOPT_TIMEOUT_MS, (long)ACME_HTTP_TIMEOUT_MS);
+    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)ACME_HTTP_CONNECT_TIMEOUT_MS);
+    /* RFC 8555 6.4: "url" is what was requested, to the letter. */
+    SET(CURLOPT_PATH_AS_IS, 1L);
+    return code;
+}
+
+static CURLcode
+set_tls(CURL *easy, const struct acme_http_curl *curl)
+{
+    CURLcode code = CURLE_OK;
+
+    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    SET(CURLOPT_SSL_VERIFYPEER, curl->verify ? 1L : 0L);
+    SET(CURLOPT_SSL_VERIFYHOST, curl->verify ? 2L : 0L);
+    if (curl->ca_pem == NULL && curl->ca_file == NULL)
+        return code;
+    /* instead of the system's: libcurl's built-in directory has to go too */
+    SET(CURLOPT_CAPATH, NULL);
+    SET(CURLOPT_CAINFO, curl->ca_pem ? NULL : curl->ca_file);
+    if (curl->ca_pem != NULL) {
+#if LIBCURL_VERSION_NUM >= 0x074d00
+        struct curl_blob blob = { curl->ca_pem, strlen(curl->ca_pem),
+            CURL_BLOB_NOCOPY };
+
+        SET(CURLOPT_CAINFO_BLOB, &blob);
+#else
+        code = CURLE_UNKNOWN_OPTION;
+#endif
+    }
+    return code;
+}
+
+static CURLcode
+set_callbacks(CURL *easy, struct exchange *x)
+{
+    CURLcode code = CURLE_OK;
+
+    SET(CURLOPT_ERRORBUFFER, x->text);
+    SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    SET(CURLOPT_OPENSOCKETDATA, x);
+    SET(CURLOPT_HEADERFUNCTION, on_header);
+    SET(CURLOPT_HEADERDATA, x);
+    SET(CURLOPT_WRITEFUNCTION, on_body);
+    SET(CURLOPT_WRITEDATA, x);
+    return code;
+}
+
+static bool
+add_header(struct exchange *x, const char *name, const char *value)
+{
+    char line[256];
+    struct curl_slist *list = NULL;
+
+    if ((size_t)snprintf(line, sizeof(line), "%s:%s%s", name,
+            value[0] ? " " : "", value) < sizeof(line))
+        list = curl_slist_append(x->headers, line);
+    if (list != NULL)
+        x->headers = list;
+    return list != NULL;
+}
+
+static CURLcode
+set_request(CURL *easy, struct exchange *x)
+{
+    const struct acme_http_request *request = x->request;
+    const char *type = request->content_type ? request->content_type : "";
+    CURLcode code = CURLE_OK;
+    bool ok = true;
+
+    if (request->accept != NULL)
+        ok = add_header(x, "Accept", request->accept);
+    if (strcmp(request->method, "POST") == 0) {
+        /* no "Expect: 100-continue", no default content type */
+        ok = ok && add_header(x, "Expect", "") &&
+             add_header(x, "Content-Type", type);
+        SET(CURLOPT_POSTFIELDS, request->body ? request->body : "");
+        SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
+    } else if (strcmp(request->method, "HEAD") == 0) {
+        SET(CURLOPT_NOBODY, 1L);
+    }
+    if (!ok)
+        return CURLE_OUT_OF_MEMORY;
+    SET(CURLOPT_HTTPHEADER, x->headers);
+    SET(CURLOPT_USERAGENT, x->curl->user_agent);
+    SET(CURLOPT_URL, request->url);
+    return code;
+}
+
+/* All options anew: nothing of the exchange before is left but its
+ * connection. */
+static enum acme_rc
+prepare(struct exchange *x)
+{
+    CURL *easy = x->curl->easy;
+    CURLcode code;
+
+    curl_easy_reset(easy);
+    code = set_bounds(easy);
+    if (code == CURLE_OK)
+        code = set_tls(easy, x->curl);
+    if (code == CURLE_OK)
+        code = set_callbacks(easy, x);
+    if (code == CURLE_OK)
+        code = set_request(easy, x);
+    if (code == CURLE_OK)
+        return ACME_OK;
+    if (code == CURLE_OUT_OF_MEMORY)
+        return acme_error_nomem(x->err);
+    return acme_error_set(x->err, ACME_CONFIG, "libcurl %s cannot do this: %s",
+        LIBCURL_VERSION, curl_easy_strerror(code));
+}
+
+static bool
+may_go_on(const struct exchange *x)
+{
+    const struct acme_host *host = x->curl->host;
+
+    return host->wait(host->ctx, 0);
+}
+
+static enum acme_rc
+stopping(struct exchange *x)
+{
+    return acme_error_set(x->err, ACME_STOPPING, "stopping");
+}
+
+/* Whether a POST may be with the server already. */
+static bool
+is_post_sent(const struct exchange *x)
+{
+    curl_off_t sent_at = 0;
+
+    return strcmp(x->request->method, "POST") == 0 &&
+           curl_easy_getinfo(x->curl->easy, CURLINFO_PRETRANSFER_TIME_T,
+               &sent_at) == CURLE_OK &&
+           sent_at > 0;
+}
+
+/* ACME_OK when libcurl has finished, well or not. */
+static enum acme_rc
+drive(struct exchange *x)
+{
+    CURLM *multi = x->curl->multi;
+    CURLMcode code = CURLM_OK;
+    int64_t stop_ms = 0;
+    int running = 1;
+
+    for (;;) {
+        code = curl_multi_perform(multi, &running);
+        if (code == CURLM_OK && running)
+            code = curl_multi_poll(multi, NULL, 0, WAKE_MS, NULL);
+        if (code != CURLM_OK)
+            return acme_error_set(x->err,
+                code == CURLM_OUT_OF_MEMORY ? ACME_NOMEM : ACME_NET,
+                "no answer from \"%s\": %s", x->url.host,
+                curl_multi_strerror(code));
+        if (!running)
+            return ACME_OK;
+        if (stop_ms == 0 && !may_go_on(x))
+            stop_ms = now_ms() + (is_post_sent(x) ? POST_GRACE_MS : 0);
+        if (stop_ms != 0 && now_ms() >= stop_ms)
+            return stopping(x);
+        /* Not CURLOPT_LOW_SPEED_TIME, which would count the time that a CA
+         * thinks before it answers. */
+        if (x->heard_ms != 0 &&
+            now_ms() - x->heard_ms > ACME_HTTP_STALL_S * 1000)
+            return acme_error_set(x->err, ACME_NET,
+                "answer of \"%s\" stopped in the middle", x->url.host);
+    }
+}
+
+static CURLcode
+result_of(CURLM *multi)
+{
+    CURLcode result = CURLE_RECV_ERROR;
+    CURLMsg *message;
+    int left;
+
+    while ((message = curl_multi_info_read(multi, &left)) != NULL) {
+        if (message->msg == CURLMSG_DONE)
+            result = message->data.result;
+    }
+    return result;
+}
+
+static enum acme_rc
+rc_of(CURLcode code)
+{
+    switch (code) {
+    case CURLE_OUT_OF_MEMORY:
+        return ACME_NOMEM;
+    case CURLE_SSL_CACERT_BADFILE:
+        return ACME_CONFIG;
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_BAD_CONTENT_ENCODING:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_URL_MALFORMAT:
+#if LIBCURL_VERSION_NUM >= 0x080700
+    case CURLE_TOO_LARGE:
+#endif
+        return ACME_WIRE;
+    default:
+        return ACME_NET;
+    }
+}
+
+/* Does nothing if a callback has set the error. */
+static enum acme_rc
+fail(struct exchange *x, CURLcode code)
+{
+    const char *text = x->text[0] ? x->text : curl_easy_strerror(code);
+    char shown[CURL_ERROR_SIZE];
+
+    if (x->refused_private)
+        return acme_error_set(x->err, ACME_NET,
+            "\"%s\" is at a private address and the directory is not",
+            x->url.host);
+    if (code == CURLE_OUT_OF_MEMORY)
+        return acme_error_nomem(x->err);
+    acme_log_clean(shown, sizeof(shown), text, strlen(text));
+    return acme_error_set(x->err, rc_of(code), "no answer from \"%s\": %s",
+        x->url.host, shown);
+}
+
+/*
+ * Retry-After as seconds from now: a number, or a date on the server's own
+ * clock if it tells it (RFC 9110 10.2.3).  -1: none.
+ */
+static long
+retry_after(const struct exchange *x)
+{
+    const struct acme_host *host = x->curl->host;
+    const char *text = x->retry_after;
+    size_t digits = strspn(text, "0123456789");
+    int64_t seconds;
+    time_t date;
+
+    if (text[0] == '\0')
+        return -1;
+    if (text[digits] == '\0') {
+        seconds = digits > 9 ? ACME_RETRY_AFTER_MAX : atol(text);
+    } else {
+        date = curl_getdate(text, NULL);
+        if (date == -1)
+            return -1;
+        seconds = (int64_t)date - (x->response->date ? x->response->date
+                                                     : host->now(host->ctx));
+    }
+    if (seconds < 0)
+        return 0;
+    return seconds < ACME_RETRY_AFTER_MAX ? (long)seconds
+                                          : ACME_RETRY_AFTER_MAX;
+}
+
+static void
+finish(struct exchange *x)
+{
+    CURL *easy = x->curl->easy;
+    char *address = NULL;
+    long status = 0;
+
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    x->response->status = (int)status;
+    x->response->retry_after = retry_after(x);
+    if (x->curl->place == UNKNOWN && is_directory(x) &&
+        curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &address) == CURLE_OK)
+        x->curl->place = place_of(address);
+}
+
+static enum acme_rc
+transfer(struct exchange *x)
+{
+    CURLM *multi = x->curl->multi;
+    CURLcode code;
+    enum acme_rc rc;
+
+    if (!may_go_on(x))
+        return stopping(x);
+    if (curl_multi_add_handle(multi, x->curl->easy) != CURLM_OK)
+        return acme_error_nomem(x->err);
+    rc = drive(x);
+    code = result_of(multi);
+    if (rc == ACME_OK && code != CURLE_OK)
+        rc = fail(x, code);
+    if (rc == ACME_OK)
+        finish(x);
+    curl_multi_remove_handle(multi, x->curl->easy);
+    return rc;
+}
+
+static enum acme_rc
+perform(void *ctx, const struct acme_http_request *request,
+    struct acme_http_response *response, struct acme_error *err)
+{
+    struct exchange x = { .curl = ctx,
+        .request = request,
+        .response = response,
+        .err = err };
+    enum acme_rc rc;
+
+    reset_response(&x);
+    rc = acme_url_parse(request->url, ACME_WIRE, &x.url, err);
+    if (rc != ACME_OK)
+        return rc;
+    ERR_set_mark();
+    rc = prepare(&x);
+    if (rc == ACME_OK)
+        rc = transfer(&x);
+    ERR_pop_to_mark();
+    curl_easy_reset(x.curl->easy); /* it must forget this stack */
+    curl_slist_free_all(x.headers);
+    return rc;
+}
+
+/* NULL stays NULL. */
+static bool
+copy(char **out, const char *text)
+{
+    if (text != NULL)
+        *out = strdup(text);
+    return text == NULL || *out != NULL;
+}
+
+enum acme_rc
+acme_http_curl_new(const struct acme_http_curl_conf *conf,
+    const struct acme_host *host, struct acme_http_curl **out,
+    struct acme_error *err)
+{
+    const char *agent = conf->user_agent;
+    struct acme_http_curl *curl = calloc(1, sizeof(*curl));
+    enum acme_rc rc;
+
+    if (curl == NULL)
+        return acme_error_nomem(err);
+    curl->host = host;
+    curl->verify = conf->verify;
+    rc = acme_url_parse(conf->directory_url, ACME_CONFIG, &curl->directory,
+        err);
+    if (rc != ACME_OK)
+        goto done;
+    curl->place = place_of(curl->directory.host);
+    ERR_set_mark();
+    curl->multi = curl_multi_init();
+    curl->easy = curl_easy_init();
+    ERR_pop_to_mark();
+    if (curl->multi == NULL || curl->easy == NULL ||
+        !copy(&curl->ca_file, conf->ca_file) ||
+        !copy(&curl->ca_pem, conf->ca_pem) ||
+        !copy(&curl->user_agent, agent ? agent : "acme/" ACME_VERSION)) {
+        rc = acme_error_nomem(err);
+        goto done;
+    }
+    *out = curl;
+    curl = NULL;
+
+done:
+    acme_http_curl_free(curl);
+    return rc;
+}
+
+void
+acme_http_curl_free(struct acme_http_curl *curl)
+{
+    if (curl == NULL)
+        return;
+    ERR_set_mark();
+    curl_easy_cleanup(curl->easy);
+    curl_multi_cleanup(curl->multi);
+    ERR_pop_to_mark();
+    free(curl->ca_file);
+    free(curl->ca_pem);
+    free(curl->user_agent);
+    free(curl);
+}
+
+struct acme_transport
+acme_http_curl_transport(struct acme_http_curl *curl)
+{
+    struct acme_transport transport = { curl, perform };
+
+    return transport;
+}

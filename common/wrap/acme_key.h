@@ -1,0 +1,96 @@
+/*
+ * Private keys: making, reading, writing, and what JOSE needs of them.
+ * OpenSSL's EVP_PKEY stays inside; every function leaves OpenSSL's error
+ * queue as it found it.
+ */
+#ifndef ACME_KEY_H
+#define ACME_KEY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/acme_buf.h"
+#include "base/acme_error.h"
+
+enum acme_key_type {
+    ACME_KEY_NONE = 0,
+    ACME_KEY_ECDSA_256,
+    ACME_KEY_ECDSA_384,
+    ACME_KEY_ECDSA_521,
+    ACME_KEY_RSA_2048,
+    ACME_KEY_RSA_3072,
+    ACME_KEY_RSA_4096
+};
+
+struct acme_key; /* reference counted, immutable */
+
+/*
+ * `ecdsa[:256|384|521]` or `rsa[:2048|3072|4096]`, any case; a bare algorithm
+ * is its first size.  ACME_CONFIG naming the value and what is known.
+ */
+enum acme_rc acme_key_type_parse(const char *spec, enum acme_key_type *type,
+    struct acme_error *err);
+
+/* "ecdsa:256"; "" for ACME_KEY_NONE. */
+const char *acme_key_type_name(enum acme_key_type type);
+
+/* "ecdsa" or "rsa": one key per algorithm can be served. */
+const char *acme_key_algorithm(enum acme_key_type type);
+
+/* A new key.  RSA 4096 takes seconds of CPU. */
+enum acme_rc acme_key_generate(enum acme_key_type type,
+    struct acme_key **key, struct acme_error *err);
+
+struct acme_key *acme_key_ref(struct acme_key *key);
+void acme_key_unref(struct acme_key *key); /* accepts NULL */
+
+/*
+ * Unencrypted PKCS#8 (DER), and PEM in any unencrypted form OpenSSL reads (an
+ * `EC PARAMETERS` block first is allowed).  An encrypted key is an error that
+ * says so, never a prompt.  The input is not quoted in the error.  Only the
+ * types of enum acme_key_type are accepted.
+ */
+enum acme_rc acme_key_from_der(const void *der, size_t len,
+    struct acme_key **key, struct acme_error *err);
+enum acme_rc acme_key_from_pem(const char *pem, size_t len,
+    struct acme_key **key, struct acme_error *err);
+
+/* Appends PKCS#8 to a secret buffer. */
+enum acme_rc acme_key_to_der(const struct acme_key *key,
+    struct acme_buf *der, struct acme_error *err);
+enum acme_rc acme_key_to_pem(const struct acme_key *key,
+    struct acme_buf *pem, struct acme_error *err);
+
+enum acme_key_type acme_key_type_of(const struct acme_key *key);
+
+/*
+ * The public key as a JWK with just the members RFC 7638 3.2 asks for, in its
+ * order and without white space; EC coordinates are padded to the field size
+ * (RFC 7518 6.2.1.2).
+ */
+enum acme_rc acme_key_jwk(const struct acme_key *key, struct acme_buf *jwk,
+    struct acme_error *err);
+
+/* base64url(SHA-256(JWK)), RFC 7638. */
+enum acme_rc acme_key_thumbprint(const struct acme_key *key,
+    char thumbprint[ACME_THUMBPRINT_LEN + 1], struct acme_error *err);
+
+/* JWS "alg": ES256, ES384, ES512 or RS256. */
+const char *acme_key_jws_alg(const struct acme_key *key);
+
+/* Appends the JWS signature bytes (RFC 7518 3.3, 3.4: r||s, padded). */
+enum acme_rc acme_key_sign(const struct acme_key *key, const void *data,
+    size_t len, struct acme_buf *signature, struct acme_error *err);
+
+/*
+ * First 32 hex digits of SHA-256 over the public key (SubjectPublicKeyInfo):
+ * the name of a key in the state directory.
+ */
+#define ACME_KEY_ID_LEN 32
+enum acme_rc acme_key_id(const struct acme_key *key,
+    char id[ACME_KEY_ID_LEN + 1], struct acme_error *err);
+
+/* The EVP_PKEY (borrowed), for acme_x509.c and the TLS side only. */
+struct evp_pkey_st *acme_key_evp(const struct acme_key *key);
+
+#endif

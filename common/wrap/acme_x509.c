@@ -1,0 +1,845 @@
+#include "wrap/acme_x509.h"
+
+#include <arpa/inet.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/acme_base64.h"
+#include "base/acme_log.h"
+#include "base/acme_name.h"
+#include "wrap/acme_openssl.h"
+
+#define RSA_BITS_MAX 8192
+#define CLOCK_SLACK 3600 /* of a CA whose clock is ahead of ours */
+
+/* A name takes at least 6 bytes of DER, and at most 7 times as much text. */
+#define NAMES_MAX (ACME_CHAIN_DER_MAX * 7)
+
+struct acme_chain {
+    size_t count; /* 1 to ACME_CHAIN_CERTS_MAX */
+    size_t der_len;
+    X509 *cert[ACME_CHAIN_CERTS_MAX];
+};
+
+void
+acme_chain_free(struct acme_chain *chain)
+{
+    size_t i;
+
+    if (chain == NULL)
+        return;
+    for (i = 0; i < chain->count; i++)
+        X509_free(chain->cert[i]);
+    free(chain);
+}
+
+/* Adds the certificate at the start of `der`; *used tells its length. */
+static enum acme_rc
+add_der(struct acme_chain *chain, const unsigned char *der, size_t len,
+    size_t *used, struct acme_error *err)
+{
+    const unsigned char *p = der;
+    X509 *cert;
+
+    if (chain->count == ACME_CHAIN_CERTS_MAX)
+        return acme_error_set(err, ACME_WIRE, "more than %d certificates",
+            ACME_CHAIN_CERTS_MAX);
+    cert = len > LONG_MAX ? NULL : d2i_X509(NULL, &p, (long)len);
+    if (cert == NULL)
+        return acme_openssl_fail(err, ACME_WIRE, "malformed certificate");
+    chain->cert[chain->count++] = cert;
+    *used = (size_t)(p - der);
+    chain->der_len += *used;
+    if (chain->der_len > ACME_CHAIN_DER_MAX)
+        return acme_error_set(err, ACME_WIRE,
+            "more than %d bytes of certificates", ACME_CHAIN_DER_MAX);
+    return ACME_OK;
+}
+
+/* The block read from a PEM text. */
+static enum acme_rc
+add_block(struct acme_chain *chain, const char *name, const char *header,
+    const unsigned char *data, size_t len, struct acme_error *err)
+{
+    size_t used = 0;
+    enum acme_rc rc;
+
+    if (strcmp(name, PEM_STRING_X509) != 0 || header[0] != '\0')
+        return acme_error_set(err, ACME_WIRE,
+            "something other than certificates");
+    rc = add_der(chain, data, len, &used, err);
+    if (rc == ACME_OK && used != len)
+        rc = acme_error_set(err, ACME_WIRE, "malformed certificate");
+    return rc;
+}
+
+static enum acme_rc
+read_blocks(BIO *bio, struct acme_chain *chain, struct acme_error *err)
+{
+    unsigned char *data;
+    char *name;
+    char *header;
+    long len;
+    enum acme_rc rc = ACME_OK;
+
+    while (rc == ACME_OK && PEM_read_bio(bio, &name, &header, &data, &len)) {
+        rc = add_block(chain, name, header, data, (size_t)len, err);
+        OPENSSL_free(name);
+        OPENSSL_free(header);
+        OPENSSL_clear_free(data, (size_t)len); /* perhaps a private key */
+    }
+    if (rc == ACME_OK &&
+        ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
+        rc = acme_openssl_fail(err, ACME_WIRE, "malformed PEM");
+    return rc;
+}
+
+static enum acme_rc
+read_pem(const char *pem, size_t len, struct acme_chain *chain,
+    struct acme_error *err)
+{
+    BIO *bio;
+    enum acme_rc rc;
+
+    if (len > ACME_CHAIN_PEM_MAX)
+        return acme_error_set(err, ACME_WIRE,
+            "certificates of more than %d bytes", ACME_CHAIN_PEM_MAX);
+    bio = BIO_new_mem_buf(pem, (int)len);
+    if (bio == NULL)
+        return acme_error_nomem(err);
+    rc = read_blocks(bio, chain, err);
+    BIO_free(bio);
+    return rc;
+}
+
+static enum acme_rc
+read_der(const unsigned char *der, size_t len, struct acme_chain *chain,
+    struct acme_error *err)
+{
+    enum acme_rc rc = ACME_OK;
+    size_t used = 0;
+
+    while (rc == ACME_OK && len > 0) {
+        rc = add_der(chain, der, len, &used, err);
+        der += used;
+        len -= used;
+        used = 0;
+    }
+    return rc;
+}
+
+static enum acme_rc
+new_chain(const void *data, size_t len, bool pem, struct acme_chain **out,
+    struct acme_error *err)
+{
+    struct acme_chain *chain = calloc(1, sizeof(*chain));
+    enum acme_rc rc;
+
+    if (chain == NULL)
+        return acme_error_nomem(err);
+    ERR_set_mark();
+    rc = pem ? read_pem(data, len, chain, err)
+             : read_der(data, len, chain, err);
+    ERR_pop_to_mark();
+    if (rc == ACME_OK && chain->count == 0)
+        rc = acme_error_set(err, ACME_WIRE, "no certificate found");
+    if (rc == ACME_OK)
+        *out = chain;
+    else
+        acme_chain_free(chain);
+    return rc;
+}
+
+enum acme_rc
+acme_chain_from_pem(const char *pem, size_t len, struct acme_chain **chain,
+    struct acme_error *err)
+{
+    return new_chain(pem, len, true, chain, err);
+}
+
+enum acme_rc
+acme_chain_from_der(const void *der, size_t len, struct acme_chain **chain,
+    struct acme_error *err)
+{
+    return new_chain(der, len, false, chain, err);
+}
+
+size_t
+acme_chain_count(const struct acme_chain *chain)
+{
+    return chain->count;
+}
+
+struct x509_st *
+acme_chain_x509(const struct acme_chain *chain, size_t i)
+{
+    return i < chain->count ? chain->cert[i] : NULL;
+}
+
+/* `last` as acme_chain_to_pem() means it. */
+static size_t
+end_of(const struct acme_chain *chain, size_t last)
+{
+    return last == 0 || last > chain->count ? chain->count : last;
+}
+
+enum acme_rc
+acme_chain_to_pem(const struct acme_chain *chain, size_t first, size_t last,
+    struct acme_buf *pem, struct acme_error *err)
+{
+    BIO *bio;
+    char *data = NULL;
+    bool ok;
+    long len;
+    enum acme_rc rc = ACME_OK;
+    size_t i;
+
+    ERR_set_mark();
+    bio = BIO_new(BIO_s_mem());
+    ok = bio != NULL;
+    for (i = first; ok && i < end_of(chain, last); i++)
+        ok = PEM_write_bio_X509(bio, chain->cert[i]);
+    if (!ok) {
+        rc = acme_openssl_fail(err, ACME_CRYPTO, "cannot encode certificates");
+    } else {
+        len = BIO_get_mem_data(bio, &data);
+        acme_buf_add(pem, data, (size_t)len);
+        if (!acme_buf_ok(pem))
+            rc = acme_error_nomem(err);
+    }
+    BIO_free(bio);
+    ERR_pop_to_mark();
+    return rc;
+}
+
+enum acme_rc
+acme_chain_to_der(const struct acme_chain *chain, size_t first, size_t last,
+    struct acme_buf *der, struct acme_error *err)
+{
+    enum acme_rc rc = ACME_OK;
+    unsigned char *p;
+    size_t i;
+    int len;
+
+    ERR_set_mark();
+    for (i = first; rc == ACME_OK && i < end_of(chain, last); i++) {
+        len = i2d_X509(chain->cert[i], NULL);
+        p = len > 0 ? acme_buf_extend(der, (size_t)len) : NULL;
+        if (p != NULL)
+            i2d_X509(chain->cert[i], &p);
+        else
+            rc = acme_error_nomem(err);
+    }
+    ERR_pop_to_mark();
+    return rc;
+}
+
+static bool
+to_time(const ASN1_TIME *asn1, time_t *t)
+{
+    ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+    int days = 0;
+    int seconds = 0;
+    bool ok;
+
+    ok = epoch != NULL && ASN1_TIME_diff(&days, &seconds, epoch, asn1);
+    if (ok)
+        *t = (time_t)days * 86400 + seconds;
+    ASN1_TIME_free(epoch);
+    return ok;
+}
+
+static bool
+to_hex(const unsigned char *data, size_t len, char *out, size_t size)
+{
+    static const char hex[] = "0123456789abcdef";
+    size_t i;
+
+    if (len >= size / 2)
+        return false;
+    for (i = 0; i < len; i++) {
+        *out++ = hex[data[i] >> 4];
+        *out++ = hex[data[i] & 15];
+    }
+    *out = '\0';
+    return true;
+}
+
+/* CN, else O, of the issuer; "" if it has neither. */
+static void
+issuer_text(const X509 *cert, char *out, size_t size)
+{
+    const X509_NAME *name = X509_get_issuer_name(cert);
+    const X509_NAME_ENTRY *entry = NULL;
+    unsigned char *text = NULL;
+    int len = -1;
+    int i;
+
+    i = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
+    if (i < 0)
+        i = X509_NAME_get_index_by_NID(name, NID_organizationName, -1);
+    if (i >= 0)
+        entry = X509_NAME_get_entry(name, i);
+    if (entry != NULL)
+        len = ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(entry));
+    acme_log_clean(out, size, (const char *)text, len > 0 ? (size_t)len : 0);
+    OPENSSL_free(text);
+}
+
+/*
+ * RFC 9773 4.1: the serial is the content of its DER INTEGER, a leading zero
+ * byte included.  Its length is below 128 here, so tag and length are 2
+ * bytes.
+ */
+static bool
+ari_id(X509 *cert, char *out, size_t size)
+{
+    const ASN1_OCTET_STRING *aki = X509_get0_authority_key_id(cert);
+    unsigned char *serial = NULL;
+    struct acme_buf text;
+    bool ok = true;
+    int len;
+
+    acme_buf_init(&text, size - 1);
+    len = i2d_ASN1_INTEGER(X509_get0_serialNumber(cert), &serial);
+    if (len < 2) {
+        ok = false;
+    } else if (aki != NULL) {
+        acme_base64_encode(&text, ASN1_STRING_get0_data(aki),
+            (size_t)ASN1_STRING_length(aki));
+        acme_buf_add_str(&text, ".");
+        acme_base64_encode(&text, serial + 2, (size_t)len - 2);
+        ok = acme_buf_ok(&text);
+    }
+    if (ok)
+        memcpy(out, acme_buf_str(&text), text.len + 1);
+    OPENSSL_free(serial);
+    acme_buf_clear(&text);
+    return ok;
+}
+
+static enum acme_rc
+read_leaf(X509 *cert, struct acme_leaf *leaf, struct acme_error *err)
+{
+    const ASN1_INTEGER *serial = X509_get0_serialNumber(cert);
+    unsigned char hash[EVP_MAX_MD_SIZE];
+    unsigned hash_len = 0;
+
+    if (!to_time(X509_get0_notBefore(cert), &leaf->not_before) ||
+        !to_time(X509_get0_notAfter(cert), &leaf->not_after))
+        return acme_openssl_fail(err, ACME_WIRE,
+            "certificate with a malformed time");
+    if (!to_hex(ASN1_STRING_get0_data(serial),
+            (size_t)ASN1_STRING_length(serial), leaf->serial,
+            sizeof(leaf->serial)))
+        return acme_error_set(err, ACME_WIRE,
+            "certificate with a serial number too long");
+    if (!ari_id(cert, leaf->ari_id, sizeof(leaf->ari_id)))
+        return acme_openssl_fail(err, ACME_WIRE,
+            "certificate with an authority key id too long");
+    if (!X509_digest(cert, EVP_sha256(), hash, &hash_len) ||
+        !to_hex(hash, hash_len, leaf->fingerprint, sizeof(leaf->fingerprint)))
+        return acme_openssl_fail(err, ACME_CRYPTO, "cannot hash");
+    issuer_text(cert, leaf->issuer, sizeof(leaf->issuer));
+    return ACME_OK;
+}
+
+enum acme_rc
+acme_chain_leaf(const struct acme_chain *chain, struct acme_leaf *leaf,
+    struct acme_error *err)
+{
+    struct acme_leaf found;
+    enum acme_rc rc;
+
+    memset(&found, 0, sizeof(found));
+    ERR_set_mark();
+    rc = read_leaf(chain->cert[0], &found, err);
+    ERR_pop_to_mark();
+    if (rc == ACME_OK)
+        *leaf = found;
+    return rc;
+}
+
+/* The canonical form of one entry; false if it is nothing we could ask for
+ * (an e-mail address, a name with an underscore). */
+static bool
+name_text(const GENERAL_NAME *entry, char out[ACME_NAME_MAX + 1])
+{
+    int kind = 0;
+    const ASN1_STRING *value = GENERAL_NAME_get0_value(entry, &kind);
+    const unsigned char *data;
+    struct acme_error ignored;
+    int len;
+
+    if (kind != GEN_DNS && kind != GEN_IPADD)
+        return false;
+    data = ASN1_STRING_get0_data(value);
+    len = ASN1_STRING_length(value);
+    if (kind == GEN_IPADD)
+        return (len == 4 || len == 16) &&
+               inet_ntop(len == 4 ? AF_INET : AF_INET6, data, out,
+                   ACME_NAME_MAX + 1) != NULL;
+    acme_error_clear(&ignored);
+    return acme_name_parse((const char *)data, (size_t)len, out, &ignored) ==
+               ACME_OK &&
+           !acme_name_is_ip(out);
+}
+
+/* `good.example\0.evil.example`: what others would read as another name. */
+static bool
+has_nul(const GENERAL_NAME *entry)
+{
+    int kind = 0;
+    const ASN1_STRING *value = GENERAL_NAME_get0_value(entry, &kind);
+
+    return kind == GEN_DNS && ASN1_STRING_length(value) > 0 &&
+           memchr(ASN1_STRING_get0_data(value), '\0',
+               (size_t)ASN1_STRING_length(value)) != NULL;
+}
+
+static enum acme_rc
+read_names(const X509 *cert, struct acme_buf *names, struct acme_error *err)
+{
+    char text[ACME_NAME_MAX + 1];
+    GENERAL_NAMES *entries;
+    enum acme_rc rc = ACME_OK;
+    int critical = -1;
+    int i;
+
+    entries = X509_get_ext_d2i(cert, NID_subject_alt_name, &critical, NULL);
+    if (entries == NULL && critical != -1)
+        return acme_openssl_fail(err, ACME_REFUSED,
+            "certificate with malformed names");
+    for (i = 0; rc == ACME_OK && i < sk_GENERAL_NAME_num(entries); i++) {
+        const GENERAL_NAME *entry = sk_GENERAL_NAME_value(entries, i);
+
+        if (has_nul(entry)) {
+            rc = acme_error_set(err, ACME_REFUSED,
+                "certificate with a NUL byte in a name");
+        } else if (name_text(entry, text)) {
+            acme_buf_addf(names, "%s\n", text);
+            if (!acme_buf_ok(names))
+                rc = acme_error_nomem(err);
+        }
+    }
+    GENERAL_NAMES_free(entries);
+    return rc;
+}
+
+enum acme_rc
+acme_chain_names(const struct acme_chain *chain, struct acme_buf *names,
+    struct acme_error *err)
+{
+    enum acme_rc rc;
+
+    ERR_set_mark();
+    rc = read_names(chain->cert[0], names, err);
+    ERR_pop_to_mark();
+    return rc;
+}
+
+/* Takes a line of acme_chain_names(); NULL behind the last. */
+static const char *
+next_name(const char **names, char out[ACME_NAME_MAX + 1])
+{
+    size_t len = strcspn(*names, "\n");
+
+    if ((*names)[len] == '\0')
+        return NULL;
+    memcpy(out, *names, len);
+    out[len] = '\0';
+    *names += len + 1;
+    return out;
+}
+
+bool
+acme_chain_covers(const struct acme_chain *chain, const char *name)
+{
+    char san[ACME_NAME_MAX + 1];
+    struct acme_buf names;
+    struct acme_error ignored;
+    const char *rest;
+    bool covered = false;
+
+    acme_error_clear(&ignored);
+    acme_buf_init(&names, NAMES_MAX);
+    if (acme_chain_names(chain, &names, &ignored) == ACME_OK) {
+        rest = acme_buf_str(&names);
+        while (!covered && next_name(&rest, san) != NULL)
+            covered = acme_name_covers(san, name);
+    }
+    acme_buf_clear(&names);
+    return covered;
+}
+
+bool
+acme_chain_matches(const struct acme_chain *chain, const struct acme_key *key)
+{
+    const EVP_PKEY *leaf;
+    bool equal;
+
+    ERR_set_mark();
+    leaf = X509_get0_pubkey(chain->cert[0]);
+    equal = leaf != NULL && EVP_PKEY_eq(leaf, acme_key_evp(key)) == 1;
+    ERR_pop_to_mark();
+    return equal;
+}
+
+/* Before a signature is checked with them: what makes that slow or odd. */
+static enum acme_rc
+check_public_keys(const struct acme_chain *chain, struct acme_error *err)
+{
+    const EVP_PKEY *evp;
+    int is_explicit;
+    size_t i;
+
+    for (i = 0; i < chain->count; i++) {
+        evp = X509_get0_pubkey(chain->cert[i]);
+        if (evp == NULL)
+            return acme_error_set(err, ACME_REFUSED,
+                "certificate %zu has a key that cannot be read", i + 1);
+        is_explicit = 0;
+        if (EVP_PKEY_is_a(evp, "EC") &&
+            (!EVP_PKEY_get_int_param(evp,
+                 OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS,
+                 &is_explicit) ||
+                is_explicit))
+            return acme_error_set(err, ACME_REFUSED,
+                "certificate %zu has a key that is on no named curve", i + 1);
+        if ((EVP_PKEY_is_a(evp, "RSA") || EVP_PKEY_is_a(evp, "RSA-PSS")) &&
+            EVP_PKEY_get_bits(evp) > RSA_BITS_MAX)
+            return acme_error_set(err, ACME_REFUSED,
+                "certificate %zu has an RSA key of more than %d bits", i + 1,
+                RSA_BITS_MAX);
+    }
+    return ACME_OK;
+}
+
+static enum acme_rc
+check_leaf(X509 *leaf, struct acme_error *err)
+{
+    uint32_t flags = X509_get_extension_flags(leaf);
+    const char *reason = NULL;
+
+    if (flags & EXFLAG_INVALID)
+        reason = "has malformed extensions";
+    else if (flags & EXFLAG_CRITICAL)
+        reason = "has an unknown critical extension";
+    else if (X509_check_ca(leaf) != 0)
+        reason = "is one of a CA";
+    else if ((flags & EXFLAG_XKUSAGE) &&
+             !(X509_get_extended_key_usage(leaf) & XKU_SSL_SERVER))
+        reason = "is not for servers (extended key usage)";
+    if (reason == NULL)
+        return ACME_OK;
+    return acme_error_set(err, ACME_REFUSED, "the certificate %s", reason);
+}
+
+static enum acme_rc
+check_times(X509 *leaf, time_t now, struct acme_error *err)
+{
+    time_t not_before = 0;
+    time_t not_after = 0;
+
+    if (!to_time(X509_get0_notBefore(leaf), &not_before) ||
+        !to_time(X509_get0_notAfter(leaf), &not_after))
+        return acme_openssl_fail(err, ACME_REFUSED,
+            "the certificate has a malformed time");
+    if (not_after <= now)
+        return acme_error_set(err, ACME_REFUSED,
+            "the certificate has expired");
+    if (not_before > now + CLOCK_SLACK)
+        return acme_error_set(err, ACME_REFUSED,
+            "the certificate is not valid yet: is this clock right?");
+    return ACME_OK;
+}
+
+/* Who issued whom.  Whether the last one is trusted is not asked, nor are
+ * times: old clients are given chains that end with an expired root. */
+static enum acme_rc
+check_links(const struct acme_chain *chain, struct acme_error *err)
+{
+    size_t i;
+
+    for (i = 0; i + 1 < chain->count; i++) {
+        X509 *subject = chain->cert[i];
+        X509 *issuer = chain->cert[i + 1];
+
+        if (X509_check_ca(issuer) == 0)
+            return acme_error_set(err, ACME_REFUSED,
+                "certificate %zu of the chain is none of a CA", i + 2);
+        if (X509_check_issued(issuer, subject) != X509_V_OK ||
+            X509_verify(subject, X509_get0_pubkey(issuer)) != 1)
+            return acme_error_set(err, ACME_REFUSED,
+                "certificate %zu of the chain is not signed by the next one",
+                i + 1);
+    }
+    return ACME_OK;
+}
+
+/* Whether `wanted` is a line of `names`. */
+static bool
+has_line(const char *names, const char *wanted)
+{
+    char san[ACME_NAME_MAX + 1];
+
+    while (next_name(&names, san) != NULL) {
+        if (strcmp(san, wanted) == 0)
+            return true;
+    }
+    return false;
+}
+
+static unsigned
+count_surplus(const char *found, const char *const *names, size_t nnames)
+{
+    char san[ACME_NAME_MAX + 1];
+    unsigned surplus = 0;
+    size_t i;
+
+    while (next_name(&found, san) != NULL) {
+        for (i = 0; i < nnames; i++) {
+            if (strcmp(names[i], san) == 0)
+                break;
+        }
+        surplus += i == nnames;
+    }
+    return surplus;
+}
+
+static enum acme_rc
+check_names(const X509 *leaf, const char *const *names, size_t nnames,
+    unsigned *surplus, struct acme_error *err)
+{
+    struct acme_buf found;
+    enum acme_rc rc;
+    size_t i;
+
+    acme_buf_init(&found, NAMES_MAX);
+    rc = read_names(leaf, &found, err);
+    for (i = 0; rc == ACME_OK && i < nnames; i++) {
+        if (!has_line(acme_buf_str(&found), names[i]))
+            rc = acme_error_set(err, ACME_REFUSED,
+                "the certificate is not for \"%s\"", names[i]);
+    }
+    if (rc == ACME_OK && surplus != NULL)
+        *surplus = count_surplus(acme_buf_str(&found), names, nnames);
+    acme_buf_clear(&found);
+    return rc;
+}
+
+enum acme_rc
+acme_chain_check(const struct acme_chain *chain, const struct acme_key *key,
+    const char *const *names, size_t nnames, time_t now, unsigned *surplus,
+    struct acme_error *err)
+{
+    X509 *leaf = chain->cert[0];
+    enum acme_rc rc;
+
+    ERR_set_mark();
+    rc = check_public_keys(chain, err);
+    if (rc == ACME_OK && !acme_chain_matches(chain, key))
+        rc = acme_error_set(err, ACME_REFUSED,
+            "the certificate is for another key than the one asked for");
+    if (rc == ACME_OK)
+        rc = check_leaf(leaf, err);
+    if (rc == ACME_OK)
+        rc = check_times(leaf, now, err);
+    if (rc == ACME_OK)
+        rc = check_links(chain, err);
+    if (rc == ACME_OK)
+        rc = check_names(leaf, names, nnames, surplus, err);
+    ERR_pop_to_mark();
+    return rc;
+}
+
+/* Takes nothing; false: out of memory. */
+static bool
+add_san(GENERAL_NAMES *sans, const char *name)
+{
+    bool ip = acme_name_is_ip(name);
+    GENERAL_NAME *entry = GENERAL_NAME_new();
+    ASN1_STRING *value = NULL;
+
+    if (ip)
+        value = a2i_IPADDRESS(name);
+    else if ((value = ASN1_IA5STRING_new()) != NULL &&
+             !ASN1_STRING_set(value, name, (int)strlen(name))) {
+        ASN1_STRING_free(value);
+        value = NULL;
+    }
+    if (entry == NULL || value == NULL) {
+        ASN1_STRING_free(value);
+        GENERAL_NAME_free(entry);
+        return false;
+    }
+    GENERAL_NAME_set0_value(entry, ip ? GEN_IPADD : GEN_DNS, value);
+    if (sk_GENERAL_NAME_push(sans, entry) > 0)
+        return true;
+    GENERAL_NAME_free(entry);
+    return false;
+}
+
+static bool
+add_names(X509_REQ *request, const char *const *names, size_t nnames)
+{
+    GENERAL_NAMES *sans = GENERAL_NAMES_new();
+    STACK_OF(X509_EXTENSION) *extensions = NULL;
+    bool ok = sans != NULL;
+    size_t i;
+
+    for (i = 0; ok && i < nnames; i++)
+        ok = add_san(sans, names[i]);
+    ok = ok &&
+         X509V3_add1_i2d(&extensions, NID_subject_alt_name, sans, 0, 0) == 1 &&
+         X509_REQ_add_extensions(request, extensions);
+    sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+    GENERAL_NAMES_free(sans);
+    return ok;
+}
+
+static const EVP_MD *
+digest_of(const struct acme_key *key)
+{
+    switch (acme_key_type_of(key)) {
+    case ACME_KEY_ECDSA_384:
+        return EVP_sha384();
+    case ACME_KEY_ECDSA_521:
+        return EVP_sha512();
+    default:
+        return EVP_sha256();
+    }
+}
+
+enum acme_rc
+acme_csr_new(const struct acme_key *key, const char *const *names,
+    size_t nnames, struct acme_buf *der, struct acme_error *err)
+{
+    X509_REQ *request;
+    unsigned char *p;
+    int len = -1;
+    enum acme_rc rc = ACME_OK;
+
+    ERR_set_mark();
+    request = X509_REQ_new();
+    if (request != NULL && X509_REQ_set_version(request, X509_REQ_VERSION_1) &&
+        X509_REQ_set_pubkey(request, acme_key_evp(key)) &&
+        add_names(request, names, nnames) &&
+        X509_REQ_sign(request, acme_key_evp(key), digest_of(key)) > 0)
+        len = i2d_X509_REQ(request, NULL);
+    if (len <= 0) {
+        rc = acme_openssl_fail(err, ACME_CRYPTO,
+            "cannot make a signing request");
+        goto done;
+    }
+    p = acme_buf_extend(der, (size_t)len);
+    if (p == NULL)
+        rc = acme_error_nomem(err);
+    else
+        i2d_X509_REQ(request, &p);
+
+done:
+    X509_REQ_free(request);
+    ERR_pop_to_mark();
+    return rc;
+}
+
+static bool
+set_random_serial(X509 *cert)
+{
+    unsigned char bytes[16];
+    BIGNUM *number = NULL;
+    bool ok;
+
+    ok = RAND_bytes(bytes, sizeof(bytes)) == 1;
+    bytes[0] = (bytes[0] & 0x7f) | 0x40;
+    ok = ok && (number = BN_bin2bn(bytes, sizeof(bytes), NULL)) != NULL &&
+         BN_to_ASN1_INTEGER(number, X509_get_serialNumber(cert)) != NULL;
+    BN_free(number);
+    return ok;
+}
+
+/* CN has at most 64 characters (RFC 5280 A.1, ub-common-name). */
+static bool
+set_common_name(X509 *cert, const char *name)
+{
+    X509_NAME *subject = X509_get_subject_name(cert);
+    unsigned char shown[64 + 1];
+
+    acme_log_clean((char *)shown, sizeof(shown), name, strlen(name));
+    return X509_NAME_add_entry_by_NID(subject, NID_commonName, MBSTRING_UTF8,
+               shown, -1, -1, 0) &&
+           X509_set_issuer_name(cert, subject);
+}
+
+static bool
+add_extension(X509 *cert, int nid, const char *value)
+{
+    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
+    bool ok = extension != NULL && X509_add_ext(cert, extension, -1);
+
+    X509_EXTENSION_free(extension);
+    return ok;
+}
+
+static X509 *
+self_signed(const char *name, const struct acme_key *key)
+{
+    X509 *cert = X509_new();
+
+    if (cert != NULL && X509_set_version(cert, X509_VERSION_3) &&
+        set_random_serial(cert) && set_common_name(cert, name) &&
+        X509_gmtime_adj(X509_getm_notBefore(cert), -86400L) != NULL &&
+        X509_gmtime_adj(X509_getm_notAfter(cert), 364 * 86400L) != NULL &&
+        X509_set_pubkey(cert, acme_key_evp(key)) &&
+        add_extension(cert, NID_basic_constraints, "critical,CA:FALSE") &&
+        add_extension(cert, NID_ext_key_usage, "serverAuth") &&
+        X509_sign(cert, acme_key_evp(key), digest_of(key)) > 0)
+        return cert;
+    X509_free(cert);
+    return NULL;
+}
+
+enum acme_rc
+acme_placeholder_new(const char *name, struct acme_key **key,
+    struct acme_chain **chain, struct acme_error *err)
+{
+    struct acme_key *new_key = NULL;
+    struct acme_chain *made = NULL;
+    enum acme_rc rc;
+
+    ERR_set_mark();
+    rc = acme_key_generate(ACME_KEY_ECDSA_256, &new_key, err);
+    if (rc != ACME_OK)
+        goto done;
+    made = calloc(1, sizeof(*made));
+    if (made == NULL) {
+        rc = acme_error_nomem(err);
+        goto done;
+    }
+    made->cert[0] = self_signed(name, new_key);
+    if (made->cert[0] == NULL) {
+        rc = acme_openssl_fail(err, ACME_CRYPTO, "cannot make a certificate");
+        goto done;
+    }
+    made->count = 1;
+    *key = new_key;
+    *chain = made;
+    new_key = NULL;
+    made = NULL;
+
+done:
+    acme_chain_free(made);
+    acme_key_unref(new_key);
+    ERR_pop_to_mark();
+    return rc;
+}

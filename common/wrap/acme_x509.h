@@ -1,0 +1,103 @@
+/*
+ * Certificates: chains as they arrive and are stored, the acceptance check of
+ * every certificate before it is served, signing requests, and the
+ * placeholder.  Every function leaves OpenSSL's error queue as it found it.
+ */
+#ifndef ACME_X509_H
+#define ACME_X509_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <time.h>
+
+#include "base/acme_buf.h"
+#include "base/acme_error.h"
+#include "wrap/acme_key.h"
+
+/* An end-entity certificate and its issuers, leaf first.  Immutable. */
+struct acme_chain;
+
+/*
+ * Certificates of a PEM text; explanatory text between them is skipped
+ * (RFC 8555 9.1), anything but certificates is ACME_WIRE, so are no
+ * certificate, more than ACME_CHAIN_CERTS_MAX or more than
+ * ACME_CHAIN_DER_MAX bytes of them.
+ */
+enum acme_rc acme_chain_from_pem(const char *pem, size_t len,
+    struct acme_chain **chain, struct acme_error *err);
+
+/* The same from DER certificates put one behind the other. */
+enum acme_rc acme_chain_from_der(const void *der, size_t len,
+    struct acme_chain **chain, struct acme_error *err);
+
+void acme_chain_free(struct acme_chain *chain); /* accepts NULL */
+
+size_t acme_chain_count(const struct acme_chain *chain);
+
+/* Appends certificates [first, last) as PEM or as concatenated DER; last 0
+ * means all from first on. */
+enum acme_rc acme_chain_to_pem(const struct acme_chain *chain, size_t first,
+    size_t last, struct acme_buf *pem, struct acme_error *err);
+enum acme_rc acme_chain_to_der(const struct acme_chain *chain, size_t first,
+    size_t last, struct acme_buf *der, struct acme_error *err);
+
+/* Certificate i as OpenSSL's X509 (borrowed), for the TLS side only. */
+struct x509_st *acme_chain_x509(const struct acme_chain *chain, size_t i);
+
+/* What people and the scheduler want to know of a leaf. */
+struct acme_leaf {
+    time_t not_before;
+    time_t not_after;
+    char serial[64];  /* lower-case hex */
+    char issuer[128]; /* printable CN, or O, of the issuer */
+    /* RFC 9773 4.1: base64url(AKI) "." base64url(serial); "" without AKI */
+    char ari_id[128];
+    char fingerprint[65]; /* SHA-256, lower-case hex */
+};
+enum acme_rc acme_chain_leaf(const struct acme_chain *chain,
+    struct acme_leaf *leaf, struct acme_error *err);
+
+/* Canonical DNS names and addresses of the leaf's subjectAltName, one per
+ * line (each ended by '\n'), appended to `names`. */
+enum acme_rc acme_chain_names(const struct acme_chain *chain,
+    struct acme_buf *names, struct acme_error *err);
+
+/* Whether the leaf's subjectAltName covers `name` itself (a wildcard entry
+ * counts for acme_name_covers()). */
+bool acme_chain_covers(const struct acme_chain *chain, const char *name);
+
+/*
+ * The acceptance check.  ACME_OK, or ACME_REFUSED with the reason:
+ * the leaf's key is not `key`; a name is not covered literally (the SAN must
+ * contain each of `names`); notAfter has passed; notBefore is more than an
+ * hour ahead; a certificate is not signed by the next one; the leaf is a CA,
+ * lacks serverAuth where it has an EKU, or has an unknown critical
+ * extension; a key in the chain is RSA over 8192 or not on a named curve;
+ * more than ACME_CHAIN_CERTS_MAX certificates.  Surplus names are no error:
+ * their number is put into *surplus (may be NULL).
+ */
+enum acme_rc acme_chain_check(const struct acme_chain *chain,
+    const struct acme_key *key, const char *const *names, size_t nnames,
+    time_t now, unsigned *surplus, struct acme_error *err);
+
+/* Only the pair: leaf key equals `key`. */
+bool acme_chain_matches(const struct acme_chain *chain,
+    const struct acme_key *key);
+
+/*
+ * Appends a PKCS#10 request (DER): empty subject, all names in the
+ * subjectAltName, signed with SHA-256 (SHA-384/512 for the larger curves).
+ */
+enum acme_rc acme_csr_new(const struct acme_key *key,
+    const char *const *names, size_t nnames, struct acme_buf *der,
+    struct acme_error *err);
+
+/*
+ * A self-signed certificate for `name` (printable text, shown as CN), valid
+ * from yesterday for a year: what is served, if so configured, before the
+ * first real one.
+ */
+enum acme_rc acme_placeholder_new(const char *name, struct acme_key **key,
+    struct acme_chain **chain, struct acme_error *err);
+
+#endif

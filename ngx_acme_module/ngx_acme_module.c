@@ -1,0 +1,115 @@
+
+/*
+ * The module table and its place in nginx's life: checks in every process
+ * that reads the configuration, the service from the master, the cache in the
+ * workers.
+ */
+
+
+#include "ngx_acme_module.h"
+
+
+static ngx_int_t ngx_acme_postconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_acme_init_module(ngx_cycle_t *cycle);
+static ngx_int_t ngx_acme_init_process(ngx_cycle_t *cycle);
+
+
+static ngx_http_module_t  ngx_acme_module_ctx = {
+    ngx_acme_tls_preconfiguration,         /* preconfiguration */
+    ngx_acme_postconfiguration,            /* postconfiguration */
+
+    ngx_acme_create_main_conf,             /* create main configuration */
+    ngx_acme_init_main_conf,               /* init main configuration */
+
+    ngx_acme_create_srv_conf,              /* create server configuration */
+    ngx_acme_merge_srv_conf,               /* merge server configuration */
+
+    NULL,                                  /* create location configuration */
+    NULL                                   /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_acme_module = {
+    NGX_MODULE_V1,
+    &ngx_acme_module_ctx,                  /* module context */
+    ngx_acme_commands,                     /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    ngx_acme_init_module,                  /* init module */
+    ngx_acme_init_process,                 /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    NULL,                                  /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static ngx_int_t
+ngx_acme_postconfiguration(ngx_conf_t *cf)
+{
+    ngx_uint_t                  i;
+    ngx_acme_srv_conf_t        *ascf;
+    ngx_http_handler_pt        *h;
+    ngx_http_core_srv_conf_t  **cscf;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    /* before rewrites, redirects, access rules and content of any kind */
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_POST_READ_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_acme_challenge_handler;
+
+    cscf = cmcf->servers.elts;
+
+    for (i = 0; i < cmcf->servers.nelts; i++) {
+        ascf = cscf[i]->ctx->srv_conf[ngx_acme_module.ctx_index];
+
+        if (ascf->managed) {
+            ngx_acme_tls_install(ascf);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_acme_init_module(ngx_cycle_t *cycle)
+{
+    ngx_acme_main_conf_t  *amcf;
+
+    amcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_acme_module);
+
+    if (amcf == NULL || amcf->config == NULL) {
+        return NGX_OK;
+    }
+
+    /* an error here would end the master in a reload: warnings only */
+
+    ngx_acme_host_start(cycle, amcf);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_acme_init_process(ngx_cycle_t *cycle)
+{
+    ngx_acme_main_conf_t  *amcf;
+
+    amcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_acme_module);
+
+    if (amcf == NULL || amcf->area == NULL) {
+        return NGX_OK;
+    }
+
+    ngx_acme_host_worker(cycle, amcf);
+
+    return NGX_OK;
+}

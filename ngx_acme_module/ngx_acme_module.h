@@ -1,0 +1,104 @@
+
+/*
+ * The nginx host of the ACME core: what its files share.
+ */
+
+
+#ifndef _NGX_ACME_MODULE_H_INCLUDED_
+#define _NGX_ACME_MODULE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "acme.h"
+
+
+#ifndef ACME_NGINX_STATE_DIR
+#define ACME_NGINX_STATE_DIR  "/var/lib/nginx/acme"
+#endif
+
+
+/* an acme_issuer block, or a short name used without one */
+
+typedef struct {
+    ngx_str_t                 name;
+    ngx_str_t                 uri;
+    ngx_array_t               contacts;       /* char * */
+    ngx_str_t                 account_key;
+    ngx_str_t                 trusted;
+    ngx_flag_t                terms;
+    ngx_flag_t                verify;
+    ngx_str_t                 file;           /* where it was written */
+    ngx_uint_t                line;
+    size_t                    index;          /* in the core's config */
+    unsigned                  added:1;
+} ngx_acme_issuer_t;
+
+
+typedef struct {
+    ngx_str_t                 state_path;
+    ngx_flag_t                terms;
+    ngx_str_t                 user;
+    ngx_array_t               issuers;        /* ngx_acme_issuer_t */
+
+    struct acme_config       *config;
+    struct acme_area         *area;           /* NULL: no service */
+    struct acme_service       service;
+    struct acme_live_cache   *cache;          /* of this worker */
+    ngx_event_t               watch;          /* of worker 0 */
+} ngx_acme_main_conf_t;
+
+
+#define NGX_ACME_PLACEHOLDER_OFF          0
+#define NGX_ACME_PLACEHOLDER_SELF_SIGNED  1
+
+
+typedef struct {
+    ngx_array_t              *certificate;    /* words of acme_certificate */
+    ngx_str_t                 file;
+    ngx_uint_t                line;
+    ngx_flag_t                stateless;
+    ngx_uint_t                placeholder;
+
+    ngx_acme_main_conf_t     *main;
+    ngx_http_ssl_srv_conf_t  *ssl;
+    size_t                    lineage;
+    unsigned                  tls:1;          /* has an ssl listener */
+    unsigned                  managed:1;      /* has a lineage */
+    unsigned                  injected:1;     /* has no ssl_certificate */
+} ngx_acme_srv_conf_t;
+
+
+/* ngx_acme_conf.c */
+
+extern ngx_command_t  ngx_acme_commands[];
+
+void *ngx_acme_create_main_conf(ngx_conf_t *cf);
+char *ngx_acme_init_main_conf(ngx_conf_t *cf, void *conf);
+void *ngx_acme_create_srv_conf(ngx_conf_t *cf);
+char *ngx_acme_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child);
+
+/* ngx_acme_tls.c */
+
+ngx_int_t ngx_acme_tls_preconfiguration(ngx_conf_t *cf);
+void ngx_acme_tls_mark(ngx_conf_t *cf);
+ngx_int_t ngx_acme_tls_inject(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
+    ngx_acme_srv_conf_t *ascf, const char *lineage);
+void ngx_acme_tls_install(ngx_acme_srv_conf_t *ascf);
+
+/* ngx_acme_challenge.c */
+
+ngx_int_t ngx_acme_challenge_handler(ngx_http_request_t *r);
+
+/* ngx_acme_host.c */
+
+void ngx_acme_host_start(ngx_cycle_t *cycle, ngx_acme_main_conf_t *amcf);
+void ngx_acme_host_worker(ngx_cycle_t *cycle, ngx_acme_main_conf_t *amcf);
+
+
+extern ngx_module_t  ngx_acme_module;
+
+
+#endif /* _NGX_ACME_MODULE_H_INCLUDED_ */

@@ -1,0 +1,221 @@
+
+/*
+ * Certificates into handshakes.  A server without ssl_certificate is given a
+ * pseudo certificate name with a variable in it, which makes nginx build an
+ * SSL_CTX with no certificate at all; the callback puts in what the key area
+ * holds.  An explicit ssl_certificate is served until there is one of ours.
+ */
+
+
+#include "ngx_acme_module.h"
+
+
+static ngx_int_t ngx_acme_none_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_array_t *ngx_acme_tls_pseudo(ngx_conf_t *cf, ngx_str_t *name);
+static int ngx_acme_certificate(ngx_ssl_conn_t *ssl_conn, void *data);
+
+
+static ngx_str_t  ngx_acme_none_name = ngx_string("acme_none");
+
+
+ngx_int_t
+ngx_acme_tls_preconfiguration(ngx_conf_t *cf)
+{
+    ngx_http_variable_t  *var;
+
+    var = ngx_http_add_variable(cf, &ngx_acme_none_name, NGX_HTTP_VAR_NOHASH);
+    if (var == NULL) {
+        return NGX_ERROR;
+    }
+
+    var->get_handler = ngx_acme_none_variable;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_acme_none_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t data)
+{
+    v->not_found = 1;
+
+    return NGX_OK;
+}
+
+
+/*
+ * Runs between the parsing of all servers and the merge of the ssl module,
+ * so neither the order of directives nor inheritance matters.
+ */
+
+ngx_int_t
+ngx_acme_tls_inject(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
+    ngx_acme_srv_conf_t *ascf, const char *lineage)
+{
+    u_char                   *p;
+    ngx_str_t                 name;
+    ngx_http_conf_ctx_t      *ctx;
+    ngx_http_ssl_srv_conf_t  *sscf, *msscf;
+
+    ctx = cf->ctx;
+
+    sscf = cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
+    msscf = ctx->srv_conf[ngx_http_ssl_module.ctx_index];
+
+    ascf->ssl = sscf;
+
+    if (sscf->certificates != NGX_CONF_UNSET_PTR
+        || sscf->certificate_keys != NGX_CONF_UNSET_PTR
+        || msscf->certificates != NGX_CONF_UNSET_PTR)
+    {
+        return NGX_OK;
+    }
+
+#if (nginx_version < 1025001)
+
+    /* the "ssl on" directive */
+
+    if (sscf->enable == 1 || msscf->enable == 1) {
+        ascf->tls = 1;
+    }
+
+#endif
+
+    if (!ascf->tls) {
+        return NGX_OK;
+    }
+
+    /* unique per lineage: it becomes a part of the session id context */
+
+    name.len = sizeof("acme:$acme_none") - 1 + ngx_strlen(lineage);
+    name.data = ngx_pnalloc(cf->pool, name.len + 1);
+    if (name.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_sprintf(name.data, "acme:%s$acme_none", lineage);
+    *p = '\0';
+
+    sscf->certificates = ngx_acme_tls_pseudo(cf, &name);
+    sscf->certificate_keys = ngx_acme_tls_pseudo(cf, &name);
+
+    if (sscf->certificates == NULL || sscf->certificate_keys == NULL) {
+        return NGX_ERROR;
+    }
+
+    ascf->injected = 1;
+
+    return NGX_OK;
+}
+
+
+/*
+ * A server that only listens in the clear needs no SSL_CTX: one pass over all
+ * addresses marks the others.
+ */
+
+void
+ngx_acme_tls_mark(ngx_conf_t *cf)
+{
+    ngx_uint_t                  p, a, s, ssl;
+    ngx_http_conf_port_t       *port;
+    ngx_http_conf_addr_t       *addr;
+    ngx_acme_srv_conf_t        *ascf;
+    ngx_http_core_srv_conf_t  **cscf;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    if (cmcf->ports == NULL) {
+        return;
+    }
+
+    port = cmcf->ports->elts;
+
+    for (p = 0; p < cmcf->ports->nelts; p++) {
+        addr = port[p].addrs.elts;
+
+        for (a = 0; a < port[p].addrs.nelts; a++) {
+            ssl = addr[a].opt.ssl;
+
+#if (nginx_version >= 1025000)
+            ssl |= addr[a].opt.quic;
+#endif
+
+            cscf = addr[a].servers.elts;
+
+            for (s = 0; ssl && s < addr[a].servers.nelts; s++) {
+                ascf = cscf[s]->ctx->srv_conf[ngx_acme_module.ctx_index];
+                ascf->tls = 1;
+            }
+        }
+    }
+}
+
+
+static ngx_array_t *
+ngx_acme_tls_pseudo(ngx_conf_t *cf, ngx_str_t *name)
+{
+    ngx_str_t    *value;
+    ngx_array_t  *array;
+
+    array = ngx_array_create(cf->pool, 1, sizeof(ngx_str_t));
+    if (array == NULL) {
+        return NULL;
+    }
+
+    value = ngx_array_push(array);
+    if (value == NULL) {
+        return NULL;
+    }
+
+    *value = *name;
+
+    return array;
+}
+
+
+void
+ngx_acme_tls_install(ngx_acme_srv_conf_t *ascf)
+{
+    if (ascf->ssl->ssl.ctx != NULL) {
+        SSL_CTX_set_cert_cb(ascf->ssl->ssl.ctx, ngx_acme_certificate, ascf);
+    }
+}
+
+
+static int
+ngx_acme_certificate(ngx_ssl_conn_t *ssl_conn, void *data)
+{
+    ngx_acme_srv_conf_t  *ascf = data;
+
+    if (ascf->main->cache != NULL
+        && acme_live_apply(ascf->main->cache, ascf->lineage, ssl_conn)
+           != ACME_LIVE_NONE)
+    {
+        return 1;
+    }
+
+    if (!ascf->injected) {
+
+        /* the explicit certificate, which nginx may have to look up */
+
+        if (ascf->ssl->certificate_values) {
+            return ngx_http_ssl_certificate(ssl_conn, ascf->ssl);
+        }
+
+        return 1;
+    }
+
+    if (ascf->placeholder == NGX_ACME_PLACEHOLDER_SELF_SIGNED
+        && ascf->main->cache != NULL)
+    {
+        (void) acme_live_apply_placeholder(ascf->main->cache, ssl_conn);
+    }
+
+    /* with no certificate OpenSSL itself answers handshake_failure */
+
+    return 1;
+}

@@ -1,0 +1,444 @@
+#include "helper_ca.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
+#include <openssl/evp.h>
+#include <openssl/param_build.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/rsa.h>
+#include <openssl/x509v3.h>
+
+#include "base/acme_name.h"
+
+#define need(condition) assert_true(condition)
+#define YEAR (365 * 86400L)
+
+struct pair {
+    X509 *cert;
+    EVP_PKEY *key;
+};
+
+struct helper_ca {
+    struct pair root;
+    struct pair intermediate;
+    struct acme_buf root_pem;
+};
+
+/* What a certificate is made of. */
+struct spec {
+    const char *subject; /* CN; NULL: none */
+    EVP_PKEY *key;
+    const struct pair *issuer; /* NULL: itself */
+    EVP_PKEY *signer;          /* NULL: the issuer's key */
+    long not_before;
+    long not_after;
+    const char *serial;
+};
+
+static void
+set_serial(X509 *cert, const char *hex)
+{
+    BIGNUM *number = BN_new();
+
+    need(number != NULL);
+    if (hex != NULL)
+        need(BN_hex2bn(&number, hex) > 0);
+    else
+        need(BN_rand(number, 120, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ANY));
+    need(BN_to_ASN1_INTEGER(number, X509_get_serialNumber(cert)) != NULL);
+    BN_free(number);
+}
+
+/* All but the extensions and the signature. */
+static X509 *
+new_cert(const struct spec *spec)
+{
+    X509 *cert = X509_new();
+    X509_NAME *subject = X509_NAME_new();
+
+    need(cert != NULL && subject != NULL);
+    need(X509_set_version(cert, X509_VERSION_3));
+    set_serial(cert, spec->serial);
+    if (spec->subject != NULL)
+        need(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8,
+            (const unsigned char *)spec->subject, -1, -1, 0));
+    need(X509_set_subject_name(cert, subject));
+    need(X509_set_issuer_name(cert,
+        spec->issuer ? X509_get_subject_name(spec->issuer->cert) : subject));
+    X509_NAME_free(subject);
+    need(X509_gmtime_adj(X509_getm_notBefore(cert), spec->not_before));
+    need(X509_gmtime_adj(X509_getm_notAfter(cert), spec->not_after));
+    need(X509_set_pubkey(cert, spec->key));
+    return cert;
+}
+
+static void
+add_extension(X509 *cert, const struct spec *spec, int nid, const char *value)
+{
+    X509_EXTENSION *extension;
+    X509V3_CTX ctx;
+
+    X509V3_set_ctx(&ctx, spec->issuer ? spec->issuer->cert : cert, cert, NULL,
+        NULL, 0);
+    X509V3_set_ctx_nodb(&ctx);
+    extension = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
+    need(extension != NULL);
+    need(X509_add_ext(cert, extension, -1));
+    X509_EXTENSION_free(extension);
+}
+
+static void
+sign_cert(X509 *cert, const struct spec *spec)
+{
+    EVP_PKEY *signer = spec->signer   ? spec->signer
+                       : spec->issuer ? spec->issuer->key
+                                      : spec->key;
+
+    need(X509_sign(cert, signer, EVP_sha256()) > 0);
+}
+
+static X509 *
+new_ca_cert(const struct spec *spec, bool is_ca)
+{
+    X509 *cert = new_cert(spec);
+
+    add_extension(cert, spec, NID_basic_constraints,
+        is_ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
+    add_extension(cert, spec, NID_key_usage, "critical,keyCertSign,cRLSign");
+    add_extension(cert, spec, NID_subject_key_identifier, "hash");
+    if (spec->issuer != NULL)
+        add_extension(cert, spec, NID_authority_key_identifier, "keyid");
+    sign_cert(cert, spec);
+    return cert;
+}
+
+static struct helper_ca *
+new_ca(bool rsa)
+{
+    struct helper_ca *ca = calloc(1, sizeof(*ca));
+    struct spec spec = { .not_before = -5 * YEAR, .not_after = 15 * YEAR };
+    char *pem = NULL;
+    BIO *bio = BIO_new(BIO_s_mem());
+    long len;
+
+    need(ca != NULL && bio != NULL);
+    ca->root.key = rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256");
+    ca->intermediate.key = rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256");
+    need(ca->root.key != NULL && ca->intermediate.key != NULL);
+    spec.subject = "Test Root";
+    spec.key = ca->root.key;
+    ca->root.cert = new_ca_cert(&spec, true);
+    spec.subject = "Test Intermediate";
+    spec.key = ca->intermediate.key;
+    spec.issuer = &ca->root;
+    ca->intermediate.cert = new_ca_cert(&spec, true);
+
+    need(PEM_write_bio_X509(bio, ca->root.cert));
+    len = BIO_get_mem_data(bio, &pem);
+    acme_buf_init(&ca->root_pem, 65536);
+    acme_buf_add(&ca->root_pem, pem, (size_t)len);
+    need(acme_buf_ok(&ca->root_pem));
+    BIO_free(bio);
+    return ca;
+}
+
+struct helper_ca *
+helper_ca_new(void)
+{
+    return new_ca(false);
+}
+
+struct helper_ca *
+helper_ca_new_rsa(void)
+{
+    return new_ca(true);
+}
+
+static void
+clear_pair(struct pair *pair)
+{
+    X509_free(pair->cert);
+    EVP_PKEY_free(pair->key);
+}
+
+void
+helper_ca_free(struct helper_ca *ca)
+{
+    if (ca == NULL)
+        return;
+    clear_pair(&ca->root);
+    clear_pair(&ca->intermediate);
+    acme_buf_clear(&ca->root_pem);
+    free(ca);
+}
+
+const char *
+helper_ca_root_pem(const struct helper_ca *ca)
+{
+    return acme_buf_str(&ca->root_pem);
+}
+
+/* A public key of that size which nobody has the other half of: a real one
+ * takes minutes to make. */
+static EVP_PKEY *
+fake_rsa(unsigned bits)
+{
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+    OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
+    OSSL_PARAM *params;
+    BIGNUM *n = BN_new();
+    EVP_PKEY *key = NULL;
+
+    need(ctx != NULL && build != NULL && n != NULL);
+    need(BN_rand(n, (int)bits, BN_RAND_TOP_TWO, BN_RAND_BOTTOM_ODD));
+    need(OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_N, n));
+    need(OSSL_PARAM_BLD_push_uint(build, OSSL_PKEY_PARAM_RSA_E, 65537));
+    params = OSSL_PARAM_BLD_to_param(build);
+    need(params != NULL && EVP_PKEY_fromdata_init(ctx) == 1);
+    need(EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) == 1);
+    OSSL_PARAM_free(params);
+    OSSL_PARAM_BLD_free(build);
+    BN_free(n);
+    EVP_PKEY_CTX_free(ctx);
+    return key;
+}
+
+static EVP_PKEY *
+explicit_ec(void)
+{
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+    char group[] = "P-256";
+    char encoding[] = "explicit";
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
+        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_EC_ENCODING, encoding, 0),
+        OSSL_PARAM_END,
+    };
+    EVP_PKEY *key = NULL;
+
+    params[0].data_size = strlen(group);
+    params[1].data_size = strlen(encoding);
+    need(ctx != NULL && EVP_PKEY_keygen_init(ctx) == 1);
+    need(EVP_PKEY_CTX_set_params(ctx, params) == 1);
+    need(EVP_PKEY_generate(ctx, &key) == 1);
+    EVP_PKEY_CTX_free(ctx);
+    return key;
+}
+
+static EVP_PKEY *
+link_key(const char *kind)
+{
+    EVP_PKEY *key;
+
+    if (kind == NULL)
+        key = EVP_EC_gen("P-256");
+    else if (strncmp(kind, "RSA-", 4) == 0)
+        key = fake_rsa((unsigned)atoi(kind + 4));
+    else
+        key = explicit_ec();
+    need(key != NULL);
+    return key;
+}
+
+/* The intermediates of options->extra_links: links[0] issues the leaf. */
+static struct pair *
+new_links(struct helper_ca *ca, const struct helper_ca_options *options)
+{
+    size_t n = options->extra_links;
+    struct pair *links = calloc(n + 1, sizeof(*links));
+    size_t i = n;
+
+    need(links != NULL);
+    while (i-- > 0) {
+        struct spec spec = { .not_before = -YEAR, .not_after = YEAR };
+        char name[32];
+
+        snprintf(name, sizeof(name), "Test Link %zu", i);
+        spec.subject = name;
+        spec.key = link_key(i == 0 ? options->link_key : NULL);
+        spec.issuer = i + 1 < n ? &links[i + 1] : &ca->intermediate;
+        links[i].key = spec.key;
+        links[i].cert = new_ca_cert(&spec, i > 0 || !options->link_not_ca);
+    }
+    return links;
+}
+
+static void
+add_aki(X509 *cert, const struct spec *spec, const char *hex)
+{
+    AUTHORITY_KEYID *aki;
+    unsigned char *bytes;
+    long len = 0;
+
+    if (hex == NULL) {
+        add_extension(cert, spec, NID_authority_key_identifier, "keyid");
+        return;
+    }
+    aki = AUTHORITY_KEYID_new();
+    bytes = OPENSSL_hexstr2buf(hex, &len);
+    need(aki != NULL && bytes != NULL);
+    aki->keyid = ASN1_OCTET_STRING_new();
+    need(ASN1_OCTET_STRING_set(aki->keyid, bytes, (int)len));
+    need(X509_add1_ext_i2d(cert, NID_authority_key_identifier, aki, 0, 0));
+    OPENSSL_free(bytes);
+    AUTHORITY_KEYID_free(aki);
+}
+
+static void
+add_unknown(X509 *cert)
+{
+    ASN1_OBJECT *oid = OBJ_txt2obj("1.3.6.1.4.1.55555.1", 1);
+    ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
+    X509_EXTENSION *extension;
+
+    need(ASN1_OCTET_STRING_set(value, (const unsigned char *)"\x05\0", 2));
+    extension = X509_EXTENSION_create_by_OBJ(NULL, oid, 1, value);
+    need(extension != NULL && X509_add_ext(cert, extension, -1));
+    X509_EXTENSION_free(extension);
+    ASN1_OCTET_STRING_free(value);
+    ASN1_OBJECT_free(oid);
+}
+
+static X509 *
+new_leaf(const struct spec *spec, const struct helper_ca_options *options,
+    const GENERAL_NAMES *sans)
+{
+    X509 *cert = new_cert(spec);
+
+    add_extension(cert, spec, NID_basic_constraints,
+        options->is_ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
+    add_extension(cert, spec, NID_key_usage, "critical,digitalSignature");
+    if (!options->no_eku)
+        add_extension(cert, spec, NID_ext_key_usage,
+            options->client_only ? "clientAuth" : "serverAuth,clientAuth");
+    if (!options->no_aki)
+        add_aki(cert, spec, options->aki);
+    if (options->must_staple)
+        add_extension(cert, spec, NID_tlsfeature, "status_request");
+    if (options->critical_unknown)
+        add_unknown(cert);
+    if (options->san != NULL)
+        add_extension(cert, spec, NID_subject_alt_name, options->san);
+    else if (!options->no_san)
+        need(X509_add1_ext_i2d(cert, NID_subject_alt_name,
+            (void *)(uintptr_t)sans, 0, 0));
+    sign_cert(cert, spec);
+    return cert;
+}
+
+static void
+write_chain(struct helper_ca *ca, const struct helper_ca_options *options,
+    X509 *leaf, const struct pair *links, struct acme_buf *pem)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+    char *text = NULL;
+    long len;
+    size_t i;
+
+    need(bio != NULL && PEM_write_bio_X509(bio, leaf));
+    for (i = 0; !options->leaf_only && i < options->extra_links; i++)
+        need(PEM_write_bio_X509(bio, links[i].cert));
+    if (!options->leaf_only && !options->issued_by_root)
+        need(PEM_write_bio_X509(bio, ca->intermediate.cert));
+    if (!options->leaf_only && (options->issued_by_root || options->with_root))
+        need(PEM_write_bio_X509(bio, ca->root.cert));
+    len = BIO_get_mem_data(bio, &text);
+    acme_buf_add(pem, text, (size_t)len);
+    need(acme_buf_ok(pem));
+    BIO_free(bio);
+}
+
+static void
+issue(struct helper_ca *ca, EVP_PKEY *key, const GENERAL_NAMES *sans,
+    const struct helper_ca_options *options, struct acme_buf *pem)
+{
+    struct pair *links = new_links(ca, options);
+    EVP_PKEY *stranger = NULL;
+    X509 *leaf;
+    struct spec spec = {
+        .key = key,
+        .issuer = options->issued_by_root    ? &ca->root
+                  : options->extra_links > 0 ? &links[0]
+                                             : &ca->intermediate,
+        .not_before = options->not_before ? options->not_before : -3600,
+        .not_after = options->not_after ? options->not_after : 90 * 86400L,
+        .serial = options->serial,
+    };
+    size_t i;
+
+    if (options->wrong_signature) {
+        stranger = EVP_EC_gen("P-256");
+        need(stranger != NULL);
+        spec.signer = stranger;
+    }
+    if (options->link_key != NULL && strncmp(options->link_key, "RSA", 3) == 0)
+        spec.signer = ca->intermediate.key; /* see fake_rsa() */
+    leaf = new_leaf(&spec, options, sans);
+    write_chain(ca, options, leaf, links, pem);
+    X509_free(leaf);
+    EVP_PKEY_free(stranger);
+    for (i = 0; i < options->extra_links; i++)
+        clear_pair(&links[i]);
+    free(links);
+}
+
+static GENERAL_NAMES *
+to_sans(const char *const *names)
+{
+    GENERAL_NAMES *sans = GENERAL_NAMES_new();
+
+    need(sans != NULL);
+    for (; *names != NULL; names++) {
+        GENERAL_NAME *name = a2i_GENERAL_NAME(NULL, NULL, NULL,
+            acme_name_is_ip(*names) ? GEN_IPADD : GEN_DNS, *names, 0);
+
+        need(name != NULL && sk_GENERAL_NAME_push(sans, name) > 0);
+    }
+    return sans;
+}
+
+void
+helper_ca_issue(struct helper_ca *ca, const struct acme_key *key,
+    const char *const *names, const struct helper_ca_options *options,
+    struct acme_buf *pem)
+{
+    static const struct helper_ca_options ordinary = { 0 };
+    GENERAL_NAMES *sans = to_sans(names);
+
+    issue(ca, acme_key_evp(key), sans, options ? options : &ordinary, pem);
+    GENERAL_NAMES_free(sans);
+}
+
+void
+helper_ca_issue_csr(struct helper_ca *ca, const void *csr, size_t len,
+    const struct helper_ca_options *options, struct acme_buf *pem)
+{
+    static const struct helper_ca_options ordinary = { 0 };
+    const unsigned char *p = csr;
+    X509_REQ *request = d2i_X509_REQ(NULL, &p, (long)len);
+    STACK_OF(X509_EXTENSION) * extensions;
+    GENERAL_NAMES *sans;
+    EVP_PKEY *key;
+
+    need(request != NULL && p == (const unsigned char *)csr + len);
+    key = X509_REQ_get0_pubkey(request);
+    need(key != NULL && X509_REQ_verify(request, key) == 1);
+    extensions = X509_REQ_get_extensions(request);
+    sans = X509V3_get_d2i(extensions, NID_subject_alt_name, NULL, NULL);
+    need(sans != NULL);
+    issue(ca, key, sans, options ? options : &ordinary, pem);
+    GENERAL_NAMES_free(sans);
+    sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+    X509_REQ_free(request);
+}

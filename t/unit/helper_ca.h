@@ -1,0 +1,62 @@
+/*
+ * A CA for tests: a root, an intermediate and leaves with any flaw one can
+ * ask for.  Everything fails the running cmocka test when OpenSSL does.
+ */
+#ifndef HELPER_CA_H
+#define HELPER_CA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/acme_buf.h"
+#include "wrap/acme_key.h"
+
+struct helper_ca; /* root CA and one intermediate, P-256 both */
+
+struct helper_ca *helper_ca_new(void);
+/* Root and intermediate with RSA 2048 keys (slower). */
+struct helper_ca *helper_ca_new_rsa(void);
+void helper_ca_free(struct helper_ca *ca); /* accepts NULL */
+
+/* The root (trust anchor) as PEM; valid as long as `ca`. */
+const char *helper_ca_root_pem(const struct helper_ca *ca);
+
+/* What is out of the ordinary in a certificate; {0} is an ordinary leaf. */
+struct helper_ca_options {
+    long not_before; /* seconds from now; 0: an hour ago */
+    long not_after;  /* seconds from now; 0: in 90 days */
+    bool is_ca;
+    bool no_san;
+    bool no_aki;
+    bool client_only; /* EKU clientAuth instead of serverAuth */
+    bool no_eku;
+    bool critical_unknown; /* an unknown critical extension */
+    bool must_staple;
+    bool issued_by_root;  /* the chain is leaf, root */
+    bool wrong_signature; /* names the intermediate, signed by another key */
+    bool with_root;       /* the chain ends with the root */
+    bool leaf_only;
+    const char *san;    /* instead of names: OpenSSL syntax, "DNS:a,IP:::1" */
+    const char *serial; /* hex; NULL: random */
+    const char *aki;    /* hex key identifier instead of the issuer's */
+    size_t extra_links; /* intermediates put between leaf and intermediate */
+    /* key of the (first extra) intermediate: "RSA-16384", "explicit" or NULL.
+     * With either, extra_links must be at least 1. */
+    const char *link_key;
+    bool link_not_ca; /* the first extra intermediate is no CA */
+};
+
+/*
+ * Appends the PEM chain, leaf first, of a certificate for `key` with `names`
+ * (canonical, NULL-terminated) to `pem`.  `options` NULL: ordinary.
+ */
+void helper_ca_issue(struct helper_ca *ca, const struct acme_key *key,
+    const char *const *names, const struct helper_ca_options *options,
+    struct acme_buf *pem);
+
+/* The same for a PKCS#10 request (DER): its key, its names; its signature is
+ * checked. */
+void helper_ca_issue_csr(struct helper_ca *ca, const void *csr, size_t len,
+    const struct helper_ca_options *options, struct acme_buf *pem);
+
+#endif

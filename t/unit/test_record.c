@@ -1,0 +1,292 @@
+/*
+ * Records: out and in again, and whatever else may be in such a file.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "state/acme_record.h"
+
+static void
+render(const struct acme_record *record, struct acme_buf *text)
+{
+    struct acme_error err;
+
+    acme_error_clear(&err);
+    acme_buf_init(text, ACME_STATE_JSON_MAX);
+    assert_int_equal(acme_record_render(record, text, &err), ACME_OK);
+}
+
+static struct acme_record
+parse(const char *text)
+{
+    struct acme_record record;
+    struct acme_error err;
+
+    memset(&record, 0xff, sizeof(record));
+    acme_error_clear(&err);
+    assert_int_equal(acme_record_parse(text, strlen(text), &record, &err),
+        ACME_OK);
+    return record;
+}
+
+static void
+check_equal(const struct acme_record *a, const struct acme_record *b)
+{
+    unsigned i;
+
+    assert_int_equal(a->attempt, b->attempt);
+    assert_int_equal(a->attempt_open, b->attempt_open);
+    assert_string_equal(a->step, b->step);
+    assert_int_equal(a->failures, b->failures);
+    assert_int_equal(a->crashes, b->crashes);
+    assert_int_equal(a->next_attempt, b->next_attempt);
+    assert_int_equal(a->wait_for_config, b->wait_for_config);
+    assert_string_equal(a->config, b->config);
+    assert_int_equal(a->error_time, b->error_time);
+    assert_int_equal(a->renew_at, b->renew_at);
+    assert_string_equal(a->renew_serial, b->renew_serial);
+    assert_int_equal(a->forced, b->forced);
+    assert_int_equal(a->error.rc, b->error.rc);
+    assert_int_equal(a->error.http_status, b->error.http_status);
+    assert_int_equal(a->error.retry_at, b->error.retry_at);
+    assert_string_equal(a->error.what, b->error.what);
+    assert_string_equal(a->error.type, b->error.type);
+    assert_string_equal(a->error.detail, b->error.detail);
+    assert_string_equal(a->error.instance, b->error.instance);
+    assert_int_equal(a->error.nsub, b->error.nsub);
+    assert_int_equal(a->error.nsub_total, b->error.nsub_total);
+    for (i = 0; i < a->error.nsub; i++) {
+        assert_string_equal(a->error.sub[i].type, b->error.sub[i].type);
+        assert_string_equal(a->error.sub[i].identifier,
+            b->error.sub[i].identifier);
+        assert_string_equal(a->error.sub[i].detail, b->error.sub[i].detail);
+    }
+}
+
+static void
+fill(char *text, size_t size)
+{
+    memset(text, 'x', size - 1);
+    text[size - 1] = '\0';
+}
+
+/* Every member at its largest. */
+static struct acme_record
+full_record(void)
+{
+    struct acme_record record;
+    unsigned i;
+
+    acme_record_init(&record);
+    record.attempt = 1795262400;
+    record.attempt_open = true;
+    fill(record.step, sizeof(record.step));
+    record.failures = UINT32_MAX;
+    record.crashes = 3;
+    record.next_attempt = 4102444800;
+    record.wait_for_config = true;
+    fill(record.config, sizeof(record.config));
+    record.error_time = 1795262401;
+    record.renew_at = 1795262402;
+    fill(record.renew_serial, sizeof(record.renew_serial));
+    record.forced = 1795262403;
+    record.error.rc = ACME_PROBLEM;
+    record.error.http_status = 429;
+    record.error.retry_at = 1795262404;
+    fill(record.error.what, sizeof(record.error.what));
+    fill(record.error.type, sizeof(record.error.type));
+    fill(record.error.detail, sizeof(record.error.detail));
+    fill(record.error.instance, sizeof(record.error.instance));
+    record.error.nsub = ACME_SUBPROBLEMS_MAX;
+    record.error.nsub_total = 17;
+    for (i = 0; i < record.error.nsub; i++) {
+        struct acme_subproblem *sub = &record.error.sub[i];
+
+        fill(sub->type, sizeof(sub->type));
+        fill(sub->identifier, sizeof(sub->identifier));
+        snprintf(sub->detail, sizeof(sub->detail), "\"detail\" %u", i);
+    }
+    return record;
+}
+
+static void
+test_round_trip(void **state)
+{
+    struct acme_record record = full_record(), back;
+    struct acme_buf text, again;
+    int rc;
+
+    (void)state;
+    render(&record, &text);
+    back = parse(acme_buf_str(&text));
+    check_equal(&record, &back);
+    render(&back, &again);
+    assert_string_equal(acme_buf_str(&text), acme_buf_str(&again));
+    acme_buf_clear(&again);
+    acme_buf_clear(&text);
+    for (rc = ACME_OK; rc <= ACME_STOPPING; rc++) {
+        acme_record_init(&record);
+        record.error.rc = (enum acme_rc)rc;
+        render(&record, &text);
+        back = parse(acme_buf_str(&text));
+        check_equal(&record, &back);
+        acme_buf_clear(&text);
+    }
+}
+
+static void
+test_empty(void **state)
+{
+    struct acme_record record, back;
+    struct acme_error err;
+    struct acme_buf text;
+
+    (void)state;
+    acme_record_init(&record);
+    assert_int_equal(record.error.rc, ACME_OK);
+    memset(&back, 0xff, sizeof(back));
+    acme_error_clear(&err);
+    assert_int_equal(acme_record_parse("", 0, &back, &err), ACME_OK);
+    check_equal(&record, &back);
+    render(&record, &text);
+    assert_string_equal(acme_buf_str(&text), "{}\n");
+    back = parse(acme_buf_str(&text));
+    check_equal(&record, &back);
+    acme_buf_clear(&text);
+}
+
+/* What does not fit is as if it were not there, and nothing else suffers. */
+static void
+test_tolerant(void **state)
+{
+    static const char *const rows[] = {
+        "\"unknown\": {\"deep\": [1, 2]}",
+        "\"attempt\": 1795262400",
+        "\"attempt\": \"yesterday\"",
+        "\"attempt\": \"2026-13-01T00:00:00Z\"",
+        "\"attempt_open\": \"true\"",
+        "\"attempt_open\": 1",
+        "\"step\": 5",
+        "\"failures\": -1",
+        "\"failures\": 4294967296",
+        "\"failures\": 9223372036854775807",
+        "\"failures\": 1.5",
+        "\"failures\": \"2\"",
+        "\"crashes\": null",
+        "\"next_attempt\": {}",
+        "\"config\": []",
+        "\"error\": \"net\"",
+        "\"error\": []",
+        "\"error\": {}",
+        "\"error\": {\"result\": \"ok\", \"what\": \"x\"}",
+        "\"error\": {\"result\": \"no such\", \"what\": \"x\"}",
+        "\"error\": {\"result\": 7, \"what\": \"x\"}",
+        "\"error\": {\"what\": \"x\", \"type\": \"dns\"}",
+        "\"renew_serial\": false",
+    };
+    struct acme_record expected, record;
+    char text[256];
+    size_t i;
+
+    (void)state;
+    acme_record_init(&expected);
+    expected.forced = 1795262400;
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        snprintf(text, sizeof(text),
+            "{ %s, \"forced\": \"2026-11-21T12:00:00Z\" }", rows[i]);
+        record = parse(text);
+        check_equal(&expected, &record);
+    }
+}
+
+static void
+test_tolerant_error(void **state)
+{
+    struct acme_record record = parse(
+        "{ \"error\": { \"result\": \"problem\", \"http_status\": 70000,"
+        " \"retry_at\": true, \"what\": 1, \"detail\": \"kept\","
+        " \"subproblems\": [ {\"type\": \"dns\"}, 5, {\"detail\": \"d\"},"
+        "   {}, {\"type\": \"fifth\"}, {} ],"
+        " \"subproblems_total\": 2 } }");
+
+    (void)state;
+    assert_int_equal(record.error.rc, ACME_PROBLEM);
+    assert_int_equal(record.error.http_status, 0);
+    assert_int_equal(record.error.retry_at, 0);
+    assert_string_equal(record.error.what, "");
+    assert_string_equal(record.error.detail, "kept");
+    assert_int_equal(record.error.nsub, ACME_SUBPROBLEMS_MAX);
+    assert_int_equal(record.error.nsub_total, ACME_SUBPROBLEMS_MAX);
+    assert_string_equal(record.error.sub[0].type, "dns");
+    assert_string_equal(record.error.sub[1].type, "");
+    assert_string_equal(record.error.sub[2].detail, "d");
+}
+
+/* The engine wrote it, root's terminal shows it. */
+static void
+test_hostile_text(void **state)
+{
+    char text[2048], fill_up[1025];
+    struct acme_record record;
+
+    (void)state;
+    record = parse("{ \"step\": \"a\\u001b[2J\\nb\","
+        " \"error\": { \"result\": \"io\","
+        " \"what\": \"w\\u001b]0;x\\u0007\","
+        " \"detail\": \"\\u202e\", \"type\": \"\\r\","
+        " \"subproblems\": [ { \"identifier\": \"\\u009b\" } ] } }");
+    assert_null(strpbrk(record.step, "\x1b\n"));
+    assert_null(strpbrk(record.error.what, "\x1b\x07"));
+    assert_null(strstr(record.error.detail, "\xe2\x80\xae"));
+    assert_null(strpbrk(record.error.type, "\r"));
+    assert_null(strpbrk(record.error.sub[0].identifier, "\xc2\x9b"));
+
+    fill(fill_up, sizeof(fill_up));
+    snprintf(text, sizeof(text), "{ \"config\": \"%s\" }", fill_up);
+    record = parse(text);
+    assert_int_equal(strlen(record.config), sizeof(record.config) - 1);
+}
+
+static void
+test_not_an_object(void **state)
+{
+    static const char *const rows[] = {
+        "[]", "null", "5", "\"x\"", "{", "{} {}", " ", "\xff", "[{}]",
+        "{\"failures\": 1, \"failures\": 2}"
+    };
+    struct acme_record record, untouched;
+    struct acme_error err;
+    size_t i;
+
+    (void)state;
+    memset(&untouched, 0x5a, sizeof(untouched));
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        memset(&record, 0x5a, sizeof(record));
+        acme_error_clear(&err);
+        assert_int_equal(acme_record_parse(rows[i], strlen(rows[i]), &record,
+            &err), ACME_WIRE);
+        assert_memory_equal(&record, &untouched, sizeof(record));
+        assert_non_null(strstr(err.what, "record"));
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_tolerant),
+        cmocka_unit_test(test_tolerant_error),
+        cmocka_unit_test(test_hostile_text),
+        cmocka_unit_test(test_not_an_object),
+    };
+
+    return cmocka_run_group_tests_name("record", tests, NULL, NULL);
+}
