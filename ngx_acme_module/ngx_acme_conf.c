@@ -11,11 +11,11 @@
 static char *ngx_acme_issuer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_acme_issuer_directive(ngx_conf_t *cf, ngx_command_t *dummy,
     void *conf);
-static char *ngx_acme_issuer_word(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
-    ngx_str_t *value);
+static ngx_int_t ngx_acme_issuer_word(ngx_conf_t *cf,
+    ngx_acme_issuer_t *issuer, ngx_str_t *value);
 static char *ngx_acme_issuer_contact(ngx_conf_t *cf,
     ngx_acme_issuer_t *issuer, ngx_str_t *value, ngx_uint_t n);
-static char *ngx_acme_issuer_flag(ngx_conf_t *cf, ngx_str_t *value,
+static ngx_int_t ngx_acme_issuer_flag(ngx_conf_t *cf, ngx_str_t *value,
     ngx_flag_t *flag);
 static char *ngx_acme_accept_terms(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -216,7 +216,7 @@ ngx_acme_issuer_directive(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
 {
     ngx_acme_issuer_t  *issuer = (ngx_acme_issuer_t *) conf;
 
-    char        *rv;
+    ngx_int_t    rc;
     ngx_str_t   *value;
     ngx_uint_t   n;
 
@@ -232,12 +232,10 @@ ngx_acme_issuer_directive(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
         return NGX_CONF_OK;
     }
 
-    if (n == 2) {
-        rv = ngx_acme_issuer_word(cf, issuer, value);
+    rc = n == 2 ? ngx_acme_issuer_word(cf, issuer, value) : NGX_DECLINED;
 
-        if (rv != NULL) {
-            return rv;
-        }
+    if (rc != NGX_DECLINED) {
+        return rc == NGX_OK ? NGX_CONF_OK : NGX_CONF_ERROR;
     }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -251,9 +249,9 @@ ngx_acme_issuer_directive(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
 }
 
 
-/* the directives with one parameter; NULL: not one of them */
+/* the directives with one parameter; NGX_DECLINED: not one of them */
 
-static char *
+static ngx_int_t
 ngx_acme_issuer_word(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
     ngx_str_t *value)
 {
@@ -284,15 +282,15 @@ ngx_acme_issuer_word(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "duplicate \"%V\" in \"acme_issuer\" \"%V\"",
                                &value[0], &issuer->name);
-            return NGX_CONF_ERROR;
+            return NGX_ERROR;
         }
 
         *field = value[1];
 
-        return NGX_CONF_OK;
+        return NGX_OK;
     }
 
-    return NULL;
+    return NGX_DECLINED;
 }
 
 
@@ -342,7 +340,7 @@ ngx_acme_issuer_contact(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
 }
 
 
-static char *
+static ngx_int_t
 ngx_acme_issuer_flag(ngx_conf_t *cf, ngx_str_t *value, ngx_flag_t *flag)
 {
     if (ngx_strcasecmp(value[1].data, (u_char *) "on") == 0) {
@@ -355,10 +353,10 @@ ngx_acme_issuer_flag(ngx_conf_t *cf, ngx_str_t *value, ngx_flag_t *flag)
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid value \"%V\" in \"%V\" directive, it "
                            "must be \"on\" or \"off\"", &value[1], &value[0]);
-        return NGX_CONF_ERROR;
+        return NGX_ERROR;
     }
 
-    return NGX_CONF_OK;
+    return NGX_OK;
 }
 
 

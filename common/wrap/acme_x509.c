@@ -264,7 +264,7 @@ to_hex(const unsigned char *data, size_t len, char *out, size_t size)
     static const char hex[] = "0123456789abcdef";
     size_t i;
 
-    if (len >= size / 2)
+    if (2 * len + 1 > size)
         return false;
     for (i = 0; i < len; i++) {
         *out++ = hex[data[i] >> 4];

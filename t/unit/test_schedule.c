@@ -1,0 +1,409 @@
+/*
+ * When, as tables: the rows of acme_schedule.h, and what an absurd CA, clock
+ * or record may put in.
+ */
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "state/acme_schedule.h"
+
+#define NOW ((time_t)1795262400)
+#define HOUR 3600L
+#define DAY (24 * HOUR)
+
+#define LEN(array) (sizeof(array) / sizeof((array)[0]))
+
+static const uint32_t randoms[] = { 0, 1, 0x7fffffff, 0x80000000,
+    UINT32_MAX };
+
+/* ---- renewal ---------------------------------------------------------- */
+
+static void
+test_renew_at(void **state)
+{
+    static const struct {
+        long life, least, most; /* seconds after notBefore */
+    } rows[] = {
+        { 90 * DAY, 60 * DAY - 4 * DAY - DAY / 2, 60 * DAY + 4 * DAY +
+            DAY / 2 },
+        { 10 * DAY, 6 * DAY + 4 * HOUR, 7 * DAY + 4 * HOUR },
+        { 10 * DAY - 1, 4 * DAY + 12 * HOUR - 1, 5 * DAY + 12 * HOUR },
+        { 6 * DAY, 3 * DAY - DAY * 3 / 10, 3 * DAY + DAY * 3 / 10 },
+        { 3, 1, 1 },
+        { 1, 0, 0 },
+        { 0, 0, 0 },
+        { -DAY, -DAY, -DAY },
+    };
+    size_t i, j;
+
+    (void)state;
+    for (i = 0; i < LEN(rows); i++) {
+        for (j = 0; j < LEN(randoms); j++) {
+            time_t at = acme_schedule_renew_at(NOW, NOW + rows[i].life,
+                randoms[j]) - NOW;
+
+            if (at < rows[i].least || at > rows[i].most)
+                fail_msg("life %ld, random %x: %ld", rows[i].life,
+                    randoms[j], (long)at);
+            if (rows[i].life > 0)
+                assert_true(at <= rows[i].life - rows[i].life / 10);
+        }
+        /* The ends are reached. */
+        assert_int_equal(acme_schedule_renew_at(NOW, NOW + rows[i].life, 0),
+            NOW + rows[i].least);
+        assert_int_equal(acme_schedule_renew_at(NOW, NOW + rows[i].life,
+            UINT32_MAX), NOW + rows[i].most);
+    }
+}
+
+static void
+test_renew_at_absurd(void **state)
+{
+    static const time_t times[] = { LONG_MIN, -1, 0, 1, NOW, 4102444800,
+        253402300799, LONG_MAX };
+    size_t i, j, k;
+
+    (void)state;
+    for (i = 0; i < LEN(times); i++)
+        for (j = 0; j < LEN(times); j++)
+            for (k = 0; k < LEN(randoms); k++) {
+                time_t at = acme_schedule_renew_at(times[i], times[j],
+                    randoms[k]);
+
+                if (times[j] > times[i] && times[j] > 0)
+                    assert_true(at <= times[j] && at >= 0);
+                else
+                    assert_true(at <= times[i] || times[i] < 0);
+            }
+}
+
+static void
+test_urgency(void **state)
+{
+    static const struct {
+        time_t not_before, not_after;
+        enum acme_urgency expected;
+    } rows[] = {
+        { 0, 0, ACME_URGENT_NOW },
+        { NOW - 90 * DAY, NOW - 1, ACME_URGENT_NOW },
+        { NOW - 90 * DAY, NOW, ACME_URGENT_NOW },
+        { NOW - 90 * DAY, NOW + 1, ACME_URGENT_SOON },
+        { NOW - 82 * DAY, NOW + 8 * DAY, ACME_URGENT_SOON },
+        { NOW - 81 * DAY, NOW + 9 * DAY, ACME_URGENT_NORMAL },
+        { NOW - 60 * DAY, NOW + 30 * DAY, ACME_URGENT_NORMAL },
+        { NOW + DAY, NOW + 90 * DAY, ACME_URGENT_NORMAL },
+        { LONG_MIN, LONG_MAX, ACME_URGENT_NORMAL },
+        { LONG_MAX, LONG_MIN, ACME_URGENT_NOW },
+    };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < LEN(rows); i++)
+        assert_int_equal(acme_schedule_urgency(rows[i].not_before,
+            rows[i].not_after, NOW), rows[i].expected);
+}
+
+/* ---- retries ---------------------------------------------------------- */
+
+static struct acme_error
+error_of(enum acme_rc rc, const char *type, int status)
+{
+    struct acme_error err;
+
+    acme_error_clear(&err);
+    err.rc = rc;
+    err.http_status = status;
+    snprintf(err.type, sizeof(err.type), "%s", type);
+    return err;
+}
+
+/* All waits lie in these bounds, and both are reached. */
+static void
+check_wait(const struct acme_error *err, unsigned failures, unsigned crashes,
+    time_t not_after, long least, long most)
+{
+    struct acme_schedule_next next;
+    size_t i;
+
+    for (i = 0; i < LEN(randoms); i++) {
+        next = acme_schedule_after(err, failures, crashes, NOW, not_after,
+            randoms[i]);
+        if (next.at < NOW + least || next.at > NOW + most)
+            fail_msg("%s %s %d, %u failures: %ld", acme_rc_name(err->rc),
+                err->type, err->http_status, failures,
+                (long)(next.at - NOW));
+        assert_true(next.why != NULL && next.why[0] != '\0');
+    }
+    next = acme_schedule_after(err, failures, crashes, NOW, not_after, 0);
+    i = next.at == NOW + least || next.at == NOW + most;
+    next = acme_schedule_after(err, failures, crashes, NOW, not_after,
+        UINT32_MAX);
+    i += next.at == NOW + least || next.at == NOW + most;
+    assert_int_equal(i, 2);
+}
+
+struct step {
+    unsigned n;
+    long least, most;
+};
+
+static const struct step network[] = {
+    { 0, 8, 15 }, { 1, 8, 15 }, { 2, 15, 30 }, { 3, 30, 60 },
+    { 11, 7680, 15360 }, { 12, 3 * HOUR, 6 * HOUR },
+    { 64, 3 * HOUR, 6 * HOUR }, { UINT_MAX, 3 * HOUR, 6 * HOUR },
+};
+
+static const struct step rate_limit[] = {
+    { 1, HOUR, HOUR + 360 }, { 2, 2 * HOUR, 2 * HOUR + 720 },
+    { 5, 16 * HOUR, 16 * HOUR + 5760 }, { 6, DAY, DAY },
+    { UINT_MAX, DAY, DAY },
+};
+
+static const struct step validation[] = {
+    { 1, 900, 990 }, { 2, 1800, 1980 }, { 3, 3600, 3960 },
+    { 6, 8 * HOUR, 8 * HOUR + 2880 }, { 7, 12 * HOUR, 12 * HOUR },
+    { UINT_MAX, 12 * HOUR, 12 * HOUR },
+};
+
+static const struct step wait_for_change[] = {
+    { 1, DAY, DAY + 8640 }, { 2, DAY, DAY + 8640 },
+    { UINT_MAX, DAY, DAY + 8640 },
+};
+
+#define STEPS(array) (array), LEN(array)
+
+static void
+test_rows(void **state)
+{
+    static const struct {
+        enum acme_rc rc;
+        const char *type;
+        int status;
+        const struct step *step;
+        size_t nsteps;
+        bool wait_for_config;
+    } rows[] = {
+        { ACME_NET, "", 0, STEPS(network), false },
+        { ACME_WIRE, "", 200, STEPS(network), false },
+        { ACME_NOMEM, "", 0, STEPS(network), false },
+        { ACME_IO, "", 0, STEPS(network), false },
+        { ACME_CRYPTO, "", 0, STEPS(network), false },
+        { ACME_NOENT, "", 0, STEPS(network), false },
+        { ACME_BUSY, "", 0, STEPS(network), false },
+        { ACME_STOPPING, "", 0, STEPS(network), false },
+        { ACME_PROBLEM, "", 500, STEPS(network), false },
+        { ACME_PROBLEM, "", 503, STEPS(network), false },
+        { ACME_PROBLEM, "serverInternal", 500, STEPS(network), false },
+        { ACME_PROBLEM, "badNonce", 400, STEPS(network), false },
+        { ACME_PROBLEM, "malformed", 400, STEPS(network), false },
+        { ACME_PROBLEM, "alreadyReplaced", 409, STEPS(network), false },
+        { ACME_PROBLEM, "somethingNew", 418, STEPS(network), false },
+        { ACME_PROBLEM, "rateLimited", 429, STEPS(rate_limit), false },
+        { ACME_PROBLEM, "rateLimited", 503, STEPS(rate_limit), false },
+        { ACME_PROBLEM, "", 429, STEPS(rate_limit), false },
+        { ACME_PROBLEM, "connection", 400, STEPS(validation), false },
+        { ACME_PROBLEM, "dns", 400, STEPS(validation), false },
+        { ACME_PROBLEM, "unauthorized", 403, STEPS(validation), false },
+        { ACME_PROBLEM, "tls", 400, STEPS(validation), false },
+        { ACME_PROBLEM, "caa", 403, STEPS(validation), false },
+        { ACME_PROBLEM, "incorrectResponse", 200, STEPS(validation), false },
+        { ACME_PROBLEM, "rejectedIdentifier", 400, STEPS(wait_for_change),
+            true },
+        { ACME_PROBLEM, "unsupportedIdentifier", 400,
+            STEPS(wait_for_change), true },
+        { ACME_PROBLEM, "externalAccountRequired", 400,
+            STEPS(wait_for_change), true },
+        { ACME_PROBLEM, "userActionRequired", 403, STEPS(wait_for_change),
+            true },
+        { ACME_PROBLEM, "badCSR", 400, STEPS(wait_for_change), true },
+        { ACME_PROBLEM, "badPublicKey", 400, STEPS(wait_for_change), true },
+        { ACME_CONFIG, "", 0, STEPS(wait_for_change), true },
+        { ACME_REFUSED, "", 0, STEPS(wait_for_change), true },
+        /* A prefix or another case is another type. */
+        { ACME_PROBLEM, "dnsX", 400, STEPS(network), false },
+        { ACME_PROBLEM, "DNS", 400, STEPS(network), false },
+    };
+    struct acme_schedule_next next;
+    struct acme_error err;
+    size_t i, j;
+
+    (void)state;
+    for (i = 0; i < LEN(rows); i++)
+        for (j = 0; j < rows[i].nsteps; j++) {
+            const struct step *step = &rows[i].step[j];
+
+            err = error_of(rows[i].rc, rows[i].type, rows[i].status);
+            check_wait(&err, step->n, 0, 0, step->least, step->most);
+            next = acme_schedule_after(&err, step->n, 0, NOW, 0, 9);
+            assert_int_equal(next.wait_for_config, rows[i].wait_for_config);
+        }
+}
+
+static void
+test_crashes(void **state)
+{
+    static const struct step rows[] = {
+        { 1, 60, 66 }, { 2, 120, 132 }, { 3, HOUR, HOUR },
+        { 4, HOUR, HOUR }, { UINT_MAX, HOUR, HOUR },
+    };
+    struct acme_error err = error_of(ACME_OK, "", 0);
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < LEN(rows); i++)
+        check_wait(&err, 20, rows[i].n, 0, rows[i].least, rows[i].most);
+    /* What the last answer before the crash said does not count. */
+    err = error_of(ACME_CONFIG, "rateLimited", 429);
+    err.retry_at = NOW + 5;
+    check_wait(&err, 1, 1, 0, 60, 66);
+}
+
+static void
+test_retry_at(void **state)
+{
+    static const struct {
+        const char *type;
+        int status;
+        unsigned failures;
+        time_t retry_at;
+        long least, most;
+    } rows[] = {
+        { "rateLimited", 429, 1, NOW + 600, 600, 610 },
+        { "", 503, 1, NOW + 600, 600, 610 },
+        { "rejectedIdentifier", 400, 1, NOW + 600, 600, 610 },
+        { "dns", 400, 1, NOW + HOUR, HOUR, HOUR + 10 },
+        { "rateLimited", 429, 9, NOW + 2 * DAY, 2 * DAY, 2 * DAY + 10 },
+        { "rateLimited", 429, UINT_MAX, NOW + 2 * DAY, 2 * DAY,
+            2 * DAY + 10 },
+        /* A week at most. */
+        { "rateLimited", 429, 1, NOW + 8 * DAY, 7 * DAY - 10, 7 * DAY },
+        { "rateLimited", 429, 1, 4070908800, 7 * DAY - 10, 7 * DAY },
+        { "rateLimited", 429, 1, LONG_MAX, 7 * DAY - 10, 7 * DAY },
+        { "", 500, 1, LONG_MAX, 7 * DAY - 10, 7 * DAY },
+        /* No time, or one that has passed. */
+        { "rateLimited", 429, 1, 0, HOUR, HOUR + 360 },
+        { "rateLimited", 429, 1, NOW, HOUR, HOUR + 360 },
+        { "rateLimited", 429, 1, NOW - 1, HOUR, HOUR + 360 },
+        { "rateLimited", 429, 1, -5, HOUR, HOUR + 360 },
+        { "rateLimited", 429, 1, LONG_MIN, HOUR, HOUR + 360 },
+        { "", 503, 1, NOW - DAY, 8, 15 },
+        /* A second each time is no licence to come each second. */
+        { "", 503, 5, NOW + 1, 120, 240 },
+        { "rateLimited", 429, 12, NOW + 1, 3 * HOUR, 6 * HOUR },
+        { "dns", 400, 1, NOW + 1, 900, 990 },
+    };
+    struct acme_schedule_next next;
+    struct acme_error err;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < LEN(rows); i++) {
+        err = error_of(ACME_PROBLEM, rows[i].type, rows[i].status);
+        err.retry_at = rows[i].retry_at;
+        check_wait(&err, rows[i].failures, 0, 0, rows[i].least,
+            rows[i].most);
+    }
+    err = error_of(ACME_PROBLEM, "rejectedIdentifier", 400);
+    err.retry_at = NOW + 600;
+    next = acme_schedule_after(&err, 1, 0, NOW, 0, 5);
+    assert_false(next.wait_for_config);
+    assert_string_equal(next.why, "the CA asked for it");
+}
+
+/* Not a failure: the order is being worked on. */
+static void
+test_later(void **state)
+{
+    struct acme_error err = error_of(ACME_LATER, "", 0);
+
+    (void)state;
+    err.retry_at = NOW + 30;
+    check_wait(&err, 9, 0, 0, 30, 40);
+    check_wait(&err, 9, 0, NOW + 40, 30, 40);
+}
+
+/* Towards the end of a certificate an outage is looked at more often; limits
+ * of the CA are not. */
+static void
+test_end_of_life(void **state)
+{
+    static const struct {
+        const char *type;
+        unsigned failures;
+        long left, least, most;
+    } rows[] = {
+        { "", 20, 30 * DAY, 3 * HOUR, 6 * HOUR },
+        { "", 20, 18 * HOUR, 3 * HOUR, 6 * HOUR },
+        { "", 20, 6 * HOUR, HOUR, 2 * HOUR },
+        { "", 20, 600, 100, 200 },
+        { "", 20, 45, 8, 15 },
+        { "", 20, 1, 8, 15 },
+        { "", 1, 600, 8, 15 },
+        /* Expired, or none: nothing to save. */
+        { "", 20, 0, 3 * HOUR, 6 * HOUR },
+        { "", 20, -DAY, 3 * HOUR, 6 * HOUR },
+        { "dns", 20, 600, 12 * HOUR, 12 * HOUR },
+        { "rateLimited", 20, 600, DAY, DAY },
+        { "badCSR", 20, 600, DAY, DAY + 8640 },
+    };
+    struct acme_error err;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < LEN(rows); i++) {
+        err = error_of(ACME_PROBLEM, rows[i].type, 500);
+        check_wait(&err, rows[i].failures, 0, NOW + rows[i].left,
+            rows[i].least, rows[i].most);
+    }
+}
+
+/* Nothing overflows (the sanitizer looks), and it is always later. */
+static void
+test_absurd(void **state)
+{
+    static const time_t times[] = { LONG_MIN, -1, 0, 1, NOW, 4102444800,
+        253402300799, LONG_MAX };
+    static const unsigned counts[] = { 0, 1, 63, 64, UINT_MAX };
+    struct acme_schedule_next next;
+    struct acme_error err = error_of(ACME_NET, "", 0);
+    size_t i, j, k, l;
+
+    (void)state;
+    for (i = 0; i < LEN(times); i++)
+        for (j = 0; j < LEN(times); j++)
+            for (k = 0; k < LEN(times); k++)
+                for (l = 0; l < LEN(counts); l++) {
+                    err.retry_at = times[i];
+                    next = acme_schedule_after(&err, counts[l],
+                        counts[(l + k) % LEN(counts)], times[j], times[k],
+                        UINT32_MAX);
+                    assert_true(next.at > 0);
+                    assert_true(next.at > times[j] ||
+                        times[j] > 253402300799);
+                }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_renew_at),
+        cmocka_unit_test(test_renew_at_absurd),
+        cmocka_unit_test(test_urgency),
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_crashes),
+        cmocka_unit_test(test_retry_at),
+        cmocka_unit_test(test_later),
+        cmocka_unit_test(test_end_of_life),
+        cmocka_unit_test(test_absurd),
+    };
+
+    return cmocka_run_group_tests_name("schedule", tests, NULL, NULL);
+}
