@@ -1,6 +1,7 @@
 #include "base/acme_error.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -46,7 +47,8 @@ trim_character(char *text)
         text[start - 1] = '\0';
 }
 
-__attribute__((format(printf, 3, 0))) static void
+/* False if it had to be cut. */
+__attribute__((format(printf, 3, 0))) static bool
 print(char *text, size_t size, const char *fmt, va_list args)
 {
     int n = vsnprintf(text, size, fmt, args);
@@ -55,6 +57,7 @@ print(char *text, size_t size, const char *fmt, va_list args)
         text[0] = '\0';
     else if ((size_t)n >= size)
         trim_character(text);
+    return n >= 0 && (size_t)n < size;
 }
 
 enum acme_rc
@@ -122,11 +125,14 @@ __attribute__((format(printf, 2, 3))) static void
 add(struct line *line, const char *fmt, ...)
 {
     va_list args;
+    bool whole;
 
     va_start(args, fmt);
-    print(line->text + line->len, line->size - line->len, fmt, args);
+    whole = print(line->text + line->len, line->size - line->len, fmt, args);
     va_end(args);
     line->len += strlen(line->text + line->len);
+    if (!whole)
+        line->size = line->len + 1; /* nothing may come behind a cut */
 }
 
 /* "TYPE: DETAIL", or the one that is there */

@@ -6,7 +6,9 @@
 #include "protocol/acme_order.h"
 
 /* Of a terms' URL in an error text, which has to hold the cure as well. */
-enum { SHOWN_URL = 256 };
+enum {
+    SHOWN_URL = 256
+};
 
 static bool
 is_problem(const struct acme_error *err, const char *type)
@@ -34,7 +36,8 @@ check_status(const struct acme_json *account, struct acme_error *err)
     if (status == ACME_STATUS_DEACTIVATED || status == ACME_STATUS_REVOKED)
         return acme_error_set(err, ACME_CONFIG,
             "the account of this key is %s at the CA: another account key "
-            "is needed", acme_status_name(status));
+            "is needed",
+            acme_status_name(status));
     return acme_error_set(err, ACME_WIRE, "unknown status of the account");
 }
 
@@ -92,8 +95,7 @@ read_account(struct acme_client *client, const char *url,
  * are cured by asking for the account of our key.
  */
 static enum acme_rc
-try_known(struct acme_client *client, const char *url,
-    struct acme_error *err)
+try_known(struct acme_client *client, const char *url, struct acme_error *err)
 {
     struct acme_error cause;
 
@@ -138,7 +140,8 @@ refuse_terms(const char *terms, struct acme_error *err)
     acme_error_set(err, ACME_CONFIG,
         "the CA's terms of service are not accepted: read them and set "
         "\"acme_accept_terms_of_service\" (nginx) or "
-        "\"ACMECertificateAgreement accepted\" (Apache httpd): %s", shown);
+        "\"ACMECertificateAgreement accepted\" (Apache httpd): %s",
+        shown);
     memcpy(err->instance, shown, sizeof(shown));
     return err->rc;
 }

@@ -8,7 +8,9 @@
 #include "base/acme_name.h"
 
 /* Longest challenge type kept; the longest defined has 16 characters. */
-enum { TYPE_MAX = 63 };
+enum {
+    TYPE_MAX = 63
+};
 
 static enum acme_rc
 keep(struct acme_arena *arena, const char *text, const char **out,
@@ -25,8 +27,8 @@ static bool
 needs_token(const char *type)
 {
     return strcmp(type, "http-01") == 0 || strcmp(type, "dns-01") == 0 ||
-        strcmp(type, "tls-alpn-01") == 0 ||
-        strcmp(type, "dns-account-01") == 0;
+           strcmp(type, "tls-alpn-01") == 0 ||
+           strcmp(type, "dns-account-01") == 0;
 }
 
 /* The token goes into paths, DNS records and certificates: whatever is no
@@ -97,8 +99,9 @@ read_challenge(struct acme_client *client, const struct acme_json *json,
 
     rc = acme_json_need_str(json, "type", TYPE_MAX, &type, err);
     if (rc == ACME_OK)
-        rc = keep(arena, acme_log_clean(clean, sizeof(clean), type,
-            strlen(type)), &challenge->type, err);
+        rc = keep(arena,
+            acme_log_clean(clean, sizeof(clean), type, strlen(type)),
+            &challenge->type, err);
     if (rc == ACME_OK)
         rc = acme_json_need_str(json, "url", ACME_URL_MAX - 1, &url, err);
     if (rc == ACME_OK)
@@ -118,8 +121,7 @@ read_challenge(struct acme_client *client, const struct acme_json *json,
 
 static enum acme_rc
 read_challenges(struct acme_client *client, const struct acme_json *list,
-    struct acme_arena *arena, struct acme_authz *authz,
-    struct acme_error *err)
+    struct acme_arena *arena, struct acme_authz *authz, struct acme_error *err)
 {
     size_t i, n = acme_json_count(list);
     enum acme_rc rc = ACME_OK;
@@ -147,8 +149,7 @@ read_name(const struct acme_json *root, char name[ACME_NAME_MAX + 1],
     size_t len;
     enum acme_rc rc;
 
-    rc = acme_order_identifier(acme_json_get(root, "identifier"), plain,
-        err);
+    rc = acme_order_identifier(acme_json_get(root, "identifier"), plain, err);
     if (rc != ACME_OK)
         return rc;
     if (acme_name_is_wildcard(plain))
@@ -216,8 +217,8 @@ read_members(struct acme_client *client, const struct acme_json *root,
     if (rc == ACME_OK)
         rc = take_status(root, authz, err);
     if (rc == ACME_OK)
-        rc = read_challenges(client, acme_json_get(root, "challenges"),
-            arena, authz, err);
+        rc = read_challenges(client, acme_json_get(root, "challenges"), arena,
+            authz, err);
     return rc;
 }
 
@@ -225,8 +226,8 @@ static enum acme_rc
 wrap(struct acme_error *err, const struct acme_authz *authz)
 {
     return authz->name != NULL
-        ? acme_error_wrap(err, "authorization of \"%s\"", authz->name)
-        : acme_error_wrap(err, "authorization");
+               ? acme_error_wrap(err, "authorization of \"%s\"", authz->name)
+               : acme_error_wrap(err, "authorization");
 }
 
 enum acme_rc
@@ -265,17 +266,15 @@ check_new(const struct acme_authz *authz, size_t i, struct acme_error *err)
     for (j = 0; j < i; j++) {
         if (authz[j].name == authz[i].name)
             return acme_error_set(err, ACME_WIRE,
-                "authorization of \"%s\": twice in one order",
-                authz[i].name);
+                "authorization of \"%s\": twice in one order", authz[i].name);
     }
     return ACME_OK;
 }
 
 enum acme_rc
-acme_authz_get_all(struct acme_client *client,
-    const struct acme_order *order, const char *const *names, size_t nnames,
-    struct acme_arena *arena, struct acme_authz **authz,
-    struct acme_error *err)
+acme_authz_get_all(struct acme_client *client, const struct acme_order *order,
+    const char *const *names, size_t nnames, struct acme_arena *arena,
+    struct acme_authz **authz, struct acme_error *err)
 {
     struct acme_authz *list;
     enum acme_rc rc = ACME_OK;
@@ -328,7 +327,8 @@ acme_authz_answer(struct acme_client *client,
     acme_http_response_clear(&response);
     acme_json_free(payload);
     return rc == ACME_OK
-        ? rc : acme_error_wrap(err, "challenge %s", challenge->type);
+               ? rc
+               : acme_error_wrap(err, "challenge %s", challenge->type);
 }
 
 static const struct acme_error *
@@ -361,9 +361,8 @@ judge(const struct acme_authz *authz, struct acme_error *err)
 
 /* The answer to a poll must be about the name that was asked for. */
 static enum acme_rc
-poll_once(struct acme_client *client, const char *const *names,
-    size_t nnames, struct acme_arena *arena, struct acme_authz *authz,
-    struct acme_error *err)
+poll_once(struct acme_client *client, const char *const *names, size_t nnames,
+    struct acme_arena *arena, struct acme_authz *authz, struct acme_error *err)
 {
     struct acme_authz read;
     enum acme_rc rc;

@@ -348,8 +348,8 @@ parse_object(const struct acme_http_response *response,
 static bool
 is_redirect(int status)
 {
-    return status == 301 || status == 302 || status == 303 ||
-        status == 307 || status == 308;
+    return status == 301 || status == 302 || status == 303 || status == 307 ||
+           status == 308;
 }
 
 static enum acme_rc
@@ -362,8 +362,8 @@ get_once(struct acme_client *client, const char *url,
     request.url = url;
     request.accept = "application/json";
     request.max_body = ACME_JSON_MAX;
-    return client->transport.perform(client->transport.ctx, &request,
-        response, err);
+    return client->transport.perform(client->transport.ctx, &request, response,
+        err);
 }
 
 /* Where a redirect leads: any https origin but another CA's. */
@@ -410,8 +410,8 @@ fetch(struct acme_client *client, char origin[ACME_ORIGIN_MAX],
         if (rc != ACME_OK || !is_redirect(response->status))
             return rc;
         if (hops == ACME_HTTP_REDIRECTS_MAX)
-            return acme_error_set(err, ACME_WIRE,
-                "more than %d redirects", ACME_HTTP_REDIRECTS_MAX);
+            return acme_error_set(err, ACME_WIRE, "more than %d redirects",
+                ACME_HTTP_REDIRECTS_MAX);
         rc = follow(client, url, origin, response, err);
     }
     return rc;
@@ -442,8 +442,8 @@ take_meta(const struct acme_json *meta, struct acme_directory *directory,
     const char *terms = acme_json_str(meta, "termsOfService");
     enum acme_rc rc;
 
-    directory->eab_required = acme_json_bool(meta,
-        "externalAccountRequired", false);
+    directory->eab_required =
+        acme_json_bool(meta, "externalAccountRequired", false);
     if (terms == NULL || terms[0] == '\0')
         return ACME_OK;
     rc = acme_json_need_str(meta, "termsOfService", ACME_URL_MAX - 1, &terms,
@@ -454,16 +454,15 @@ take_meta(const struct acme_json *meta, struct acme_directory *directory,
 }
 
 static enum acme_rc
-read_directory(const struct acme_client *client,
-    const struct acme_json *root, const char *final,
-    struct acme_directory *out, struct acme_error *err)
+read_directory(const struct acme_client *client, const struct acme_json *root,
+    const char *final, struct acme_directory *out, struct acme_error *err)
 {
     enum acme_rc rc;
 
     rc = take_url(client, root, "newNonce", final, out->new_nonce, err);
     if (rc == ACME_OK)
-        rc = take_url(client, root, "newAccount", final, out->new_account,
-            err);
+        rc =
+            take_url(client, root, "newAccount", final, out->new_account, err);
     if (rc == ACME_OK)
         rc = take_url(client, root, "newOrder", final, out->new_order, err);
     if (rc == ACME_OK)
@@ -535,8 +534,8 @@ fetch_nonce(struct acme_client *client, struct acme_error *err)
     request.method = "HEAD";
     request.url = client->directory.new_nonce;
     request.max_body = ACME_JSON_MAX;
-    rc = client->transport.perform(client->transport.ctx, &request,
-        &response, err);
+    rc = client->transport.perform(client->transport.ctx, &request, &response,
+        err);
     if (rc == ACME_OK && response.status != 204)
         rc = judge(client, &response, err);
     if (rc == ACME_OK && response.nonce[0] == '\0')
@@ -579,8 +578,7 @@ perform_signed(struct acme_client *client,
     request.method = "POST";
     request.url = what->url;
     request.content_type = "application/jose+json";
-    request.accept = what->accept != NULL ? what->accept
-                                          : "application/json";
+    request.accept = what->accept != NULL ? what->accept : "application/json";
     request.body = jws->data;
     request.body_len = jws->len;
     request.max_body = what->max_body != 0 ? what->max_body : ACME_JSON_MAX;
@@ -604,9 +602,9 @@ post_once(struct acme_client *client, const struct acme_client_request *what,
     acme_buf_init(&jws, REQUEST_MAX);
     rc = take_nonce(client, nonce, err);
     if (rc == ACME_OK)
-        rc = acme_jws_sign(client->key,
-            what->with_jwk ? NULL : client->account, nonce, what->url,
-            payload, &jws, err);
+        rc =
+            acme_jws_sign(client->key, what->with_jwk ? NULL : client->account,
+                nonce, what->url, payload, &jws, err);
     if (rc == ACME_OK)
         rc = perform_signed(client, what, &jws, response, err);
     acme_buf_clear(&jws);

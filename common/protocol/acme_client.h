@@ -87,13 +87,13 @@ enum acme_rc acme_client_post_json(struct acme_client *client,
  * Takes a Location header of an answer: it must be there, absolute or
  * relative to `base`, and of an allowed origin.
  */
-enum acme_rc acme_client_location(struct acme_client *client,
-    const char *base, const struct acme_http_response *response,
-    char out[ACME_URL_MAX], struct acme_error *err);
+enum acme_rc acme_client_location(struct acme_client *client, const char *base,
+    const struct acme_http_response *response, char out[ACME_URL_MAX],
+    struct acme_error *err);
 
 /* Whether a URL out of a CA's answer may be talked to. */
-enum acme_rc acme_client_check_url(struct acme_client *client,
-    const char *url, struct acme_error *err);
+enum acme_rc acme_client_check_url(struct acme_client *client, const char *url,
+    struct acme_error *err);
 
 /*
  * Makes an empty `err` ACME_PROBLEM with our text `what` and the type, detail,

@@ -7,7 +7,10 @@
 
 /* Our own requests: the largest is the CSR of ACME_NAMES_MAX long names,
  * 250 kB that grow by a third twice. */
-enum { JWS_MAX = 2 * 1024 * 1024, SIGNATURE_MAX = 1024 };
+enum {
+    JWS_MAX = 2 * 1024 * 1024,
+    SIGNATURE_MAX = 1024
+};
 
 /* RFC 8555 6.2: "jwk" and "kid" are mutually exclusive. */
 static enum acme_rc

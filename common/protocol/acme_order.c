@@ -6,8 +6,7 @@
 #include "base/acme_log.h"
 #include "base/acme_name.h"
 
-static const char *const status_names[] = {
-    [ACME_STATUS_UNKNOWN] = "unknown",
+static const char *const status_names[] = { [ACME_STATUS_UNKNOWN] = "unknown",
     [ACME_STATUS_PENDING] = "pending",
     [ACME_STATUS_READY] = "ready",
     [ACME_STATUS_PROCESSING] = "processing",
@@ -15,10 +14,11 @@ static const char *const status_names[] = {
     [ACME_STATUS_INVALID] = "invalid",
     [ACME_STATUS_DEACTIVATED] = "deactivated",
     [ACME_STATUS_EXPIRED] = "expired",
-    [ACME_STATUS_REVOKED] = "revoked"
-};
+    [ACME_STATUS_REVOKED] = "revoked" };
 
-enum { NSTATUS = sizeof(status_names) / sizeof(status_names[0]) };
+enum {
+    NSTATUS = sizeof(status_names) / sizeof(status_names[0])
+};
 
 /* The names that an order is about, as every reader of one needs them. */
 struct wish {
@@ -94,8 +94,7 @@ tick_off(const struct acme_json *identifier, const struct wish *wish,
         return acme_error_set(err, ACME_WIRE,
             "identifier \"%s\" was not asked for", name);
     if (seen[i])
-        return acme_error_set(err, ACME_WIRE, "identifier \"%s\" twice",
-            name);
+        return acme_error_set(err, ACME_WIRE, "identifier \"%s\" twice", name);
     seen[i] = true;
     return ACME_OK;
 }
@@ -110,9 +109,8 @@ check_identifiers(const struct acme_json *list, const struct wish *wish,
     size_t i;
 
     if (acme_json_count(list) != wish->nnames)
-        return acme_error_set(err, ACME_WIRE,
-            "%zu identifiers instead of %zu", acme_json_count(list),
-            wish->nnames);
+        return acme_error_set(err, ACME_WIRE, "%zu identifiers instead of %zu",
+            acme_json_count(list), wish->nnames);
     seen = acme_arena_alloc(arena, wish->nnames * sizeof(*seen));
     if (seen == NULL)
         return acme_error_nomem(err);
@@ -223,14 +221,14 @@ read_members(struct acme_client *client, const struct acme_json *root,
 
     rc = take_status(root, order, err);
     if (rc == ACME_OK)
-        rc = check_identifiers(acme_json_get(root, "identifiers"), wish,
-            arena, err);
+        rc = check_identifiers(acme_json_get(root, "identifiers"), wish, arena,
+            err);
     if (rc == ACME_OK)
-        rc = take_authorizations(client,
-            acme_json_get(root, "authorizations"), wish, arena, order, err);
+        rc = take_authorizations(client, acme_json_get(root, "authorizations"),
+            wish, arena, order, err);
     if (rc == ACME_OK)
-        rc = take_member_url(client, root, "finalize", arena,
-            &order->finalize, err);
+        rc = take_member_url(client, root, "finalize", arena, &order->finalize,
+            err);
     if (rc == ACME_OK && order->status == ACME_STATUS_VALID)
         rc = take_member_url(client, root, "certificate", arena,
             &order->certificate, err);
@@ -245,9 +243,8 @@ read_members(struct acme_client *client, const struct acme_json *root,
  * Location tells it.
  */
 static enum acme_rc
-exchange(struct acme_client *client,
-    const struct acme_client_request *request, const char *url,
-    const struct wish *wish, struct acme_arena *arena,
+exchange(struct acme_client *client, const struct acme_client_request *request,
+    const char *url, const struct wish *wish, struct acme_arena *arena,
     struct acme_order *order, struct acme_error *err)
 {
     struct acme_order read = { 0 };
@@ -421,8 +418,7 @@ acme_order_finalize(struct acme_client *client, const char *const *names,
 /* The chain is not looked into here; a CA that does not name its type is
  * forgiven, as acme_chain_from_pem() takes nothing but certificates. */
 static enum acme_rc
-check_chain(const struct acme_http_response *response,
-    struct acme_error *err)
+check_chain(const struct acme_http_response *response, struct acme_error *err)
 {
     const char *type = response->content_type;
     char shown[sizeof(response->content_type)];
@@ -440,9 +436,8 @@ check_chain(const struct acme_http_response *response,
 }
 
 enum acme_rc
-acme_order_download(struct acme_client *client,
-    const struct acme_order *order, struct acme_buf *pem,
-    struct acme_error *err)
+acme_order_download(struct acme_client *client, const struct acme_order *order,
+    struct acme_buf *pem, struct acme_error *err)
 {
     struct acme_client_request request = { 0 };
     struct acme_http_response response;

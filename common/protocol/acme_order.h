@@ -31,8 +31,8 @@ struct acme_order {
     size_t nauthz;
     const char **authz; /* URLs, checked origins */
     const char *finalize;
-    const char *certificate; /* NULL until valid */
-    long retry_after;        /* of the last answer; -1: none */
+    const char *certificate;        /* NULL until valid */
+    long retry_after;               /* of the last answer; -1: none */
     const struct acme_error *error; /* ACME_PROBLEM of an invalid order, else
                                        NULL */
 };

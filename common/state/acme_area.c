@@ -35,8 +35,11 @@ typedef uintptr_t word;
 
 #define WORDS(bytes) (((bytes) + sizeof(word) - 1) / sizeof(word))
 
-/* A reader yields and looks again so often: a writer needs microseconds. */
+/* A reader looks again so often: a writer needs microseconds, or its next
+ * turn on a busy machine.  A dead one costs a millisecond. */
 #define TRIES 16
+#define YIELDS 8
+#define NAP_NS 100000
 
 /* The head of a slot, in words: the number of pairs, and of each pair type,
  * key length and chain length.  Keys and chains follow, in order, each from a
@@ -164,6 +167,18 @@ read_end(const _Atomic uint32_t *sequence, uint32_t seen)
     return atomic_load_explicit(sequence, memory_order_relaxed) == seen;
 }
 
+/* Before try i. */
+static void
+let_write(int i)
+{
+    const struct timespec nap = { 0, NAP_NS };
+
+    if (i > YIELDS)
+        nanosleep(&nap, NULL);
+    else if (i > 0)
+        sched_yield();
+}
+
 /* ---- the area --------------------------------------------------------- */
 
 static size_t
@@ -208,9 +223,7 @@ acme_area_new(size_t nlineages, size_t nissuers, struct acme_area **area,
     if (nlineages > max / ACME_SLOT_BYTES ||
         nissuers > max / sizeof(struct thumbprint))
         return acme_error_set(err, ACME_NOMEM,
-            "no memory is large enough "
-            "for %zu certificates",
-            nlineages);
+            "no memory is large enough for %zu certificates", nlineages);
     thumbprints = pages(nissuers * sizeof(struct thumbprint));
     states = pages(nlineages * sizeof(struct state));
     made = calloc(1, sizeof(*made));
@@ -365,12 +378,13 @@ acme_area_put(struct acme_area *area, size_t lineage,
 uint32_t
 acme_area_generation(const struct acme_area *area, size_t lineage)
 {
+    uint32_t sequence;
+
     if (lineage >= area->nlineages)
         return 0;
-    /* A write that has not ended is not a new generation yet. */
-    return atomic_load_explicit(&area->state[lineage].sequence,
-               memory_order_acquire) >>
-           1;
+    sequence = atomic_load_explicit(&area->state[lineage].sequence,
+        memory_order_acquire);
+    return sequence >> 1; /* a write that has not ended changes nothing */
 }
 
 unsigned
@@ -467,8 +481,7 @@ acme_area_get(const struct acme_area *area, size_t lineage,
     int i;
 
     for (i = 0; lineage < area->nlineages && i < TRIES; i++) {
-        if (i > 0)
-            sched_yield();
+        let_write(i);
         outcome = copy_slot(area, lineage, head, copy, &seen);
         if (outcome != TORN)
             break;
@@ -544,8 +557,9 @@ acme_area_beat(struct acme_area *area, time_t now)
 time_t
 acme_area_last_beat(const struct acme_area *area)
 {
-    return (
-        time_t)atomic_load_explicit(&area->head->beat, memory_order_relaxed);
+    word at = atomic_load_explicit(&area->head->beat, memory_order_relaxed);
+
+    return (time_t)at;
 }
 
 /* ---- challenges: reading ---------------------------------------------- */
@@ -580,8 +594,7 @@ issuer_thumbprint(const struct acme_area *area, int issuer,
     if (issuer < 0 || (size_t)issuer >= area->nissuers)
         return false;
     for (i = 0; i < TRIES && outcome != GOOD; i++) {
-        if (i > 0)
-            sched_yield();
+        let_write(i);
         outcome = copy_thumbprint(&area->thumbprint[issuer], text);
     }
     if (outcome != GOOD || !thumbprint_ok(text, sizeof(text)))
@@ -643,8 +656,7 @@ pending_thumbprint(const struct acme_area *area, const char *name,
     int i;
 
     for (i = 0; i < TRIES && outcome == TORN; i++) {
-        if (i > 0)
-            sched_yield();
+        let_write(i);
         outcome = search_tokens(area->head, name, text, &token, &found);
     }
     if (outcome != GOOD || !found ||

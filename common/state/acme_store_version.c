@@ -149,7 +149,7 @@ enum acme_rc
 acme_store_meta_read(const struct acme_store *store, const char *dir,
     struct acme_json **root, struct acme_error *err)
 {
-    char path[ACME_STORE_VERSION_MAX];
+    char path[ACME_STORE_PATH_MAX];
     struct acme_error why;
 
     (void)snprintf(path, sizeof(path), "%s/meta.json", dir);

@@ -20,7 +20,11 @@
 #define PEM_TYPE "application/pem-certificate-chain"
 #define PROBLEM_PREFIX "urn:ietf:params:acme:error:"
 
-enum { MAX_RULES = 256, MAX_NAMES = 128, LIFE = 90 * 24 * 3600 };
+enum {
+    MAX_RULES = 256,
+    MAX_NAMES = 128,
+    LIFE = 90 * 24 * 3600
+};
 
 /* Paths are made of the name and so many numbers; only the directory's is
  * another. */
@@ -41,14 +45,20 @@ static const struct {
     [FAKE_ELSEWHERE] = { "elsewhere", "", 0 },
 };
 
-enum rule_kind { RULE_REPLY, RULE_FAIL, RULE_STATUS, RULE_HEADER, RULE_JSON };
+enum rule_kind {
+    RULE_REPLY,
+    RULE_FAIL,
+    RULE_STATUS,
+    RULE_HEADER,
+    RULE_JSON
+};
 
 struct rule {
     enum fake_step step;
     unsigned at; /* number of the request, or FAKE_ALWAYS */
     enum rule_kind kind;
-    int status;      /* or enum acme_rc */
-    char *name;      /* content type, header, path */
+    int status; /* or enum acme_rc */
+    char *name; /* content type, header, path */
     char *value;
 };
 
@@ -209,13 +219,14 @@ set_location(struct call *call, enum fake_step step, unsigned n)
     json_decref(url);
 }
 
-/* Takes `json`. */
+/* Takes `json`; rules edit a copy, as parts of it are the CA's memory. */
 static void
 reply(struct call *call, int status, json_t *json)
 {
     call->answer.status = status;
     call->answer.type = "application/json";
-    call->answer.json = must(json);
+    call->answer.json = must(json_deep_copy(must(json)));
+    json_decref(json);
 }
 
 static json_t *
@@ -347,7 +358,7 @@ check_payload(struct call *call)
 {
     const struct fake_jws *jws = &call->jws;
     bool as_get = call->step == FAKE_ORDER || call->step == FAKE_AUTHZ ||
-        call->step == FAKE_CERTIFICATE;
+                  call->step == FAKE_CERTIFICATE;
 
     if (jws->payload_len == 0) {
         if (as_get || call->step == FAKE_ACCOUNT)
@@ -376,9 +387,9 @@ check_request(struct call *call)
     if (r->content_type == NULL ||
         strcmp(r->content_type, "application/jose+json") != 0)
         return refuse_bad(call, "malformed", "wrong content type");
-    if (r->accept == NULL || strcmp(r->accept,
-            call->step == FAKE_CERTIFICATE ? PEM_TYPE
-                                           : "application/json") != 0)
+    if (r->accept == NULL || strcmp(r->accept, call->step == FAKE_CERTIFICATE
+                                                   ? PEM_TYPE
+                                                   : "application/json") != 0)
         return refuse_bad(call, "malformed", "wrong Accept");
     if (!check_key(call))
         return false;
@@ -397,16 +408,16 @@ do_directory(struct call *call)
     json_t *meta = json_object();
 
     if (conf->terms != NULL)
-        json_object_set_new(meta, "termsOfService",
-            json_string(conf->terms));
+        json_object_set_new(meta, "termsOfService", json_string(conf->terms));
     if (conf->eab_required)
         json_object_set_new(meta, "externalAccountRequired", json_true());
-    reply(call, 200, json_pack("{s:o,s:o,s:o,s:s,s:s,s:o}", "newNonce",
-        url_of(call->ca, FAKE_NEW_NONCE, 0, 0), "newAccount",
-        url_of(call->ca, FAKE_NEW_ACCOUNT, 0, 0), "newOrder",
-        url_of(call->ca, FAKE_NEW_ORDER, 0, 0), "revokeCert",
-        "https://ca.test/revoke", "keyChange", "https://ca.test/key-change",
-        "meta", meta));
+    reply(call, 200,
+        json_pack("{s:o,s:o,s:o,s:s,s:s,s:o}", "newNonce",
+            url_of(call->ca, FAKE_NEW_NONCE, 0, 0), "newAccount",
+            url_of(call->ca, FAKE_NEW_ACCOUNT, 0, 0), "newOrder",
+            url_of(call->ca, FAKE_NEW_ORDER, 0, 0), "revokeCert",
+            "https://ca.test/revoke", "keyChange",
+            "https://ca.test/key-change", "meta", meta));
 }
 
 static void
@@ -414,8 +425,9 @@ show_account(struct call *call, int status, unsigned n)
 {
     const struct account *account = &call->s->account[n];
 
-    reply(call, status, json_pack("{s:s,s:O*,s:s}", "status", "valid",
-        "contact", account->contact, "orders", "https://ca.test/orders"));
+    reply(call, status,
+        json_pack("{s:s,s:O*,s:s}", "status", "valid", "contact",
+            account->contact, "orders", "https://ca.test/orders"));
 }
 
 static void
@@ -429,8 +441,7 @@ make_account(struct call *call)
     account = &s->account[s->naccounts];
     jwk = json_object_get(call->jws.header, "jwk");
     account->jwk = json_incref(jwk);
-    account->contact =
-        json_incref(json_object_get(call->payload, "contact"));
+    account->contact = json_incref(json_object_get(call->payload, "contact"));
     show_account(call, 201, s->naccounts);
     set_location(call, FAKE_ACCOUNT, s->naccounts++);
 }
@@ -450,8 +461,9 @@ do_new_account(struct call *call)
         refuse(call, 400, "accountDoesNotExist", "no account for the key");
     } else if (conf->eab_required) {
         refuse(call, 403, "externalAccountRequired", "binding required");
-    } else if (conf->terms != NULL && !json_is_true(json_object_get(
-                   call->payload, "termsOfServiceAgreed"))) {
+    } else if (conf->terms != NULL &&
+               !json_is_true(
+                   json_object_get(call->payload, "termsOfServiceAgreed"))) {
         refuse(call, 403, "userActionRequired", "terms not agreed to");
     } else {
         make_account(call);
@@ -563,10 +575,10 @@ static json_t *
 render_identifier(const char *name)
 {
     bool ip = strchr(name, ':') != NULL ||
-        strspn(name, "0123456789.") == strlen(name);
+              strspn(name, "0123456789.") == strlen(name);
 
-    return must(json_pack("{s:s,s:s}", "type", ip ? "ip" : "dns", "value",
-        name));
+    return must(
+        json_pack("{s:s,s:s}", "type", ip ? "ip" : "dns", "value", name));
 }
 
 static json_t *
@@ -635,8 +647,7 @@ fail_order(struct order *order, const struct authz *authz)
     order->error = problem("unauthorized", "some authorizations failed");
     sub = problem("incorrectResponse", "see the authorization");
     json_object_set_new(sub, "identifier", render_identifier(authz->name));
-    json_object_set_new(order->error, "subproblems",
-        json_pack("[o]", sub));
+    json_object_set_new(order->error, "subproblems", json_pack("[o]", sub));
 }
 
 static void
@@ -723,8 +734,9 @@ do_new_order(struct call *call)
     order->identifiers = json_incref(list);
     acme_buf_init(&order->pem, 1 << 20);
     for (i = 0; i < json_array_size(list); i++)
-        order->authz[order->nauthz++] = find_authz(call, json_string_value(
-            json_object_get(json_array_get(list, i), "value")));
+        order->authz[order->nauthz++] = find_authz(call,
+            json_string_value(
+                json_object_get(json_array_get(list, i), "value")));
     s->order = grow(s->order, s->norders, sizeof(*s->order));
     s->order[s->norders] = order;
     advance_order(call->ca, order);
@@ -782,7 +794,7 @@ static bool
 same_name(const char *asked, const char *found)
 {
     return strcmp(asked, found) == 0 ||
-        (strchr(asked, ':') != NULL && strchr(found, ':') != NULL);
+           (strchr(asked, ':') != NULL && strchr(found, ':') != NULL);
 }
 
 /* Whether the request's names are those of the order, each once. */
@@ -790,8 +802,8 @@ static bool
 same_names(const struct order *order, X509_REQ *req)
 {
     STACK_OF(X509_EXTENSION) *exts = X509_REQ_get_extensions(req);
-    GENERAL_NAMES *names = X509V3_get_d2i(exts, NID_subject_alt_name, NULL,
-        NULL);
+    GENERAL_NAMES *names =
+        X509V3_get_d2i(exts, NID_subject_alt_name, NULL, NULL);
     size_t i, n = json_array_size(order->identifiers), hits = 0;
     int j;
 
@@ -799,8 +811,10 @@ same_names(const struct order *order, X509_REQ *req)
         for (j = 0; j < sk_GENERAL_NAME_num(names); j++) {
             char *name = name_text(sk_GENERAL_NAME_value(names, j));
 
-            hits += same_name(json_string_value(json_object_get(
-                json_array_get(order->identifiers, i), "value")), name);
+            hits +=
+                same_name(json_string_value(json_object_get(
+                              json_array_get(order->identifiers, i), "value")),
+                    name);
             free(name);
         }
     }
@@ -963,8 +977,9 @@ route(struct call *call)
         return FAKE_DIRECTORY;
     if (strncmp(url, base, strlen(base)) != 0)
         return FAKE_ELSEWHERE;
-    numbers = sscanf(path, "/%31[a-z-]%n/%u%n/%u%n", name, &end[0],
-                  &call->n, &end[1], &call->m, &end[2]) - 1;
+    numbers = sscanf(path, "/%31[a-z-]%n/%u%n/%u%n", name, &end[0], &call->n,
+                  &end[1], &call->m, &end[2]) -
+              1;
     if (numbers < 0 || path[end[numbers]] != '\0')
         return FAKE_ELSEWHERE;
     for (step = FAKE_NEW_NONCE; step < FAKE_ELSEWHERE; step++) {
@@ -985,7 +1000,8 @@ record(struct call *call)
     if (s->log.len > 0)
         acme_buf_add_str(&s->log, " ");
     acme_buf_add_str(&s->log, call->step == FAKE_ELSEWHERE
-        ? call->request->url : steps[call->step].name);
+                                  ? call->request->url
+                                  : steps[call->step].name);
     free(last->payload);
     free(last->protected);
     free(last->accept);
@@ -1005,8 +1021,8 @@ next_rule(struct call *call, size_t *i)
 
     while (*i < s->nrules) {
         rule = &s->rule[(*i)++];
-        if (rule->step == call->step && (rule->at == FAKE_ALWAYS ||
-                rule->at == s->count[call->step]))
+        if (rule->step == call->step &&
+            (rule->at == FAKE_ALWAYS || rule->at == s->count[call->step]))
             return rule;
     }
     return NULL;
@@ -1066,12 +1082,14 @@ edit_json(json_t *at, const char *path, const char *value)
     while ((dot = strchr(key, '.')) != NULL) {
         *dot = '\0';
         at = json_is_array(at)
-            ? json_array_get(at, (size_t)strtoul(key, NULL, 10))
-            : json_object_get(at, key);
+                 ? json_array_get(at, (size_t)strtoul(key, NULL, 10))
+                 : json_object_get(at, key);
         key = dot + 1;
     }
-    set_member(at, key, value == NULL ? NULL : must(json_loads(value,
-        JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL)));
+    set_member(at, key,
+        value == NULL
+            ? NULL
+            : must(json_loads(value, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL)));
     free(copy_of);
 }
 
@@ -1085,7 +1103,7 @@ apply_rules(struct call *call)
         if (rule->kind == RULE_STATUS)
             call->answer.status = rule->status;
         else if (rule->kind == RULE_HEADER &&
-            strcasecmp(rule->name, "Content-Type") == 0)
+                 strcasecmp(rule->name, "Content-Type") == 0)
             call->answer.type = rule->value;
         else if (rule->kind == RULE_HEADER)
             set_header(&call->answer, rule->name, rule->value);
@@ -1113,8 +1131,8 @@ send_headers(const struct answer *answer, struct acme_http_response *out)
         if (strcasecmp(h->name, "Retry-After") == 0)
             out->retry_after = strtol(h->value, NULL, 10);
         else
-            acme_http_response_header(out, h->name, strlen(h->name),
-                h->value, strlen(h->value));
+            acme_http_response_header(out, h->name, strlen(h->name), h->value,
+                strlen(h->value));
     }
 }
 
@@ -1134,7 +1152,8 @@ send_answer(struct call *call, struct acme_http_response *out,
         text = must(json_dumps(answer->json, JSON_COMPACT | JSON_ENCODE_ANY));
     if (strcmp(call->request->method, "HEAD") != 0)
         acme_buf_add_str(&out->body, answer->text != NULL ? answer->text
-            : text != NULL ? text : "");
+                                     : text != NULL       ? text
+                                                          : "");
     free(text);
     if (!acme_buf_ok(&out->body))
         return acme_error_set(err, ACME_WIRE, "answer is too long");

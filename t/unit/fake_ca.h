@@ -61,8 +61,8 @@ struct fake_ca_conf {
     const char *base;  /* "https://ca.test": of the URLs it makes */
     const char *terms; /* URL; NULL (the default): the CA has none */
     bool eab_required;
-    bool reuse_authz;    /* valid authorizations are used again */
-    bool authz_valid;    /* new authorizations are valid at once */
+    bool reuse_authz;          /* valid authorizations are used again */
+    bool authz_valid;          /* new authorizations are valid at once */
     unsigned validation_polls; /* of an authorization, until it is valid */
     unsigned issuance_polls;   /* of an order in processing */
     const char *challenges[4]; /* http-01, tls-alpn-01, dns-01 */

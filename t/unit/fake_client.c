@@ -19,8 +19,8 @@ fake_client_renew_at(struct fake_client *f, const char *directory_url)
     struct acme_client_conf conf = { directory_url, others, 1 };
 
     acme_client_free(f->client);
-    f->client = acme_client_new(&conf, &f->host.host,
-        fake_ca_transport(f->ca));
+    f->client =
+        acme_client_new(&conf, &f->host.host, fake_ca_transport(f->ca));
     assert_non_null(f->client);
     acme_client_set_key(f->client, f->key);
 }
@@ -101,8 +101,8 @@ fake_client_error(struct fake_client *f)
 }
 
 void
-fake_client_expect(struct fake_client *f, const char *label,
-    enum acme_rc rc, const char *text)
+fake_client_expect(struct fake_client *f, const char *label, enum acme_rc rc,
+    const char *text)
 {
     const char *line = fake_client_error(f);
 

@@ -26,10 +26,10 @@ struct fake_host {
     struct acme_host host; /* what the code under test gets; not to be
                               copied: its ctx is this structure */
 
-    time_t now;         /* set it to travel */
-    unsigned ms;        /* the clock's part below a second */
-    unsigned waits;     /* wait() calls that waited for something */
-    unsigned asks;      /* wait(0) calls */
+    time_t now;                   /* set it to travel */
+    unsigned ms;                  /* the clock's part below a second */
+    unsigned waits;               /* wait() calls that waited for something */
+    unsigned asks;                /* wait(0) calls */
     unsigned long long waited_ms; /* time spent in them */
 
     int stop_after; /* so many waits succeed, then a stop; -1: never */

@@ -243,7 +243,7 @@ verify_with(const struct fake_jws *jws, const struct alg *alg, EVP_PKEY *key)
     if (ctx != NULL && len > 0 &&
         EVP_DigestVerifyInit(ctx, NULL, alg->md(), NULL, key) == 1)
         ok = EVP_DigestVerify(ctx, sig, (size_t)len,
-                (const unsigned char *)jws->input, strlen(jws->input)) == 1;
+                 (const unsigned char *)jws->input, strlen(jws->input)) == 1;
     OPENSSL_free(der);
     EVP_MD_CTX_free(ctx);
     return ok;
@@ -294,7 +294,7 @@ fake_jws_thumbprint(const json_t *jwk, char *out)
     bool ok;
 
     ok = text != NULL &&
-        EVP_Digest(text, strlen(text), digest, &len, EVP_sha256(), NULL) == 1;
+         EVP_Digest(text, strlen(text), digest, &len, EVP_sha256(), NULL) == 1;
     if (ok)
         b64_encode(digest, len, out);
     free(text);

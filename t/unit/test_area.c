@@ -279,8 +279,8 @@ check_answer(const struct acme_area *area, const char *name, int issuer,
     const char *token, const char *expected)
 {
     char answer[ACME_KEY_AUTHORIZATION_MAX + 1] = "untouched";
-    bool answered = acme_area_answer(area, name, issuer, token, strlen(token),
-        answer);
+    bool answered =
+        acme_area_answer(area, name, issuer, token, strlen(token), answer);
 
     assert_int_equal(answered, expected != NULL);
     assert_string_equal(answer, expected != NULL ? expected : "untouched");
@@ -341,12 +341,11 @@ test_token_length(void **state)
 
     (void)state;
     acme_area_put_thumbprint(area, 0, PRINT_A);
-    assert_true(
-        acme_area_answer(area, "a.test", 0, "token/more", 5, answer));
+    assert_true(acme_area_answer(area, "a.test", 0, "token/more", 5, answer));
     assert_string_equal(answer, "token." PRINT_A);
     memset(longest, 'x', sizeof(longest));
-    assert_true(acme_area_answer(area, "a.test", 0, longest, sizeof(longest),
-        answer));
+    assert_true(
+        acme_area_answer(area, "a.test", 0, longest, sizeof(longest), answer));
     assert_int_equal(strlen(answer), ACME_KEY_AUTHORIZATION_MAX);
     acme_area_free(area);
 }
@@ -510,8 +509,7 @@ read_slot(struct race *race, struct got *got)
 }
 
 static void
-read_answer(struct race *race, const char *name, int issuer,
-    const char *token)
+read_answer(struct race *race, const char *name, int issuer, const char *token)
 {
     char answer[ACME_KEY_AUTHORIZATION_MAX + 1];
     size_t len = strlen(token);
@@ -562,8 +560,9 @@ let_them_race(struct race *race, void *(*first)(void *))
     size_t i;
 
     for (i = 0; i < 3; i++)
-        assert_int_equal(pthread_create(&thread[i], NULL,
-            i == 0 ? first : reader, race), 0);
+        assert_int_equal(
+            pthread_create(&thread[i], NULL, i == 0 ? first : reader, race),
+            0);
     nanosleep(&a_while, NULL);
     race->stop = true;
     for (i = 0; i < 3; i++)
@@ -616,10 +615,10 @@ check_bounds(const struct got *got)
         const unsigned char *key = got->pair[i].key;
         const unsigned char *chain = got->pair[i].chain;
 
-        assert_true(key >= from && got->pair[i].key_len <=
-            (size_t)(end - key));
-        assert_true(chain >= from && got->pair[i].chain_len <=
-            (size_t)(end - chain));
+        assert_true(
+            key >= from && got->pair[i].key_len <= (size_t)(end - key));
+        assert_true(
+            chain >= from && got->pair[i].chain_len <= (size_t)(end - chain));
     }
 }
 
@@ -627,12 +626,13 @@ static word
 hostile_word(uint32_t *seed)
 {
     static const word some[] = { 0, 1, 2, 4, 5, 2400, ACME_SLOT_BYTES,
-        ACME_SLOT_BYTES - 100, ACME_CHAIN_DER_MAX, UINT32_MAX,
-        (word)-1, (word)-8, ~(word)0 / 2 };
+        ACME_SLOT_BYTES - 100, ACME_CHAIN_DER_MAX, UINT32_MAX, (word)-1,
+        (word)-8, ~(word)0 / 2 };
     uint32_t which = next_random(seed);
 
-    return which % 16 < sizeof(some) / sizeof(some[0]) ?
-        some[which % 16] : (word)which * 0x9E3779B9u;
+    return which % 16 < sizeof(some) / sizeof(some[0])
+               ? some[which % 16]
+               : (word)which * 0x9E3779B9u;
 }
 
 static void

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include <cmocka.h>
 
@@ -44,8 +43,7 @@ post(struct fake_client *f)
 
     acme_http_response_init(&response);
     request.url = acme_client_account(f->client);
-    rc = acme_client_post_json(f->client, &request, &response, &root,
-        &f->err);
+    rc = acme_client_post_json(f->client, &request, &response, &root, &f->err);
     assert_int_equal(rc == ACME_OK, root != NULL);
     assert_int_equal(rc, f->err.rc);
     acme_json_free(root);
@@ -99,8 +97,7 @@ test_directory(void **state)
     acme_client_directory(f->client, &directory, &f->err);
     fake_client_expect(f, "directory", ACME_OK, NULL);
     assert_string_equal(directory->new_nonce, "https://ca.test/new-nonce");
-    assert_string_equal(directory->new_account,
-        "https://ca.test/new-account");
+    assert_string_equal(directory->new_account, "https://ca.test/new-account");
     assert_string_equal(directory->new_order, "https://ca.test/new-order");
     assert_string_equal(directory->terms, "http://ca.test/terms v1");
     assert_true(directory->eab_required);
@@ -177,8 +174,7 @@ test_directory_members(void **state)
         for (i = 0; i < COUNT(cases); i++) {
             fake_client_next_case(f);
             fake_client_renew(f);
-            fake_ca_json(f->ca, FAKE_DIRECTORY, 1, members[m],
-                cases[i].json);
+            fake_ca_json(f->ca, FAKE_DIRECTORY, 1, members[m], cases[i].json);
             get_directory(f);
             snprintf(label, sizeof(label), "%s %s", members[m],
                 cases[i].json ? cases[i].json : "removed");
@@ -301,13 +297,13 @@ static const struct redirect {
         "directory directory" },
     { 302, NULL, ACME_WIRE, "directory: redirect without a Location",
         "directory" },
-    { 302, "http://ca.test/dir", ACME_WIRE, "directory: redirect: ",
-        "directory" },
+    { 302, "http://ca.test/dir", ACME_WIRE,
+        "directory: redirect: ", "directory" },
     { 302, "https://other.test/dir", ACME_WIRE,
         "\"https://other.test/dir\" is of another configured CA",
         "directory" },
-    { 302, "https://ca.test@other.test/dir", ACME_WIRE, "redirect: ",
-        "directory" },
+    { 302, "https://ca.test@other.test/dir", ACME_WIRE,
+        "redirect: ", "directory" },
     { 302, "ftp://ca.test/dir", ACME_WIRE, "redirect: ", "directory" },
     /* what is at an address is the transport's affair */
     { 302, "https://169.254.169.254/x", ACME_NET, "directory: nobody",
@@ -448,8 +444,8 @@ test_shared_origin(void **state)
     struct fake_client *f = *state;
 
     acme_client_free(f->client);
-    f->client = acme_client_new(&conf, &f->host.host,
-        fake_ca_transport(f->ca));
+    f->client =
+        acme_client_new(&conf, &f->host.host, fake_ca_transport(f->ca));
     get_directory(f);
     fake_client_expect(f, "shared", ACME_OK, NULL);
     acme_client_check_url(f->client, "https://other.test/x", &f->err);
@@ -482,8 +478,8 @@ test_location(void **state)
         acme_http_response_init(&response);
         strcpy(response.location, cases[i].location);
         strcpy(out, "unchanged");
-        acme_client_location(f->client, "https://ca.test/order/1",
-            &response, out, &f->err);
+        acme_client_location(f->client, "https://ca.test/order/1", &response,
+            out, &f->err);
         fake_client_expect(f, cases[i].location, cases[i].rc, NULL);
         assert_string_equal(out, cases[i].out);
     }
@@ -515,7 +511,9 @@ test_bad_nonce(void **state)
         enum acme_rc rc;
         unsigned requests;
     } cases[] = {
-        { 0, ACME_OK, 1 }, { 1, ACME_OK, 2 }, { 2, ACME_OK, 3 },
+        { 0, ACME_OK, 1 },
+        { 1, ACME_OK, 2 },
+        { 2, ACME_OK, 3 },
         { 4, ACME_OK, 5 },
         { ACME_NONCE_RETRIES, ACME_PROBLEM, ACME_NONCE_RETRIES },
         { 99, ACME_PROBLEM, ACME_NONCE_RETRIES },
@@ -696,13 +694,12 @@ test_new_nonce_answers(void **state)
             cases[i].nonce);
         fake_ca_header(f->ca, FAKE_NEW_NONCE, 1, "Retry-After",
             cases[i].status == 503 ? "60" : NULL);
-        fake_ca_problem(f->ca, FAKE_ACCOUNT, FAKE_ALWAYS, 400, "badNonce",
-            "");
+        fake_ca_problem(f->ca, FAKE_ACCOUNT, FAKE_ALWAYS, 400, "badNonce", "");
         post(f);
         fake_client_expect(f, cases[i].text, cases[i].rc, cases[i].text);
         if (cases[i].rc == ACME_PROBLEM && cases[i].status < 300)
-            assert_non_null(strstr(fake_ca_protected(f->ca, FAKE_ACCOUNT),
-                "nonce-"));
+            assert_non_null(
+                strstr(fake_ca_protected(f->ca, FAKE_ACCOUNT), "nonce-"));
     }
     assert_int_equal(f->err.retry_at, f->host.now + 60);
 }
@@ -850,7 +847,7 @@ static const struct problem {
     { 400, NULL, "{\"detail\":\"only\"}", "", "only", "only" },
     { 400, NULL,
         "{\"type\":\"x\\u001b[2J\",\"detail\":\"a\\nb\\u202e\\u0007c\"}",
-        "x\\x1B[2J", "", "x\\x1B[2J" },
+        "x\\x1b[2J", "a\\x0ab\\xe2\\x80\\xae\\x07c", "x\\x1b[2J" },
     { 400, NULL, "{\"type\":\"a\\u0000b\"}", "", "", "answered 400" },
     { 500, NULL, NULL, "", "", "the CA answered 500" },
     { 400, "application/problem+json", "", "", "", "answered 400" },
@@ -875,7 +872,7 @@ test_problems(void **state)
         post(f);
         fake_client_expect(f, p->body ? p->body : "none", ACME_PROBLEM,
             p->line);
-        if (strncasecmp(f->err.type, p->type, strlen(p->type) + 1) != 0)
+        if (strcmp(f->err.type, p->type) != 0)
             fail_msg("type of %s: %s", p->body, f->err.type);
         if (p->detail[0] != '\0')
             assert_string_equal(f->err.detail, p->detail);
@@ -934,10 +931,12 @@ test_subproblems(void **state)
     int i;
 
     acme_buf_init(&body, 1 << 16);
-    acme_buf_add_str(&body, "{\"type\":\"" URN "compound\","
+    acme_buf_add_str(&body,
+        "{\"type\":\"" URN "compound\","
         "\"instance\":\"https://ca.test/help?id=5\",\"subproblems\":[");
     for (i = 0; i < 6; i++)
-        acme_buf_addf(&body, "%s{\"type\":\"" URN "dns\",\"detail\":\"d%d\","
+        acme_buf_addf(&body,
+            "%s{\"type\":\"" URN "dns\",\"detail\":\"d%d\","
             "\"identifier\":{\"type\":\"dns\",\"value\":\"n%d.test\"}}",
             i > 0 ? "," : "", i, i);
     acme_buf_add_str(&body, "]}");
@@ -979,9 +978,14 @@ test_retry_after(void **state)
         const char *value;
         long seconds; /* -1: none */
     } cases[] = {
-        { 429, "120", 120 }, { 503, "1", 1 }, { 503, "0", 0 },
-        { 429, NULL, -1 }, { 503, "-5", -1 }, { 400, "30", 30 },
-        { 429, "604800", 604800 }, { 429, "604801", 604800 },
+        { 429, "120", 120 },
+        { 503, "1", 1 },
+        { 503, "0", 0 },
+        { 429, NULL, -1 },
+        { 503, "-5", -1 },
+        { 400, "30", 30 },
+        { 429, "604800", 604800 },
+        { 429, "604801", 604800 },
         { 503, "1000000000000000000", 604800 },
     };
     struct fake_client *f = *state;
@@ -989,10 +993,9 @@ test_retry_after(void **state)
 
     for (i = 0; i < COUNT(cases); i++) {
         fake_client_next_case(f);
-        fake_ca_problem(f->ca, FAKE_ACCOUNT, 1, cases[i].status,
-            "rateLimited", "slowly");
-        fake_ca_header(f->ca, FAKE_ACCOUNT, 1, "Retry-After",
-            cases[i].value);
+        fake_ca_problem(f->ca, FAKE_ACCOUNT, 1, cases[i].status, "rateLimited",
+            "slowly");
+        fake_ca_header(f->ca, FAKE_ACCOUNT, 1, "Retry-After", cases[i].value);
         post(f);
         fake_client_expect(f, "limit", ACME_PROBLEM, "rateLimited");
         assert_int_equal(f->err.retry_at,
@@ -1037,14 +1040,24 @@ test_wait(void **state)
         enum acme_rc rc;
         unsigned seconds; /* slept, or until retry_at */
     } cases[] = {
-        { 0, -1, ACME_OK, 1 }, { 1, -1, ACME_OK, 1 }, { 2, -1, ACME_OK, 2 },
-        { 10, -1, ACME_OK, 6 }, { 18, -1, ACME_OK, 10 },
-        { 119, -1, ACME_OK, 10 }, { 4000000000u, -1, ACME_OK, 10 },
-        { 0, 0, ACME_OK, 1 }, { 0, 1, ACME_OK, 1 }, { 50, 3, ACME_OK, 3 },
-        { 0, 10, ACME_OK, 10 }, { 0, 11, ACME_LATER, 11 },
-        { 0, 60, ACME_LATER, 60 }, { 0, 61, ACME_LATER, 60 },
-        { 0, 2147483647, ACME_LATER, 60 }, { 0, LONG_MAX, ACME_LATER, 60 },
-        { 0, -7, ACME_OK, 1 }, { 0, LONG_MIN, ACME_OK, 1 },
+        { 0, -1, ACME_OK, 1 },
+        { 1, -1, ACME_OK, 1 },
+        { 2, -1, ACME_OK, 2 },
+        { 10, -1, ACME_OK, 6 },
+        { 18, -1, ACME_OK, 10 },
+        { 119, -1, ACME_OK, 10 },
+        { 4000000000u, -1, ACME_OK, 10 },
+        { 0, 0, ACME_OK, 1 },
+        { 0, 1, ACME_OK, 1 },
+        { 50, 3, ACME_OK, 3 },
+        { 0, 10, ACME_OK, 10 },
+        { 0, 11, ACME_LATER, 11 },
+        { 0, 60, ACME_LATER, 60 },
+        { 0, 61, ACME_LATER, 60 },
+        { 0, 2147483647, ACME_LATER, 60 },
+        { 0, LONG_MAX, ACME_LATER, 60 },
+        { 0, -7, ACME_OK, 1 },
+        { 0, LONG_MIN, ACME_OK, 1 },
     };
     struct fake_client *f = *state;
     time_t before;
@@ -1087,10 +1100,10 @@ test_transport_stopped(void **state)
     assert_string_equal(fake_ca_log(f->ca), "account");
 }
 
-#define KEY_TEST(test) \
+#define KEY_TEST(test)                                       \
     cmocka_unit_test_setup_teardown(test, fake_client_setup, \
         fake_client_teardown)
-#define ACCOUNT_TEST(test) \
+#define ACCOUNT_TEST(test)                                           \
     cmocka_unit_test_setup_teardown(test, fake_client_setup_account, \
         fake_client_teardown)
 

@@ -118,13 +118,13 @@ test_not_a_frame(void **state)
         size_t at, len; /* a word of the header, the message's length */
         uint32_t value;
     } rows[] = {
-        { 0, HEADER, 0 },                     /* magic */
-        { 4, HEADER, ACME_VERB_NONE },        /* verbs */
-        { 4, HEADER, ACME_VERB_DONE + 1 },    /* between the two kinds */
+        { 0, HEADER, 0 },                  /* magic */
+        { 4, HEADER, ACME_VERB_NONE },     /* verbs */
+        { 4, HEADER, ACME_VERB_DONE + 1 }, /* between the two kinds */
         { 4, HEADER, ACME_VERB_RENEW - 1 },
         { 4, HEADER, ACME_VERB_LAST },
         { 4, HEADER, UINT32_MAX },
-        { 12, HEADER, 1 },                    /* lengths that lie */
+        { 12, HEADER, 1 }, /* lengths that lie */
         { 12, HEADER, UINT32_MAX },
         { 12, HEADER + 4, 0 },
         { 12, HEADER + 4, 3 },
@@ -227,7 +227,10 @@ test_malformed_fields(void **state)
     acme_frame_get_text(&frame, text, sizeof(text));
     assert_string_equal(text, "");
     assert_true(frame.bad);
-    open_raw(&buf, 4, "1\0" "34", 4, &frame); /* NUL inside */
+    open_raw(&buf, 4,
+        "1\0"
+        "34",
+        4, &frame); /* NUL inside */
     acme_frame_get_text(&frame, text, sizeof(text));
     assert_string_equal(text, "");
     assert_true(frame.bad);
@@ -387,8 +390,7 @@ test_mutations(void **state)
         copy = malloc(len > 0 ? len : 1);
         memcpy(copy, buf.data, len);
         for (j = 0; len > 0 && j < i % 5; j++)
-            copy[next_random(&seed) % len] =
-                (unsigned char)next_random(&seed);
+            copy[next_random(&seed) % len] = (unsigned char)next_random(&seed);
         if (len >= HEADER && i % 2)
             put_u32(copy + 12, (uint32_t)(len - HEADER));
         if (acme_frame_open(&frame, copy, len)) {
@@ -499,12 +501,12 @@ pass_largest(int fds[2])
     acme_buf_init(&got, ACME_FRAME_MAX);
     fill(&buf, ACME_FRAME_MAX);
     passed = acme_frame_send(fds[0], &buf, &err) == ACME_OK &&
-        acme_frame_recv(fds[1], &got, &err) == ACME_OK &&
-        acme_frame_open(&frame, got.data, got.len);
+             acme_frame_recv(fds[1], &got, &err) == ACME_OK &&
+             acme_frame_open(&frame, got.data, got.len);
     if (passed) {
         acme_frame_get(&frame, &data, &len);
         passed = len == ACME_FRAME_MAX - HEADER - 4 &&
-            ((const unsigned char *)data)[len - 1] == 0x5a;
+                 ((const unsigned char *)data)[len - 1] == 0x5a;
     } else {
         print_message("# %s\n", err.what);
     }
@@ -543,8 +545,8 @@ test_largest_unprivileged(void **state)
         pair_new(fds);
         if (!pass_largest(fds))
             _exit(3);
-        if (setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &least,
-            sizeof(least)) != 0)
+        if (setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &least, sizeof(least)) !=
+            0)
             _exit(4);
         _exit(pass_largest(fds) ? 0 : 5);
     }

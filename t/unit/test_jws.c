@@ -77,11 +77,10 @@ check_type(enum acme_key_type type, const char *alg, const char *kid)
     sign(key, kid, URL, "{\"a\":1}", &jws);
     assert_null(fake_jws_verify(&jws, jwk));
     assert_string_equal(jws.payload, "{\"a\":1}");
-    want = kid != NULL
-        ? json_pack("{s:s,s:s,s:s,s:s}", "alg", alg, "kid", kid, "nonce",
-              NONCE, "url", URL)
-        : json_pack("{s:s,s:O,s:s,s:s}", "alg", alg, "jwk", jwk, "nonce",
-              NONCE, "url", URL);
+    want = kid != NULL ? json_pack("{s:s,s:s,s:s,s:s}", "alg", alg, "kid", kid,
+                             "nonce", NONCE, "url", URL)
+                       : json_pack("{s:s,s:O,s:s,s:s}", "alg", alg, "jwk", jwk,
+                             "nonce", NONCE, "url", URL);
     assert_true(json_equal(jws.header, want));
     json_decref(want);
     json_decref(jwk);

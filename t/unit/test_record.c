@@ -236,11 +236,12 @@ test_hostile_text(void **state)
     struct acme_record record;
 
     (void)state;
-    record = parse("{ \"step\": \"a\\u001b[2J\\nb\","
-        " \"error\": { \"result\": \"io\","
-        " \"what\": \"w\\u001b]0;x\\u0007\","
-        " \"detail\": \"\\u202e\", \"type\": \"\\r\","
-        " \"subproblems\": [ { \"identifier\": \"\\u009b\" } ] } }");
+    record =
+        parse("{ \"step\": \"a\\u001b[2J\\nb\","
+              " \"error\": { \"result\": \"io\","
+              " \"what\": \"w\\u001b]0;x\\u0007\","
+              " \"detail\": \"\\u202e\", \"type\": \"\\r\","
+              " \"subproblems\": [ { \"identifier\": \"\\u009b\" } ] } }");
     assert_null(strpbrk(record.step, "\x1b\n"));
     assert_null(strpbrk(record.error.what, "\x1b\x07"));
     assert_null(strstr(record.error.detail, "\xe2\x80\xae"));
@@ -256,10 +257,8 @@ test_hostile_text(void **state)
 static void
 test_not_an_object(void **state)
 {
-    static const char *const rows[] = {
-        "[]", "null", "5", "\"x\"", "{", "{} {}", " ", "\xff", "[{}]",
-        "{\"failures\": 1, \"failures\": 2}"
-    };
+    static const char *const rows[] = { "[]", "null", "5", "\"x\"", "{",
+        "{} {}", " ", "\xff", "[{}]", "{\"failures\": 1, \"failures\": 2}" };
     struct acme_record record, untouched;
     struct acme_error err;
     size_t i;
@@ -269,8 +268,9 @@ test_not_an_object(void **state)
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         memset(&record, 0x5a, sizeof(record));
         acme_error_clear(&err);
-        assert_int_equal(acme_record_parse(rows[i], strlen(rows[i]), &record,
-            &err), ACME_WIRE);
+        assert_int_equal(
+            acme_record_parse(rows[i], strlen(rows[i]), &record, &err),
+            ACME_WIRE);
         assert_memory_equal(&record, &untouched, sizeof(record));
         assert_non_null(strstr(err.what, "record"));
     }

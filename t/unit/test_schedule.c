@@ -20,8 +20,7 @@
 
 #define LEN(array) (sizeof(array) / sizeof((array)[0]))
 
-static const uint32_t randoms[] = { 0, 1, 0x7fffffff, 0x80000000,
-    UINT32_MAX };
+static const uint32_t randoms[] = { 0, 1, 0x7fffffff, 0x80000000, UINT32_MAX };
 
 /* ---- renewal ---------------------------------------------------------- */
 
@@ -31,10 +30,10 @@ test_renew_at(void **state)
     static const struct {
         long life, least, most; /* seconds after notBefore */
     } rows[] = {
-        { 90 * DAY, 60 * DAY - 4 * DAY - DAY / 2, 60 * DAY + 4 * DAY +
-            DAY / 2 },
+        { 90 * DAY, 60 * DAY - 4 * DAY - DAY / 2,
+            60 * DAY + 4 * DAY + DAY / 2 },
         { 10 * DAY, 6 * DAY + 4 * HOUR, 7 * DAY + 4 * HOUR },
-        { 10 * DAY - 1, 4 * DAY + 12 * HOUR - 1, 5 * DAY + 12 * HOUR },
+        { 10 * DAY - 1, 4 * DAY + 12 * HOUR, 5 * DAY + 12 * HOUR - 2 },
         { 6 * DAY, 3 * DAY - DAY * 3 / 10, 3 * DAY + DAY * 3 / 10 },
         { 3, 1, 1 },
         { 1, 0, 0 },
@@ -46,20 +45,22 @@ test_renew_at(void **state)
     (void)state;
     for (i = 0; i < LEN(rows); i++) {
         for (j = 0; j < LEN(randoms); j++) {
-            time_t at = acme_schedule_renew_at(NOW, NOW + rows[i].life,
-                randoms[j]) - NOW;
+            time_t at =
+                acme_schedule_renew_at(NOW, NOW + rows[i].life, randoms[j]) -
+                NOW;
 
             if (at < rows[i].least || at > rows[i].most)
-                fail_msg("life %ld, random %x: %ld", rows[i].life,
-                    randoms[j], (long)at);
+                fail_msg("life %ld, random %x: %ld", rows[i].life, randoms[j],
+                    (long)at);
             if (rows[i].life > 0)
                 assert_true(at <= rows[i].life - rows[i].life / 10);
         }
         /* The ends are reached. */
         assert_int_equal(acme_schedule_renew_at(NOW, NOW + rows[i].life, 0),
             NOW + rows[i].least);
-        assert_int_equal(acme_schedule_renew_at(NOW, NOW + rows[i].life,
-            UINT32_MAX), NOW + rows[i].most);
+        assert_int_equal(
+            acme_schedule_renew_at(NOW, NOW + rows[i].life, UINT32_MAX),
+            NOW + rows[i].most);
     }
 }
 
@@ -74,8 +75,8 @@ test_renew_at_absurd(void **state)
     for (i = 0; i < LEN(times); i++)
         for (j = 0; j < LEN(times); j++)
             for (k = 0; k < LEN(randoms); k++) {
-                time_t at = acme_schedule_renew_at(times[i], times[j],
-                    randoms[k]);
+                time_t at =
+                    acme_schedule_renew_at(times[i], times[j], randoms[k]);
 
                 if (times[j] > times[i] && times[j] > 0)
                     assert_true(at <= times[j] && at >= 0);
@@ -106,8 +107,9 @@ test_urgency(void **state)
 
     (void)state;
     for (i = 0; i < LEN(rows); i++)
-        assert_int_equal(acme_schedule_urgency(rows[i].not_before,
-            rows[i].not_after, NOW), rows[i].expected);
+        assert_int_equal(
+            acme_schedule_urgency(rows[i].not_before, rows[i].not_after, NOW),
+            rows[i].expected);
 }
 
 /* ---- retries ---------------------------------------------------------- */
@@ -137,8 +139,7 @@ check_wait(const struct acme_error *err, unsigned failures, unsigned crashes,
             randoms[i]);
         if (next.at < NOW + least || next.at > NOW + most)
             fail_msg("%s %s %d, %u failures: %ld", acme_rc_name(err->rc),
-                err->type, err->http_status, failures,
-                (long)(next.at - NOW));
+                err->type, err->http_status, failures, (long)(next.at - NOW));
         assert_true(next.why != NULL && next.why[0] != '\0');
     }
     next = acme_schedule_after(err, failures, crashes, NOW, not_after, 0);
@@ -155,25 +156,36 @@ struct step {
 };
 
 static const struct step network[] = {
-    { 0, 8, 15 }, { 1, 8, 15 }, { 2, 15, 30 }, { 3, 30, 60 },
-    { 11, 7680, 15360 }, { 12, 3 * HOUR, 6 * HOUR },
-    { 64, 3 * HOUR, 6 * HOUR }, { UINT_MAX, 3 * HOUR, 6 * HOUR },
+    { 0, 8, 15 },
+    { 1, 8, 15 },
+    { 2, 15, 30 },
+    { 3, 30, 60 },
+    { 11, 7680, 15360 },
+    { 12, 3 * HOUR, 6 * HOUR },
+    { 64, 3 * HOUR, 6 * HOUR },
+    { UINT_MAX, 3 * HOUR, 6 * HOUR },
 };
 
 static const struct step rate_limit[] = {
-    { 1, HOUR, HOUR + 360 }, { 2, 2 * HOUR, 2 * HOUR + 720 },
-    { 5, 16 * HOUR, 16 * HOUR + 5760 }, { 6, DAY, DAY },
+    { 1, HOUR, HOUR + 360 },
+    { 2, 2 * HOUR, 2 * HOUR + 720 },
+    { 5, 16 * HOUR, 16 * HOUR + 5760 },
+    { 6, DAY, DAY },
     { UINT_MAX, DAY, DAY },
 };
 
 static const struct step validation[] = {
-    { 1, 900, 990 }, { 2, 1800, 1980 }, { 3, 3600, 3960 },
-    { 6, 8 * HOUR, 8 * HOUR + 2880 }, { 7, 12 * HOUR, 12 * HOUR },
+    { 1, 900, 990 },
+    { 2, 1800, 1980 },
+    { 3, 3600, 3960 },
+    { 6, 8 * HOUR, 8 * HOUR + 2880 },
+    { 7, 12 * HOUR, 12 * HOUR },
     { UINT_MAX, 12 * HOUR, 12 * HOUR },
 };
 
 static const struct step wait_for_change[] = {
-    { 1, DAY, DAY + 8640 }, { 2, DAY, DAY + 8640 },
+    { 1, DAY, DAY + 8640 },
+    { 2, DAY, DAY + 8640 },
     { UINT_MAX, DAY, DAY + 8640 },
 };
 
@@ -216,10 +228,10 @@ test_rows(void **state)
         { ACME_PROBLEM, "incorrectResponse", 200, STEPS(validation), false },
         { ACME_PROBLEM, "rejectedIdentifier", 400, STEPS(wait_for_change),
             true },
-        { ACME_PROBLEM, "unsupportedIdentifier", 400,
-            STEPS(wait_for_change), true },
-        { ACME_PROBLEM, "externalAccountRequired", 400,
-            STEPS(wait_for_change), true },
+        { ACME_PROBLEM, "unsupportedIdentifier", 400, STEPS(wait_for_change),
+            true },
+        { ACME_PROBLEM, "externalAccountRequired", 400, STEPS(wait_for_change),
+            true },
         { ACME_PROBLEM, "userActionRequired", 403, STEPS(wait_for_change),
             true },
         { ACME_PROBLEM, "badCSR", 400, STEPS(wait_for_change), true },
@@ -250,8 +262,11 @@ static void
 test_crashes(void **state)
 {
     static const struct step rows[] = {
-        { 1, 60, 66 }, { 2, 120, 132 }, { 3, HOUR, HOUR },
-        { 4, HOUR, HOUR }, { UINT_MAX, HOUR, HOUR },
+        { 1, 60, 66 },
+        { 2, 120, 132 },
+        { 3, HOUR, HOUR },
+        { 4, HOUR, HOUR },
+        { UINT_MAX, HOUR, HOUR },
     };
     struct acme_error err = error_of(ACME_OK, "", 0);
     size_t i;
@@ -280,8 +295,7 @@ test_retry_at(void **state)
         { "rejectedIdentifier", 400, 1, NOW + 600, 600, 610 },
         { "dns", 400, 1, NOW + HOUR, HOUR, HOUR + 10 },
         { "rateLimited", 429, 9, NOW + 2 * DAY, 2 * DAY, 2 * DAY + 10 },
-        { "rateLimited", 429, UINT_MAX, NOW + 2 * DAY, 2 * DAY,
-            2 * DAY + 10 },
+        { "rateLimited", 429, UINT_MAX, NOW + 2 * DAY, 2 * DAY, 2 * DAY + 10 },
         /* A week at most. */
         { "rateLimited", 429, 1, NOW + 8 * DAY, 7 * DAY - 10, 7 * DAY },
         { "rateLimited", 429, 1, 4070908800, 7 * DAY - 10, 7 * DAY },
@@ -307,8 +321,7 @@ test_retry_at(void **state)
     for (i = 0; i < LEN(rows); i++) {
         err = error_of(ACME_PROBLEM, rows[i].type, rows[i].status);
         err.retry_at = rows[i].retry_at;
-        check_wait(&err, rows[i].failures, 0, 0, rows[i].least,
-            rows[i].most);
+        check_wait(&err, rows[i].failures, 0, 0, rows[i].least, rows[i].most);
     }
     err = error_of(ACME_PROBLEM, "rejectedIdentifier", 400);
     err.retry_at = NOW + 600;
@@ -385,8 +398,7 @@ test_absurd(void **state)
                         counts[(l + k) % LEN(counts)], times[j], times[k],
                         UINT32_MAX);
                     assert_true(next.at > 0);
-                    assert_true(next.at > times[j] ||
-                        times[j] > 253402300799);
+                    assert_true(next.at > times[j] || times[j] > 253402300799);
                 }
 }
 

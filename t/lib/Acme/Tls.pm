@@ -156,7 +156,9 @@ sub seconds ($time)
 
 sub split_pem ($text)
 {
-    return $text =~ /(-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n?)/sg;
+    my @found = $text =~
+        /(-----BEGIN\ CERTIFICATE-----.*?-----END\ CERTIFICATE-----\n?)/sgx;
+    return @found;
 }
 
 # Every certificate of a file, parsed.

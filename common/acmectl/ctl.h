@@ -1,0 +1,67 @@
+/*
+ * acmectl: what its files share.  The command line's side of the core: it
+ * finds the state directory, becomes its owner, and shows or changes what is
+ * in it.
+ */
+#ifndef ACME_CTL_H
+#define ACME_CTL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "state/acme_store.h"
+#include "wrap/acme_json.h"
+
+enum ctl_exit {
+    CTL_OK = 0,
+    CTL_FAILED = 1,
+    CTL_USAGE = 2,
+    CTL_LOCKED = 3
+};
+
+#define CTL_STATES_MAX 8
+
+struct ctl {
+    const char *state_dir; /* --state-dir; NULL: not given */
+    bool json;
+    bool quiet;
+    bool verbose;
+    /* of the verb */
+    bool force;
+    bool no_wait;
+    const char *cert_name;
+    int argc; /* what is left of the command line */
+    char **argv;
+    /* directories that exist, in the order they are looked for */
+    size_t nstates;
+    const char *state[CTL_STATES_MAX];
+};
+
+/* Says what went wrong on stderr and returns `code`. */
+int ctl_fail(int code, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/*
+ * Finds the state directories: --state-dir, else ACME_STATE_DIR, else every
+ * built-in default that exists.  CTL_OK, or a message and CTL_FAILED.
+ */
+int ctl_find_states(struct ctl *ctl);
+
+/*
+ * Opens one for reading after becoming its owner for good: root gives itself
+ * up for a directory that is not root's, anybody else is refused.  For
+ * several directories of several owners each is opened in the order given,
+ * root's first.
+ */
+int ctl_open(const char *state_dir, struct acme_store **store);
+
+/* Prints a value as JSON, indented, and frees it. */
+int ctl_print_json(struct acme_json *json);
+
+int ctl_certificates(struct ctl *ctl);
+int ctl_status(struct ctl *ctl);
+int ctl_renew(struct ctl *ctl);
+int ctl_key(struct ctl *ctl);
+int ctl_version(struct ctl *ctl);
+
+#endif

@@ -1,0 +1,269 @@
+/*
+ * The verbs that only look: certificates, status, key.
+ */
+#include "acmectl/ctl.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "drive/acme_status.h"
+
+/* ---- text of one lineage ---------------------------------------------- */
+
+static void
+print_list(const char *label, const struct acme_json *list)
+{
+    size_t i, n = acme_json_count(list);
+
+    if (n == 0)
+        return;
+    (void)printf("  %-14s", label);
+    for (i = 0; i < n; i++)
+        (void)printf("%s%s", i > 0 ? " " : "",
+            acme_json_text(acme_json_at(list, i)));
+    (void)putchar('\n');
+}
+
+static void
+print_text(const char *label, const char *text)
+{
+    if (text != NULL)
+        (void)printf("  %-14s%s\n", label, text);
+}
+
+static void
+print_validity(const struct acme_json *lineage)
+{
+    const char *until = acme_json_str(lineage, "not_after");
+    long long left = acme_json_time(lineage, "not_after")
+        - (long long)time(NULL);
+
+    if (until == NULL)
+        (void)printf("  %-14s%s\n", "valid until", "no certificate yet");
+    else if (left <= 0)
+        (void)printf("  %-14s%s (expired)\n", "valid until", until);
+    else if (left >= 2 * 86400)
+        (void)printf("  %-14s%s (%lld days)\n", "valid until", until,
+            left / 86400);
+    else
+        (void)printf("  %-14s%s (%lld hours)\n", "valid until", until,
+            left / 3600);
+}
+
+static void
+print_lineage(const struct acme_json *lineage)
+{
+    const struct acme_json *files = acme_json_get(lineage, "files");
+    const struct acme_json *issuer = acme_json_get(lineage, "issuer");
+
+    (void)printf("%s: %s\n", acme_json_str(lineage, "name"),
+        acme_json_str(lineage, "state"));
+    print_list("names", acme_json_get(lineage, "names"));
+    print_list("keys", acme_json_get(lineage, "keys"));
+    print_text("issuer", acme_json_str(issuer, "name"));
+    print_text("signed by", acme_json_str(lineage, "signed_by"));
+    print_text("serial", acme_json_str(lineage, "serial"));
+    print_validity(lineage);
+    print_text("renewal", acme_json_str(lineage, "renew_at"));
+    print_text("next attempt", acme_json_str(lineage, "next_attempt"));
+    print_text("last error",
+        acme_json_str(acme_json_get(lineage, "error"), "text"));
+    print_text("conflict", acme_json_str(lineage, "conflict"));
+    print_text("damage", acme_json_str(lineage, "damage"));
+    print_text("certificate", acme_json_str(files, "certificate"));
+    print_text("key file", acme_json_str(files, "key"));
+    print_list("declared by", acme_json_get(lineage, "declared"));
+}
+
+/* ---- all state directories -------------------------------------------- */
+
+static int
+read_state(const char *state_dir, struct acme_json **status)
+{
+    struct acme_store *store = NULL;
+    struct acme_error err;
+    int code = ctl_open(state_dir, &store);
+
+    if (code != CTL_OK)
+        return code;
+    acme_error_clear(&err);
+    if (acme_status_all(store, state_dir, time(NULL), status, &err)
+        != ACME_OK)
+        code = ctl_fail(CTL_FAILED, "cannot read \"%s\": %s", state_dir,
+            err.what);
+    acme_store_close(store);
+    return code;
+}
+
+static bool
+is_shown(const struct ctl *ctl, const struct acme_json *lineage)
+{
+    return ctl->cert_name == NULL
+        || strcmp(acme_json_str(lineage, "name"), ctl->cert_name) == 0;
+}
+
+static void
+print_servers(const struct acme_json *status)
+{
+    const struct acme_json *servers = acme_json_get(status, "servers");
+    size_t i, n = acme_json_count(servers);
+
+    (void)printf("state directory %s\n",
+        acme_json_str(status, "state_dir"));
+    if (!acme_json_bool(status, "separated", true))
+        (void)puts("  not root's: every process of its owner can read the "
+                   "keys");
+    if (n == 0)
+        (void)puts("  no server runs on it");
+    for (i = 0; i < n; i++) {
+        const struct acme_json *server = acme_json_at(servers, i);
+
+        (void)printf("  served by %s (%s), pid %lld\n",
+            acme_json_str(server, "server"),
+            acme_json_str(server, "config"),
+            (long long)acme_json_int(server, "pid", 0));
+    }
+}
+
+static size_t
+print_status(struct ctl *ctl, const struct acme_json *status, bool servers)
+{
+    const struct acme_json *lineages = acme_json_get(status, "lineages");
+    size_t i, shown = 0;
+
+    if (servers)
+        print_servers(status);
+    for (i = 0; i < acme_json_count(lineages); i++) {
+        const struct acme_json *lineage = acme_json_at(lineages, i);
+
+        if (!is_shown(ctl, lineage))
+            continue;
+        shown++;
+        if (!ctl->quiet)
+            print_lineage(lineage);
+    }
+    return shown;
+}
+
+static struct acme_json *
+shown_json(const struct ctl *ctl, const struct acme_json *status)
+{
+    const struct acme_json *lineages = acme_json_get(status, "lineages");
+    struct acme_json *list = acme_json_array();
+    size_t i;
+
+    for (i = 0; i < acme_json_count(lineages); i++) {
+        if (is_shown(ctl, acme_json_at(lineages, i)))
+            acme_json_append(list,
+                acme_json_copy(acme_json_at(lineages, i)));
+    }
+    return list;
+}
+
+static int
+list(struct ctl *ctl, bool servers)
+{
+    struct acme_json *all = acme_json_array();
+    size_t i, shown = 0;
+    int code = ctl_find_states(ctl);
+
+    if (code == CTL_OK && ctl->argc > 0)
+        code = ctl_fail(CTL_USAGE, "unexpected \"%s\"", ctl->argv[0]);
+    for (i = 0; code == CTL_OK && i < ctl->nstates; i++) {
+        struct acme_json *status = NULL;
+
+        code = read_state(ctl->state[i], &status);
+        if (code != CTL_OK)
+            break;
+        if (ctl->json) {
+            struct acme_json *some = shown_json(ctl, status);
+
+            shown += acme_json_count(some);
+            acme_json_set(status, "lineages", some);
+            acme_json_append(all, status);
+            continue;
+        }
+        shown += print_status(ctl, status, servers);
+        acme_json_free(status);
+    }
+    if (code == CTL_OK && ctl->cert_name != NULL && shown == 0)
+        code = ctl_fail(CTL_FAILED, "there is no lineage \"%s\"",
+            ctl->cert_name);
+    if (code == CTL_OK && ctl->json)
+        return ctl_print_json(all);
+    acme_json_free(all);
+    return code;
+}
+
+int
+ctl_certificates(struct ctl *ctl)
+{
+    return list(ctl, false);
+}
+
+int
+ctl_status(struct ctl *ctl)
+{
+    return list(ctl, true);
+}
+
+/* ---- key thumbprint --------------------------------------------------- */
+
+struct thumbprints {
+    struct acme_json *list; /* or NULL: print */
+};
+
+static enum acme_rc
+show_thumbprint(void *ctx, const char *id, const struct acme_key *key,
+    struct acme_error *err)
+{
+    struct thumbprints *out = ctx;
+    char thumbprint[ACME_THUMBPRINT_LEN + 1];
+    struct acme_json *one;
+    enum acme_rc rc = acme_key_thumbprint(key, thumbprint, err);
+
+    if (rc != ACME_OK)
+        return rc;
+    if (out->list == NULL) {
+        (void)printf("%s  %s  %s\n", thumbprint,
+            acme_key_type_name(acme_key_type_of(key)), id);
+        return ACME_OK;
+    }
+    one = acme_json_object();
+    acme_json_set_str(one, "thumbprint", thumbprint);
+    acme_json_set_str(one, "key", acme_key_type_name(acme_key_type_of(key)));
+    acme_json_set_str(one, "id", id);
+    acme_json_append(out->list, one);
+    return ACME_OK;
+}
+
+int
+ctl_key(struct ctl *ctl)
+{
+    struct thumbprints out = { NULL };
+    struct acme_store *store = NULL;
+    struct acme_error err;
+    size_t i;
+    int code;
+
+    if (ctl->argc != 1 || strcmp(ctl->argv[0], "thumbprint") != 0)
+        return ctl_fail(CTL_USAGE, "usage: acmectl key thumbprint");
+    code = ctl_find_states(ctl);
+    if (ctl->json)
+        out.list = acme_json_array();
+    for (i = 0; code == CTL_OK && i < ctl->nstates; i++) {
+        code = ctl_open(ctl->state[i], &store);
+        acme_error_clear(&err);
+        if (code == CTL_OK
+            && acme_store_keys(store, show_thumbprint, &out, &err)
+                != ACME_OK)
+            code = ctl_fail(CTL_FAILED, "cannot read keys: %s", err.what);
+        acme_store_close(store);
+        store = NULL;
+    }
+    if (code == CTL_OK && ctl->json)
+        return ctl_print_json(out.list);
+    acme_json_free(out.list);
+    return code;
+}

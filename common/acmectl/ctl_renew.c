@@ -1,0 +1,276 @@
+/*
+ * renew: asks the server that has the lineage and waits for its answer, or,
+ * where no server runs, does the work with a store and an engine of our own.
+ */
+#include "acmectl/ctl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "drive/acme_control.h"
+#include "drive/acme_host_check.h"
+#include "drive/acme_service.h"
+#include "state/acme_frame.h"
+
+struct renewal {
+    struct ctl *ctl;
+    struct acme_store *store;
+    const char *state_dir;
+    struct acme_config *alone;  /* lineages that no server has */
+    size_t asked;
+    size_t failed;
+    struct acme_json *results;  /* with --json */
+    const char *waiting_for;
+    time_t since;
+};
+
+/* ---- saying how it went ----------------------------------------------- */
+
+static void
+clear_line(void)
+{
+    if (isatty(STDERR_FILENO))
+        (void)fputs("\r\033[K", stderr);
+}
+
+static void
+tick(void *ctx)
+{
+    const struct renewal *renewal = ctx;
+
+    if (renewal->ctl->quiet || !isatty(STDERR_FILENO))
+        return;
+    (void)fprintf(stderr, "\r\033[Krenewing %s ... %lld s",
+        renewal->waiting_for, (long long)(time(NULL) - renewal->since));
+}
+
+static void
+tell(struct renewal *renewal, const char *name, bool ok, const char *text)
+{
+    struct acme_json *one;
+
+    clear_line();
+    if (!ok)
+        renewal->failed++;
+    if (renewal->results != NULL) {
+        one = acme_json_object();
+        acme_json_set_str(one, "name", name);
+        acme_json_set_bool(one, "ok", ok);
+        acme_json_set_str(one, "text", text);
+        acme_json_append(renewal->results, one);
+    } else if (!ok) {
+        (void)ctl_fail(CTL_FAILED, "%s: %s", name, text);
+    } else if (!renewal->ctl->quiet) {
+        (void)printf("%s: %s\n", name, text);
+    }
+}
+
+/* ---- asking servers --------------------------------------------------- */
+
+struct question {
+    struct renewal *renewal;
+    const char *name;
+    bool answered;
+};
+
+static enum acme_rc
+ask_server(void *ctx, const struct acme_control_server *server,
+    struct acme_error *err)
+{
+    struct question *question = ctx;
+    struct renewal *renewal = question->renewal;
+    struct acme_error own;
+    char text[1024];
+    bool ok = false;
+
+    (void)err;
+    if (question->answered)
+        return ACME_OK;
+    acme_error_clear(&own);
+    switch (acme_control_ask(acme_store_fd(renewal->store), server->instance,
+        question->name, renewal->ctl->force ? ACME_RENEW_FORCE : 0,
+        !renewal->ctl->no_wait, &ok, text, sizeof(text), tick, renewal,
+        &own)) {
+    case ACME_OK:
+        tell(renewal, question->name, ok, text);
+        question->answered = true;
+        break;
+    case ACME_NOENT: /* not a lineage of that one */
+        break;
+    default:
+        tell(renewal, question->name, false, own.what);
+        question->answered = true;
+        break;
+    }
+    return ACME_OK;
+}
+
+/* ---- doing it ourselves ----------------------------------------------- */
+
+/* The lineage as its settings say, put into a configuration of our own. */
+static enum acme_rc
+add_alone(struct renewal *renewal, const char *name, struct acme_error *err)
+{
+    struct acme_settings *settings = NULL;
+    struct acme_arena *arena = acme_arena_new();
+    struct acme_lineage wanted;
+    const char *conflict = NULL;
+    size_t ignored;
+    enum acme_rc rc;
+
+    memset(&wanted, 0, sizeof(wanted));
+    if (arena == NULL)
+        return acme_error_nomem(err);
+    rc = acme_store_settings_read(renewal->store, name, &settings, err);
+    if (rc == ACME_OK && settings->ndeclared == 0)
+        rc = acme_error_set(err, ACME_CONFIG,
+            "declared by nobody any more; no server would use it");
+    if (rc == ACME_OK)
+        rc = acme_settings_wanted(settings, arena, &wanted, &conflict, err);
+    if (rc == ACME_OK && conflict != NULL)
+        rc = acme_error_set(err, ACME_CONFIG, "%s", conflict);
+    if (rc == ACME_OK
+        && !acme_config_find_issuer(renewal->alone,
+            settings->declared[0].issuer.name, &wanted.issuer))
+        rc = acme_config_add_issuer(renewal->alone,
+            &settings->declared[0].issuer, &wanted.issuer, err);
+    if (rc == ACME_OK) {
+        wanted.name = name;
+        rc = acme_config_add_lineage(renewal->alone, &wanted, &ignored, err);
+    }
+    acme_settings_free(settings);
+    acme_arena_free(arena);
+    return rc;
+}
+
+static void
+on_line(void *ctx, enum acme_level level, const char *line)
+{
+    const struct renewal *renewal = ctx;
+
+    if (level <= ACME_LOG_WARN || renewal->ctl->verbose) {
+        clear_line();
+        (void)fprintf(stderr, "acmectl: %s\n", line);
+    }
+}
+
+static void
+on_done(void *ctx, size_t lineage, bool ok, const char *text)
+{
+    struct renewal *renewal = ctx;
+
+    if (lineage < renewal->alone->nlineages)
+        tell(renewal, renewal->alone->lineage[lineage].name, ok, text);
+}
+
+static int
+work_alone(struct renewal *renewal)
+{
+    struct acme_config *config = renewal->alone;
+    struct acme_server server = { renewal, on_line, NULL, NULL, 0 };
+    struct acme_service_work work = { NULL, config->nlineages,
+        renewal->ctl->force ? ACME_RENEW_FORCE : 0, on_done, tick, renewal };
+    struct acme_error err;
+    size_t *lineages = calloc(config->nlineages + 1, sizeof(*lineages));
+    size_t i;
+
+    acme_error_clear(&err);
+    if (lineages == NULL)
+        return ctl_fail(CTL_FAILED, "out of memory");
+    for (i = 0; i < config->nlineages; i++)
+        lineages[i] = i;
+    work.lineages = lineages;
+    renewal->waiting_for = config->nlineages == 1 ? config->lineage[0].name
+                                                  : "certificates";
+    renewal->since = time(NULL);
+    if (acme_config_finish(config, &err) == ACME_OK
+        && acme_host_engine_user(config, NULL, geteuid() == 0 ? 65534 : 0,
+               geteuid() == 0 ? 65534 : 0, &err)
+            == ACME_OK)
+        (void)acme_service_run_once(config, &server, &work, &err);
+    free(lineages);
+    if (err.rc != ACME_OK)
+        return ctl_fail(CTL_FAILED, "%s", err.what);
+    return CTL_OK;
+}
+
+/* ---- the verb --------------------------------------------------------- */
+
+static enum acme_rc
+renew_one(void *ctx, const char *name, struct acme_error *err)
+{
+    struct renewal *renewal = ctx;
+    struct question question = { renewal, name, false };
+    struct acme_error own;
+    enum acme_rc rc;
+
+    if (renewal->ctl->cert_name != NULL
+        && strcmp(renewal->ctl->cert_name, name) != 0)
+        return ACME_OK;
+    renewal->asked++;
+    renewal->waiting_for = name;
+    renewal->since = time(NULL);
+    rc = acme_control_servers(acme_store_fd(renewal->store), ask_server,
+        &question, err);
+    if (rc != ACME_OK || question.answered)
+        return rc;
+    acme_error_clear(&own);
+    if (add_alone(renewal, name, &own) != ACME_OK)
+        tell(renewal, name, false, own.what);
+    return ACME_OK;
+}
+
+static int
+renew_all(struct renewal *renewal)
+{
+    struct acme_error err;
+    int code = CTL_OK;
+
+    acme_error_clear(&err);
+    if (acme_store_lineages(renewal->store, renew_one, renewal, &err)
+        != ACME_OK)
+        return ctl_fail(CTL_FAILED, "%s", err.what);
+    if (renewal->ctl->cert_name != NULL && renewal->asked == 0)
+        return ctl_fail(CTL_FAILED,
+            "there is no lineage \"%s\"; acmectl certificates lists them",
+            renewal->ctl->cert_name);
+    if (renewal->alone->nlineages > 0)
+        code = work_alone(renewal);
+    return code == CTL_OK && renewal->failed > 0 ? CTL_FAILED : code;
+}
+
+int
+ctl_renew(struct ctl *ctl)
+{
+    struct renewal renewal;
+    int code;
+
+    memset(&renewal, 0, sizeof(renewal));
+    renewal.ctl = ctl;
+    if (ctl->argc > 0)
+        return ctl_fail(CTL_USAGE,
+            "unexpected \"%s\"; a lineage is named with --cert-name",
+            ctl->argv[0]);
+    code = ctl_find_states(ctl);
+    if (code == CTL_OK && ctl->nstates > 1)
+        code = ctl_fail(CTL_USAGE,
+            "there are %zu state directories (%s, %s); say which with "
+            "--state-dir", ctl->nstates, ctl->state[0], ctl->state[1]);
+    if (code == CTL_OK)
+        code = ctl_open(ctl->state[0], &renewal.store);
+    if (code != CTL_OK)
+        return code;
+    renewal.state_dir = ctl->state[0];
+    renewal.alone = acme_config_new(ctl->state[0], "acmectl", "renew");
+    renewal.results = ctl->json ? acme_json_array() : NULL;
+    code = renewal.alone != NULL ? renew_all(&renewal)
+                                 : ctl_fail(CTL_FAILED, "out of memory");
+    if (renewal.results != NULL)
+        (void)ctl_print_json(renewal.results);
+    acme_config_free(renewal.alone);
+    acme_store_close(renewal.store);
+    return code;
+}

@@ -1,0 +1,316 @@
+#include "drive/acme_status.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "drive/acme_control.h"
+#include "state/acme_record.h"
+#include "state/acme_settings.h"
+
+struct view {
+    struct acme_store *store;
+    const char *state_dir;
+    const char *name;
+    time_t now;
+    struct acme_json *json;
+    struct acme_leaf leaf;
+    unsigned version; /* 0: none */
+    bool damaged;
+    bool conflict;
+    bool declared;
+    struct acme_record record;
+};
+
+static struct acme_json *
+types_json(const enum acme_key_type *type, size_t n)
+{
+    struct acme_json *list = acme_json_array();
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        acme_json_append_str(list, acme_key_type_name(type[i]));
+    return list;
+}
+
+static struct acme_json *
+strings_json(const char *const *text, size_t n)
+{
+    struct acme_json *list = acme_json_array();
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        acme_json_append_str(list, text[i]);
+    return list;
+}
+
+/* ---- what is wanted --------------------------------------------------- */
+
+static void
+add_declarations(struct view *view, const struct acme_settings *settings)
+{
+    struct acme_json *list = acme_json_array();
+    struct acme_json *issuer = acme_json_object();
+    size_t i;
+
+    for (i = 0; i < settings->ndeclared; i++)
+        acme_json_append_str(list, settings->declared[i].by);
+    if (settings->ndeclared > 0) {
+        acme_json_set_str(issuer, "name", settings->declared[0].issuer.name);
+        acme_json_set_str(issuer, "directory",
+            settings->declared[0].issuer.directory);
+        acme_json_set(view->json, "issuer", issuer);
+    } else {
+        acme_json_free(issuer);
+    }
+    acme_json_set(view->json, "declared", list);
+    view->declared = settings->ndeclared > 0;
+}
+
+static void
+add_wanted(struct view *view, const struct acme_settings *settings)
+{
+    struct acme_arena *arena = acme_arena_new();
+    struct acme_lineage wanted;
+    struct acme_error ignored;
+    const char *conflict = NULL;
+
+    acme_error_clear(&ignored);
+    memset(&wanted, 0, sizeof(wanted));
+    if (arena != NULL
+        && acme_settings_wanted(settings, arena, &wanted, &conflict,
+               &ignored)
+            == ACME_OK) {
+        acme_json_set(view->json, "names",
+            strings_json(wanted.names, wanted.nnames));
+        acme_json_set(view->json, "keys",
+            types_json(wanted.type, wanted.ntypes));
+        acme_json_set_str(view->json, "conflict", conflict);
+        view->conflict = conflict != NULL;
+    }
+    acme_arena_free(arena);
+}
+
+static void
+add_settings(struct view *view)
+{
+    struct acme_settings *settings = NULL;
+    struct acme_error err;
+
+    acme_error_clear(&err);
+    if (acme_store_settings_read(view->store, view->name, &settings, &err)
+        == ACME_OK) {
+        add_declarations(view, settings);
+        add_wanted(view, settings);
+    } else if (err.rc != ACME_NOENT) {
+        acme_json_set_str(view->json, "damage", err.what);
+    }
+    acme_settings_free(settings);
+}
+
+/* ---- what is served --------------------------------------------------- */
+
+static void
+add_files(struct view *view)
+{
+    struct acme_json *files = acme_json_object();
+    char path[1024];
+
+    (void)snprintf(path, sizeof(path), "%s/live/%s/fullchain.pem",
+        view->state_dir, view->name);
+    acme_json_set_str(files, "certificate", path);
+    (void)snprintf(path, sizeof(path), "%s/live/%s/privkey.pem",
+        view->state_dir, view->name);
+    acme_json_set_str(files, "key", path);
+    acme_json_set(view->json, "files", files);
+}
+
+static void
+add_leaf(struct view *view, const struct acme_version *version)
+{
+    struct acme_chain *chain = NULL;
+    struct acme_error ignored;
+
+    acme_error_clear(&ignored);
+    if (acme_chain_from_der(version->pair[0].chain.data,
+            version->pair[0].chain.len, &chain, &ignored)
+            != ACME_OK
+        || acme_chain_leaf(chain, &view->leaf, &ignored) != ACME_OK) {
+        acme_chain_free(chain);
+        return;
+    }
+    view->version = version->number;
+    acme_json_set_int(view->json, "version", version->number);
+    acme_json_set_str(view->json, "serial", view->leaf.serial);
+    acme_json_set_str(view->json, "fingerprint", view->leaf.fingerprint);
+    acme_json_set_str(view->json, "signed_by", view->leaf.issuer);
+    acme_json_set_time(view->json, "not_before", view->leaf.not_before);
+    acme_json_set_time(view->json, "not_after", view->leaf.not_after);
+    add_files(view);
+    acme_chain_free(chain);
+}
+
+static void
+add_live(struct view *view)
+{
+    struct acme_version version;
+    struct acme_error err;
+
+    acme_error_clear(&err);
+    acme_version_init(&version);
+    if (acme_store_live_read(view->store, view->name, &version, &err)
+        == ACME_OK)
+        add_leaf(view, &version);
+    if (err.rc != ACME_OK && err.rc != ACME_NOENT) {
+        view->damaged = true;
+        acme_json_set_str(view->json, "damage", err.what);
+    }
+    acme_version_clear(&version);
+}
+
+/* ---- what happened ---------------------------------------------------- */
+
+static void
+add_error(struct view *view)
+{
+    const struct acme_error *err = &view->record.error;
+    struct acme_json *json = acme_json_object();
+    char line[ACME_LOG_LINE_MAX];
+
+    acme_json_set_str(json, "result", acme_rc_name(err->rc));
+    acme_json_set_str(json, "text", acme_error_line(err, line,
+                                        sizeof(line)));
+    acme_json_set_str(json, "type", err->type[0] != '\0' ? err->type : NULL);
+    acme_json_set(view->json, "error", json);
+    acme_json_set_time(view->json, "error_time", view->record.error_time);
+}
+
+static void
+add_record(struct view *view)
+{
+    struct acme_record *record = &view->record;
+    struct acme_error ignored;
+    struct acme_buf text;
+
+    acme_error_clear(&ignored);
+    acme_buf_init(&text, ACME_STATE_JSON_MAX);
+    acme_record_init(record);
+    if (acme_store_record_read(view->store, view->name, &text, &ignored)
+        == ACME_OK)
+        (void)acme_record_parse(acme_buf_str(&text), text.len, record,
+            &ignored);
+    acme_json_set_time(view->json, "renew_at", record->renew_at);
+    acme_json_set_time(view->json, "next_attempt", record->next_attempt);
+    acme_json_set_int(view->json, "failures", record->failures);
+    if (record->failures > 0)
+        add_error(view);
+    acme_buf_clear(&text);
+}
+
+static const char *
+state_of(const struct view *view)
+{
+    if (view->conflict)
+        return "conflict";
+    if (view->version != 0 && view->leaf.not_after <= view->now)
+        return "expired";
+    if (view->record.failures > 0)
+        return view->record.wait_for_config ? "waiting" : "failing";
+    if (view->damaged)
+        return "damaged";
+    if (!view->declared)
+        return "dormant";
+    if (view->version == 0
+        || (view->record.renew_at != 0
+            && view->record.renew_at <= view->now))
+        return "due";
+    return "ok";
+}
+
+enum acme_rc
+acme_status_lineage(struct acme_store *store, const char *state_dir,
+    const char *name, time_t now, struct acme_json **status,
+    struct acme_error *err)
+{
+    struct view view;
+
+    memset(&view, 0, sizeof(view));
+    view.store = store;
+    view.state_dir = state_dir;
+    view.name = name;
+    view.now = now;
+    view.json = acme_json_object();
+    if (view.json == NULL)
+        return acme_error_nomem(err);
+    acme_json_set_str(view.json, "name", name);
+    acme_json_set_str(view.json, "state", "");
+    add_settings(&view);
+    add_live(&view);
+    add_record(&view);
+    acme_json_set_str(view.json, "state", state_of(&view));
+    *status = view.json;
+    return ACME_OK;
+}
+
+/* ---- all of it -------------------------------------------------------- */
+
+struct all {
+    struct acme_store *store;
+    const char *state_dir;
+    time_t now;
+    struct acme_json *lineages;
+    struct acme_json *servers;
+};
+
+static enum acme_rc
+add_lineage(void *ctx, const char *name, struct acme_error *err)
+{
+    struct all *all = ctx;
+    struct acme_json *one = NULL;
+    enum acme_rc rc;
+
+    rc = acme_status_lineage(all->store, all->state_dir, name, all->now,
+        &one, err);
+    if (rc == ACME_OK)
+        acme_json_append(all->lineages, one);
+    return rc;
+}
+
+static enum acme_rc
+add_server(void *ctx, const struct acme_control_server *server,
+    struct acme_error *err)
+{
+    struct all *all = ctx;
+    struct acme_json *one = acme_json_object();
+
+    (void)err;
+    acme_json_set_str(one, "server", server->server);
+    acme_json_set_str(one, "config", server->config);
+    acme_json_set_int(one, "pid", server->pid);
+    acme_json_append(all->servers, one);
+    return ACME_OK;
+}
+
+enum acme_rc
+acme_status_all(struct acme_store *store, const char *state_dir, time_t now,
+    struct acme_json **status, struct acme_error *err)
+{
+    struct all all = { store, state_dir, now, acme_json_array(),
+        acme_json_array() };
+    struct acme_json *json = acme_json_object();
+    enum acme_rc rc;
+
+    rc = acme_store_lineages(store, add_lineage, &all, err);
+    if (rc == ACME_OK)
+        rc = acme_control_servers(acme_store_fd(store), add_server, &all,
+            err);
+    acme_json_set_str(json, "state_dir", state_dir);
+    acme_json_set_bool(json, "separated", geteuid() == 0);
+    acme_json_set(json, "servers", all.servers);
+    acme_json_set(json, "lineages", all.lineages);
+    if (rc == ACME_OK && json != NULL)
+        *status = json;
+    else
+        acme_json_free(json);
+    return rc == ACME_OK && json == NULL ? acme_error_nomem(err) : rc;
+}

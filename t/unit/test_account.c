@@ -1,0 +1,409 @@
+/* RFC 8555 7.3: found by key, created, refused, forgotten. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "fake_client.h"
+#include "protocol/acme_account.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define ACCOUNT_0 "https://ca.test/account/0"
+#define ACCOUNT_1 "https://ca.test/account/1"
+
+/* *created is left alone by a failure. */
+static enum acme_rc
+ensure(struct fake_client *f, bool accepted, bool *created)
+{
+    static const char *const contacts[] = { "mailto:a@a.test",
+        "mailto:b@a.test" };
+    struct acme_account_wish wish = { contacts, 2, accepted };
+    enum acme_rc rc;
+
+    *created = false;
+    rc = acme_account_ensure(f->client, &wish, created, &f->err);
+    assert_int_equal(rc, f->err.rc);
+    assert_int_equal(rc == ACME_OK, acme_client_account(f->client) != NULL);
+    if (rc != ACME_OK) {
+        assert_false(*created);
+        fake_client_expect(f, "prefix", rc, "account: ");
+    }
+    return rc;
+}
+
+static void
+set_account(struct fake_client *f, const char *url)
+{
+    assert_int_equal(acme_client_set_account(f->client, url, &f->err),
+        ACME_OK);
+}
+
+static void
+test_create(void **state)
+{
+    struct fake_client *f = *state;
+    bool created;
+
+    f->ca->conf.terms = "https://ca.test/terms";
+    ensure(f, true, &created);
+    fake_client_expect(f, "create", ACME_OK, NULL);
+    assert_true(created);
+    assert_string_equal(acme_client_account(f->client), ACCOUNT_0);
+    assert_string_equal(fake_ca_log(f->ca),
+        "directory new-nonce new-account new-account");
+    assert_string_equal(fake_ca_payload(f->ca, FAKE_NEW_ACCOUNT),
+        "{\"termsOfServiceAgreed\":true,"
+        "\"contact\":[\"mailto:a@a.test\",\"mailto:b@a.test\"]}");
+    assert_non_null(
+        strstr(fake_ca_protected(f->ca, FAKE_NEW_ACCOUNT), "\"jwk\""));
+}
+
+/* No terms, no consent, no contact: nothing of it is said. */
+static void
+test_create_plain(void **state)
+{
+    struct fake_client *f = *state;
+    struct acme_account_wish wish = { NULL, 0, false };
+    bool created = false;
+
+    acme_account_ensure(f->client, &wish, &created, &f->err);
+    fake_client_expect(f, "create", ACME_OK, NULL);
+    assert_true(created);
+    assert_string_equal(fake_ca_payload(f->ca, FAKE_NEW_ACCOUNT), "{}");
+}
+
+static void
+test_found_by_key(void **state)
+{
+    struct fake_client *f = *state;
+    bool created;
+
+    f->ca->conf.terms = "https://ca.test/terms";
+    f->ca->conf.eab_required = true; /* neither matters any more */
+    fake_client_renew(f);
+    ensure(f, false, &created);
+    fake_client_expect(f, "found", ACME_OK, NULL);
+    assert_true(created);
+    assert_string_equal(acme_client_account(f->client), ACCOUNT_0);
+    assert_string_equal(fake_ca_log(f->ca), "directory new-nonce new-account");
+    assert_string_equal(fake_ca_payload(f->ca, FAKE_NEW_ACCOUNT),
+        "{\"onlyReturnExisting\":true}");
+    assert_int_equal(fake_ca_accounts(f->ca), 1);
+}
+
+static void
+test_stored(void **state)
+{
+    struct fake_client *f = *state;
+    bool created;
+
+    ensure(f, false, &created);
+    fake_client_expect(f, "stored", ACME_OK, NULL);
+    assert_false(created);
+    assert_string_equal(acme_client_account(f->client), ACCOUNT_0);
+    assert_string_equal(fake_ca_log(f->ca), "account");
+}
+
+/* RFC 8555 6.7 accountDoesNotExist: looked for, then made, each once. */
+static void
+test_stored_gone(void **state)
+{
+    struct fake_client *f = *state;
+    bool created;
+
+    fake_ca_drop_accounts(f->ca);
+    ensure(f, true, &created);
+    fake_client_expect(f, "gone", ACME_OK, NULL);
+    assert_true(created);
+    assert_string_equal(acme_client_account(f->client), ACCOUNT_1);
+    assert_string_equal(fake_ca_log(f->ca), "account new-account new-account");
+}
+
+/* The CA denies an account, but finds it by its key: it is not new to us. */
+static void
+test_stored_found_again(void **state)
+{
+    struct fake_client *f = *state;
+    bool created;
+
+    fake_ca_problem(f->ca, FAKE_ACCOUNT, 1, 400, "accountDoesNotExist", "");
+    ensure(f, false, &created);
+    fake_client_expect(f, "again", ACME_OK, NULL);
+    assert_false(created);
+    assert_string_equal(fake_ca_log(f->ca), "account new-account");
+}
+
+/* A CA that denies everything gets no third request. */
+static void
+test_denies_everything(void **state)
+{
+    struct fake_client *f = *state;
+    bool created;
+
+    fake_ca_problem(f->ca, FAKE_ACCOUNT, FAKE_ALWAYS, 400,
+        "accountDoesNotExist", "");
+    fake_ca_problem(f->ca, FAKE_NEW_ACCOUNT, FAKE_ALWAYS, 400,
+        "accountDoesNotExist", "");
+    ensure(f, true, &created);
+    fake_client_expect(f, "denied", ACME_PROBLEM,
+        "account: new account: the CA answered 400");
+    assert_string_equal(f->err.type, "accountDoesNotExist");
+    assert_string_equal(fake_ca_log(f->ca), "account new-account new-account");
+}
+
+/* A CA that has moved to other hosts: the old URL is never talked to. */
+static void
+test_stored_foreign(void **state)
+{
+    static const char *const urls[] = { "https://old.test/account/0",
+        "https://other.test/account/0" };
+    struct fake_client *f = *state;
+    bool created;
+    size_t i;
+
+    for (i = 0; i < COUNT(urls); i++) {
+        fake_client_next_case(f);
+        set_account(f, urls[i]);
+        ensure(f, false, &created);
+        fake_client_expect(f, urls[i], ACME_OK, NULL);
+        assert_true(created);
+        assert_string_equal(acme_client_account(f->client), ACCOUNT_0);
+        assert_string_equal(fake_ca_log(f->ca), "new-account");
+    }
+}
+
+/* Anything else says nothing about the account. */
+static void
+test_stored_trouble(void **state)
+{
+    struct fake_client *f = *state;
+    struct acme_account_wish wish = { NULL, 0, true };
+    bool created = true;
+
+    fake_ca_problem(f->ca, FAKE_ACCOUNT, 1, 503, "serverInternal", "busy");
+    fake_ca_header(f->ca, FAKE_ACCOUNT, 1, "Retry-After", "60");
+    acme_account_ensure(f->client, &wish, &created, &f->err);
+    fake_client_expect(f, "busy", ACME_PROBLEM, "account: the CA answered");
+    assert_int_equal(f->err.retry_at, f->host.now + 60);
+    assert_string_equal(acme_client_account(f->client), ACCOUNT_0);
+    assert_true(created);
+
+    fake_client_next_case(f);
+    fake_ca_fail(f->ca, FAKE_ACCOUNT, 1, ACME_NET);
+    acme_account_ensure(f->client, &wish, &created, &f->err);
+    fake_client_expect(f, "net", ACME_NET, "account: ");
+    assert_string_equal(acme_client_account(f->client), ACCOUNT_0);
+    assert_string_equal(fake_ca_log(f->ca), "account");
+}
+
+static void
+test_terms(void **state)
+{
+    struct fake_client *f = *state;
+    bool created;
+
+    f->ca->conf.terms = "https://ca.test/terms-v1.pdf";
+    ensure(f, false, &created);
+    fake_client_expect(f, "terms", ACME_CONFIG,
+        "https://ca.test/terms-v1.pdf");
+    fake_client_expect(f, "nginx", ACME_CONFIG,
+        "acme_accept_terms_of_service");
+    fake_client_expect(f, "httpd", ACME_CONFIG,
+        "ACMECertificateAgreement accepted");
+    assert_string_equal(f->err.instance, "https://ca.test/terms-v1.pdf");
+    assert_string_equal(fake_ca_log(f->ca), "directory new-nonce new-account");
+    assert_int_equal(fake_ca_accounts(f->ca), 0);
+}
+
+/* However long the URL, the directives are in the text; whatever is in it
+ * does not reach a terminal. */
+static void
+test_terms_odd_url(void **state)
+{
+    struct fake_client *f = *state;
+    char url[1900];
+    bool created;
+
+    memset(url, 'x', sizeof(url));
+    memcpy(url, "https://ca.test/\033[2J\n", 21);
+    url[sizeof(url) - 1] = '\0';
+    f->ca->conf.terms = url;
+    ensure(f, false, &created);
+    fake_client_expect(f, "nginx", ACME_CONFIG,
+        "acme_accept_terms_of_service");
+    fake_client_expect(f, "httpd", ACME_CONFIG,
+        "ACMECertificateAgreement accepted");
+    fake_client_expect(f, "URL", ACME_CONFIG, "https://ca.test/");
+    assert_null(strpbrk(f->line, "\033\n"));
+    assert_null(strpbrk(f->err.instance, "\033\n"));
+}
+
+/* The CA has terms it does not tell of, or new ones. */
+static void
+test_user_action(void **state)
+{
+    struct fake_client *f = *state;
+    bool created;
+
+    fake_ca_reply(f->ca, FAKE_NEW_ACCOUNT, 2, 403, "application/problem+json",
+        "{\"type\":\"urn:ietf:params:acme:error:userActionRequired\","
+        "\"detail\":\"agree\",\"instance\":\"https://ca.test/agree?a=1\"}");
+    ensure(f, true, &created);
+    fake_client_expect(f, "agree", ACME_PROBLEM, "account: new account: ");
+    assert_string_equal(f->err.type, "userActionRequired");
+    assert_string_equal(f->err.instance, "https://ca.test/agree?a=1");
+}
+
+static void
+test_eab(void **state)
+{
+    struct fake_client *f = *state;
+    bool created;
+
+    f->ca->conf.eab_required = true;
+    f->ca->conf.terms = "https://ca.test/terms";
+    ensure(f, false, &created);
+    fake_client_expect(f, "eab", ACME_CONFIG, "external account binding");
+    assert_int_equal(fake_ca_count(f->ca, FAKE_NEW_ACCOUNT), 1);
+
+    /* some ask for it even to find an account */
+    fake_client_next_case(f);
+    fake_ca_problem(f->ca, FAKE_NEW_ACCOUNT, 1, 401, "externalAccountRequired",
+        "");
+    ensure(f, true, &created);
+    fake_client_expect(f, "find", ACME_CONFIG, "external account binding");
+
+    /* and one that did not say so before */
+    fake_client_next_case(f);
+    fake_client_renew(f);
+    f->ca->conf.eab_required = false;
+    fake_ca_problem(f->ca, FAKE_NEW_ACCOUNT, FAKE_ALWAYS, 401,
+        "externalAccountRequired", "");
+    ensure(f, true, &created);
+    fake_client_expect(f, "late", ACME_PROBLEM, "externalAccountRequired");
+}
+
+/* How newAccount may answer; `nth` 1: to the search, 2: to the creation. */
+static void
+test_answers(void **state)
+{
+    static const struct {
+        int status;
+        const char *location, *body;
+        enum acme_rc rc;
+        const char *text;
+    } cases[] = {
+        { 201, "/account/7", "{\"status\":\"valid\"}", ACME_OK, NULL },
+        { 200, "https://ca.test/account/7", "{}", ACME_OK, NULL },
+        { 201, NULL, "{\"status\":\"valid\"}", ACME_WIRE,
+            "answer without a Location" },
+        { 201, "https://evil.test/account/7", "{}", ACME_WIRE,
+            "Location: URL \"https://evil.test/account/7\"" },
+        { 201, "https://other.test/account/7", "{}", ACME_WIRE,
+            "another configured CA" },
+        { 201, "http://ca.test/account/7", "{}", ACME_WIRE, "Location: " },
+        { 204, "/account/7", NULL, ACME_WIRE, "unexpected status 204" },
+        { 201, "/account/7", "", ACME_WIRE, "answer" },
+        { 201, "/account/7", "[]", ACME_WIRE, "not a JSON object" },
+        { 200, "/account/7", "{\"status\":\"deactivated\"}", ACME_CONFIG,
+            "deactivated" },
+        { 200, "/account/7", "{\"status\":\"revoked\"}", ACME_CONFIG,
+            "revoked" },
+        { 200, "/account/7", "{\"status\":\"pending\"}", ACME_WIRE,
+            "unknown status" },
+        { 200, "/account/7", "{\"status\":\"mad\"}", ACME_WIRE,
+            "unknown status" },
+        { 403, "/account/7", "{\"type\":\"unauthorized\"}", ACME_PROBLEM,
+            "unauthorized" },
+        { 500, NULL, "<html>", ACME_PROBLEM, "the CA answered 500" },
+    };
+    struct fake_client *f = *state;
+    unsigned nth;
+    bool created;
+    size_t i;
+
+    for (nth = 1; nth <= 2; nth++) {
+        for (i = 0; i < COUNT(cases); i++) {
+            fake_client_next_case(f);
+            fake_client_renew(f);
+            fake_ca_reply(f->ca, FAKE_NEW_ACCOUNT, nth, cases[i].status,
+                "application/json", cases[i].body);
+            fake_ca_header(f->ca, FAKE_NEW_ACCOUNT, nth, "Location",
+                cases[i].location);
+            ensure(f, true, &created);
+            fake_client_expect(f, cases[i].text ? cases[i].text : "ok",
+                cases[i].rc, cases[i].text);
+            if (cases[i].rc == ACME_OK)
+                assert_string_equal(acme_client_account(f->client),
+                    "https://ca.test/account/7");
+        }
+    }
+}
+
+static void
+test_stored_deactivated(void **state)
+{
+    struct fake_client *f = *state;
+    struct acme_account_wish wish = { NULL, 0, true };
+    bool created = false;
+
+    fake_ca_json(f->ca, FAKE_ACCOUNT, 1, "status", "\"deactivated\"");
+    acme_account_ensure(f->client, &wish, &created, &f->err);
+    fake_client_expect(f, "deactivated", ACME_CONFIG,
+        "account: the account of this key is deactivated");
+}
+
+/* Two keys are two accounts. */
+static void
+test_other_key(void **state)
+{
+    struct fake_client *f = *state;
+    struct acme_key *key = NULL;
+    bool created;
+
+    assert_int_equal(acme_key_generate(ACME_KEY_RSA_2048, &key, &f->err),
+        ACME_OK);
+    acme_client_set_key(f->client, key);
+    set_account(f, NULL);
+    ensure(f, true, &created);
+    fake_client_expect(f, "second", ACME_OK, NULL);
+    assert_string_equal(acme_client_account(f->client), ACCOUNT_1);
+    assert_int_equal(fake_ca_accounts(f->ca), 2);
+    acme_key_unref(key);
+}
+
+#define KEY_TEST(test)                                       \
+    cmocka_unit_test_setup_teardown(test, fake_client_setup, \
+        fake_client_teardown)
+#define ACCOUNT_TEST(test)                                           \
+    cmocka_unit_test_setup_teardown(test, fake_client_setup_account, \
+        fake_client_teardown)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        KEY_TEST(test_create),
+        KEY_TEST(test_create_plain),
+        ACCOUNT_TEST(test_found_by_key),
+        ACCOUNT_TEST(test_stored),
+        ACCOUNT_TEST(test_stored_gone),
+        ACCOUNT_TEST(test_stored_found_again),
+        ACCOUNT_TEST(test_denies_everything),
+        ACCOUNT_TEST(test_stored_foreign),
+        ACCOUNT_TEST(test_stored_trouble),
+        KEY_TEST(test_terms),
+        KEY_TEST(test_terms_odd_url),
+        KEY_TEST(test_user_action),
+        KEY_TEST(test_eab),
+        KEY_TEST(test_answers),
+        ACCOUNT_TEST(test_stored_deactivated),
+        ACCOUNT_TEST(test_other_key),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,744 @@
+/*
+ * The worker's side with real handshakes over memory: what a client gets is
+ * what the slot held.
+ */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include "helper_ca.h"
+#include "state/acme_live.h"
+#include "wrap/acme_x509.h"
+
+/* Of OpenSSL, counted by main()'s functions. */
+static atomic_uint allocations;
+
+#define EC_ONLY "ECDSA+SHA256"
+#define RSA_ONLY "RSA-PSS+SHA256:RSA+SHA256"
+
+/* A pair as the store would have it. */
+struct pair {
+    enum acme_key_type type;
+    struct acme_key *key;
+    struct acme_chain *chain;
+    struct acme_buf key_der, chain_der;
+    char fingerprint[65];
+};
+
+static void
+pair_init(struct pair *pair, struct helper_ca *ca, enum acme_key_type type,
+    const char *name)
+{
+    const char *const names[] = { name, NULL };
+    struct acme_buf pem;
+    struct acme_error err;
+    struct acme_leaf leaf;
+
+    memset(pair, 0, sizeof(*pair));
+    acme_error_clear(&err);
+    acme_buf_init(&pem, ACME_CHAIN_PEM_MAX);
+    acme_buf_init_secret(&pair->key_der, ACME_STATE_PEM_MAX);
+    acme_buf_init(&pair->chain_der, ACME_CHAIN_DER_MAX);
+    pair->type = type;
+    assert_int_equal(acme_key_generate(type, &pair->key, &err), ACME_OK);
+    helper_ca_issue(ca, pair->key, names, NULL, &pem);
+    assert_int_equal(
+        acme_chain_from_pem(acme_buf_str(&pem), pem.len, &pair->chain, &err),
+        ACME_OK);
+    assert_int_equal(acme_key_to_der(pair->key, &pair->key_der, &err),
+        ACME_OK);
+    assert_int_equal(
+        acme_chain_to_der(pair->chain, 0, 0, &pair->chain_der, &err), ACME_OK);
+    assert_int_equal(acme_chain_leaf(pair->chain, &leaf, &err), ACME_OK);
+    strcpy(pair->fingerprint, leaf.fingerprint);
+    acme_buf_clear(&pem);
+}
+
+static void
+pair_clear(struct pair *pair)
+{
+    acme_buf_clear(&pair->key_der);
+    acme_buf_clear(&pair->chain_der);
+    acme_chain_free(pair->chain);
+    acme_key_unref(pair->key);
+}
+
+enum {
+    EC_1,
+    EC_2,
+    RSA_1,
+    PAIRS
+};
+
+#define NLINEAGES 6
+
+struct fixture {
+    struct helper_ca *ca;
+    struct pair pair[PAIRS];
+    SSL_CTX *server, *client;
+    struct acme_area *area;
+    struct acme_live_cache *cache;
+};
+
+/* ---- handshakes ------------------------------------------------------- */
+
+struct served {
+    struct acme_live_cache *cache;
+    size_t lineage;
+    enum acme_live_result result;
+    bool placeholder;
+    unsigned long left; /* on OpenSSL's queue behind the call */
+};
+
+static int
+choose(SSL *ssl, void *arg)
+{
+    struct served *served = arg;
+
+    served->result =
+        served->placeholder
+            ? acme_live_apply_placeholder(served->cache, ssl)
+            : acme_live_apply(served->cache, served->lineage, ssl);
+    served->left = ERR_peek_error();
+    return served->result == ACME_LIVE_SET;
+}
+
+/* One peer's turn; false: it failed. */
+static bool
+turn(SSL *ssl)
+{
+    int rc = SSL_do_handshake(ssl);
+
+    return rc == 1 || SSL_get_error(ssl, rc) == SSL_ERROR_WANT_READ;
+}
+
+/*
+ * Connects; NULL if that failed, else the client's SSL, which has the
+ * certificate.  `sigalgs` NULL: any.
+ */
+static SSL *
+connect_to(struct fixture *fix, struct served *served, const char *sigalgs,
+    int version)
+{
+    SSL *server = SSL_new(fix->server), *client = SSL_new(fix->client);
+    BIO *up = NULL, *down = NULL;
+    bool going = true;
+    int i;
+
+    assert_true(BIO_new_bio_pair(&up, 0, &down, 0));
+    SSL_set_bio(server, up, up);
+    SSL_set_bio(client, down, down);
+    SSL_set_cert_cb(server, choose, served);
+    SSL_set_accept_state(server);
+    SSL_set_connect_state(client);
+    SSL_set_max_proto_version(client, version);
+    if (sigalgs != NULL)
+        assert_true(SSL_set1_sigalgs_list(client, sigalgs));
+    for (i = 0;
+         going && i < 50 &&
+         !(SSL_is_init_finished(server) && SSL_is_init_finished(client));
+         i++)
+        going = turn(client) && turn(server);
+    going =
+        going && SSL_is_init_finished(server) && SSL_is_init_finished(client);
+    ERR_clear_error();
+    SSL_free(server);
+    if (going)
+        return client;
+    SSL_free(client);
+    return NULL;
+}
+
+/* Whether a client that takes `sigalgs` gets that pair and its whole
+ * chain. */
+static void
+check_gets(struct fixture *fix, size_t lineage, const char *sigalgs,
+    const struct pair *pair)
+{
+    struct served served = { fix->cache, lineage, ACME_LIVE_NONE, false, 0 };
+    X509 *leaf = acme_chain_x509(pair->chain, 0);
+    SSL *client;
+    int version;
+
+    for (version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+        client = connect_to(fix, &served, sigalgs, version);
+        assert_int_equal(served.result, ACME_LIVE_SET);
+        assert_int_equal(served.left, 0);
+        assert_non_null(client);
+        assert_int_equal(X509_cmp(SSL_get0_peer_certificate(client), leaf), 0);
+        assert_int_equal(sk_X509_num(SSL_get_peer_cert_chain(client)),
+            acme_chain_count(pair->chain));
+        SSL_free(client);
+    }
+}
+
+static void
+check_gets_nothing(struct fixture *fix, size_t lineage, const char *sigalgs,
+    enum acme_live_result result)
+{
+    struct served served = { fix->cache, lineage, ACME_LIVE_FAILED, false, 0 };
+
+    assert_null(connect_to(fix, &served, sigalgs, TLS1_3_VERSION));
+    assert_int_equal(served.result, result);
+    assert_int_equal(served.left, 0);
+}
+
+/* ---- the fixture ------------------------------------------------------ */
+
+static int
+setup(void **state)
+{
+    struct fixture *fix = calloc(1, sizeof(*fix));
+
+    fix->ca = helper_ca_new();
+    pair_init(&fix->pair[EC_1], fix->ca, ACME_KEY_ECDSA_256, "a.test");
+    pair_init(&fix->pair[EC_2], fix->ca, ACME_KEY_ECDSA_256, "a.test");
+    pair_init(&fix->pair[RSA_1], fix->ca, ACME_KEY_RSA_2048, "a.test");
+    fix->server = SSL_CTX_new(TLS_server_method());
+    fix->client = SSL_CTX_new(TLS_client_method());
+    SSL_CTX_set_verify(fix->client, SSL_VERIFY_NONE, NULL);
+    *state = fix;
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    struct fixture *fix = *state;
+    size_t i;
+
+    for (i = 0; i < PAIRS; i++)
+        pair_clear(&fix->pair[i]);
+    helper_ca_free(fix->ca);
+    SSL_CTX_free(fix->server);
+    SSL_CTX_free(fix->client);
+    free(fix);
+    return 0;
+}
+
+/* Each test has an area and a cache of its own. */
+static struct fixture *
+start(void **state, size_t max)
+{
+    struct fixture *fix = *state;
+    struct acme_error err;
+
+    acme_error_clear(&err);
+    assert_int_equal(acme_area_new(NLINEAGES, 1, &fix->area, &err), ACME_OK);
+    assert_int_equal(
+        acme_live_cache_new(fix->area, NLINEAGES, max, &fix->cache, &err),
+        ACME_OK);
+    return fix;
+}
+
+static void
+stop(struct fixture *fix)
+{
+    acme_live_cache_free(fix->cache);
+    acme_area_free(fix->area);
+    fix->cache = NULL;
+    fix->area = NULL;
+}
+
+static struct acme_area_pair
+as_area_pair(const struct pair *pair)
+{
+    struct acme_area_pair to = { pair->type, pair->key_der.data,
+        pair->key_der.len, pair->chain_der.data, pair->chain_der.len };
+
+    return to;
+}
+
+static void
+put_pairs(struct fixture *fix, size_t lineage,
+    const struct acme_area_pair *pairs, size_t n)
+{
+    struct acme_error err;
+
+    acme_error_clear(&err);
+    assert_int_equal(acme_area_put(fix->area, lineage, pairs, n, 1, &err),
+        ACME_OK);
+}
+
+static void
+put(struct fixture *fix, size_t lineage, const struct pair *pair)
+{
+    struct acme_area_pair one = as_area_pair(pair);
+
+    put_pairs(fix, lineage, &one, 1);
+}
+
+/* ---- tests ------------------------------------------------------------ */
+
+static void
+test_nothing_yet(void **state)
+{
+    struct fixture *fix = start(state, 4);
+    SSL *ssl = SSL_new(fix->server);
+
+    check_gets_nothing(fix, 0, NULL, ACME_LIVE_NONE);
+    check_gets_nothing(fix, NLINEAGES, NULL, ACME_LIVE_NONE);
+    /* The SSL keeps what its server's configuration gave it. */
+    assert_int_equal(SSL_use_cert_and_key(ssl,
+                         acme_chain_x509(fix->pair[EC_1].chain, 0),
+                         acme_key_evp(fix->pair[EC_1].key), NULL, 1),
+        1);
+    assert_int_equal(acme_live_apply(fix->cache, 0, ssl), ACME_LIVE_NONE);
+    assert_non_null(SSL_get_certificate(ssl));
+    SSL_free(ssl);
+    stop(fix);
+    acme_live_cache_free(NULL);
+}
+
+static void
+test_swap(void **state)
+{
+    struct fixture *fix = start(state, 4);
+
+    put(fix, 2, &fix->pair[EC_1]);
+    check_gets(fix, 2, NULL, &fix->pair[EC_1]);
+    check_gets(fix, 2, NULL, &fix->pair[EC_1]);
+    put(fix, 2, &fix->pair[EC_2]);
+    check_gets(fix, 2, NULL, &fix->pair[EC_2]);
+    put(fix, 2, &fix->pair[RSA_1]);
+    check_gets(fix, 2, NULL, &fix->pair[RSA_1]);
+    /* A key type that went is not served any more. */
+    check_gets_nothing(fix, 2, EC_ONLY, ACME_LIVE_SET);
+    check_gets_nothing(fix, 1, NULL, ACME_LIVE_NONE);
+    stop(fix);
+}
+
+static void
+test_two_types(void **state)
+{
+    struct fixture *fix = start(state, 4);
+    struct acme_area_pair both[2];
+    int i;
+
+    for (i = 0; i < 2; i++) {
+        both[i] = as_area_pair(&fix->pair[EC_1]);
+        both[!i] = as_area_pair(&fix->pair[RSA_1]);
+        put_pairs(fix, 0, both, 2);
+        check_gets(fix, 0, EC_ONLY, &fix->pair[EC_1]);
+        check_gets(fix, 0, RSA_ONLY, &fix->pair[RSA_1]);
+        check_gets(fix, 0, NULL, &fix->pair[EC_1]);
+    }
+    put(fix, 0, &fix->pair[EC_1]);
+    check_gets(fix, 0, EC_ONLY, &fix->pair[EC_1]);
+    check_gets_nothing(fix, 0, RSA_ONLY, ACME_LIVE_SET);
+    stop(fix);
+}
+
+/* What must not be served leaves what is served alone, whatever is wrong
+ * with it, and its errors are gone. */
+static void
+test_bad_slot(void **state)
+{
+    struct fixture *fix = start(state, 4);
+    struct acme_area_pair good = as_area_pair(&fix->pair[EC_1]);
+    struct acme_area_pair other = as_area_pair(&fix->pair[EC_2]);
+    struct acme_area_pair rsa = as_area_pair(&fix->pair[RSA_1]);
+    struct acme_area_pair pairs[2];
+    unsigned char bent[ACME_CHAIN_DER_MAX];
+    size_t i;
+
+    memcpy(bent, other.chain, other.chain_len);
+    bent[5] ^= 0xff;
+    for (i = 0; i < 7; i++) {
+        size_t n = 1;
+
+        put_pairs(fix, 0, &good, 1);
+        check_gets(fix, 0, NULL, &fix->pair[EC_1]);
+        pairs[0] = other;
+        pairs[1] = rsa;
+        switch (i) {
+        case 0: /* another key's certificate */
+            pairs[0].chain = good.chain;
+            pairs[0].chain_len = good.chain_len;
+            break;
+        case 1:
+            pairs[0].chain = rsa.chain;
+            pairs[0].chain_len = rsa.chain_len;
+            break;
+        case 2:
+            pairs[0].chain = bent;
+            break;
+        case 3:
+            pairs[0].chain_len--;
+            break;
+        case 4:
+            pairs[0].key_len--;
+            break;
+        case 5:
+            pairs[0].key = "not a key at all";
+            pairs[0].key_len = 16;
+            break;
+        case 6: /* one good, one bad: all or nothing */
+            pairs[1].key = other.key;
+            pairs[1].key_len = other.key_len;
+            n = 2;
+            break;
+        }
+        put_pairs(fix, 0, pairs, n);
+        check_gets(fix, 0, NULL, &fix->pair[EC_1]);
+        put_pairs(fix, 1, pairs, n);
+        check_gets_nothing(fix, 1, NULL, ACME_LIVE_NONE);
+    }
+    put_pairs(fix, 0, &other, 1);
+    check_gets(fix, 0, NULL, &fix->pair[EC_2]);
+    /* Emptied: a certificate is not taken away. */
+    put_pairs(fix, 0, NULL, 0);
+    check_gets(fix, 0, NULL, &fix->pair[EC_2]);
+    stop(fix);
+}
+
+/* OpenSSL's allocations during one call: whatever parses makes dozens. */
+static unsigned
+cost(struct fixture *fix, size_t lineage, SSL *ssl,
+    enum acme_live_result expected)
+{
+    unsigned before = allocations;
+
+    assert_int_equal(acme_live_apply(fix->cache, lineage, ssl), expected);
+    return allocations - before;
+}
+
+/* What OpenSSL itself takes to put the pair in. */
+static unsigned
+least_cost(const struct pair *pair, SSL *ssl)
+{
+    STACK_OF(X509) *issuers = sk_X509_new_null();
+    unsigned before;
+    size_t i;
+
+    for (i = 1; i < acme_chain_count(pair->chain); i++)
+        sk_X509_push(issuers, acme_chain_x509(pair->chain, i));
+    before = allocations;
+    SSL_certs_clear(ssl);
+    SSL_use_cert_and_key(ssl, acme_chain_x509(pair->chain, 0),
+        acme_key_evp(pair->key), issuers, 1);
+    before = allocations - before;
+    sk_X509_free(issuers);
+    return before;
+}
+
+/* Good or bad, a slot is parsed once per generation. */
+static void
+test_parsed_once(void **state)
+{
+    struct fixture *fix = start(state, 4);
+    struct acme_area_pair bad = as_area_pair(&fix->pair[EC_1]);
+    SSL *ssl = SSL_new(fix->server);
+    unsigned least, i;
+
+    bad.key_len--;
+    least_cost(&fix->pair[EC_1], ssl);
+    least = least_cost(&fix->pair[EC_1], ssl);
+    for (i = 0; i < 3; i++) {
+        put(fix, 0, &fix->pair[EC_1]);
+        assert_true(cost(fix, 0, ssl, ACME_LIVE_SET) > least);
+        assert_int_equal(cost(fix, 0, ssl, ACME_LIVE_SET), least);
+        assert_int_equal(cost(fix, 0, ssl, ACME_LIVE_SET), least);
+        put_pairs(fix, 0, &bad, 1);
+        assert_true(cost(fix, 0, ssl, ACME_LIVE_SET) > least);
+        assert_int_equal(cost(fix, 0, ssl, ACME_LIVE_SET), least);
+        put_pairs(fix, 1, &bad, 1);
+        assert_true(cost(fix, 1, ssl, ACME_LIVE_NONE) > 0);
+        assert_int_equal(cost(fix, 1, ssl, ACME_LIVE_NONE), 0);
+        assert_int_equal(cost(fix, 2, ssl, ACME_LIVE_NONE), 0);
+    }
+    SSL_free(ssl);
+    stop(fix);
+}
+
+/* More lineages than the cache keeps, in any order: all are right. */
+static void
+test_bound(void **state)
+{
+    struct fixture *fix = start(state, 2);
+    size_t round, i;
+
+    for (i = 0; i < NLINEAGES; i++)
+        put(fix, i, &fix->pair[i % 2 ? EC_1 : EC_2]);
+    for (round = 0; round < 4; round++)
+        for (i = 0; i < NLINEAGES; i++) {
+            size_t lineage = (i * (round + 1) + round) % NLINEAGES;
+
+            check_gets(fix, lineage, NULL,
+                &fix->pair[lineage % 2 ? EC_1 : EC_2]);
+        }
+    stop(fix);
+}
+
+/* Which ones are kept shows when their slots go bad without a notice: a kept
+ * set goes on, one that left has nothing to go back to. */
+static void
+test_least_recently_used(void **state)
+{
+    struct fixture *fix = start(state, 3);
+    struct acme_area_pair bad = as_area_pair(&fix->pair[EC_1]);
+    static const size_t order[] = { 0, 1, 2, 0, 3, 0, 4 };
+    size_t i;
+
+    for (i = 0; i < NLINEAGES; i++)
+        put(fix, i, &fix->pair[EC_1]);
+    for (i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+        check_gets(fix, order[i], NULL, &fix->pair[EC_1]);
+    bad.key_len--;
+    for (i = 0; i < NLINEAGES; i++)
+        put_pairs(fix, i, &bad, 1);
+    check_gets(fix, 0, NULL, &fix->pair[EC_1]);
+    check_gets_nothing(fix, 1, NULL, ACME_LIVE_NONE);
+    check_gets_nothing(fix, 2, NULL, ACME_LIVE_NONE);
+    check_gets(fix, 3, NULL, &fix->pair[EC_1]);
+    check_gets(fix, 4, NULL, &fix->pair[EC_1]);
+    check_gets_nothing(fix, 5, NULL, ACME_LIVE_NONE);
+    /* And a good slot brings each back. */
+    for (i = 0; i < NLINEAGES; i++)
+        put(fix, i, &fix->pair[EC_2]);
+    for (i = 0; i < NLINEAGES; i++)
+        check_gets(fix, i, NULL, &fix->pair[EC_2]);
+    stop(fix);
+}
+
+/* A connection goes on with its certificate when the cache has dropped it. */
+static void
+test_connection_outlives(void **state)
+{
+    struct fixture *fix = start(state, 1);
+    SSL *ssl = SSL_new(fix->server);
+
+    put(fix, 0, &fix->pair[EC_1]);
+    put(fix, 1, &fix->pair[EC_2]);
+    assert_int_equal(acme_live_apply(fix->cache, 0, ssl), ACME_LIVE_SET);
+    check_gets(fix, 1, NULL, &fix->pair[EC_2]);
+    stop(fix);
+    assert_int_equal(X509_cmp(SSL_get_certificate(ssl),
+                         acme_chain_x509(fix->pair[EC_1].chain, 0)),
+        0);
+    assert_int_equal(SSL_check_private_key(ssl), 1);
+    SSL_free(ssl);
+}
+
+static void
+test_placeholder(void **state)
+{
+    struct fixture *fix = start(state, 4);
+    struct served served = { fix->cache, 0, ACME_LIVE_NONE, true, 0 };
+    X509 *seen[2];
+    SSL *client;
+    int i;
+
+    for (i = 0; i < 2; i++) {
+        client = connect_to(fix, &served, NULL, TLS1_3_VERSION);
+        assert_int_equal(served.result, ACME_LIVE_SET);
+        assert_int_equal(served.left, 0);
+        assert_non_null(client);
+        seen[i] = SSL_get1_peer_certificate(client);
+        assert_int_equal(sk_X509_num(SSL_get_peer_cert_chain(client)), 1);
+        SSL_free(client);
+    }
+    assert_int_equal(X509_cmp(seen[0], seen[1]), 0);
+    X509_free(seen[0]);
+    X509_free(seen[1]);
+    stop(fix);
+}
+
+/* What another module left behind is still there, and nothing of ours. */
+static void
+test_error_queue(void **state)
+{
+    struct fixture *fix = start(state, 4);
+    struct acme_area_pair bad = as_area_pair(&fix->pair[EC_1]);
+    SSL *ssl = SSL_new(fix->server);
+    unsigned long before;
+    int i;
+
+    put(fix, 0, &fix->pair[EC_1]);
+    bad.key_len--;
+    put_pairs(fix, 1, &bad, 1);
+    for (i = 0; i < 3; i++) {
+        ERR_clear_error();
+        if (i > 0)
+            ERR_raise(ERR_LIB_USER, ERR_R_INTERNAL_ERROR);
+        before = ERR_peek_last_error();
+        acme_live_apply(fix->cache, (size_t)i % 2, ssl);
+        acme_live_apply_placeholder(fix->cache, ssl);
+        assert_int_equal(ERR_peek_last_error(), before);
+        if (i > 0)
+            ERR_get_error();
+        assert_int_equal(ERR_peek_error(), 0);
+    }
+    SSL_free(ssl);
+    stop(fix);
+}
+
+/* A security level that is too high for the pair: an answer, no error left,
+ * and a pair that passes is served all the same. */
+static void
+test_openssl_refuses(void **state)
+{
+    struct fixture *fix = start(state, 4);
+    struct acme_area_pair both[2];
+    SSL *ssl = SSL_new(fix->server);
+
+    put(fix, 0, &fix->pair[RSA_1]);
+    both[0] = as_area_pair(&fix->pair[EC_1]);
+    both[1] = as_area_pair(&fix->pair[RSA_1]);
+    put_pairs(fix, 1, both, 2);
+    SSL_set_security_level(ssl, 3); /* RSA 2048 has 112 bits, 128 wanted */
+    assert_int_equal(acme_live_apply(fix->cache, 0, ssl), ACME_LIVE_FAILED);
+    assert_int_equal(ERR_peek_error(), 0);
+    assert_int_equal(acme_live_apply(fix->cache, 1, ssl), ACME_LIVE_SET);
+    assert_int_equal(X509_cmp(SSL_get_certificate(ssl),
+                         acme_chain_x509(fix->pair[EC_1].chain, 0)),
+        0);
+    assert_int_equal(ERR_peek_error(), 0);
+    SSL_free(ssl);
+    stop(fix);
+}
+
+/* ---- threads ---------------------------------------------------------- */
+
+struct race {
+    struct fixture *fix;
+    atomic_bool stop;
+    atomic_uint wrong, served;
+};
+
+static void *
+serve(void *arg)
+{
+    struct race *race = arg;
+    struct fixture *fix = race->fix;
+    SSL *ssl = SSL_new(fix->server);
+    unsigned n;
+
+    for (n = 0; !race->stop; n++) {
+        X509 *leaf;
+
+        /* Never nothing: there was a certificate before we began. */
+        if (acme_live_apply(fix->cache, n % NLINEAGES, ssl) != ACME_LIVE_SET) {
+            race->wrong++;
+            continue;
+        }
+        if (n % 16 == 0)
+            acme_live_apply_placeholder(fix->cache, ssl);
+        leaf = SSL_get_certificate(ssl);
+        if (leaf == NULL || SSL_check_private_key(ssl) != 1)
+            race->wrong++;
+        race->served++;
+    }
+    SSL_free(ssl);
+    return NULL;
+}
+
+/* Slots change under connections of three threads.  Bad ones among them,
+ * unless the cache is too small to keep the good. */
+static void
+let_them_race(void **state, size_t max, bool with_bad)
+{
+    struct fixture *fix = start(state, max);
+    struct race race = { fix, false, 0, 0 };
+    const struct timespec a_while = { 0, 500000 };
+    struct acme_area_pair bad = as_area_pair(&fix->pair[EC_1]);
+    pthread_t thread[3];
+    SSL *ssl = SSL_new(fix->server);
+    size_t i, n;
+
+    bad.key_len--;
+    for (i = 0; i < NLINEAGES; i++) {
+        put(fix, i, &fix->pair[EC_1]);
+        acme_live_apply(fix->cache, i, ssl);
+    }
+    for (i = 0; i < 3; i++)
+        assert_int_equal(pthread_create(&thread[i], NULL, serve, &race), 0);
+    for (n = 0; n < 1200; n++) {
+        if (with_bad && n % 4 == 0)
+            put_pairs(fix, n % NLINEAGES, &bad, 1);
+        else
+            put(fix, n % NLINEAGES, &fix->pair[n % PAIRS]);
+        nanosleep(&a_while, NULL);
+    }
+    race.stop = true;
+    for (i = 0; i < 3; i++)
+        pthread_join(thread[i], NULL);
+    assert_int_equal(race.wrong, 0);
+    assert_true(race.served > 50);
+    for (i = 0; i < NLINEAGES; i++)
+        put(fix, i, &fix->pair[EC_2]);
+    for (i = 0; i < NLINEAGES; i++)
+        check_gets(fix, i, NULL, &fix->pair[EC_2]);
+    SSL_free(ssl);
+    stop(fix);
+}
+
+static void
+test_threads(void **state)
+{
+    let_them_race(state, 3, false);
+    let_them_race(state, NLINEAGES, true);
+}
+
+static void *
+count_malloc(size_t size, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    allocations++;
+    return size > 0 ? malloc(size) : NULL;
+}
+
+static void *
+count_realloc(void *old, size_t size, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    allocations++;
+    if (size > 0)
+        return realloc(old, size);
+    free(old);
+    return NULL;
+}
+
+static void
+count_free(void *memory, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    free(memory);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nothing_yet),
+        cmocka_unit_test(test_swap),
+        cmocka_unit_test(test_two_types),
+        cmocka_unit_test(test_bad_slot),
+        cmocka_unit_test(test_parsed_once),
+        cmocka_unit_test(test_bound),
+        cmocka_unit_test(test_least_recently_used),
+        cmocka_unit_test(test_connection_outlives),
+        cmocka_unit_test(test_placeholder),
+        cmocka_unit_test(test_error_queue),
+        cmocka_unit_test(test_openssl_refuses),
+        cmocka_unit_test(test_threads),
+    };
+
+    if (!CRYPTO_set_mem_functions(count_malloc, count_realloc, count_free))
+        return 1;
+    return cmocka_run_group_tests_name("live", tests, setup, teardown);
+}
