@@ -58,13 +58,26 @@ now(const struct acme_client *client)
 
 /* ---- making one ---- */
 
-/* What has no origin needs no protection: whoever configures that CA hears
- * of its bad URL from its own client. */
+/* An origin for comparisons, "" for a bad URL; false: out of memory. */
+static bool
+copy_origin(char out[ACME_ORIGIN_MAX], const char *text)
+{
+    struct acme_error err;
+    struct acme_url url;
+    enum acme_rc rc;
+
+    acme_error_clear(&err);
+    rc = acme_url_parse(text, ACME_CONFIG, &url, &err);
+    if (rc == ACME_OK)
+        memcpy(out, url.origin, sizeof(url.origin));
+    return rc != ACME_NOMEM;
+}
+
+/* A bad URL has no origin to be kept from, and whoever configured that CA
+ * hears of it from its own client. */
 static bool
 copy_others(struct acme_client *client, const struct acme_client_conf *conf)
 {
-    struct acme_error ignored;
-    struct acme_url url;
     size_t i;
 
     if (conf->nother == 0)
@@ -72,12 +85,10 @@ copy_others(struct acme_client *client, const struct acme_client_conf *conf)
     client->others = calloc(conf->nother, sizeof(*client->others));
     if (client->others == NULL)
         return false;
+    client->nothers = conf->nother;
     for (i = 0; i < conf->nother; i++) {
-        acme_error_clear(&ignored);
-        if (acme_url_parse(conf->other_directories[i], ACME_CONFIG, &url,
-                &ignored) == ACME_OK)
-            memcpy(client->others[client->nothers++], url.origin,
-                sizeof(url.origin));
+        if (!copy_origin(client->others[i], conf->other_directories[i]))
+            return false;
     }
     return true;
 }
@@ -87,8 +98,6 @@ acme_client_new(const struct acme_client_conf *conf,
     const struct acme_host *host, struct acme_transport transport)
 {
     struct acme_client *client;
-    struct acme_error ignored;
-    struct acme_url url;
 
     client = calloc(1, sizeof(*client));
     if (client == NULL)
@@ -96,14 +105,12 @@ acme_client_new(const struct acme_client_conf *conf,
     client->host = host;
     client->transport = transport;
     client->directory_url = strdup(conf->directory_url);
-    if (client->directory_url == NULL || !copy_others(client, conf)) {
+    if (client->directory_url == NULL ||
+        !copy_origin(client->home, conf->directory_url) ||
+        !copy_others(client, conf)) {
         acme_client_free(client);
         return NULL;
     }
-    acme_error_clear(&ignored); /* acme_client_directory() reports it */
-    if (acme_url_parse(conf->directory_url, ACME_CONFIG, &url, &ignored) ==
-        ACME_OK)
-        memcpy(client->home, url.origin, sizeof(url.origin));
     return client;
 }
 
@@ -288,15 +295,16 @@ read_failure(const struct acme_client *client,
     const struct acme_http_response *response, struct acme_error *err)
 {
     struct acme_json *problem = NULL;
-    struct acme_error ignored;
+    struct acme_error fault;
     char what[48];
     long delay = response->retry_after;
 
     if (err->rc != ACME_OK)
         return err->rc;
-    acme_error_clear(&ignored);
-    acme_json_parse(acme_buf_str(&response->body), response->body.len,
-        "problem", &problem, &ignored);
+    acme_error_clear(&fault);
+    if (acme_json_parse(acme_buf_str(&response->body), response->body.len,
+            "problem", &problem, &fault) == ACME_NOMEM)
+        return acme_error_nomem(err);
     snprintf(what, sizeof(what), "the CA answered %d", response->status);
     acme_client_problem(problem, what, err);
     acme_json_free(problem);

@@ -99,7 +99,7 @@ enum acme_rc acme_client_check_url(struct acme_client *client, const char *url,
  * Makes an empty `err` ACME_PROBLEM with our text `what` and the type, detail,
  * instance and subproblems of a problem document (RFC 7807, RFC 8555 6.7),
  * cleaned and bounded: for the `error` members of orders and challenges.
- * NULL: only `what`.
+ * What is no object (NULL too) leaves only `what`.
  */
 enum acme_rc acme_client_problem(const struct acme_json *problem,
     const char *what, struct acme_error *err);
