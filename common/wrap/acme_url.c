@@ -31,15 +31,10 @@ is_https(const char *text)
     return true;
 }
 
-/*
- * What we refuse and parsers disagree about; the reason or NULL.  A URL that
- * passes is signed and sent as it is written, so libcurl must not read
- * another host out of it than we do.
- */
+/* Of a URL and of a reference; the reason why not or NULL. */
 static const char *
-check_text(const char *text)
+check_chars(const char *text)
 {
-    const char *authority = text + strlen(SCHEME);
     size_t len = strlen(text);
     size_t i;
 
@@ -49,6 +44,23 @@ check_text(const char *text)
         if (text[i] <= ' ' || text[i] > '~' || text[i] == '\\')
             return "has a character that no URL has";
     }
+    return NULL;
+}
+
+/*
+ * What we refuse and parsers disagree about; the reason or NULL.  A URL that
+ * passes is signed and sent as it is written, so libcurl must not read
+ * another host out of it than we do.
+ */
+static const char *
+check_text(const char *text)
+{
+    const char *authority = text + strlen(SCHEME);
+    const char *reason = check_chars(text);
+    size_t len;
+
+    if (reason != NULL)
+        return reason;
     if (!is_https(text))
         return "is not an absolute https URL";
     if (strchr(text, '#') != NULL)
@@ -199,7 +211,9 @@ acme_url_resolve(const char *base, const char *reference,
         memcpy(out, reference, strlen(reference) + 1);
         return ACME_OK;
     }
-    reason = join(base, reference, joined);
+    reason = check_chars(reference);
+    if (reason == NULL)
+        reason = join(base, reference, joined);
     if (reason != NULL)
         return refuse(reference, reason, ACME_WIRE, err);
     if (acme_url_parse(joined, ACME_WIRE, &parts, err) != ACME_OK)

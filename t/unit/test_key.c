@@ -250,7 +250,7 @@ references_are_counted(void **state)
     acme_key_unref(NULL);
 }
 
-/* `openssl ecparam -name prime256v1 -genkey`, and a certificate before it */
+/* `openssl ecparam -name prime256v1 -genkey`, `openssl genrsa -traditional` */
 static void
 other_forms_of_pem_are_read(void **state)
 {
