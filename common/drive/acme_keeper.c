@@ -15,7 +15,11 @@ struct kept {
     struct acme_lineage wanted;
     const char *conflict; /* or NULL */
     int lock;             /* -1: not held for the engine */
+    bool order;           /* one of ours is in flight */
+    /* What is served: kept, should the files be damaged later. */
     unsigned published;   /* version in the area; 0: none */
+    enum acme_key_type type;
+    struct acme_buf leaf; /* DER */
 };
 
 struct acme_keeper {
@@ -102,8 +106,10 @@ acme_keeper_new(const struct acme_config *config, struct acme_store *store,
         acme_keeper_free(keeper);
         return acme_error_nomem(err);
     }
-    for (i = 0; i < config->nlineages; i++)
+    for (i = 0; i < config->nlineages; i++) {
         keeper->kept[i].lock = -1;
+        acme_buf_init(&keeper->kept[i].leaf, ACME_CHAIN_DER_MAX);
+    }
     read_own_keys(keeper);
     *out = keeper;
     return ACME_OK;
@@ -126,6 +132,7 @@ acme_keeper_free(struct acme_keeper *keeper)
         return;
     for (i = 0; keeper->kept != NULL && i < keeper->config->nlineages; i++) {
         unlock(&keeper->kept[i]);
+        acme_buf_clear(&keeper->kept[i].leaf);
         acme_arena_free(keeper->kept[i].arena);
     }
     for (i = 0; keeper->own != NULL && i < keeper->config->nissuers; i++)
@@ -142,22 +149,6 @@ acme_keeper_on_done(struct acme_keeper *keeper,
 {
     keeper->done = done;
     keeper->done_ctx = ctx;
-}
-
-bool
-acme_keeper_find(const struct acme_keeper *keeper, const char *name,
-    size_t *lineage)
-{
-    const struct acme_config *config = keeper->config;
-    size_t i;
-
-    for (i = 0; i < config->nlineages; i++) {
-        if (strcmp(config->lineage[i].name, name) == 0) {
-            *lineage = i;
-            return true;
-        }
-    }
-    return false;
 }
 
 /* ---- settings: who wants what ----------------------------------------- */
@@ -260,7 +251,7 @@ withdraw(void *ctx, const char *name, struct acme_error *err)
 
     (void)err;
     acme_error_clear(&own);
-    if (acme_keeper_find(w->keeper, name, &ignored)
+    if (acme_config_find_lineage(w->keeper->config, name, &ignored)
         || acme_store_settings_read(w->keeper->store, name, &settings, &own)
             != ACME_OK)
         return ACME_OK;
@@ -291,6 +282,23 @@ withdraw_others(struct acme_keeper *keeper)
 
 /* ---- publishing ------------------------------------------------------- */
 
+static void
+keep_leaf(struct kept *kept, const struct acme_version *version)
+{
+    struct acme_chain *chain = NULL;
+    struct acme_error ignored;
+
+    acme_error_clear(&ignored);
+    acme_buf_reset(&kept->leaf);
+    if (acme_chain_from_der(version->pair[0].chain.data,
+            version->pair[0].chain.len, &chain, &ignored)
+        == ACME_OK)
+        (void)acme_chain_to_der(chain, 0, 1, &kept->leaf, &ignored);
+    acme_chain_free(chain);
+    kept->type = version->pair[0].type;
+    kept->published = version->number;
+}
+
 static enum acme_rc
 put_version(struct acme_keeper *keeper, size_t i,
     const struct acme_version *version, struct acme_error *err)
@@ -310,7 +318,7 @@ put_version(struct acme_keeper *keeper, size_t i,
         rc = acme_area_put(keeper->area, i, pairs, version->npairs,
             version->number, err);
     if (rc == ACME_OK)
-        keeper->kept[i].published = version->number;
+        keep_leaf(&keeper->kept[i], version);
     return rc;
 }
 
@@ -429,6 +437,23 @@ recover(struct acme_keeper *keeper, size_t i)
     }
 }
 
+static bool
+has_order(struct acme_keeper *keeper, size_t i)
+{
+    struct acme_error ignored;
+    struct acme_buf text, key;
+    enum acme_rc rc;
+
+    acme_error_clear(&ignored);
+    acme_buf_init(&text, ACME_STATE_JSON_MAX);
+    acme_buf_init_secret(&key, ACME_STATE_PEM_MAX);
+    rc = acme_store_order_read(keeper->store,
+        keeper->config->lineage[i].name, &text, &key, &ignored);
+    acme_buf_clear(&text);
+    acme_buf_clear(&key);
+    return rc == ACME_OK;
+}
+
 void
 acme_keeper_start(struct acme_keeper *keeper, enum acme_keeper_role role)
 {
@@ -441,6 +466,7 @@ acme_keeper_start(struct acme_keeper *keeper, enum acme_keeper_role role)
         recover(keeper, i);
         settle(keeper, i, role);
         publish(keeper, i);
+        keeper->kept[i].order = has_order(keeper, i);
     }
     if (role == ACME_KEEPER_DECLARES)
         withdraw_others(keeper);
@@ -526,56 +552,15 @@ reply_rc(struct call *call)
 }
 
 static void
-add_leaf(struct call *call, const struct acme_version *version)
-{
-    struct acme_buf leaf;
-    struct acme_chain *chain = NULL;
-    struct acme_error ignored;
-
-    acme_error_clear(&ignored);
-    acme_buf_init(&leaf, ACME_CHAIN_DER_MAX);
-    if (version->npairs > 0
-        && acme_chain_from_der(version->pair[0].chain.data,
-               version->pair[0].chain.len, &chain, &ignored)
-            == ACME_OK)
-        (void)acme_chain_to_der(chain, 0, 1, &leaf, &ignored);
-    acme_frame_add(call->reply, leaf.data, leaf.len);
-    acme_chain_free(chain);
-    acme_buf_clear(&leaf);
-}
-
-static bool
-has_order(struct call *call)
-{
-    struct acme_error ignored;
-    struct acme_buf text, key;
-    enum acme_rc rc;
-
-    acme_error_clear(&ignored);
-    acme_buf_init(&text, ACME_STATE_JSON_MAX);
-    acme_buf_init_secret(&key, ACME_STATE_PEM_MAX);
-    rc = acme_store_order_read(call->keeper->store, call->name, &text, &key,
-        &ignored);
-    acme_buf_clear(&text);
-    acme_buf_clear(&key);
-    return rc == ACME_OK;
-}
-
-static void
 answer_lineage(struct call *call)
 {
-    struct kept *kept = &call->keeper->kept[call->index];
-    struct acme_version version;
+    const struct kept *kept = &call->keeper->kept[call->index];
     struct acme_error ignored;
     struct acme_buf record;
     size_t i;
 
     acme_error_clear(&ignored);
-    acme_version_init(&version);
     acme_buf_init(&record, ACME_STATE_JSON_MAX);
-    (void)acme_store_live_read(call->keeper->store, call->name, &version,
-        &ignored);
-    acme_error_clear(&ignored);
     (void)acme_store_record_read(call->keeper->store, call->name, &record,
         &ignored);
 
@@ -586,13 +571,11 @@ answer_lineage(struct call *call)
     acme_frame_add_u64(call->reply, kept->wanted.type[0]);
     acme_frame_add_text(call->reply,
         kept->conflict != NULL ? kept->conflict : "");
-    acme_frame_add_u64(call->reply, version.number);
-    acme_frame_add_u64(call->reply,
-        version.npairs > 0 ? version.pair[0].type : ACME_KEY_NONE);
-    acme_frame_add_u64(call->reply, has_order(call));
-    add_leaf(call, &version);
+    acme_frame_add_u64(call->reply, kept->published);
+    acme_frame_add_u64(call->reply, kept->type);
+    acme_frame_add_u64(call->reply, kept->order);
+    acme_frame_add(call->reply, kept->leaf.data, kept->leaf.len);
     acme_frame_add(call->reply, record.data, record.len);
-    acme_version_clear(&version);
     acme_buf_clear(&record);
 }
 
@@ -749,9 +732,11 @@ answer_order_put(struct call *call)
 
     acme_frame_get(&call->in, &text, &text_len);
     acme_frame_get(&call->in, &key, &key_len);
-    if (!call->in.bad)
-        (void)acme_store_order_write(call->keeper->store, call->name, text,
-            text_len, key, key_len, &call->err);
+    if (!call->in.bad
+        && acme_store_order_write(call->keeper->store, call->name, text,
+               text_len, key, key_len, &call->err)
+            == ACME_OK)
+        call->keeper->kept[call->index].order = true;
     reply_rc(call);
 }
 
@@ -818,11 +803,20 @@ answer_challenges(struct call *call)
 }
 
 static void
+drop_order(struct call *call, struct acme_error *err)
+{
+    struct acme_keeper *keeper = call->keeper;
+
+    if (acme_store_order_drop(keeper->store, call->name, err) == ACME_OK) {
+        keeper->kept[call->index].order = false;
+        publish_tokens(keeper);
+    }
+}
+
+static void
 answer_order_drop(struct call *call)
 {
-    if (acme_store_order_drop(call->keeper->store, call->name, &call->err)
-        == ACME_OK)
-        publish_tokens(call->keeper);
+    drop_order(call, &call->err);
     reply_rc(call);
 }
 
@@ -861,18 +855,6 @@ check(struct call *call, const struct acme_key *key,
     return rc;
 }
 
-/* An order left behind would be resumed to the certificate it has given. */
-static void
-drop_order(struct acme_keeper *keeper, const char *name)
-{
-    struct acme_error err;
-
-    acme_error_clear(&err);
-    if (acme_store_order_drop(keeper->store, name, &err) != ACME_OK)
-        log_error(keeper, ACME_LOG_WARN, &err, "cannot drop order");
-    publish_tokens(keeper);
-}
-
 static enum acme_rc
 commit(struct call *call, const struct acme_key *key,
     const struct acme_chain *chain, const char *order_url, unsigned *number)
@@ -883,6 +865,7 @@ commit(struct call *call, const struct acme_key *key,
     time_t now = keeper->host->now(keeper->host->ctx);
     struct acme_version version;
     struct acme_pair *pair = &version.pair[0];
+    struct acme_error ignored;
     enum acme_rc rc;
 
     acme_version_init(&version);
@@ -900,8 +883,10 @@ commit(struct call *call, const struct acme_key *key,
         rc = acme_store_version_write(keeper->store, call->name, &version,
             now, &call->err);
     if (rc == ACME_OK) {
+        /* Left behind it would be resumed, to the same certificate. */
+        acme_error_clear(&ignored);
+        drop_order(call, &ignored);
         rc = put_version(keeper, call->index, &version, &call->err);
-        drop_order(keeper, call->name);
     }
     *number = version.number;
     acme_version_clear(&version);

@@ -61,8 +61,4 @@ void acme_keeper_on_done(struct acme_keeper *keeper,
 void acme_keeper_look(struct acme_keeper *keeper,
     void (*moved)(void *ctx, size_t lineage), void *ctx);
 
-/* Index of a lineage of this configuration by its name. */
-bool acme_keeper_find(const struct acme_keeper *keeper, const char *name,
-    size_t *lineage);
-
 #endif

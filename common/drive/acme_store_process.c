@@ -81,7 +81,7 @@ on_renew(void *ctx, const char *name, unsigned flags, uint64_t id)
     struct process *process = ctx;
     size_t lineage;
 
-    if (!acme_keeper_find(process->keeper, name, &lineage))
+    if (!acme_config_find_lineage(process->config, name, &lineage))
         return false;
     if (!notify(process, ACME_VERB_RENEW, lineage, flags & ACME_RENEW_FORCE,
             id))

@@ -673,14 +673,27 @@ acme_config_finish(struct acme_config *config, struct acme_error *err)
     return ACME_OK;
 }
 
-bool
-acme_config_find_name(const struct acme_config *config, const char *name,
-    size_t *lineage)
+static bool
+look_up(const struct table *table, const char *key, size_t *lineage)
 {
-    size_t found = table_get(&config->index->wanted, name);
+    size_t found = table_get(table, key);
 
     if (found == NONE)
         return false;
     *lineage = found;
     return true;
+}
+
+bool
+acme_config_find_lineage(const struct acme_config *config, const char *name,
+    size_t *lineage)
+{
+    return look_up(&config->index->lineage, name, lineage);
+}
+
+bool
+acme_config_find_name(const struct acme_config *config, const char *name,
+    size_t *lineage)
+{
+    return look_up(&config->index->wanted, name, lineage);
 }

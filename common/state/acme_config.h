@@ -87,6 +87,10 @@ enum acme_rc acme_config_add_lineage(struct acme_config *config,
     const struct acme_lineage *lineage, size_t *index,
     struct acme_error *err);
 
+/* The lineage of that (lineage) name; false: none. */
+bool acme_config_find_lineage(const struct acme_config *config,
+    const char *name, size_t *lineage);
+
 /* Ends building: makes the name index. */
 enum acme_rc acme_config_finish(struct acme_config *config,
     struct acme_error *err);

@@ -69,7 +69,7 @@ sub verify ($pem)
 for my $status (500, 503, 429) {
     fault $status => (where => 'newOrder', retry_after => 7);
     my $answer = order();
-    is $answer->{status}, $status, "$status";
+    is $answer->{status}, $status, "status $status";
     is $answer->{headers}{'retry-after'}, 7, 'with Retry-After';
     is order()->{status}, 201, 'and then an order';
 }

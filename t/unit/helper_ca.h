@@ -34,6 +34,7 @@ struct helper_ca_options {
     bool must_staple;
     bool issued_by_root;  /* the chain is leaf, root */
     bool wrong_signature; /* names the intermediate, signed by another key */
+    bool with_cross; /* it ends with the root, cross-signed by an expired one */
     bool with_root;       /* the chain ends with the root */
     bool leaf_only;
     const char *san;    /* instead of names: OpenSSL syntax, "DNS:a,IP:::1" */

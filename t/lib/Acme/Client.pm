@@ -38,7 +38,8 @@ sub send_request ($self, $method, $url, %o)
 
     $self->{nonce} = $answer->{headers}{'replay-nonce'}
         // $self->{nonce};
-    $answer->{json} = eval { decode_json($answer->{body}) };
+    $answer->{json} = eval { decode_json($answer->{body}) }
+        if length $answer->{body} < 4 << 20;
     return $self->{last} = $answer;
 }
 

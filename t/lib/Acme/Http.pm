@@ -5,9 +5,11 @@ package Acme::Http;
 # follows no redirect.
 
 use v5.36;
+use Errno ();
 use Exporter 'import';
 use IO::Socket::INET;
-use IO::Socket::SSL qw($SSL_ERROR SSL_VERIFY_NONE SSL_VERIFY_PEER);
+use IO::Socket::SSL qw($SSL_ERROR SSL_VERIFY_NONE SSL_VERIFY_PEER
+    SSL_WANT_READ);
 use Time::HiRes qw(time);
 
 our @EXPORT_OK = qw(request parse_response);
@@ -78,34 +80,52 @@ sub send_all ($socket, $bytes)
     return;
 }
 
+# Non-blocking, as a TLS record may hold no byte for us (session tickets).
 sub read_all ($socket, $end, $method)
 {
     my $data = '';
+    my $whole;
 
-    while (length $data < MAX_ANSWER && !complete($data, $method)) {
-        my $left = $end - time;
-        die "timed out after " . length($data) . " bytes\n" if $left <= 0;
-        my $pending = $socket->can('pending') ? $socket->pending : 0;
-        if (!$pending) {
-            my $ready = '';
-            vec($ready, fileno $socket, 1) = 1;
-            next if !select $ready, undef, undef, $left;
-        }
+    $socket->blocking(0);
+    while (length $data < ($whole // MAX_ANSWER)) {
         my $n = sysread $socket, $data, 65_536, length $data;
-        last if !$n;
+        last if defined $n && !$n;
+        if (!defined $n) {
+            last if !would_block($socket);
+            my $left = $end - time;
+            die 'timed out after ' . length($data) . " bytes\n"
+                if $left <= 0;
+            wait_readable($socket, $left);
+        }
+        $whole //= whole_length($data, $method);
     }
     return $data;
 }
 
-# True when the answer is known to be whole before the peer closes.
-sub complete ($data, $method)
+sub would_block ($socket)
 {
-    my ($head, $body) = $data =~ /^(.*?\r\n)\r\n(.*)\z/s or return 0;
-    my ($status) = $head =~ m{^HTTP/\S+ (\d+)} or return 0;
+    return $SSL_ERROR == SSL_WANT_READ if $socket->isa('IO::Socket::SSL');
+    return $!{EAGAIN} || $!{EWOULDBLOCK} || $!{EINTR};
+}
 
-    return 1 if $method eq 'HEAD' || $status == 204 || $status == 304;
-    return length $body >= $1 if $head =~ /^Content-Length: *(\d+)/mi;
-    return 0;
+sub wait_readable ($socket, $seconds)
+{
+    my $ready = '';
+    vec($ready, fileno $socket, 1) = 1;
+    select $ready, undef, undef, $seconds;
+    return;
+}
+
+# How long the answer is, where that is known before the peer closes.
+sub whole_length ($data, $method)
+{
+    my ($head) = $data =~ /^(.*?\r\n\r\n)/s or return;
+    my ($status) = $head =~ m{^HTTP/\S+ (\d+)} or return;
+
+    return length $head
+        if $method eq 'HEAD' || $status == 204 || $status == 304;
+    return length($head) + $1 if $head =~ /^Content-Length: *(\d+)/mi;
+    return MAX_ANSWER;
 }
 
 sub parse_response ($raw, $method = 'GET')

@@ -175,8 +175,9 @@ sub accept ($self, $listener)
 sub drop ($self, $c)
 {
     delete $self->{connections}{ $c->{id} } or return;
-    $c->{tls} ? $c->{socket}->close(SSL_no_shutdown => 1)
-        : close $c->{socket};
+    # a handshake that failed leaves a plain socket behind
+    $c->{socket}->isa('IO::Socket::SSL')
+        ? $c->{socket}->close(SSL_no_shutdown => 1) : close $c->{socket};
     return;
 }
 

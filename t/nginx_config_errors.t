@@ -1,0 +1,124 @@
+#!/usr/bin/perl
+# Mistakes in the text are found by nginx -t: each message names the
+# directive, the value and the cure, and nothing is written.
+
+use v5.36;
+use lib 't/lib';
+use Test::More;
+use Acme::Proc qw(spew);
+use Acme::Test;
+
+my $t = Acme::Test->new;
+my $dir = $t->dir;
+
+spew("$dir/www/key.pem", "no certificate in here\n");
+spew("$dir/www/open.key", "anything\n");
+chmod 0666, "$dir/www/open.key";
+symlink '/dev/zero', "$dir/www/zero.pem";
+
+# An issuer block with more in it, and a server with a line; both optional.
+sub issuer ($more = '', $uri = 'https://ca.test/dir')
+{
+    return "acme_issuer one {\nuri $uri;\naccept_terms_of_service;\n"
+        . "$more\n}\n";
+}
+
+sub server ($line = 'acme_certificate one;', $name = 'a.test')
+{
+    return "server {\nlisten 127.0.0.1:%%HTTP%%;\n"
+        . ($name ne '' ? "server_name $name;\n" : '') . "$line\n}\n";
+}
+
+my @wrong = (
+    ['unknown issuer', server('acme_certificate nobody;'),
+        qr/"acme_certificate".*"nobody".*:\d+; write an "acme_issuer nobody/],
+    ['key of no known kind', issuer() . server('acme_certificate one key=dsa;'),
+        qr/"acme_certificate".*"key=dsa".*use ecdsa/],
+    ['key of no known size',
+        issuer() . server('acme_certificate one key=rsa:1024;'),
+        qr/"acme_certificate".*"key=rsa:1024".*use .*rsa\[:2048/],
+    ['two keys',
+        issuer() . server('acme_certificate one key=rsa:2048 key=ecdsa:256;'),
+        qr/"acme_certificate".*"key=ecdsa:256".*one key/],
+    ['bad name', issuer() . server('acme_certificate one "a b.test";'),
+        qr/"acme_certificate".*"a b\.test".*character other than letters/],
+    ['name with an underscore', issuer() . server('acme_certificate one a_b.test;'),
+        qr/"acme_certificate".*"a_b\.test".*underscore/],
+    ['U-label', issuer() . server("acme_certificate one b\xc3\xbccher.test;"),
+        qr/"acme_certificate".*A-label form/],
+    ['wildcard', issuer() . server('acme_certificate one *.a.test;'),
+        qr/"acme_certificate".*"\*\.a\.test".*http-01/],
+    ['bad lineage name', issuer() . server('acme_certificate one name=../up;'),
+        qr{"acme_certificate".*"name=\.\./up".*"\.\./up" begins with a dot}],
+    ['empty lineage name', issuer() . server('acme_certificate one name=;'),
+        qr/"acme_certificate".*"name=".*empty/],
+    ['one lineage name, two definitions',
+        issuer() . server('acme_certificate one name=x;')
+        . server('acme_certificate one name=x;', 'b.test'),
+        qr/"acme_certificate".*"x" has two definitions.*another name/],
+    ['unknown parameter', issuer() . server('acme_certificate one size=1;'),
+        qr/"acme_certificate".*"size=1".*known are/],
+    ['acme_certificate twice',
+        issuer() . server("acme_certificate one;\nacme_certificate one;"),
+        qr/"acme_certificate" directive is duplicate/],
+    ['acme_certificate without issuer', server('acme_certificate;'),
+        qr/number of arguments in "acme_certificate"/],
+    ['no names', issuer() . server('acme_certificate one;', ''),
+        qr/"acme_certificate".* no name.*"server_name"/],
+    ['a regular expression only',
+        issuer() . server('acme_certificate one;', '~^a\.test$'),
+        qr/"acme_certificate".* no name.*"server_name"/],
+
+    ['issuer twice', issuer() . issuer() . server(),
+        qr/duplicate "acme_issuer" "one", first in .*:\d+/],
+    ['issuer without uri', "acme_issuer one { }\n" . server(),
+        qr/"acme_issuer" "one" has no "uri".*add the URL/],
+    ['uri twice', issuer('uri https://b.test/dir;') . server(),
+        qr/duplicate "uri" in "acme_issuer" "one"/],
+    ['http URL', issuer('', 'http://ca.test/dir') . server(),
+        qr{"acme_issuer" "one".*"http://ca\.test/dir".*https}],
+    ['malformed URL', issuer('', 'https:///dir') . server(),
+        qr{"acme_issuer" "one".*https URL.*"https:///dir" has no usable host}],
+    ['no URL at all', issuer('', 'letsencrypt-stagging') . server(),
+        qr{"acme_issuer" "one".*short names.*"letsencrypt-stagging"}],
+    ['unknown inner directive', issuer('urii x;') . server(),
+        qr/unknown directive "urii" in "acme_issuer".*known are uri/],
+    ['bad flag', issuer('ssl_verify maybe;') . server(),
+        qr/"maybe" in "ssl_verify".*"on" or "off"/],
+    ['CA file that is not there',
+        issuer("ssl_trusted_certificate $dir/none.pem;") . server(),
+        qr{"acme_issuer" "one".*none\.pem" does not exist}],
+    ['CA file without certificate',
+        issuer("ssl_trusted_certificate $dir/www/key.pem;") . server(),
+        qr{"acme_issuer" "one".*key\.pem" has no PEM certificate}],
+    ['CA file that never ends',
+        issuer("ssl_trusted_certificate $dir/www/zero.pem;") . server(),
+        qr{"acme_issuer" "one".*zero\.pem}],
+    ['account key that is not there',
+        issuer("account_key $dir/none.key;") . server(),
+        qr{"acme_issuer" "one".*account key.*none\.key.*No such file}],
+    ['account key that others can read',
+        issuer("account_key $dir/www/open.key;") . server(),
+        qr{"acme_issuer" "one".*open\.key" is open to every user.*chmod}],
+    ['account key of no known kind', issuer('account_key rsa:1;') . server(),
+        qr{"acme_issuer" "one".*"account_key".*"rsa:1": use .*rsa\[:2048}],
+
+    ['unknown acme_user', "acme_user nobody-here;\n" . issuer() . server(),
+        qr/"acme_user".*"nobody-here".*useradd/],
+    ['bad acme_stateless', "acme_stateless maybe;\n" . issuer() . server(),
+        qr/"maybe" in "acme_stateless"/],
+    ['bad acme_placeholder', "acme_placeholder x;\n" . issuer() . server(),
+        qr/invalid value "x"/],
+);
+
+for my $case (@wrong) {
+    my ($what, $text, $message) = @$case;
+    my ($exit, $out) = $t->test_config($text);
+    my @emerg = grep { /\[emerg\]/ } split /\n/, $out;
+
+    ok $exit != 0 && @emerg == 1 && $emerg[0] =~ $message, $what
+        or diag "exit $exit: $out";
+}
+is_deeply [glob "$dir/var/* $dir/var/.*[a-z]*"], [], 'no file was made';
+
+$t->done;

@@ -1,0 +1,52 @@
+#!/usr/bin/perl
+# Challenges are answered before anything else that a server block may say;
+# acme_stateless off leaves them to it.
+
+use v5.36;
+use lib 't/lib';
+use Test::More;
+use Acme::Test;
+
+my $t = Acme::Test->new(ca => 'own');
+my %server = (
+    redirect => 'return 301 https://$host$request_uri;',
+    rewrite => 'rewrite ^ /elsewhere last;',
+    deny => 'deny all;',
+    auth => 'auth_basic "x"; auth_basic_user_file /nonexistent;',
+    limit => 'location / { limit_except PUT { deny all; } }',
+    return404 => 'location ^~ /.well-known/ { return 404; }',
+    proxy => 'location / { proxy_pass http://127.0.0.1:1; }',
+    'try-files' => 'location / { try_files /none =410; }',
+    types => 'types { } default_type application/x-other;',
+    gzip => 'gzip on; gzip_types *; gzip_min_length 1;',
+);
+
+$t->site("$_.test", extra => $server{$_}) for sort keys %server;
+$t->site('off.test', extra => 'acme_stateless off;');
+$t->start;
+$t->wait_certificate("$_.test") or $t->give_up for sort keys %server;
+
+my $path = '/.well-known/acme-challenge/token-of-somebody';
+my ($thumbprint) = ($t->acmectl('key', 'thumbprint'))[1] =~ /^([\w-]{43}) /;
+
+for my $name (sort keys %server) {
+    my $got = $t->http_get($path, host => "$name.test",
+        headers => { 'Accept-Encoding' => 'gzip' });
+    ok $got->{status} == 200 && $got->{headers}{'content-type'} eq 'text/plain'
+        && $got->{body} eq "token-of-somebody.$thumbprint",
+        "in spite of: $server{$name}" or diag $got->{raw};
+}
+
+is $t->http_get($path, host => 'off.test')->{status}, 404,
+    'acme_stateless off';
+ok $t->wait_for(sub { grep { $_->{name} eq 'off.test'
+    && $_->{status} eq 'invalid' } $t->ca->challenges }, 10),
+    'so the CA got no answer either';
+like $t->log, qr/not obtained, lineage "off\.test".*: .*off\.test.*; next attempt at/,
+    'and the log says so';
+
+$t->configure(global => 'acme_stateless off;');
+ok $t->reload, 'reload with acme_stateless off for all';
+is $t->http_get($path, host => 'types.test')->{status}, 404, 'is for all';
+
+$t->done;
