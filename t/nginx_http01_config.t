@@ -18,20 +18,21 @@ my %server = (
     proxy => 'location / { proxy_pass http://127.0.0.1:1; }',
     'try-files' => 'location / { try_files /none =410; }',
     types => 'types { } default_type application/x-other;',
-    gzip => 'gzip on; gzip_types *; gzip_min_length 1;',
 );
 
-$t->site("$_.test", extra => $server{$_}) for sort keys %server;
+# one certificate, as each order takes its time
+my @names = map { "$_.test" } sort keys %server;
+$t->site("$_.test", identifiers => \@names, extra => $server{$_})
+    for sort keys %server;
 $t->site('off.test', extra => 'acme_stateless off;');
 $t->start;
-$t->wait_certificate("$_.test") or $t->give_up for sort keys %server;
+$t->wait_certificate('auth.test') or $t->give_up;
 
 my $path = '/.well-known/acme-challenge/token-of-somebody';
 my ($thumbprint) = ($t->acmectl('key', 'thumbprint'))[1] =~ /^([\w-]{43}) /;
 
 for my $name (sort keys %server) {
-    my $got = $t->http_get($path, host => "$name.test",
-        headers => { 'Accept-Encoding' => 'gzip' });
+    my $got = $t->http_get($path, host => "$name.test");
     ok $got->{status} == 200 && $got->{headers}{'content-type'} eq 'text/plain'
         && $got->{body} eq "token-of-somebody.$thumbprint",
         "in spite of: $server{$name}" or diag $got->{raw};
@@ -42,7 +43,7 @@ is $t->http_get($path, host => 'off.test')->{status}, 404,
 ok $t->wait_for(sub { grep { $_->{name} eq 'off.test'
     && $_->{status} eq 'invalid' } $t->ca->challenges }, 10),
     'so the CA got no answer either';
-like $t->log, qr/not obtained, lineage "off\.test".*: .*off\.test.*; next attempt at/,
+ok $t->wait_log(qr/not obtained, lineage "off\.test".*; next attempt at/),
     'and the log says so';
 
 $t->configure(global => 'acme_stateless off;');

@@ -10,9 +10,14 @@
 #include "drive/acme_job.h"
 #include "state/acme_schedule.h"
 #include "wrap/acme_hash.h"
+#include "wrap/acme_json.h"
 
 /* Another process works on the lineage: it needs seconds. */
 #define BUSY_RETRY 5
+
+/* After a 429 the CA's other lineages pause so long: the limit may be theirs
+ * too, or only that name's. */
+#define LIMITED_PAUSE 60
 
 /* Never sleep longer without a look at the clock (suspend, clock set). */
 #define LOOK_MS 1000
@@ -24,8 +29,15 @@ struct planned {
     enum acme_urgency urgency;
 };
 
+/* What the ledger says of a CA: read once, kept on disk as it changes. */
+struct ledger {
+    bool read;
+    time_t not_before;
+};
+
 struct acme_engine {
     struct acme_engine_conf conf;
+    struct ledger *ledger;        /* nissuers */
     struct planned *planned;      /* nlineages */
     struct acme_client **client;  /* nissuers, opened when first needed */
     struct acme_heap *later;      /* by time */
@@ -57,10 +69,12 @@ acme_engine_new(const struct acme_engine_conf *conf,
     engine->planned = calloc(n + 1, sizeof(engine->planned[0]));
     engine->client = calloc(conf->config->nissuers + 1,
         sizeof(struct acme_client *));
+    engine->ledger = calloc(conf->config->nissuers + 1,
+        sizeof(engine->ledger[0]));
     engine->later = acme_heap_new(n);
     engine->due = acme_heap_new(n);
     if (engine->planned == NULL || engine->client == NULL
-        || engine->later == NULL || engine->due == NULL) {
+        || engine->ledger == NULL || engine->later == NULL || engine->due == NULL) {
         acme_engine_free(engine);
         return acme_error_nomem(err);
     }
@@ -80,6 +94,7 @@ acme_engine_free(struct acme_engine *engine)
         acme_client_free(engine->client[i]);
     acme_heap_free(engine->later);
     acme_heap_free(engine->due);
+    free(engine->ledger);
     free(engine->client);
     free(engine->planned);
     free(engine);
@@ -363,6 +378,71 @@ acme_engine_notices(struct acme_engine *engine)
     return rc;
 }
 
+/* ---- ledger ----------------------------------------------------------- */
+
+static time_t
+ledger_not_before(struct acme_engine *engine, size_t issuer)
+{
+    struct ledger *ledger = &engine->ledger[issuer];
+    struct acme_json *json = NULL;
+    struct acme_error ignored;
+    struct acme_buf text;
+
+    if (ledger->read)
+        return ledger->not_before;
+    acme_error_clear(&ignored);
+    acme_buf_init(&text, ACME_STATE_JSON_MAX);
+    if (acme_vault_ledger(engine->conf.vault, issuer, &text, &ignored)
+            == ACME_OK
+        && text.len > 0
+        && acme_json_parse(acme_buf_str(&text), text.len, "ledger", &json,
+               &ignored)
+            == ACME_OK)
+        ledger->not_before = (time_t)acme_json_time(json, "not_before");
+    ledger->read = true;
+    acme_json_free(json);
+    acme_buf_clear(&text);
+    return ledger->not_before;
+}
+
+static void
+save_ledger(struct acme_engine *engine, size_t issuer)
+{
+    struct acme_json *json = acme_json_object();
+    struct acme_error ignored;
+    struct acme_buf text;
+
+    acme_error_clear(&ignored);
+    acme_buf_init(&text, ACME_STATE_JSON_MAX);
+    acme_json_set_time(json, "not_before",
+        engine->ledger[issuer].not_before);
+    if (json != NULL
+        && acme_json_render(json, true, &text, &ignored) == ACME_OK)
+        (void)acme_vault_ledger_put(engine->conf.vault, issuer, &text,
+            &ignored);
+    acme_json_free(json);
+    acme_buf_clear(&text);
+}
+
+/* A CA that asked for patience is left alone, by its other lineages too. */
+static void
+note_patience(struct acme_engine *engine, size_t issuer,
+    const struct acme_error *err)
+{
+    time_t until = err->retry_at;
+
+    if (err->http_status != 429 && err->http_status != 503)
+        return;
+    if (err->http_status == 429 && until > now(engine) + LIMITED_PAUSE)
+        until = now(engine) + LIMITED_PAUSE;
+    if (until > now(engine) + ACME_RETRY_AFTER_MAX)
+        until = now(engine) + ACME_RETRY_AFTER_MAX;
+    if (until <= ledger_not_before(engine, issuer))
+        return;
+    engine->ledger[issuer].not_before = until;
+    save_ledger(engine, issuer);
+}
+
 /* ---- running ---------------------------------------------------------- */
 
 static const char **
@@ -414,6 +494,7 @@ on_success(struct acme_engine *engine, size_t lineage,
     const struct acme_config *config = engine->conf.config;
     const struct acme_lineage *wish = &config->lineage[lineage];
     char until[ACME_TIME_TEXT], text[ACME_LOG_LINE_MAX];
+    const char *done = result->version == 1 ? "obtained" : "renewed";
 
     record->failures = record->crashes = 0;
     record->next_attempt = 0;
@@ -423,13 +504,15 @@ on_success(struct acme_engine *engine, size_t lineage,
         return;
     }
     (void)snprintf(text, sizeof(text),
-        "certificate %s, lineage \"%s\", issuer \"%s\", version %u, serial "
-        "%s, valid until %s",
-        result->version == 1 ? "obtained" : "renewed", wish->name,
+        "issuer \"%s\", version %u, serial %s, valid until %s",
         config->issuer[wish->issuer].name, result->version,
         result->leaf.serial,
         acme_time_format(result->leaf.not_after, until));
-    acme_log(engine->conf.host, ACME_LOG_NOTICE, "%s", text);
+    acme_log(engine->conf.host, ACME_LOG_NOTICE,
+        "certificate %s, lineage \"%s\", %s", done, wish->name, text);
+    (void)snprintf(text, sizeof(text),
+        "certificate %s, version %u, serial %s, valid until %s", done,
+        result->version, result->leaf.serial, until);
     reply(engine, lineage, true, text);
 }
 
@@ -455,6 +538,7 @@ on_failure(struct acme_engine *engine, size_t lineage,
     record->error_time = now(engine);
     next = acme_schedule_after(err, record->failures, 0, now(engine),
         leaf.not_after, draw(engine));
+    note_patience(engine, wish->issuer, err);
     record->next_attempt = next.at;
     record->wait_for_config = next.wait_for_config;
     config_hash(engine, lineage, view, record->config);
@@ -504,6 +588,23 @@ conclude(struct acme_engine *engine, size_t lineage,
     acme_vault_lineage_clear(&view);
 }
 
+static bool
+must_wait(struct acme_engine *engine, size_t lineage, size_t issuer)
+{
+    time_t until = ledger_not_before(engine, issuer);
+    char text[ACME_LOG_LINE_MAX], when[ACME_TIME_TEXT];
+
+    if (until <= now(engine))
+        return false;
+    (void)snprintf(text, sizeof(text),
+        "issuer \"%s\" asked not to be called before %s",
+        engine->conf.config->issuer[issuer].name,
+        acme_time_format(until, when));
+    reply(engine, lineage, false, text);
+    put_off(engine, lineage, until);
+    return true;
+}
+
 static void
 run_job(struct acme_engine *engine, size_t lineage)
 {
@@ -515,6 +616,8 @@ run_job(struct acme_engine *engine, size_t lineage)
         engine->conf.present_ms };
     size_t issuer = config->lineage[lineage].issuer;
 
+    if (must_wait(engine, lineage, issuer))
+        return;
     memset(&result, 0, sizeof(result));
     acme_error_clear(&err);
     if (open_client(engine, issuer, &err) == ACME_OK) {

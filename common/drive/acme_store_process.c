@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -189,6 +190,16 @@ serve_engine(struct process *process)
     return status;
 }
 
+/* An admin may have removed the whole directory: a new start makes it. */
+static bool
+is_gone(const struct process *process)
+{
+    struct stat st;
+
+    return fstat(acme_store_fd(process->store), &st) == 0
+        && st.st_nlink == 0;
+}
+
 static int
 serve(struct process *process)
 {
@@ -214,6 +225,8 @@ serve(struct process *process)
         now = process->host.now(process->host.ctx);
         if (now != looked)
             acme_keeper_look(process->keeper, on_moved, process);
+        if (now != looked && is_gone(process))
+            return ACME_EXIT_PEER_GONE;
         looked = now;
         go_on_with_errand(process);
         if (process->errand != NULL

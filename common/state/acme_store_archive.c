@@ -464,10 +464,11 @@ resume(struct acme_store *store, const char *name, unsigned live,
         if (rc != ACME_OK || !pending)
             continue;
         if (number > live && !*moved) {
-            damage = adopt(store, name, number, err);
-            if (damage != ACME_OK)
+            *moved = adopt(store, name, number, err) == ACME_OK;
+            if (!*moved) {
+                damage = err->rc;
                 continue;
-            *moved = true;
+            }
         }
         rc = clear_mark(store, name, number, err);
     }

@@ -97,17 +97,22 @@ perform(void *ctx, const struct acme_http_request *request,
     return acme_error_set(err, d->cut_rc, "answer cut");
 }
 
+struct acme_transport
+fake_drive_transport(struct fake_drive *d, size_t issuer)
+{
+    struct acme_transport transport = { &lines[issuer], perform };
+
+    lines[issuer].d = d;
+    lines[issuer].ca = fake_ca_transport(issuer == 0 ? d->ca : d->other);
+    return transport;
+}
+
 static enum acme_rc
 open_line(void *ctx, size_t issuer, struct acme_transport *transport,
     struct acme_error *err)
 {
-    struct fake_drive *d = ctx;
-
     (void)err;
-    lines[issuer].d = d;
-    lines[issuer].ca = fake_ca_transport(issuer == 0 ? d->ca : d->other);
-    transport->ctx = &lines[issuer];
-    transport->perform = perform;
+    *transport = fake_drive_transport(ctx, issuer);
     return ACME_OK;
 }
 

@@ -112,6 +112,10 @@ void fake_drive_cut(struct fake_drive *d, unsigned n, enum fake_cut cut,
 /* The engine dies with the n-th frame from now; 0: not. */
 void fake_drive_die(struct fake_drive *d, unsigned n, bool late);
 
+/* What the engine talks through to the CA of an issuer. */
+struct acme_transport fake_drive_transport(struct fake_drive *d,
+    size_t issuer);
+
 /* A person asks; the answer comes to done_*. */
 void fake_drive_ask(struct fake_drive *d, size_t lineage, unsigned flags,
     uint64_t id);

@@ -189,6 +189,29 @@ helper_ca_root_pem(const struct helper_ca *ca)
     return acme_buf_str(&ca->root_pem);
 }
 
+/* The root's name and key, certified by an older CA that has expired since. */
+static X509 *
+new_cross(const struct helper_ca *ca)
+{
+    struct spec old = { .subject = "Old Root",
+        .not_before = -9 * YEAR,
+        .not_after = -86400 };
+    struct spec cross = { .subject = "Test Root",
+        .key = ca->root.key,
+        .not_before = -5 * YEAR,
+        .not_after = -86400 };
+    struct pair issuer = { NULL, EVP_EC_gen("P-256") };
+    X509 *cert;
+
+    need(issuer.key != NULL);
+    old.key = issuer.key;
+    issuer.cert = new_ca_cert(&old, true);
+    cross.issuer = &issuer;
+    cert = new_ca_cert(&cross, true);
+    clear_pair(&issuer);
+    return cert;
+}
+
 /* A public key of that size which nobody has the other half of: a real one
  * takes minutes to make. */
 static EVP_PKEY *
@@ -342,6 +365,7 @@ write_chain(struct helper_ca *ca, const struct helper_ca_options *options,
     X509 *leaf, const struct pair *links, struct acme_buf *pem)
 {
     BIO *bio = BIO_new(BIO_s_mem());
+    X509 *cross = NULL;
     char *text = NULL;
     long len;
     size_t i;
@@ -353,6 +377,11 @@ write_chain(struct helper_ca *ca, const struct helper_ca_options *options,
         need(PEM_write_bio_X509(bio, ca->intermediate.cert));
     if (!options->leaf_only && (options->issued_by_root || options->with_root))
         need(PEM_write_bio_X509(bio, ca->root.cert));
+    if (options->with_cross) {
+        cross = new_cross(ca);
+        need(PEM_write_bio_X509(bio, cross));
+        X509_free(cross);
+    }
     len = BIO_get_mem_data(bio, &text);
     acme_buf_add(pem, text, (size_t)len);
     need(acme_buf_ok(pem));

@@ -34,8 +34,8 @@ struct helper_ca_options {
     bool must_staple;
     bool issued_by_root;  /* the chain is leaf, root */
     bool wrong_signature; /* names the intermediate, signed by another key */
-    bool with_cross; /* it ends with the root, cross-signed by an expired one */
     bool with_root;       /* the chain ends with the root */
+    bool with_cross;      /* or with the root's key signed by an expired CA */
     bool leaf_only;
     const char *san;    /* instead of names: OpenSSL syntax, "DNS:a,IP:::1" */
     const char *serial; /* hex; NULL: random */

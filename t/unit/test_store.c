@@ -822,8 +822,8 @@ mark(unsigned number)
     text = helper_tmp_gets(&tmp, path);
     brace = strchr(text, '{');
     acme_buf_reset(&buf);
-    acme_buf_addf(&buf, "{\"pending\": true, \"more\": {\"a\": [1]},%s",
-        brace + 1);
+    acme_buf_addf(&buf, "{\"pending\": true, %s%s",
+        strstr(text, "\"more\"") ? "" : "\"more\": {\"a\": [1]},", brace + 1);
     helper_tmp_puts(&tmp, path, acme_buf_str(&buf));
     free(text);
 }
