@@ -53,7 +53,7 @@ grow(struct acme_buf *buf, size_t need)
     unsigned char *data;
 
     while (cap < need)
-        cap = cap > SIZE_MAX / 2 ? need : cap * 2;
+        cap *= 2;
     data = malloc(cap);
     if (data == NULL)
         return false;
@@ -76,7 +76,7 @@ acme_buf_extend(struct acme_buf *buf, size_t len)
     if (buf->failed)
         return NULL;
     if (buf->len > buf->max || len > buf->max - buf->len ||
-        len >= SIZE_MAX - buf->len)
+        len >= SIZE_MAX / 2 - buf->len)
         goto failed;
     if (buf->len + len + 1 > buf->cap && !grow(buf, buf->len + len + 1))
         goto failed;

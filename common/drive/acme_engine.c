@@ -19,6 +19,9 @@
  * too, or only that name's. */
 #define LIMITED_PAUSE 60
 
+/* From one certificate to its renewal, at least (and 1/20 of its life). */
+#define RENEW_LEAST 10
+
 /* Never sleep longer without a look at the clock (suspend, clock set). */
 #define LOOK_MS 1000
 
@@ -131,6 +134,8 @@ config_hash(const struct acme_engine *engine, size_t lineage,
         acme_buf_addf(&text, "%s\n", issuer->contact[i]);
     for (i = 0; i < view->nnames; i++)
         acme_buf_addf(&text, "%s\n", view->names[i]);
+    acme_buf_addf(&text, "%s\n", view->conflict != NULL ? view->conflict
+                                                        : "");
     acme_hash_hex(text.data, text.len, hash);
     acme_buf_clear(&text);
 }
@@ -150,10 +155,33 @@ urgency(struct acme_engine *engine, size_t lineage,
         leaf.not_after, now(engine));
 }
 
-/* The renewal time of the live certificate, drawn once and remembered. */
+/*
+ * A certificate that has just come and is due again already (a clock that is
+ * wrong by weeks, a CA that dates back) is kept for a while: else each would
+ * be followed by the next at once.
+ */
+static time_t
+not_at_once(struct acme_engine *engine, size_t lineage,
+    const struct acme_leaf *leaf, time_t at)
+{
+    time_t least = (leaf->not_after - leaf->not_before) / 20;
+
+    if (least < RENEW_LEAST)
+        least = RENEW_LEAST;
+    if (at >= now(engine) + least)
+        return at;
+    acme_log(engine->conf.host, ACME_LOG_WARN,
+        "the new certificate is close to its renewal already, lineage "
+        "\"%s\"; is the clock right?",
+        engine->conf.config->lineage[lineage].name);
+    return now(engine) + least;
+}
+
+/* The renewal time of the live certificate, drawn once and remembered.
+ * is_new: it came with the job that just ended. */
 static enum acme_rc
 pick_renewal(struct acme_engine *engine, size_t lineage,
-    struct acme_vault_lineage *view, struct acme_error *err)
+    struct acme_vault_lineage *view, bool is_new, struct acme_error *err)
 {
     struct acme_record *record = &view->record;
     struct acme_leaf leaf;
@@ -163,6 +191,9 @@ pick_renewal(struct acme_engine *engine, size_t lineage,
         return rc;
     record->renew_at = acme_schedule_renew_at(leaf.not_before,
         leaf.not_after, draw(engine));
+    if (is_new)
+        record->renew_at = not_at_once(engine, lineage, &leaf,
+            record->renew_at);
     (void)snprintf(record->renew_serial, sizeof(record->renew_serial), "%s",
         leaf.serial);
     return acme_vault_record(engine->conf.vault, lineage, record, err);
@@ -170,7 +201,7 @@ pick_renewal(struct acme_engine *engine, size_t lineage,
 
 static enum acme_rc
 plan_view(struct acme_engine *engine, size_t lineage,
-    struct acme_vault_lineage *view, struct acme_error *err)
+    struct acme_vault_lineage *view, bool is_new, struct acme_error *err)
 {
     struct acme_record *record = &view->record;
     char hash[ACME_HASH_HEX];
@@ -180,7 +211,7 @@ plan_view(struct acme_engine *engine, size_t lineage,
 
     urgency(engine, lineage, view);
     if (view->leaf != NULL)
-        rc = pick_renewal(engine, lineage, view, err);
+        rc = pick_renewal(engine, lineage, view, is_new, err);
     if (!acme_job_is_needed(view, &why) && !view->order
         && !engine->planned[lineage].asked)
         at = record->renew_at;
@@ -236,7 +267,7 @@ plan_one(struct acme_engine *engine, size_t lineage, bool crashed,
         acme_error_clear(err); /* busy: that attempt lives elsewhere */
     }
     if (rc == ACME_OK)
-        rc = plan_view(engine, lineage, &view, err);
+        rc = plan_view(engine, lineage, &view, false, err);
     acme_vault_lineage_clear(&view);
     return rc;
 }
@@ -581,7 +612,8 @@ conclude(struct acme_engine *engine, size_t lineage,
         on_failure(engine, lineage, &view, record, err);
     if (acme_vault_record(engine->conf.vault, lineage, record, &own)
             != ACME_OK
-        || plan_view(engine, lineage, &view, &own) != ACME_OK) {
+        || plan_view(engine, lineage, &view, result->version != 0, &own)
+            != ACME_OK) {
         log_failure(engine, lineage, "cannot conclude", &own);
         put_off(engine, lineage, now(engine) + 60);
     }

@@ -10,6 +10,10 @@
 #include "protocol/acme_order.h"
 #include "wrap/acme_json.h"
 
+/* An answer of which we do not know whether the CA has got it is given so
+ * long to show before it is sent once more (seconds). */
+#define ANSWER_PATIENCE 30
+
 /* State of one run.  What must survive it is in orders/NAME. */
 struct run {
     const struct acme_job *job;
@@ -169,18 +173,14 @@ memo_fits(const struct run *run, const struct acme_json *memo)
     return true;
 }
 
-static void
-drop_order(struct run *run)
+static enum acme_rc
+drop_order(struct run *run, struct acme_error *err)
 {
-    struct acme_error ignored;
-
-    acme_error_clear(&ignored);
-    (void)acme_vault_order_drop(run->job->vault, run->job->lineage,
-        &ignored);
     acme_json_free(run->memo);
     run->memo = NULL;
     acme_key_unref(run->key);
     run->key = NULL;
+    return acme_vault_order_drop(run->job->vault, run->job->lineage, err);
 }
 
 static enum acme_rc
@@ -199,6 +199,38 @@ read_memo(struct run *run)
     return rc;
 }
 
+/* Whether the order may still lead somewhere after this failure. */
+static bool
+order_survives(const struct acme_error *err)
+{
+    switch (err->rc) {
+    case ACME_LATER:
+    case ACME_STOPPING:
+    case ACME_NET:
+    case ACME_NOMEM:
+    case ACME_IO:
+        return true;
+    case ACME_PROBLEM:
+        return err->http_status == 429 || err->http_status >= 500;
+    default:
+        return false;
+    }
+}
+
+/* RFC 8555 7.1.3: after `expires` it is as good as invalid, also where the CA
+ * does not say so; a certificate that is there can be had all the same. */
+static bool
+order_usable(const struct run *run)
+{
+    const struct acme_order *order = &run->order;
+
+    return order->status == ACME_STATUS_VALID
+        || (order->status != ACME_STATUS_INVALID
+            && (order->expires == 0
+                || order->expires
+                    > run->job->host->now(run->job->host->ctx)));
+}
+
 /*
  * The order of an earlier run, if the CA still has it and it is for what we
  * want today.  ACME_NOENT: there is none to go on with.
@@ -209,26 +241,25 @@ resume(struct run *run)
     const char *url;
     enum acme_rc rc = read_memo(run);
 
-    if (rc != ACME_OK && rc != ACME_IO && rc != ACME_WIRE
-        && rc != ACME_CRYPTO)
-        return rc;
+    if (rc == ACME_NOENT || rc == ACME_NOMEM)
+        return rc; /* anything else is damage */
     if (rc == ACME_OK && memo_fits(run, run->memo)
         && acme_key_type_of(run->key) == run->now.type) {
         url = acme_json_str(run->memo, "url");
         rc = acme_order_get(run->job->client, url, run->now.names,
             run->now.nnames, run->arena, &run->order, run->err);
-        if (rc == ACME_OK && run->order.status != ACME_STATUS_INVALID) {
+        if (rc == ACME_OK && order_usable(run)) {
             acme_log(run->job->host, ACME_LOG_INFO,
                 "order resumed, lineage \"%s\"", run->lineage->name);
             return ACME_OK;
         }
-        if (rc == ACME_NET || rc == ACME_STOPPING
-            || run->err->http_status >= 500)
+        if (rc != ACME_OK && order_survives(run->err))
             return rc;
     }
     acme_error_clear(run->err);
-    drop_order(run);
-    return ACME_NOENT;
+    rc = drop_order(run, run->err);
+    /* An order that could not be stored must not be made. */
+    return rc == ACME_OK ? ACME_NOENT : rc;
 }
 
 /*
@@ -272,29 +303,45 @@ obtain_order(struct run *run)
 
 /* ---- authorizations --------------------------------------------------- */
 
-static bool
-is_answered(const struct run *run, const char *challenge_url)
+/* The memo's list of what was done about a challenge: {"url", "sent",
+ * "received"}. */
+static const struct acme_json *
+find_answer(const struct run *run, const char *challenge_url)
 {
     const struct acme_json *list = acme_json_get(run->memo, "answered");
     size_t i, n = acme_json_count(list);
 
     for (i = 0; i < n; i++) {
-        const char *url = acme_json_text(acme_json_at(list, i));
+        const struct acme_json *answer = acme_json_at(list, i);
+        const char *url = acme_json_str(answer, "url");
 
         if (url != NULL && strcmp(url, challenge_url) == 0)
-            return true;
+            return answer;
     }
-    return false;
+    return NULL;
 }
 
-static void
-mark_answered(struct run *run, const char *challenge_url)
+static enum acme_rc
+mark_answer(struct run *run, const char *challenge_url, bool received)
 {
-    struct acme_json *list = acme_json_copy(
-        acme_json_get(run->memo, "answered"));
+    const struct acme_json *old = acme_json_get(run->memo, "answered");
+    struct acme_json *list = acme_json_array();
+    struct acme_json *answer = acme_json_object();
+    size_t i, n = acme_json_count(old);
 
-    acme_json_append_str(list, challenge_url);
+    for (i = 0; i < n; i++) {
+        const char *url = acme_json_str(acme_json_at(old, i), "url");
+
+        if (url != NULL && strcmp(url, challenge_url) != 0)
+            acme_json_append(list, acme_json_copy(acme_json_at(old, i)));
+    }
+    acme_json_set_str(answer, "url", challenge_url);
+    acme_json_set_time(answer, "sent",
+        run->job->host->now(run->job->host->ctx));
+    acme_json_set_bool(answer, "received", received);
+    acme_json_append(list, answer);
     acme_json_set(run->memo, "answered", list);
+    return save_memo(run);
 }
 
 static enum acme_rc
@@ -343,23 +390,64 @@ present(struct run *run)
     return rc;
 }
 
-/* A challenge is answered once, ever: the mark is durable before the request
- * is sent, and one that was marked is only polled. */
+/*
+ * A challenge is answered once.  The mark is durable before the request is
+ * sent; that the CA has got it is known from its answer, or from the state of
+ * the challenge.  A CA may leave that "pending" while it validates (Boulder
+ * does), so an answer that may have been lost is not repeated at once.
+ */
 static enum acme_rc
 answer(struct run *run, const struct acme_authz *authz)
 {
+    const time_t now = run->job->host->now(run->job->host->ctx);
     const struct acme_challenge *challenge;
+    const struct acme_json *before;
+    time_t again;
     enum acme_rc rc = pick_challenge(run, authz, &challenge);
 
-    if (rc != ACME_OK)
+    if (rc != ACME_OK || challenge->status != ACME_STATUS_PENDING)
         return rc;
-    if (challenge->status != ACME_STATUS_PENDING
-        || is_answered(run, challenge->url))
+    before = find_answer(run, challenge->url);
+    if (before != NULL && acme_json_bool(before, "received", false))
         return ACME_OK;
-    mark_answered(run, challenge->url);
-    rc = save_memo(run);
+    again = (time_t)acme_json_time(before, "sent") + ANSWER_PATIENCE;
+    if (before != NULL && now < again && again <= now + ANSWER_PATIENCE) {
+        rc = acme_error_set(run->err, ACME_LATER,
+            "whether the CA got our answer for \"%s\" is not known yet",
+            authz->name);
+        run->err->retry_at = again;
+        return rc;
+    }
+    rc = mark_answer(run, challenge->url, false);
     if (rc == ACME_OK)
         rc = acme_authz_answer(run->job->client, challenge, run->err);
+    if (rc == ACME_OK)
+        rc = mark_answer(run, challenge->url, true);
+    return rc;
+}
+
+/* All that can be answered are, whatever has become of one of them. */
+static enum acme_rc
+answer_all(struct run *run)
+{
+    struct acme_error later;
+    enum acme_rc rc = ACME_OK;
+    size_t i;
+
+    acme_error_clear(&later);
+    for (i = 0; rc == ACME_OK && i < run->order.nauthz; i++) {
+        if (run->authz[i].status == ACME_STATUS_PENDING)
+            rc = answer(run, &run->authz[i]);
+        if (rc == ACME_LATER) {
+            later = *run->err;
+            acme_error_clear(run->err);
+            rc = ACME_OK;
+        }
+    }
+    if (rc == ACME_OK && later.rc == ACME_LATER) {
+        *run->err = later;
+        rc = later.rc;
+    }
     return rc;
 }
 
@@ -374,10 +462,8 @@ prove_names(struct run *run)
         run->now.nnames, run->arena, &run->authz, run->err);
     if (rc == ACME_OK)
         rc = present(run);
-    for (i = 0; rc == ACME_OK && i < run->order.nauthz; i++) {
-        if (run->authz[i].status == ACME_STATUS_PENDING)
-            rc = answer(run, &run->authz[i]);
-    }
+    if (rc == ACME_OK)
+        rc = answer_all(run);
     for (i = 0; rc == ACME_OK && i < run->order.nauthz; i++)
         rc = acme_authz_poll(job->client, run->now.names, run->now.nnames,
             run->arena, &run->authz[i], run->err);
@@ -485,24 +571,6 @@ obtain(struct run *run)
     return rc;
 }
 
-/* Whether the order may still lead somewhere after this failure. */
-static bool
-order_survives(const struct acme_error *err)
-{
-    switch (err->rc) {
-    case ACME_LATER:
-    case ACME_STOPPING:
-    case ACME_NET:
-    case ACME_NOMEM:
-    case ACME_IO:
-        return true;
-    case ACME_PROBLEM:
-        return err->http_status == 429 || err->http_status >= 500;
-    default:
-        return false;
-    }
-}
-
 static bool
 is_due(const struct run *run)
 {
@@ -520,6 +588,7 @@ static enum acme_rc
 run_locked(struct run *run)
 {
     const struct acme_job *job = run->job;
+    struct acme_error ignored;
     enum acme_rc rc;
 
     /* Somebody else may have done it while we waited for the lock. */
@@ -531,8 +600,9 @@ run_locked(struct run *run)
             run->now.conflict);
     rc = obtain(run);
     /* On success the store has dropped it together with the switch. */
+    acme_error_clear(&ignored);
     if (rc != ACME_OK && run->memo != NULL && !order_survives(run->err))
-        drop_order(run);
+        (void)drop_order(run, &ignored);
     return rc;
 }
 

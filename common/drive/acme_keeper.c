@@ -27,6 +27,7 @@ struct acme_keeper {
     struct acme_store *store;
     struct acme_area *area;
     const struct acme_host *host;
+    enum acme_keeper_role role;
     struct kept *kept;         /* nlineages */
     struct acme_key **own;     /* nissuers: the operator's keys, or NULL */
     struct acme_watch watch;
@@ -192,8 +193,7 @@ declare(struct acme_keeper *keeper, size_t i, struct acme_settings *settings,
 
 /* What the state directory wants of lineage i, once declared. */
 static enum acme_rc
-load_wanted(struct acme_keeper *keeper, size_t i, enum acme_keeper_role role,
-    struct acme_error *err)
+load_wanted(struct acme_keeper *keeper, size_t i, struct acme_error *err)
 {
     struct kept *kept = &keeper->kept[i];
     struct acme_settings *settings = NULL;
@@ -205,7 +205,7 @@ load_wanted(struct acme_keeper *keeper, size_t i, enum acme_keeper_role role,
         return acme_error_nomem(err);
     rc = read_settings(keeper, keeper->config->lineage[i].name, &settings,
         err);
-    if (rc == ACME_OK && role == ACME_KEEPER_DECLARES)
+    if (rc == ACME_OK && keeper->role == ACME_KEEPER_DECLARES)
         rc = declare(keeper, i, settings, err);
     if (rc == ACME_OK)
         rc = acme_settings_wanted(settings, kept->arena, &kept->wanted,
@@ -215,14 +215,14 @@ load_wanted(struct acme_keeper *keeper, size_t i, enum acme_keeper_role role,
 }
 
 static void
-settle(struct acme_keeper *keeper, size_t i, enum acme_keeper_role role)
+settle(struct acme_keeper *keeper, size_t i)
 {
     struct kept *kept = &keeper->kept[i];
     const struct acme_lineage *lineage = &keeper->config->lineage[i];
     struct acme_error err;
 
     acme_error_clear(&err);
-    if (load_wanted(keeper, i, role, &err) != ACME_OK) {
+    if (load_wanted(keeper, i, &err) != ACME_OK) {
         /* Without its settings the configuration's own wish counts. */
         log_error(keeper, ACME_LOG_ERROR, &err, "cannot use settings");
         kept->wanted = *lineage;
@@ -462,9 +462,10 @@ acme_keeper_start(struct acme_keeper *keeper, enum acme_keeper_role role)
     size_t i;
 
     acme_error_clear(&err);
+    keeper->role = role;
     for (i = 0; i < keeper->config->nlineages; i++) {
         recover(keeper, i);
-        settle(keeper, i, role);
+        settle(keeper, i);
         publish(keeper, i);
         keeper->kept[i].order = has_order(keeper, i);
     }
@@ -478,24 +479,31 @@ acme_keeper_start(struct acme_keeper *keeper, enum acme_keeper_role role)
 
 /* ---- once a second ---------------------------------------------------- */
 
+/* Publishes what is live now; whether that is another version. */
+static bool
+look_at(struct acme_keeper *keeper, size_t i)
+{
+    struct acme_error err;
+    unsigned number = 0;
+
+    acme_error_clear(&err);
+    if (acme_store_live(keeper->store, keeper->config->lineage[i].name,
+            &number, &err)
+            != ACME_OK
+        || number == keeper->kept[i].published)
+        return false;
+    publish(keeper, i);
+    return keeper->kept[i].published == number;
+}
+
 static void
 look_at_live(struct acme_keeper *keeper,
     void (*moved)(void *ctx, size_t lineage), void *ctx)
 {
-    struct acme_error err;
-    unsigned number;
     size_t i;
 
     for (i = 0; i < keeper->config->nlineages; i++) {
-        acme_error_clear(&err);
-        number = 0;
-        if (acme_store_live(keeper->store, keeper->config->lineage[i].name,
-                &number, &err)
-                != ACME_OK
-            || number == keeper->kept[i].published)
-            continue;
-        publish(keeper, i);
-        if (keeper->kept[i].published == number)
+        if (look_at(keeper, i))
             moved(ctx, i);
     }
 }
@@ -592,14 +600,28 @@ answer_record(struct call *call)
     reply_rc(call);
 }
 
+/*
+ * Whoever had the lock before may have renewed, ordered or declared within
+ * the second since we looked; while we have it nobody else does.
+ */
+static void
+refresh(struct acme_keeper *keeper, size_t i)
+{
+    settle(keeper, i);
+    (void)look_at(keeper, i);
+    keeper->kept[i].order = has_order(keeper, i);
+}
+
 static void
 answer_lock(struct call *call)
 {
     struct kept *kept = &call->keeper->kept[call->index];
 
-    if (kept->lock == -1)
-        (void)acme_store_lock(call->keeper->store, "lineage", call->name,
-            &kept->lock, &call->err);
+    if (kept->lock == -1
+        && acme_store_lock(call->keeper->store, "lineage", call->name,
+               &kept->lock, &call->err)
+            == ACME_OK)
+        refresh(call->keeper, call->index);
     reply_rc(call);
 }
 
@@ -771,7 +793,7 @@ get_tokens(struct call *call, struct acme_area_token *tokens, size_t n)
             return false;
         }
     }
-    return true;
+    return acme_frame_end(&call->in);
 }
 
 static void
@@ -883,6 +905,11 @@ commit(struct call *call, const struct acme_key *key,
         rc = acme_store_version_write(keeper->store, call->name, &version,
             now, &call->err);
     if (rc == ACME_OK) {
+        if (call->err.rc != ACME_OK) {
+            log_error(keeper, ACME_LOG_WARN, &call->err,
+                "certificate is live, but not all was tidied up");
+            acme_error_clear(&call->err);
+        }
         /* Left behind it would be resumed, to the same certificate. */
         acme_error_clear(&ignored);
         drop_order(call, &ignored);
@@ -978,27 +1005,45 @@ answer_done(struct call *call)
 
 enum scope { OF_LINEAGE, OF_ISSUER, OF_NOTHING };
 
+/* Number of fields in a request, or of one that its answer counts itself. */
+#define ANY_NUMBER SIZE_MAX
+
 static const struct {
     enum acme_verb verb;
     enum scope scope;
+    size_t nfields;
     void (*answer)(struct call *call);
 } verbs[] = {
-    { ACME_VERB_LINEAGE, OF_LINEAGE, answer_lineage },
-    { ACME_VERB_RECORD, OF_LINEAGE, answer_record },
-    { ACME_VERB_LOCK, OF_LINEAGE, answer_lock },
-    { ACME_VERB_UNLOCK, OF_LINEAGE, answer_unlock },
-    { ACME_VERB_ACCOUNT, OF_ISSUER, answer_account },
-    { ACME_VERB_ACCOUNT_KEY, OF_ISSUER, answer_account_key },
-    { ACME_VERB_ACCOUNT_URL, OF_ISSUER, answer_account_url },
-    { ACME_VERB_ORDER, OF_LINEAGE, answer_order },
-    { ACME_VERB_ORDER_PUT, OF_LINEAGE, answer_order_put },
-    { ACME_VERB_CHALLENGES, OF_LINEAGE, answer_challenges },
-    { ACME_VERB_ORDER_DROP, OF_LINEAGE, answer_order_drop },
-    { ACME_VERB_VERSION, OF_LINEAGE, answer_version },
-    { ACME_VERB_LEDGER, OF_ISSUER, answer_ledger },
-    { ACME_VERB_LEDGER_PUT, OF_ISSUER, answer_ledger_put },
-    { ACME_VERB_DONE, OF_NOTHING, answer_done },
+    { ACME_VERB_LINEAGE, OF_LINEAGE, 0, answer_lineage },
+    { ACME_VERB_RECORD, OF_LINEAGE, 1, answer_record },
+    { ACME_VERB_LOCK, OF_LINEAGE, 0, answer_lock },
+    { ACME_VERB_UNLOCK, OF_LINEAGE, 0, answer_unlock },
+    { ACME_VERB_ACCOUNT, OF_ISSUER, 0, answer_account },
+    { ACME_VERB_ACCOUNT_KEY, OF_ISSUER, 1, answer_account_key },
+    { ACME_VERB_ACCOUNT_URL, OF_ISSUER, 1, answer_account_url },
+    { ACME_VERB_ORDER, OF_LINEAGE, 0, answer_order },
+    { ACME_VERB_ORDER_PUT, OF_LINEAGE, 2, answer_order_put },
+    { ACME_VERB_CHALLENGES, OF_LINEAGE, ANY_NUMBER, answer_challenges },
+    { ACME_VERB_ORDER_DROP, OF_LINEAGE, 0, answer_order_drop },
+    { ACME_VERB_VERSION, OF_LINEAGE, 3, answer_version },
+    { ACME_VERB_LEDGER, OF_ISSUER, 0, answer_ledger },
+    { ACME_VERB_LEDGER_PUT, OF_ISSUER, 1, answer_ledger_put },
+    { ACME_VERB_DONE, OF_NOTHING, 3, answer_done },
 };
+
+/* Before anything is done: a frame is all good or it is nothing. */
+static bool
+has_fields(struct acme_frame frame, size_t n)
+{
+    const void *data;
+    size_t len;
+
+    if (n == ANY_NUMBER)
+        return true;
+    while (n-- > 0)
+        acme_frame_get(&frame, &data, &len);
+    return acme_frame_end(&frame);
+}
 
 static bool
 in_range(const struct acme_keeper *keeper, enum scope scope, size_t index)
@@ -1030,7 +1075,8 @@ acme_keeper_answer(struct acme_keeper *keeper,
     for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
         if (verbs[i].verb != call.in.verb)
             continue;
-        if (!in_range(keeper, verbs[i].scope, call.index))
+        if (!in_range(keeper, verbs[i].scope, call.index)
+            || !has_fields(call.in, verbs[i].nfields))
             return false;
         if (verbs[i].scope == OF_LINEAGE)
             call.name = keeper->config->lineage[call.index].name;

@@ -252,6 +252,16 @@ report_death(struct supervisor *supervisor, const struct part *part)
     }
 }
 
+/* Of itself, not because somebody killed it: then its job goes on at once,
+ * and the pause between two starts is enough should it be the kernel, short
+ * of memory. */
+static bool
+is_crash(int status)
+{
+    return WIFSIGNALED(status) && WTERMSIG(status) != SIGTERM
+        && WTERMSIG(status) != SIGKILL;
+}
+
 /* Both live until one of them ends.  False: the master is gone. */
 static bool
 watch_parts(struct supervisor *supervisor)
@@ -269,10 +279,8 @@ watch_parts(struct supervisor *supervisor)
         report_death(supervisor, &supervisor->engine);
     if (store_ended)
         report_death(supervisor, &supervisor->store);
-    /* Of itself, not because the store broke or an admin killed it. */
     supervisor->crashed = engine_ended
-        && WIFSIGNALED(supervisor->engine.status)
-        && WTERMSIG(supervisor->engine.status) != SIGTERM;
+        && is_crash(supervisor->engine.status);
     return true;
 }
 

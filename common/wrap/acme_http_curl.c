@@ -45,6 +45,7 @@ struct exchange {
     struct acme_error *err;
     struct acme_url url;
     struct curl_slist *headers;
+    size_t sent; /* of the request's body */
     size_t header_bytes;
     bool headers_done;    /* what follows are trailers: ignored */
     bool refused_private; /* an address was not connected to */
@@ -261,6 +262,27 @@ on_header(char *line, size_t size, size_t count, void *ctx)
     return all;
 }
 
+/*
+ * The body of a POST.  There is no way to rewind it: when a kept connection
+ * breaks before the answer begins, libcurl would send it a second time, and
+ * the CA may have acted upon the first.
+ */
+static size_t
+on_send(char *to, size_t size, size_t count, void *ctx)
+{
+    struct exchange *x = ctx;
+    const char *body = x->request->body;
+    size_t room = size * count;
+    size_t len = x->request->body_len - x->sent;
+
+    if (len > room)
+        len = room;
+    if (len > 0)
+        memcpy(to, body + x->sent, len);
+    x->sent += len;
+    return len;
+}
+
 static size_t
 on_body(char *data, size_t size, size_t count, void *ctx)
 {
@@ -382,8 +404,10 @@ set_request(CURL *easy, struct exchange *x)
         /* no "Expect: 100-continue", no default content type */
         ok = ok && add_header(x, "Expect", "") &&
              add_header(x, "Content-Type", type);
-        SET(CURLOPT_POSTFIELDS, request->body ? request->body : "");
+        SET(CURLOPT_POST, 1L);
         SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
+        SET(CURLOPT_READFUNCTION, on_send);
+        SET(CURLOPT_READDATA, x);
     } else if (strcmp(request->method, "HEAD") == 0) {
         SET(CURLOPT_NOBODY, 1L);
     }
@@ -433,16 +457,23 @@ stopping(struct exchange *x)
     return acme_error_set(x->err, ACME_STOPPING, "stopping");
 }
 
-/* Whether a POST may be with the server already. */
+/* Whether the request may be with the server already. */
 static bool
-is_post_sent(const struct exchange *x)
+is_sent(const struct exchange *x)
 {
     curl_off_t sent_at = 0;
 
-    return strcmp(x->request->method, "POST") == 0 &&
-           curl_easy_getinfo(x->curl->easy, CURLINFO_PRETRANSFER_TIME_T,
+    return curl_easy_getinfo(x->curl->easy, CURLINFO_PRETRANSFER_TIME_T,
                &sent_at) == CURLE_OK &&
            sent_at > 0;
+}
+
+static int64_t
+grace_ms(const struct exchange *x)
+{
+    return strcmp(x->request->method, "POST") == 0 && is_sent(x)
+               ? POST_GRACE_MS
+               : 0;
 }
 
 /* ACME_OK when libcurl has finished, well or not. */
@@ -466,7 +497,7 @@ drive(struct exchange *x)
         if (!running)
             return ACME_OK;
         if (stop_ms == 0 && !may_go_on(x))
-            stop_ms = now_ms() + (is_post_sent(x) ? POST_GRACE_MS : 0);
+            stop_ms = now_ms() + grace_ms(x);
         if (stop_ms != 0 && now_ms() >= stop_ms)
             return stopping(x);
         /* Not CURLOPT_LOW_SPEED_TIME, which would count the time that a CA
@@ -524,8 +555,15 @@ fail(struct exchange *x, CURLcode code)
         return acme_error_set(x->err, ACME_NET,
             "\"%s\" is at a private address and the directory is not",
             x->url.host);
+    /* libcurl below 8.6 calls both the same */
+    if (code == CURLE_OUT_OF_MEMORY && is_sent(x) && !x->headers_done)
+        return acme_error_set(x->err, ACME_WIRE,
+            "answer of \"%s\" has a header line too long, or out of memory",
+            x->url.host);
     if (code == CURLE_OUT_OF_MEMORY)
         return acme_error_nomem(x->err);
+    if (code == CURLE_SEND_FAIL_REWIND)
+        text = "it closed the connection"; /* see on_send() */
     acme_log_clean(shown, sizeof(shown), text, strlen(text));
     return acme_error_set(x->err, rc_of(code), "no answer from \"%s\": %s",
         x->url.host, shown);

@@ -534,7 +534,7 @@ check_leaf(X509 *leaf, struct acme_error *err)
         reason = "has malformed extensions";
     else if (flags & EXFLAG_CRITICAL)
         reason = "has an unknown critical extension";
-    else if (X509_check_ca(leaf) != 0)
+    else if ((flags & EXFLAG_CA) || X509_check_ca(leaf) != 0)
         reason = "is one of a CA";
     else if ((flags & EXFLAG_XKUSAGE) &&
              !(X509_get_extended_key_usage(leaf) & XKU_SSL_SERVER))

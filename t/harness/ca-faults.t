@@ -36,7 +36,7 @@ sub fault ($name, %rule)
 
 sub directory (%o)
 {
-    return $client->send_request('GET', $ca->url, timeout => 3, %o);
+    return $client->send_request('GET', $ca->url, timeout => 10, %o);
 }
 
 sub order () { return $client->new_order('a.test') }
@@ -79,6 +79,10 @@ fault error => (where => 'newOrder', status => 429, retry_after => 3600,
 like order()->{headers}{'retry-after'}, qr/^\w\w\w, \d\d \w+ \d{4} .* GMT$/,
     'Retry-After as a date';
 is $client->{last}{json}{detail}, 'slow down', 'a detail of our own';
+
+fault error => (where => 'newOrder', skip => 2);
+is join(' ', map { order()->{status} } 1 .. 4), '201 201 500 201',
+    'a fault that waits for its turn';
 
 fault badNonce => (where => 'newOrder', times => 2);
 like order()->{json}{type}, qr/:badNonce$/, 'badNonce' for 1, 2;
@@ -260,7 +264,8 @@ is verify(obtain()), 'OK', 'and a good one afterwards';
 
 # --- validation
 
-fault invalid => (where => 'validate', type => 'dns', detail => 'no such host');
+fault invalid => (where => 'validate', type => 'dns',
+    detail => 'no such host');
 my $order = proved();
 my $authz = $client->poll($order->{authorizations}[0])->{json};
 is "$authz->{status} $authz->{challenges}[0]{error}{detail}",

@@ -75,7 +75,8 @@ subtest 'accounts' => sub {
 
 subtest 'options of issuing' => sub {
     $ca->set(validity => 60, issue_delay => 0.3, retry_after => 1);
-    my $short = parse_certificate($client->obtain($web, new_key(), 'rsa.test'));
+    my $short = parse_certificate(
+        $client->obtain($web, new_key(), 'rsa.test'));
     is $short->{not_after} - $short->{not_before}, 60, 'lives for a minute';
     ok((grep { $_->{endpoint} eq 'order' } $ca->requests) > 1,
         'the order was polled');

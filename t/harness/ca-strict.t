@@ -4,7 +4,7 @@ use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Acme::CA;
-use Acme::CA::Jws qw(b64 public_jwk);
+use Acme::CA::Jws qw(b64 load_key public_jwk unb64);
 use Acme::CA::X509 qw(make_csr new_key);
 use Acme::Client;
 use Acme::Proc qw(adopt_orphans);
@@ -109,12 +109,22 @@ refused $client->get($order), 405, 'malformed', 'GET of a resource';
 refused $client->post($urls->{newNonce}, {}), 405, 'malformed',
     'POST of the nonce';
 
+# RFC 7518 6.2.1.2: about one key in 128 has a coordinate that begins with a
+# zero byte, which has to be there
 {
-    my $short = public_jwk($client->{key});
-    $short->{x} = b64("\1" x 31);
-    refused $client->post($urls->{newAccount}, {}, use_jwk => 1,
-        header => { jwk => $short }),
+    my $other = Acme::Client->new(url => $ca->url, ca_file => $ca->ca_file);
+    my ($jwk, $short);
+    do {
+        $other->{key} = load_key(new_key());
+        $jwk = public_jwk($other->{key});
+        ($short) = grep { unb64($jwk->{$_}) =~ /^\0/ } qw(x y);
+    } until $short;
+    my %cut = (%$jwk, $short => b64(substr unb64($jwk->{$short}), 1));
+
+    refused $other->post($urls->{newAccount}, {}, use_jwk => 1,
+        header => { jwk => \%cut }),
         400, 'badPublicKey', 'a coordinate without its leading zero';
+    is $other->register->{status}, 201, 'and with it';
 }
 
 # --- orders

@@ -54,7 +54,8 @@ subtest 'what clients see' => sub {
         for my $kind ('rsa', 'ecdsa') {
             my $got = $t->peer_certificate('a.test', tls => $version,
                 kind => $kind);
-            is "$got->{key} $got->{tls}", "$kind TLSv1" . $version =~ s/1\./_/r,
+            is "$got->{key} $got->{tls}",
+                "$kind TLSv1" . $version =~ s/1\./_/r,
                 "only $kind with TLS $version";
         }
         is $t->peer_certificate('b.test', tls => $version, kind => 'rsa'),

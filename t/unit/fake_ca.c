@@ -1,5 +1,6 @@
 #include "fake_ca.h"
 
+#include <arpa/inet.h>
 #include <jansson.h>
 #include <openssl/err.h>
 #include <openssl/x509.h>
@@ -766,35 +767,25 @@ do_order(struct call *call)
     reply(call, 200, render_order(call->ca, call->n));
 }
 
+/* In the spelling of an order: inet_ntop() makes the canonical form. */
 static char *
 name_text(const GENERAL_NAME *name)
 {
     const ASN1_STRING *s;
-    const unsigned char *b;
-    char text[64];
-    int i, len = 0;
+    char text[INET6_ADDRSTRLEN];
+    int len;
 
-    if (name->type == GEN_DNS) {
-        s = name->d.dNSName;
-        return must(strndup((const char *)ASN1_STRING_get0_data(s),
-            (size_t)ASN1_STRING_length(s)));
-    }
-    if (name->type != GEN_IPADD)
+    if (name->type != GEN_DNS && name->type != GEN_IPADD)
         return copy("?");
-    s = name->d.iPAddress;
-    b = ASN1_STRING_get0_data(s);
-    for (i = 0; i < ASN1_STRING_length(s) && i < 16; i++)
-        len += snprintf(text + len, sizeof(text) - (size_t)len,
-            ASN1_STRING_length(s) == 4 ? ".%u" : ":%02x", b[i]);
-    return copy(text + 1);
-}
-
-/* An address of an order in the spelling of name_text(). */
-static bool
-same_name(const char *asked, const char *found)
-{
-    return strcmp(asked, found) == 0 ||
-           (strchr(asked, ':') != NULL && strchr(found, ':') != NULL);
+    s = name->type == GEN_DNS ? name->d.dNSName : name->d.iPAddress;
+    len = ASN1_STRING_length(s);
+    if (name->type == GEN_DNS)
+        return must(
+            strndup((const char *)ASN1_STRING_get0_data(s), (size_t)len));
+    if (len != 4 && len != 16)
+        return copy("?");
+    return copy(inet_ntop(len == 4 ? AF_INET : AF_INET6,
+        ASN1_STRING_get0_data(s), text, sizeof(text)));
 }
 
 /* Whether the request's names are those of the order, each once. */
@@ -812,9 +803,9 @@ same_names(const struct order *order, X509_REQ *req)
             char *name = name_text(sk_GENERAL_NAME_value(names, j));
 
             hits +=
-                same_name(json_string_value(json_object_get(
-                              json_array_get(order->identifiers, i), "value")),
-                    name);
+                strcmp(name,
+                    json_string_value(json_object_get(
+                        json_array_get(order->identifiers, i), "value"))) == 0;
             free(name);
         }
     }

@@ -255,6 +255,10 @@ static const struct {
     { "challenges.2.token", NULL, "challenge dns-01: no token" },
     { "challenges.0.token", "null", "challenge http-01: no token" },
     { "challenges.0.token", "1", "challenge http-01: no token" },
+    { "challenges.0",
+        "{\"type\":\"new-01\",\"token\":7,\"status\":\"pending\","
+        "\"url\":\"https://ca.test/challenge/0/0\"}",
+        "challenge new-01: no token" },
     { "challenges.0.token", "\"\"", "malformed token" },
     { "challenges.0.token", "\"../../../etc/passwd\"", "malformed token" },
     { "challenges.0.token", "\"a/b\"", "malformed token" },
@@ -567,6 +571,11 @@ test_dead(void **state)
         snprintf(json, sizeof(json), "\"%s\"", dead[i]);
         snprintf(text, sizeof(text), "it is %s", dead[i]);
         fake_ca_json(f->ca, FAKE_AUTHZ, 1, "status", json);
+        /* an old failure is not why */
+        fake_ca_json(f->ca, FAKE_AUTHZ, 1, "challenges.0.status",
+            "\"invalid\"");
+        fake_ca_json(f->ca, FAKE_AUTHZ, 1, "challenges.0.error",
+            "{\"type\":\"dns\"}");
         poll(f, &authz);
         fake_client_expect(f, dead[i], ACME_PROBLEM, text);
         assert_string_equal(f->err.type, "");
@@ -603,6 +612,7 @@ test_poll_trouble(void **state)
     fake_ca_fail(f->ca, FAKE_AUTHZ, 2, ACME_NET);
     acme_authz_poll(f->client, one, 1, f->arena, &authz, &f->err);
     fake_client_expect(f, "net", ACME_NET, "authorization");
+    assert_string_equal(fake_ca_log(f->ca), "authz authz");
     assert_int_equal(authz.status, ACME_STATUS_PENDING);
 }
 

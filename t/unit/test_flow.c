@@ -404,7 +404,13 @@ test_silent(void **state)
     struct stage s;
 
     begin(&s, f, names, 1);
+    fake_ca_problem(f->ca, FAKE_NEW_ORDER, 1, 400, "badNonce", "");
     run(&s);
+    fake_client_expect(f, "flow", ACME_OK, NULL);
+    fake_ca_fail(f->ca, FAKE_DIRECTORY, FAKE_ALWAYS, ACME_NET);
+    fake_client_renew(f);
+    run(&s);
+    fake_client_expect(f, "failed", ACME_NET, NULL);
     assert_string_equal(fake_host_lines(&f->host), "");
     end(&s);
 }

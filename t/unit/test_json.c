@@ -336,7 +336,7 @@ static void
 many_members_stay_in_order(void **state)
 {
     struct acme_json *root = acme_json_array();
-    char text[8];
+    char text[16];
     int i;
 
     (void)state;

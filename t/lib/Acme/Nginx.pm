@@ -88,7 +88,8 @@ sub logs_and_temps ($self)
 sub global ($self, $model)
 {
     my $s = $model->{settings};
-    my @lines;
+    # as in Debian's nginx.conf; nginx 1.22 itself leaves 1.3 out
+    my @lines = 'ssl_protocols TLSv1.2 TLSv1.3;';
 
     push @lines, "acme_state_path $s->{state};" if defined $s->{state};
     push @lines, 'acme_accept_terms_of_service;' if $s->{terms};

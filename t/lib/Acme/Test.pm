@@ -489,6 +489,7 @@ slurp(PATH), state_text(PARTS), state_json(PARTS): undef if not there
 state_files: every path below the state directory, relative
 live_version(LINEAGE): the number live/ points at
 live_certificate(LINEAGE): its leaf, parsed
+status(LINEAGE): what acmectl certificates --json tells of it
 port(NAME): a loopback port of this test; 'http' and 'tls' exist
 ca, cas, dns, server: the handles
 problem(TEXT): one more reason for teardown to fail
@@ -535,6 +536,15 @@ sub live_version ($self, $lineage)
 sub live_certificate ($self, $lineage)
 {
     return (load_pem($self->state('live', $lineage, 'fullchain.pem')))[0];
+}
+
+sub status ($self, $lineage)
+{
+    my ($exit, $out) = $self->acmectl('certificates', '--json');
+    my $states = $exit eq '0' ? decode_json($out) : [];
+    my ($found) = grep { $_->{name} eq $lineage }
+        map { @{ $_->{lineages} } } @$states;
+    return $found;
 }
 
 sub port ($self, $name)

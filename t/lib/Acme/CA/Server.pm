@@ -123,7 +123,8 @@ sub dispatch ($self, $ctx, $handler, $key)
     # RFC 8555 6.1
     refuse(malformed => 'a User-Agent is required')
         if !length($request->{headers}{'user-agent'} // '');
-    my $allowed = $IS_GET{ $ctx->{endpoint} } ? qr/^(?:GET|HEAD)$/ : qr/^POST$/;
+    my $allowed = $IS_GET{ $ctx->{endpoint} }
+        ? qr/^(?:GET|HEAD)$/ : qr/^POST$/;
     refuse(malformed => "$request->{method} is not for this resource",
         status => 405) if $request->{method} !~ $allowed;
     $self->authenticate($ctx, $key) if $key;
