@@ -22,6 +22,8 @@ static char *ngx_acme_accept_terms(ngx_conf_t *cf, ngx_command_t *cmd,
 static char *ngx_acme_user(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_acme_certificate(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_acme_placeholder(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 
 static ngx_acme_issuer_t *ngx_acme_push_issuer(ngx_conf_t *cf,
     ngx_acme_main_conf_t *amcf, ngx_str_t *name);
@@ -46,13 +48,6 @@ static ngx_int_t ngx_acme_push_name(ngx_conf_t *cf, ngx_array_t *names,
     u_char *data, size_t len, struct acme_error *err);
 static char *ngx_acme_text(ngx_conf_t *cf, ngx_str_t *value);
 static void ngx_acme_cleanup_config(void *data);
-
-
-static ngx_conf_enum_t  ngx_acme_placeholders[] = {
-    { ngx_string("off"), NGX_ACME_PLACEHOLDER_OFF },
-    { ngx_string("self_signed"), NGX_ACME_PLACEHOLDER_SELF_SIGNED },
-    { ngx_null_string, 0 }
-};
 
 
 ngx_command_t  ngx_acme_commands[] = {
@@ -101,10 +96,10 @@ ngx_command_t  ngx_acme_commands[] = {
 
     { ngx_string("acme_placeholder"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_acme_placeholder,
       NGX_HTTP_SRV_CONF_OFFSET,
-      offsetof(ngx_acme_srv_conf_t, placeholder),
-      &ngx_acme_placeholders },
+      0,
+      NULL },
 
       ngx_null_command
 };
@@ -434,6 +429,37 @@ ngx_acme_certificate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+static char *
+ngx_acme_placeholder(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_acme_srv_conf_t  *ascf = conf;
+
+    ngx_str_t  *value;
+
+    if (ascf->placeholder != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        ascf->placeholder = NGX_ACME_PLACEHOLDER_OFF;
+
+    } else if (ngx_strcmp(value[1].data, "self_signed") == 0) {
+        ascf->placeholder = NGX_ACME_PLACEHOLDER_SELF_SIGNED;
+
+    } else {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\" in \"%V\" directive, it "
+                           "must be \"off\" or \"self_signed\"",
+                           &value[1], &cmd->name);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
 /* from directives to the core's config, when all servers are known */
 
 
@@ -573,6 +599,7 @@ ngx_acme_use_issuer(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
 
     issuer->file = ascf->file;
     issuer->line = ascf->line;
+    issuer->implicit = 1;
 
     if (ngx_acme_add_issuer(cf, amcf, issuer) != NGX_OK) {
         return NGX_ERROR;
@@ -631,7 +658,8 @@ ngx_acme_add_issuer(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
            != ACME_OK)
     {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"acme_issuer\" \"%V\" in %V:%ui: %s",
+                      "%s \"%V\" in %V:%ui: %s",
+                      issuer->implicit ? "issuer" : "\"acme_issuer\"",
                       &issuer->name, &issuer->file, issuer->line, err.what);
         return NGX_ERROR;
     }
@@ -646,9 +674,10 @@ ngx_acme_add_issuer(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
 
     if (!core.terms_accepted) {
         ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                      "the terms of service of \"acme_issuer\" \"%V\" in "
-                      "%V:%ui are not accepted; an account can be made only "
-                      "with \"acme_accept_terms_of_service\"",
+                      "the terms of service of %s \"%V\" in %V:%ui are "
+                      "not accepted; an account can be made only with "
+                      "\"acme_accept_terms_of_service\"",
+                      issuer->implicit ? "issuer" : "\"acme_issuer\"",
                       &issuer->name, &issuer->file, issuer->line);
     }
 

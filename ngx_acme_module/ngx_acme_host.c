@@ -13,7 +13,7 @@
 
 
 #define NGX_ACME_MAX_LOGS   16
-#define NGX_ACME_WATCH      60000
+#define NGX_ACME_WATCH      20000
 #define NGX_ACME_OVERDUE    60
 
 

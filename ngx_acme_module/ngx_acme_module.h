@@ -33,7 +33,7 @@ typedef struct {
     ngx_str_t                 file;           /* where it was written */
     ngx_uint_t                line;
     size_t                    index;          /* in the core's config */
-    unsigned                  added:1;
+    unsigned                  implicit:1;     /* has no block */
 } ngx_acme_issuer_t;
 
 

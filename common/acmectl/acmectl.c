@@ -33,7 +33,7 @@ static const struct verb {
     { "certificates", ctl_certificates,
         "certificates [--cert-name NAME]   show every lineage" },
     { "status", ctl_status,
-        "status                            servers, lineages and trouble" },
+        "status [--cert-name NAME]         servers, lineages and trouble" },
     { "renew", ctl_renew,
         "renew [--cert-name NAME] [--force] [--no-wait]\n"
         "                                    "
@@ -180,6 +180,7 @@ print_help(FILE *out)
                 "  -q, --quiet       print errors only\n"
                 "  -v, --verbose     print steps\n"
                 "  -n                never ask (nothing does yet)\n"
+                "  --version         version of this program\n"
                 "  -h, --help        this text\n",
         out);
 }

@@ -132,7 +132,7 @@ print_status(struct ctl *ctl, const struct acme_json *status, bool servers)
     const struct acme_json *lineages = acme_json_get(status, "lineages");
     size_t i, shown = 0;
 
-    if (servers)
+    if (servers && !ctl->quiet)
         print_servers(status);
     for (i = 0; i < acme_json_count(lineages); i++) {
         const struct acme_json *lineage = acme_json_at(lineages, i);

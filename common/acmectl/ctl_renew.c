@@ -22,6 +22,7 @@ struct renewal {
     struct acme_config *alone;  /* lineages that no server has */
     size_t asked;
     size_t failed;
+    bool servers; /* one lives, with this lineage or others */
     struct acme_json *results;  /* with --json */
     const char *waiting_for;
     time_t since;
@@ -87,6 +88,7 @@ ask_server(void *ctx, const struct acme_control_server *server,
     bool ok = false;
 
     (void)err;
+    renewal->servers = true;
     if (question->answered)
         return ACME_OK;
     acme_error_clear(&own);
@@ -126,8 +128,7 @@ add_alone(struct renewal *renewal, const char *name, struct acme_error *err)
         return acme_error_nomem(err);
     rc = acme_store_settings_read(renewal->store, name, &settings, err);
     if (rc == ACME_OK && settings->ndeclared == 0)
-        rc = acme_error_set(err, ACME_CONFIG,
-            "declared by nobody any more; no server would use it");
+        rc = ACME_NOENT;
     if (rc == ACME_OK)
         rc = acme_settings_wanted(settings, arena, &wanted, &conflict, err);
     if (rc == ACME_OK && conflict != NULL)
@@ -182,6 +183,10 @@ work_alone(struct renewal *renewal)
         return ctl_fail(CTL_FAILED, "out of memory");
     for (i = 0; i < config->nlineages; i++)
         lineages[i] = i;
+    if (!renewal->servers)
+        (void)fprintf(stderr, "acmectl: no server runs on \"%s\": the CA can "
+            "validate names only if another program answers it\n",
+            renewal->state_dir);
     work.lineages = lineages;
     renewal->waiting_for = config->nlineages == 1 ? config->lineage[0].name
                                                   : "certificates";
@@ -218,7 +223,11 @@ renew_one(void *ctx, const char *name, struct acme_error *err)
     if (rc != ACME_OK || question.answered)
         return rc;
     acme_error_clear(&own);
-    if (add_alone(renewal, name, &own) != ACME_OK)
+    rc = add_alone(renewal, name, &own);
+    if (rc == ACME_NOENT) /* dormant: left alone, unless it is meant */
+        tell(renewal, name, renewal->ctl->cert_name == NULL,
+            "not renewed, no server declares it any more");
+    else if (rc != ACME_OK)
         tell(renewal, name, false, own.what);
     return ACME_OK;
 }

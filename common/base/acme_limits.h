@@ -74,8 +74,10 @@
  * documents a longer limit). */
 #define ACME_RETRY_AFTER_MAX (7 * 24 * 3600)
 
-/* Polls of one authorization or order within one attempt. */
-#define ACME_POLLS_MAX 120
+/* Polls of one authorization or order before the job is handed back, and the
+ * shortest time it is handed back for then (seconds). */
+#define ACME_POLLS_INLINE 10
+#define ACME_POLL_PAUSE 15
 
 /* badNonce answers in a row before a request gives up. */
 #define ACME_NONCE_RETRIES 5

@@ -14,6 +14,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <openssl/rand.h>
+
 #include "state/acme_dir.h"
 #include "state/acme_frame.h"
 #include "wrap/acme_hash.h"
@@ -41,15 +43,61 @@ file_name(char out[192], const char *instance, const char *suffix)
     (void)snprintf(out, 192, "servers/%s%s", instance, suffix);
 }
 
-/* One file per life of a store: an old and a new one overlap in a reload. */
+/*
+ * One file per life of a store: an old and a new one overlap in a reload.
+ * The process id is for people; it is not unique where containers share a
+ * state directory.
+ */
 static void
 name_instance(const struct acme_config *config, char out[128])
 {
     char hash[ACME_HASH_HEX];
+    uint32_t random = 0;
 
     acme_hash_hex(config->instance, strlen(config->instance), hash);
-    (void)snprintf(out, 128, "%.32s-%.8s.%ld", config->server, hash,
-        (long)getpid());
+    (void)RAND_bytes((unsigned char *)&random, sizeof(random));
+    (void)snprintf(out, 128, "%.32s-%.8s.%ld-%08x", config->server, hash,
+        (long)getpid(), (unsigned)random);
+}
+
+static int
+open_locked(int state_fd, const char *path)
+{
+    int fd = openat(state_fd, path,
+        O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+
+    if (fd == -1 || flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+/* The file gets its name when its lock is held: no other server that starts
+ * at the same time may take us for dead. */
+static enum acme_rc
+place_description(struct acme_control *control, const struct acme_buf *text,
+    struct acme_error *err)
+{
+    struct acme_error ignored;
+    char path[192], temp[192];
+    enum acme_rc rc;
+
+    file_name(path, control->instance, ".json");
+    (void)snprintf(temp, sizeof(temp), "servers/.%s.tmp", control->instance);
+    rc = acme_dir_create(control->state_fd, temp, 0600, text->data,
+        text->len, err);
+    if (rc != ACME_OK)
+        return rc;
+    control->lock = open_locked(control->state_fd, temp);
+    if (control->lock == -1)
+        rc = acme_error_errno(err, ACME_IO, errno, "cannot lock \"%s\"",
+            temp);
+    if (rc == ACME_OK)
+        rc = acme_dir_rename(control->state_fd, temp, path, err);
+    acme_error_clear(&ignored);
+    if (rc != ACME_OK)
+        (void)acme_dir_remove(control->state_fd, temp, &ignored);
+    return rc;
 }
 
 static enum acme_rc
@@ -59,7 +107,6 @@ write_description(struct acme_control *control,
     struct acme_json *json = acme_json_object();
     struct acme_json *names = acme_json_array();
     struct acme_buf text;
-    char path[192];
     size_t i;
     enum acme_rc rc;
 
@@ -71,28 +118,11 @@ write_description(struct acme_control *control,
     acme_json_set(json, "lineages", names);
     acme_buf_init(&text, ACME_JSON_MAX);
     rc = acme_json_render(json, true, &text, err);
-    file_name(path, control->instance, ".json");
     if (rc == ACME_OK)
-        rc = acme_dir_write(control->state_fd, path, 0600, text.data,
-            text.len, err);
+        rc = place_description(control, &text, err);
     acme_buf_clear(&text);
     acme_json_free(json);
     return rc;
-}
-
-static int
-open_locked(int state_fd, const char *instance)
-{
-    char path[192];
-    int fd;
-
-    file_name(path, instance, ".json");
-    fd = openat(state_fd, path,
-        O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-    if (fd == -1 || flock(fd, LOCK_EX | LOCK_NB) == 0)
-        return fd;
-    close(fd);
-    return -1;
 }
 
 /* Somebody's whose store has died without cleaning up. */
@@ -110,7 +140,8 @@ remove_dead(void *ctx, const char *name, struct acme_error *err)
         || strcmp(name + len - 5, ".json") != 0)
         return ACME_OK;
     (void)snprintf(instance, sizeof(instance), "%.*s", (int)len - 5, name);
-    fd = open_locked(control->state_fd, instance);
+    file_name(path, instance, ".json");
+    fd = open_locked(control->state_fd, path);
     if (fd == -1)
         return ACME_OK;
     acme_error_clear(&ignored);
@@ -171,12 +202,6 @@ acme_control_open(int state_fd, const struct acme_config *config,
         rc = listen_on(control, err);
     if (rc == ACME_OK)
         rc = write_description(control, config, err);
-    if (rc == ACME_OK) {
-        control->lock = open_locked(state_fd, control->instance);
-        if (control->lock == -1)
-            rc = acme_error_set(err, ACME_IO, "cannot lock \"servers/%s\"",
-                control->instance);
-    }
     if (rc == ACME_OK)
         *out = control;
     else
@@ -498,6 +523,7 @@ read_answer(int fd, bool *ok, char *text, size_t size,
         else if (!known)
             rc = ACME_NOENT;
     } else {
+        acme_error_clear(err); /* for the caller NOENT is another thing */
         rc = acme_error_set(err, ACME_IO,
             "the server went away before it answered");
     }

@@ -14,6 +14,7 @@
 
 /* Another process works on the lineage: it needs seconds. */
 #define BUSY_RETRY 5
+#define BUSY_PATIENCE 60
 
 /* After a 429 the CA's other lineages pause so long: the limit may be theirs
  * too, or only that name's. */
@@ -27,6 +28,7 @@
 
 struct planned {
     bool asked;  /* by a person, who waits for `id` */
+    time_t since;
     bool force;
     uint64_t id;
     enum acme_urgency urgency;
@@ -125,9 +127,9 @@ config_hash(const struct acme_engine *engine, size_t lineage,
     size_t i;
 
     acme_buf_init(&text, ACME_FRAME_MAX);
-    acme_buf_addf(&text, "%s %d %d %s %s %s\n", issuer->directory,
+    acme_buf_addf(&text, "%s %d %d %s %s %s %s\n", issuer->directory,
         issuer->terms_accepted, issuer->verify,
-        acme_key_type_name(view->type),
+        acme_key_type_name(view->type), acme_key_type_name(issuer->key_type),
         issuer->key_file != NULL ? issuer->key_file : "",
         issuer->ca_file != NULL ? issuer->ca_file : "");
     for (i = 0; i < issuer->ncontacts; i++)
@@ -250,8 +252,8 @@ close_attempt(struct acme_engine *engine, size_t lineage,
 }
 
 static enum acme_rc
-plan_one(struct acme_engine *engine, size_t lineage, bool crashed,
-    struct acme_error *err)
+plan_one(struct acme_engine *engine, size_t lineage, bool at_start,
+    bool crashed, struct acme_error *err)
 {
     struct acme_vault_lineage view;
     enum acme_rc rc;
@@ -266,6 +268,10 @@ plan_one(struct acme_engine *engine, size_t lineage, bool crashed,
     } else {
         acme_error_clear(err); /* busy: that attempt lives elsewhere */
     }
+    /* What the operator had to mend may be in a file: a start is a hint. */
+    if (at_start && view.record.wait_for_config
+        && view.record.error.rc == ACME_CONFIG)
+        view.record.next_attempt = 0;
     if (rc == ACME_OK)
         rc = plan_view(engine, lineage, &view, false, err);
     acme_vault_lineage_clear(&view);
@@ -277,6 +283,9 @@ log_failure(const struct acme_engine *engine, size_t lineage,
     const char *what, const struct acme_error *err)
 {
     char line[ACME_LOG_LINE_MAX];
+
+    if (acme_vault_is_gone(engine->conf.vault))
+        return; /* it has said why itself */
 
     acme_log(engine->conf.host, ACME_LOG_ERROR, "%s, lineage \"%s\": %s",
         what, engine->conf.config->lineage[lineage].name,
@@ -292,8 +301,10 @@ acme_engine_plan(struct acme_engine *engine, bool crashed,
 
     for (i = 0; i < engine->conf.config->nlineages; i++) {
         acme_error_clear(&own);
-        if (plan_one(engine, i, crashed, &own) == ACME_OK)
+        if (plan_one(engine, i, true, crashed, &own) == ACME_OK)
             continue;
+        if (acme_vault_is_gone(engine->conf.vault))
+            return acme_error_set(err, ACME_IO, "the store is gone");
         log_failure(engine, i, "cannot plan", &own);
         put_off(engine, i, now(engine) + 60);
         if (!engine->conf.host->wait(engine->conf.host->ctx, 0))
@@ -343,6 +354,22 @@ reply(struct acme_engine *engine, size_t lineage, bool ok, const char *text)
     planned->asked = planned->force = false;
 }
 
+/* An answer that is given when all it tells of is durable: whoever asked may
+ * stop us then. */
+struct answer {
+    bool given;
+    bool ok;
+    char text[ACME_LOG_LINE_MAX];
+};
+
+static void
+prepare(struct answer *answer, bool ok, const char *text)
+{
+    answer->given = true;
+    answer->ok = ok;
+    (void)snprintf(answer->text, sizeof(answer->text), "%s", text);
+}
+
 /* Text of a refusal, or NULL: forced renewals cost the CA's limits. */
 static const char *
 too_soon(struct acme_engine *engine, size_t lineage, char *text, size_t size)
@@ -377,6 +404,7 @@ acme_engine_request(struct acme_engine *engine, size_t lineage,
     if (planned->asked)
         reply(engine, lineage, false, "asked for again by somebody else");
     planned->asked = true;
+    planned->since = now(engine);
     planned->force = (flags & ACME_RENEW_FORCE) != 0;
     planned->id = id;
     if (planned->force
@@ -403,7 +431,7 @@ acme_engine_notices(struct acme_engine *engine)
         if (notice.verb == ACME_VERB_RENEW)
             acme_engine_request(engine, notice.lineage, notice.flags,
                 notice.id);
-        else if (plan_one(engine, notice.lineage, false, &err) != ACME_OK)
+        else if (plan_one(engine, notice.lineage, false, false, &err) != ACME_OK)
             log_failure(engine, notice.lineage, "cannot plan", &err);
     }
     return rc;
@@ -520,7 +548,8 @@ open_client(struct acme_engine *engine, size_t issuer,
 
 static void
 on_success(struct acme_engine *engine, size_t lineage,
-    struct acme_record *record, const struct acme_job_result *result)
+    struct acme_record *record, const struct acme_job_result *result,
+    struct answer *answer)
 {
     const struct acme_config *config = engine->conf.config;
     const struct acme_lineage *wish = &config->lineage[lineage];
@@ -531,7 +560,7 @@ on_success(struct acme_engine *engine, size_t lineage,
     record->next_attempt = 0;
     record->wait_for_config = false;
     if (result->version == 0) {
-        reply(engine, lineage, true, "nothing was due");
+        prepare(answer, true, "nothing was due");
         return;
     }
     (void)snprintf(text, sizeof(text),
@@ -544,13 +573,13 @@ on_success(struct acme_engine *engine, size_t lineage,
     (void)snprintf(text, sizeof(text),
         "certificate %s, version %u, serial %s, valid until %s", done,
         result->version, result->leaf.serial, until);
-    reply(engine, lineage, true, text);
+    prepare(answer, true, text);
 }
 
 static void
 on_failure(struct acme_engine *engine, size_t lineage,
     const struct acme_vault_lineage *view, struct acme_record *record,
-    const struct acme_error *err)
+    const struct acme_error *err, struct answer *answer)
 {
     const struct acme_config *config = engine->conf.config;
     const struct acme_lineage *wish = &config->lineage[lineage];
@@ -582,7 +611,7 @@ on_failure(struct acme_engine *engine, size_t lineage,
         wish->name, config->issuer[wish->issuer].name, line,
         next.wait_for_config ? "when the configuration changes, or " : "",
         acme_time_format(next.at, when), next.why);
-    reply(engine, lineage, false, line);
+    prepare(answer, false, line);
 }
 
 /* What the record says after an attempt, and when the lineage is due again. */
@@ -590,9 +619,12 @@ static void
 conclude(struct acme_engine *engine, size_t lineage,
     const struct acme_job_result *result, const struct acme_error *err)
 {
+    struct planned *planned = &engine->planned[lineage];
     struct acme_vault_lineage view;
     struct acme_record *record = &view.record;
+    struct answer answer = { .given = false };
     struct acme_error own;
+    bool asked;
 
     acme_error_clear(&own);
     if (acme_vault_lineage(engine->conf.vault, lineage, &view, &own)
@@ -602,14 +634,16 @@ conclude(struct acme_engine *engine, size_t lineage,
         return;
     }
     record->attempt_open = false;
-    if (result->ordered && engine->planned[lineage].force)
+    if (result->ordered && planned->force)
         record->forced = now(engine);
     if (err->rc == ACME_OK)
-        on_success(engine, lineage, record, result);
+        on_success(engine, lineage, record, result, &answer);
     else if (err->rc == ACME_LATER)
         record->next_attempt = err->retry_at;
     else if (err->rc != ACME_STOPPING)
-        on_failure(engine, lineage, &view, record, err);
+        on_failure(engine, lineage, &view, record, err, &answer);
+    asked = planned->asked;
+    planned->asked = asked && !answer.given; /* plans as if answered */
     if (acme_vault_record(engine->conf.vault, lineage, record, &own)
             != ACME_OK
         || plan_view(engine, lineage, &view, result->version != 0, &own)
@@ -617,6 +651,9 @@ conclude(struct acme_engine *engine, size_t lineage,
         log_failure(engine, lineage, "cannot conclude", &own);
         put_off(engine, lineage, now(engine) + 60);
     }
+    planned->asked = asked;
+    if (answer.given)
+        reply(engine, lineage, answer.ok, answer.text);
     acme_vault_lineage_clear(&view);
 }
 
@@ -635,6 +672,19 @@ must_wait(struct acme_engine *engine, size_t lineage, size_t issuer)
     reply(engine, lineage, false, text);
     put_off(engine, lineage, until);
     return true;
+}
+
+/* Who waits for an answer is not kept waiting for somebody else's job. */
+static void
+on_busy(struct acme_engine *engine, size_t lineage,
+    const struct acme_error *err)
+{
+    acme_log(engine->conf.host, ACME_LOG_INFO,
+        "lineage \"%s\" is worked on by another process",
+        engine->conf.config->lineage[lineage].name);
+    if (now(engine) - engine->planned[lineage].since >= BUSY_PATIENCE)
+        reply(engine, lineage, false, err->what);
+    put_off(engine, lineage, now(engine) + BUSY_RETRY);
 }
 
 static void
@@ -657,10 +707,7 @@ run_job(struct acme_engine *engine, size_t lineage)
         (void)acme_job_run(&job, &result, &err);
     }
     if (err.rc == ACME_BUSY) {
-        acme_log(engine->conf.host, ACME_LOG_INFO,
-            "lineage \"%s\" is worked on by another process",
-            config->lineage[lineage].name);
-        put_off(engine, lineage, now(engine) + BUSY_RETRY);
+        on_busy(engine, lineage, &err);
         return;
     }
     conclude(engine, lineage, &result, &err);

@@ -44,6 +44,12 @@ check_key_file(const char *path, struct acme_error *err)
         return acme_error_set(err, ACME_CONFIG,
             "account key \"%s\" is not a regular file", path);
     }
+    if (st.st_uid != 0 && st.st_uid != geteuid()) {
+        return acme_error_set(err, ACME_CONFIG,
+            "account key \"%s\" belongs to uid %lu; chown it to %s", path,
+            (unsigned long)st.st_uid,
+            geteuid() == 0 ? "root" : "the server's user");
+    }
     if ((st.st_mode & 07) != 0) {
         return acme_error_set(err, ACME_CONFIG,
             "account key \"%s\" is open to every user (mode %03o); "

@@ -14,6 +14,8 @@
  * long to show before it is sent once more (seconds). */
 #define ANSWER_PATIENCE 30
 
+#define OTHERS_MS 2500
+
 /* State of one run.  What must survive it is in orders/NAME. */
 struct run {
     const struct acme_job *job;
@@ -40,6 +42,8 @@ acme_job_is_needed(const struct acme_vault_lineage *lineage,
         *why = "there is no certificate";
     else if (lineage->live_type != lineage->type)
         *why = "another key type is configured";
+    else if (lineage->other_issuer)
+        *why = "another CA is configured";
     for (i = 0; *why == NULL && i < lineage->nnames; i++) {
         if (!acme_chain_covers(lineage->leaf, lineage->names[i]))
             *why = "the certificate does not cover all names";
@@ -357,12 +361,15 @@ pick_challenge(struct run *run, const struct acme_authz *authz,
 }
 
 /* Presents all challenges before the first is answered: workers see them at
- * once, other servers of this state directory within two seconds. */
+ * once, other servers of this state directory, which look once a second,
+ * within OTHERS_MS. */
 static enum acme_rc
 present(struct run *run)
 {
     const struct acme_challenge *challenge;
     struct acme_area_token *tokens;
+    unsigned pause_ms = run->job->present_ms;
+    bool others = false;
     size_t i, n = 0;
     enum acme_rc rc = ACME_OK;
 
@@ -382,9 +389,11 @@ present(struct run *run)
     }
     if (rc == ACME_OK && n > 0)
         rc = acme_vault_challenges(run->job->vault, run->job->lineage,
-            tokens, n, run->err);
+            tokens, n, &others, run->err);
+    if (others && pause_ms < OTHERS_MS)
+        pause_ms = OTHERS_MS;
     if (rc == ACME_OK && n > 0
-        && !run->job->host->wait(run->job->host->ctx, run->job->present_ms))
+        && !run->job->host->wait(run->job->host->ctx, pause_ms))
         rc = acme_error_set(run->err, ACME_STOPPING, "stopped");
     free(tokens);
     return rc;
@@ -571,6 +580,20 @@ obtain(struct run *run)
     return rc;
 }
 
+/* An order that does not move is looked at less and less often: a quarter of
+ * its age, at most an hour. */
+static void
+grow_patience(struct run *run)
+{
+    time_t now = run->job->host->now(run->job->host->ctx);
+    time_t pause = (now - (time_t)acme_json_time(run->memo, "created")) / 4;
+
+    if (pause > 3600)
+        pause = 3600;
+    if (run->err->retry_at < now + pause)
+        run->err->retry_at = now + pause;
+}
+
 static bool
 is_due(const struct run *run)
 {
@@ -599,6 +622,8 @@ run_locked(struct run *run)
         return acme_error_set(run->err, ACME_CONFIG, "%s",
             run->now.conflict);
     rc = obtain(run);
+    if (rc == ACME_LATER)
+        grow_patience(run);
     /* On success the store has dropped it together with the switch. */
     acme_error_clear(&ignored);
     if (rc != ACME_OK && run->memo != NULL && !order_survives(run->err))

@@ -7,6 +7,7 @@
 
 #include "base/acme_base64.h"
 #include "base/acme_log.h"
+#include "drive/acme_control.h"
 #include "state/acme_dir.h"
 
 /* What is kept in memory of a lineage. */
@@ -20,6 +21,7 @@ struct kept {
     unsigned published;   /* version in the area; 0: none */
     enum acme_key_type type;
     struct acme_buf leaf; /* DER */
+    bool other_issuer;    /* it came from another CA than is wanted now */
 };
 
 struct acme_keeper {
@@ -282,9 +284,25 @@ withdraw_others(struct acme_keeper *keeper)
 
 /* ---- publishing ------------------------------------------------------- */
 
-static void
-keep_leaf(struct kept *kept, const struct acme_version *version)
+/* An imported certificate has no issuer in its meta: it is nobody else's. */
+static bool
+is_of_other(const struct acme_keeper *keeper, size_t i,
+    const struct acme_version *version)
 {
+    const struct acme_config *config = keeper->config;
+    const char *origin = version->pair[0].origin.issuer;
+
+    return origin[0] != '\0'
+        && strcmp(origin,
+               config->issuer[config->lineage[i].issuer].directory)
+            != 0;
+}
+
+static void
+keep_leaf(struct acme_keeper *keeper, size_t i,
+    const struct acme_version *version)
+{
+    struct kept *kept = &keeper->kept[i];
     struct acme_chain *chain = NULL;
     struct acme_error ignored;
 
@@ -296,6 +314,7 @@ keep_leaf(struct kept *kept, const struct acme_version *version)
         (void)acme_chain_to_der(chain, 0, 1, &kept->leaf, &ignored);
     acme_chain_free(chain);
     kept->type = version->pair[0].type;
+    kept->other_issuer = is_of_other(keeper, i, version);
     kept->published = version->number;
 }
 
@@ -318,7 +337,7 @@ put_version(struct acme_keeper *keeper, size_t i,
         rc = acme_area_put(keeper->area, i, pairs, version->npairs,
             version->number, err);
     if (rc == ACME_OK)
-        keep_leaf(&keeper->kept[i], version);
+        keep_leaf(keeper, i, version);
     return rc;
 }
 
@@ -582,6 +601,7 @@ answer_lineage(struct call *call)
     acme_frame_add_u64(call->reply, kept->published);
     acme_frame_add_u64(call->reply, kept->type);
     acme_frame_add_u64(call->reply, kept->order);
+    acme_frame_add_u64(call->reply, kept->other_issuer);
     acme_frame_add(call->reply, kept->leaf.data, kept->leaf.len);
     acme_frame_add(call->reply, record.data, record.len);
     acme_buf_clear(&record);
@@ -680,7 +700,8 @@ store_account_key(struct call *call, struct acme_key *offered,
     rc = account(keeper, call->index, entry, &call->err);
     if (rc == ACME_NOENT) {
         acme_error_clear(&call->err);
-        rc = acme_store_account_key(keeper->store, offered, &call->err);
+        rc = acme_store_account_key(keeper->store,
+            &keeper->config->issuer[call->index], offered, &call->err);
         if (rc == ACME_OK)
             rc = account(keeper, call->index, entry, &call->err);
     }
@@ -796,6 +817,36 @@ get_tokens(struct call *call, struct acme_area_token *tokens, size_t n)
     return acme_frame_end(&call->in);
 }
 
+struct others {
+    const char *own;
+    bool found;
+};
+
+static enum acme_rc
+note_other(void *ctx, const struct acme_control_server *server,
+    struct acme_error *err)
+{
+    struct others *others = ctx;
+
+    (void)err;
+    if (strncmp(server->config, others->own, sizeof(server->config) - 1) != 0)
+        others->found = true;
+    return ACME_OK;
+}
+
+/* Whether other servers live on the state directory. */
+static bool
+has_others(const struct acme_keeper *keeper)
+{
+    struct others others = { keeper->config->instance, false };
+    struct acme_error ignored;
+
+    acme_error_clear(&ignored);
+    (void)acme_control_servers(acme_store_fd(keeper->store), note_other,
+        &others, &ignored);
+    return others.found;
+}
+
 static void
 answer_challenges(struct call *call)
 {
@@ -819,7 +870,9 @@ answer_challenges(struct call *call)
                tokens, (size_t)n, &call->err)
             == ACME_OK)
         publish_tokens(keeper);
-    reply_rc(call);
+    begin_reply(call);
+    if (call->err.rc == ACME_OK)
+        acme_frame_add_u64(call->reply, has_others(keeper));
     free(tokens);
     acme_account_entry_clear(&entry);
 }

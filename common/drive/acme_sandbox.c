@@ -121,8 +121,16 @@ static const int denied[] = {
 };
 
 /* The store opens no socket any more; both halves of its pairs exist. */
-static const int denied_network[] = { SYS_socket, SYS_connect,
+static const int denied_store[] = { SYS_socket, SYS_connect,
     SYS_socketpair };
+
+/* The engine calls and is not called.  (bind() must stay: the C library's
+ * resolver uses it, on a netlink socket.) */
+static const int denied_engine[] = { SYS_listen, SYS_accept4,
+#ifdef SYS_accept
+    SYS_accept,
+#endif
+};
 
 #if defined(__x86_64__)
 #define OUR_ARCH AUDIT_ARCH_X86_64
@@ -130,8 +138,8 @@ static const int denied_network[] = { SYS_socket, SYS_connect,
 #define OUR_ARCH AUDIT_ARCH_AARCH64
 #endif
 
-#define NDENIED (sizeof(denied) / sizeof(denied[0]))
-#define NNETWORK (sizeof(denied_network) / sizeof(denied_network[0]))
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define MORE_MAX 8 /* calls that only one of the two is denied */
 
 #ifdef OUR_ARCH
 static void
@@ -147,9 +155,9 @@ deny(struct sock_filter *filter, unsigned short *n, int number)
 }
 
 static bool
-seccomp(bool network)
+seccomp(const int *more, size_t nmore)
 {
-    struct sock_filter filter[8 + 2 * (NDENIED + NNETWORK)];
+    struct sock_filter filter[8 + 2 * (COUNT(denied) + MORE_MAX)];
     const struct sock_filter head[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
             offsetof(struct seccomp_data, arch)),
@@ -169,20 +177,21 @@ seccomp(bool network)
     size_t i;
 
     memcpy(filter, head, sizeof(head));
-    program.len = sizeof(head) / sizeof(head[0]);
-    for (i = 0; i < NDENIED; i++)
+    program.len = COUNT(head);
+    for (i = 0; i < COUNT(denied); i++)
         deny(filter, &program.len, denied[i]);
-    for (i = 0; !network && i < NNETWORK; i++)
-        deny(filter, &program.len, denied_network[i]);
+    for (i = 0; i < nmore && i < MORE_MAX; i++)
+        deny(filter, &program.len, more[i]);
     filter[program.len++] = allow;
 
     return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0;
 }
 #else
 static bool
-seccomp(bool network)
+seccomp(const int *more, size_t nmore)
 {
-    (void)network;
+    (void)more;
+    (void)nmore;
     return false;
 }
 #endif
@@ -215,7 +224,7 @@ acme_sandbox_store(int state_fd, struct acme_sandbox_report *report)
     report->landlock = landlock(fs, NET_BIND_TCP | NET_CONNECT_TCP,
         state_fd);
     report->capabilities = geteuid() != 0 || drop_capabilities();
-    report->seccomp = seccomp(false);
+    report->seccomp = seccomp(denied_store, COUNT(denied_store));
 }
 
 static bool
@@ -241,7 +250,7 @@ acme_sandbox_engine(uid_t uid, gid_t gid, struct acme_sandbox_report *report,
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     report->capabilities = geteuid() != 0;
     report->landlock = landlock(fs, NET_BIND_TCP, -1);
-    report->seccomp = seccomp(true);
+    report->seccomp = seccomp(denied_engine, COUNT(denied_engine));
     return ACME_OK;
 }
 

@@ -241,14 +241,14 @@ report_death(struct supervisor *supervisor, const struct part *part)
 
     if (WIFSIGNALED(part->status)) {
         supervisor_log(supervisor, ACME_LOG_ERROR,
-            "acme %s died of signal %d and is started again", name,
+            "%s died of signal %d and is started again", name,
             WTERMSIG(part->status));
     } else if (WEXITSTATUS(part->status) == ACME_EXIT_BAD_PEER) {
         supervisor_log(supervisor, ACME_LOG_ALERT,
-            "acme engine broke the protocol with its store and was killed");
+            "engine broke the protocol with its store and was killed");
     } else if (WEXITSTATUS(part->status) == ACME_EXIT_FAILED) {
         supervisor_log(supervisor, ACME_LOG_ERROR,
-            "acme %s failed and is started again", name);
+            "%s failed and is started again", name);
     }
 }
 

@@ -214,12 +214,12 @@ state_of(const struct view *view)
         return "conflict";
     if (view->version != 0 && view->leaf.not_after <= view->now)
         return "expired";
+    if (!view->declared)
+        return "dormant";
     if (view->record.failures > 0)
         return view->record.wait_for_config ? "waiting" : "failing";
     if (view->damaged)
         return "damaged";
-    if (!view->declared)
-        return "dormant";
     if (view->version == 0
         || (view->record.renew_at != 0
             && view->record.renew_at <= view->now))

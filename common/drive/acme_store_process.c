@@ -35,8 +35,7 @@ log_error(struct process *process, enum acme_level level,
 {
     char line[ACME_LOG_LINE_MAX];
 
-    acme_log(&process->host, level, "state directory \"%s\": %s",
-        process->config->state_dir,
+    acme_log(&process->host, level, "%s; looked at again in a minute",
         acme_error_line(err, line, sizeof(line)));
 }
 

@@ -11,6 +11,7 @@
 
 struct acme_vault {
     int fd;
+    bool gone;
     acme_vault_exchange *exchange;
     void *ctx;
     struct acme_buf request, reply;
@@ -84,6 +85,7 @@ exchange_over_socket(void *ctx, struct acme_buf *request,
         if (!take_notice(vault, &frame))
             return ACME_OK;
     }
+    vault->gone = true;
     return rc;
 }
 
@@ -132,6 +134,12 @@ readable(int fd)
 }
 
 bool
+acme_vault_is_gone(const struct acme_vault *vault)
+{
+    return vault->gone;
+}
+
+bool
 acme_vault_notice(struct acme_vault *vault, struct acme_notice *notice,
     enum acme_rc *rc)
 {
@@ -145,6 +153,7 @@ acme_vault_notice(struct acme_vault *vault, struct acme_notice *notice,
             || !acme_frame_open(&frame, vault->reply.data, vault->reply.len)
             || !take_notice(vault, &frame)) {
             *rc = ACME_IO;
+            vault->gone = true;
             return false;
         }
     }
@@ -266,6 +275,7 @@ get_lineage(struct acme_frame *frame, struct acme_vault_lineage *out,
     out->version = (unsigned)acme_frame_get_u64(frame);
     out->live_type = (enum acme_key_type)acme_frame_get_u64(frame);
     out->order = acme_frame_get_u64(frame) != 0;
+    out->other_issuer = acme_frame_get_u64(frame) != 0;
     acme_frame_get(frame, &data, &len);
     if (len > 0) {
         rc = acme_chain_from_der(data, len, &out->leaf, err);
@@ -486,10 +496,12 @@ acme_vault_order_drop(struct acme_vault *vault, size_t lineage,
 
 enum acme_rc
 acme_vault_challenges(struct acme_vault *vault, size_t lineage,
-    const struct acme_area_token *tokens, size_t ntokens,
+    const struct acme_area_token *tokens, size_t ntokens, bool *others,
     struct acme_error *err)
 {
     struct acme_buf *request = ask(vault, ACME_VERB_CHALLENGES, lineage);
+    struct acme_frame frame;
+    enum acme_rc rc;
     size_t i;
 
     acme_frame_add_u64(request, ntokens);
@@ -497,7 +509,11 @@ acme_vault_challenges(struct acme_vault *vault, size_t lineage,
         acme_frame_add_text(request, tokens[i].name);
         acme_frame_add_text(request, tokens[i].token);
     }
-    return simple(vault, err);
+    memset(&frame, 0, sizeof(frame));
+    rc = answer(vault, &frame, err);
+    if (rc == ACME_OK)
+        *others = acme_frame_get_u64(&frame) != 0;
+    return finish(vault, &frame, rc, err);
 }
 
 enum acme_rc

@@ -46,6 +46,9 @@ struct acme_notice {
 bool acme_vault_notice(struct acme_vault *vault, struct acme_notice *notice,
     enum acme_rc *rc);
 
+/* Whether the store has gone: every call fails from then on. */
+bool acme_vault_is_gone(const struct acme_vault *vault);
+
 /* Answers a RENEW. */
 enum acme_rc acme_vault_done(struct acme_vault *vault, uint64_t id, bool ok,
     const char *text, struct acme_error *err);
@@ -60,6 +63,7 @@ struct acme_vault_lineage {
     enum acme_key_type live_type;
     struct acme_chain *leaf; /* the live one's; NULL: none */
     bool order;              /* one is in flight */
+    bool other_issuer;       /* the live one is of another CA than wanted */
     struct acme_record record;
     struct acme_arena *arena;
 };
@@ -95,9 +99,10 @@ enum acme_rc acme_vault_order_put(struct acme_vault *vault, size_t lineage,
 enum acme_rc acme_vault_order_drop(struct acme_vault *vault, size_t lineage,
     struct acme_error *err);
 
-/* Makes challenges answerable; name and token of each count. */
+/* Makes challenges answerable; name and token of each count.  *others: other
+ * servers live on the state directory, and see them a moment later. */
 enum acme_rc acme_vault_challenges(struct acme_vault *vault, size_t lineage,
-    const struct acme_area_token *tokens, size_t ntokens,
+    const struct acme_area_token *tokens, size_t ntokens, bool *others,
     struct acme_error *err);
 
 /*

@@ -387,11 +387,6 @@ acme_authz_poll(struct acme_client *client, const char *const *names,
     unsigned nth;
 
     for (nth = 0; authz->status == ACME_STATUS_PENDING; nth++) {
-        if (nth == ACME_POLLS_MAX) {
-            acme_error_set(err, ACME_WIRE, "still pending after %u polls",
-                nth);
-            return wrap(err, authz);
-        }
         rc = acme_client_wait(client, nth, authz->retry_after, err);
         if (rc != ACME_OK)
             return wrap(err, authz);

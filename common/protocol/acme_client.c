@@ -236,9 +236,11 @@ clean_member(char *out, size_t size, const struct acme_json *object,
     const char *name)
 {
     const char *text = acme_json_str(object, name);
+    size_t len = text != NULL ? strlen(text) : 0;
 
-    if (text != NULL)
-        acme_log_clean(out, size, text, strlen(text));
+    while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r'))
+        len--; /* Go's errors end their lines */
+    acme_log_clean(out, size, text, len);
 }
 
 /* RFC 8555 6.7: its types share a prefix; those of others stay whole. */
@@ -702,32 +704,40 @@ acme_client_post_json(struct acme_client *client,
 
 /* ---- polling ---- */
 
-/* 1, 1, 2, 2, ... seconds: most validations take under five. */
-static long
-poll_delay(unsigned nth, long retry_after)
+/* Most validations take less than a second or two; who takes longer is asked
+ * less often, and after ACME_POLLS_INLINE times others get their turn. */
+static unsigned
+poll_delay_ms(unsigned nth, long retry_after)
 {
+    static const unsigned usual[ACME_POLLS_INLINE] = { 250, 500, 1000, 1000,
+        2000, 2000, 3000, 3000, 5000, 5000 };
+    unsigned delay = nth < ACME_POLLS_INLINE ? usual[nth] : 0;
+
     if (retry_after > ACME_POLL_MAX)
-        return ACME_POLL_MAX;
+        retry_after = ACME_POLL_MAX;
     if (retry_after >= 0)
-        return retry_after < ACME_POLL_MIN ? ACME_POLL_MIN : retry_after;
-    nth = nth / 2 + ACME_POLL_MIN;
-    return nth < ACME_INLINE_WAIT_MAX ? (long)nth : ACME_INLINE_WAIT_MAX;
+        delay = 1000 * (retry_after < ACME_POLL_MIN ? ACME_POLL_MIN
+                                                    : (unsigned)retry_after);
+    if (nth >= ACME_POLLS_INLINE && delay < ACME_POLL_PAUSE * 1000)
+        delay = ACME_POLL_PAUSE * 1000;
+    return delay;
 }
 
 enum acme_rc
 acme_client_wait(struct acme_client *client, unsigned nth, long retry_after,
     struct acme_error *err)
 {
-    long delay = poll_delay(nth, retry_after);
+    unsigned delay = poll_delay_ms(nth, retry_after);
 
-    if (delay > ACME_INLINE_WAIT_MAX) {
+    if (delay > ACME_INLINE_WAIT_MAX * 1000) {
         if (err->rc != ACME_OK)
             return err->rc;
-        acme_error_set(err, ACME_LATER, "the CA asks to wait %ld s", delay);
-        err->retry_at = now(client) + delay;
+        acme_error_set(err, ACME_LATER, "the CA needs another %u s",
+            delay / 1000);
+        err->retry_at = now(client) + delay / 1000;
         return err->rc;
     }
-    if (!client->host->wait(client->host->ctx, (unsigned)delay * 1000))
+    if (!client->host->wait(client->host->ctx, delay))
         return acme_error_set(err, ACME_STOPPING, "stopped while waiting");
     return ACME_OK;
 }

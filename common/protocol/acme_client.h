@@ -107,7 +107,8 @@ enum acme_rc acme_client_problem(const struct acme_json *problem,
 /*
  * Waits before the next poll: Retry-After clamped to ACME_POLL_MIN..MAX, or a
  * growing default from `nth` (0, 1, ...) when the server names none.  More
- * than ACME_INLINE_WAIT_MAX is not slept: ACME_LATER with retry_at set.
+ * than ACME_INLINE_WAIT_MAX is not slept, nor anything after
+ * ACME_POLLS_INLINE polls: ACME_LATER with retry_at set.
  * ACME_STOPPING if the host wants to stop.  Blocks.
  */
 enum acme_rc acme_client_wait(struct acme_client *client, unsigned nth,

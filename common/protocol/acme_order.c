@@ -362,10 +362,6 @@ acme_order_poll_while(struct acme_client *client, enum acme_status status,
     unsigned nth;
 
     for (nth = 0; order->status == status; nth++) {
-        if (nth == ACME_POLLS_MAX)
-            return acme_error_set(err, ACME_WIRE,
-                "order: still %s after %u polls", acme_status_name(status),
-                nth);
         rc = acme_client_wait(client, nth, order->retry_after, err);
         if (rc != ACME_OK)
             return acme_error_wrap(err, "order");

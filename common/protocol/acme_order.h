@@ -54,8 +54,7 @@ enum acme_rc acme_order_get(struct acme_client *client, const char *url,
 /*
  * Polls until the order leaves `status` (pending or processing): the result
  * is in `order`, so is the last state seen when polling fails.  An order that
- * is or becomes invalid is ACME_PROBLEM with the order's error; one that does
- * not move in ACME_POLLS_MAX polls is ACME_WIRE.
+ * is or becomes invalid is ACME_PROBLEM with the order's error.
  * Waits as acme_client_wait() does: ACME_LATER, ACME_STOPPING.  Blocks.
  */
 enum acme_rc acme_order_poll_while(struct acme_client *client,

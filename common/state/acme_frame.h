@@ -26,7 +26,7 @@ enum acme_verb {
     ACME_VERB_ACCOUNT_URL,  /* account URL (or "": forget) -> */
     ACME_VERB_ORDER,        /* -> order blob, key */
     ACME_VERB_ORDER_PUT,    /* order blob, key -> */
-    ACME_VERB_CHALLENGES,   /* issuer, (name, token)... -> */
+    ACME_VERB_CHALLENGES,   /* issuer, (name, token)... -> others */
     ACME_VERB_ORDER_DROP,
     ACME_VERB_VERSION,      /* key, chain, origin -> version or refusal */
     ACME_VERB_LEDGER,       /* -> ledger blob */

@@ -201,7 +201,8 @@ enum acme_rc acme_store_account(struct acme_store *store,
  * operator's own key is never copied here.
  */
 enum acme_rc acme_store_account_key(struct acme_store *store,
-    struct acme_key *key, struct acme_error *err);
+    const struct acme_issuer *issuer, struct acme_key *key,
+    struct acme_error *err);
 
 /* Stores the account's URL ("" forgets it), of an operator's own key too. */
 enum acme_rc acme_store_account_url(struct acme_store *store,

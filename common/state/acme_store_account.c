@@ -205,6 +205,24 @@ lock_keys(const struct acme_store *store, int *fd, struct acme_error *err)
     return acme_error_set(err, why.rc, "%s", why.what);
 }
 
+#define DEFAULT_NAME_MAX (ACME_URL_MAX + 32)
+
+/*
+ * Member of keys/default.json: the key type, so that one key may serve every
+ * CA; for a CA whose server is not verified also its directory.  Whoever
+ * poses as that one has messages signed by its key, which must be nobody
+ * else's (security S34).
+ */
+static const char *
+default_name(const struct acme_issuer *issuer, enum acme_key_type type,
+    char name[DEFAULT_NAME_MAX])
+{
+    (void)snprintf(name, DEFAULT_NAME_MAX, "%s%s%s",
+        acme_key_type_name(type), issuer->verify ? "" : " ",
+        issuer->verify ? "" : issuer->directory);
+    return name;
+}
+
 /* *root is an empty object when there is no file yet. */
 static enum acme_rc
 read_defaults(const struct acme_store *store, struct acme_json **root,
@@ -271,10 +289,11 @@ write_key(const struct acme_store *store, const struct acme_key *key,
 }
 
 enum acme_rc
-acme_store_account_key(struct acme_store *store, struct acme_key *key,
+acme_store_account_key(struct acme_store *store,
+    const struct acme_issuer *issuer, struct acme_key *key,
     struct acme_error *err)
 {
-    char id[ACME_KEY_ID_LEN + 1];
+    char id[ACME_KEY_ID_LEN + 1], name[DEFAULT_NAME_MAX];
     enum acme_rc rc;
 
     rc = acme_store_writable(store, err);
@@ -283,8 +302,8 @@ acme_store_account_key(struct acme_store *store, struct acme_key *key,
     if (rc == ACME_OK)
         rc = write_key(store, key, id, err);
     if (rc == ACME_OK)
-        rc = make_default(store, acme_key_type_name(acme_key_type_of(key)), id,
-            err);
+        rc = make_default(store,
+            default_name(issuer, acme_key_type_of(key), name), id, err);
     return rc;
 }
 
@@ -490,10 +509,12 @@ visit_account(void *ctx, const char *name, struct acme_error *err)
 
 /* Never a new key because the old one cannot be read. */
 static enum acme_rc
-default_key(const struct acme_store *store, enum acme_key_type type,
+default_key(const struct acme_store *store,
+    const struct acme_issuer *issuer, enum acme_key_type type,
     struct acme_account_entry *entry, struct acme_error *err)
 {
-    const char *name = acme_key_type_name(type), *id;
+    char name[DEFAULT_NAME_MAX];
+    const char *id;
     struct acme_json *root = NULL;
     struct acme_error why;
     enum acme_rc rc;
@@ -502,10 +523,10 @@ default_key(const struct acme_store *store, enum acme_key_type type,
     rc = read_defaults(store, &root, err);
     if (rc != ACME_OK)
         return rc;
-    id = acme_json_str(root, name);
+    id = acme_json_str(root, default_name(issuer, type, name));
     if (id == NULL) {
         rc = acme_error_set(err, ACME_NOENT, "no account key of type %s yet",
-            name);
+            acme_key_type_name(type));
     } else if (!acme_store_id_ok(id)) {
         rc = acme_error_set(err, ACME_IO,
             "\"" DEFAULT_KEYS "\" is damaged: a malformed id in it");
@@ -565,7 +586,7 @@ acme_store_account(struct acme_store *store, const struct acme_issuer *issuer,
         if (rc == ACME_OK)
             rc = acme_dir_list(store->fd, path, visit_account, &search, err);
         if (rc == ACME_OK && found.key == NULL)
-            rc = default_key(store, search.type, &found, err);
+            rc = default_key(store, issuer, search.type, &found, err);
     }
     if (rc == ACME_OK)
         *entry = found;

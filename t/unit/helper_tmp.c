@@ -17,13 +17,28 @@
 
 #include <cmocka.h>
 
-void
-helper_tmp_init(struct helper_tmp *tmp)
+static void
+init_below(struct helper_tmp *tmp, const char *parent)
 {
-    (void)snprintf(tmp->path, sizeof(tmp->path), "/tmp/acme-unit-XXXXXX");
+    (void)snprintf(tmp->path, sizeof(tmp->path), "%s/acme-unit-XXXXXX",
+        parent);
     assert_non_null(mkdtemp(tmp->path));
     tmp->fd = open(tmp->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert_int_not_equal(tmp->fd, -1);
+}
+
+void
+helper_tmp_init(struct helper_tmp *tmp)
+{
+    init_below(tmp, "/tmp");
+}
+
+void
+helper_tmp_init_fast(struct helper_tmp *tmp)
+{
+    bool shm = access("/dev/shm", W_OK | X_OK) == 0;
+
+    init_below(tmp, shm ? "/dev/shm" : "/tmp");
 }
 
 static int

@@ -16,6 +16,8 @@ struct helper_tmp {
 };
 
 void helper_tmp_init(struct helper_tmp *tmp);
+/* In memory where that is possible: for thousands of small files. */
+void helper_tmp_init_fast(struct helper_tmp *tmp);
 /* Removes it with all below it, following no link. */
 void helper_tmp_clear(struct helper_tmp *tmp);
 

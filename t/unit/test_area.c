@@ -424,11 +424,13 @@ test_killed_writer(void **state)
     for (round = 0; round < 20; round++) {
         pid = fork();
         assert_true(pid >= 0);
-        if (pid == 0)
+        if (pid == 0) {
+            alarm(20); /* should nobody be left to end it */
             for (;;) {
                 put_filled(area, 0, 2400, 22000, 0xEE, 1);
                 put_filled(area, 0, 30, 300, 0xEE, 2);
             }
+        }
         nanosleep(&a_while, NULL);
         kill(pid, SIGKILL);
         assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -592,8 +594,10 @@ test_race_processes(void **state)
     (void)state;
     pid = fork();
     assert_true(pid >= 0);
-    if (pid == 0)
+    if (pid == 0) {
+        alarm(20);
         writer(&race);
+    }
     let_them_race(&race, reader);
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);

@@ -1038,26 +1038,27 @@ test_wait(void **state)
         unsigned nth;
         long retry_after;
         enum acme_rc rc;
-        unsigned seconds; /* slept, or until retry_at */
+        unsigned ms; /* slept, or until retry_at */
     } cases[] = {
-        { 0, -1, ACME_OK, 1 },
-        { 1, -1, ACME_OK, 1 },
-        { 2, -1, ACME_OK, 2 },
-        { 10, -1, ACME_OK, 6 },
-        { 18, -1, ACME_OK, 10 },
-        { 119, -1, ACME_OK, 10 },
-        { 4000000000u, -1, ACME_OK, 10 },
-        { 0, 0, ACME_OK, 1 },
-        { 0, 1, ACME_OK, 1 },
-        { 50, 3, ACME_OK, 3 },
-        { 0, 10, ACME_OK, 10 },
-        { 0, 11, ACME_LATER, 11 },
-        { 0, 60, ACME_LATER, 60 },
-        { 0, 61, ACME_LATER, 60 },
-        { 0, 2147483647, ACME_LATER, 60 },
-        { 0, LONG_MAX, ACME_LATER, 60 },
-        { 0, -7, ACME_OK, 1 },
-        { 0, LONG_MIN, ACME_OK, 1 },
+        { 0, -1, ACME_OK, 250 },
+        { 1, -1, ACME_OK, 500 },
+        { 2, -1, ACME_OK, 1000 },
+        { 9, -1, ACME_OK, 5000 },
+        { 10, -1, ACME_LATER, 15000 },
+        { 4000000000u, -1, ACME_LATER, 15000 },
+        { 0, 0, ACME_OK, 1000 },
+        { 0, 1, ACME_OK, 1000 },
+        { 9, 3, ACME_OK, 3000 },
+        { 10, 3, ACME_LATER, 15000 },
+        { 10, 20, ACME_LATER, 20000 },
+        { 0, 10, ACME_OK, 10000 },
+        { 0, 11, ACME_LATER, 11000 },
+        { 0, 60, ACME_LATER, 60000 },
+        { 0, 61, ACME_LATER, 60000 },
+        { 0, 2147483647, ACME_LATER, 60000 },
+        { 0, LONG_MAX, ACME_LATER, 60000 },
+        { 0, -7, ACME_OK, 250 },
+        { 0, LONG_MIN, ACME_OK, 250 },
     };
     struct fake_client *f = *state;
     time_t before;
@@ -1066,13 +1067,14 @@ test_wait(void **state)
     for (i = 0; i < COUNT(cases); i++) {
         fake_client_next_case(f);
         before = f->host.now;
+        f->host.waited_ms = 0;
         acme_client_wait(f->client, cases[i].nth, cases[i].retry_after,
             &f->err);
         fake_client_expect(f, "wait", cases[i].rc, NULL);
         if (cases[i].rc == ACME_OK)
-            assert_int_equal(f->host.now - before, cases[i].seconds);
+            assert_int_equal(f->host.waited_ms, cases[i].ms);
         else
-            assert_int_equal(f->err.retry_at - before, cases[i].seconds);
+            assert_int_equal(f->err.retry_at - before, cases[i].ms / 1000);
     }
 }
 

@@ -188,7 +188,7 @@ test_nothing_due(void **state)
 {
     struct fake_drive *d = *state;
     struct outcome out;
-    char *before;
+    char *before, *after;
 
     need_job(d, 0, false, &out);
     before = fake_drive_listing(d);
@@ -197,8 +197,10 @@ test_nothing_due(void **state)
     assert_string_equal(fake_ca_log(d->ca), "");
     assert_false(out.result.ordered);
     assert_int_equal(out.result.version, 0);
-    assert_string_equal(fake_drive_listing(d), before);
+    after = fake_drive_listing(d);
+    assert_string_equal(after, before);
     free(before);
+    free(after);
 }
 
 static void

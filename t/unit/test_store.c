@@ -1087,6 +1087,7 @@ new_key(enum acme_key_type type, char id[ACME_KEY_ID_LEN + 1],
     return key;
 }
 
+static const struct acme_issuer verified = { .verify = true };
 static char id[ACME_KEY_ID_LEN + 1];
 static char thumbprint[ACME_THUMBPRINT_LEN + 1];
 
@@ -1096,7 +1097,7 @@ store_key(void)
 {
     struct acme_key *key = new_key(ACME_KEY_ECDSA_256, id, thumbprint);
 
-    ok(acme_store_account_key(store, key, &err));
+    ok(acme_store_account_key(store, &verified, key, &err));
     acme_key_unref(key);
 }
 
@@ -1346,7 +1347,36 @@ issuer_of(const char *directory, enum acme_key_type type)
     issuer.name = "test";
     issuer.directory = directory;
     issuer.key_type = type;
+    issuer.verify = true;
     return issuer;
+}
+
+/* Security S34: a CA whose server is not verified has a key of its own. */
+static void
+test_account_unverified(void **state)
+{
+    struct acme_issuer issuer = issuer_of(CA, ACME_KEY_ECDSA_256);
+    struct acme_issuer unverified =
+        issuer_of("https://other.test/dir", ACME_KEY_ECDSA_256);
+    struct acme_account_entry entry = { "", "", NULL };
+    char second[ACME_KEY_ID_LEN + 1], unused[ACME_THUMBPRINT_LEN + 1];
+    struct acme_key *key = new_key(ACME_KEY_ECDSA_256, second, unused);
+
+    (void)state;
+    unverified.verify = false;
+    store_key();
+    assert_int_equal(
+        acme_store_account(store, &unverified, NULL, &entry, &err),
+        ACME_NOENT);
+    acme_error_clear(&err);
+    ok(acme_store_account_key(store, &unverified, key, &err));
+    acme_key_unref(key);
+    ok(acme_store_account(store, &unverified, NULL, &entry, &err));
+    assert_string_equal(entry.id, second);
+    acme_account_entry_clear(&entry);
+    ok(acme_store_account(store, &issuer, NULL, &entry, &err));
+    assert_string_equal(entry.id, id);
+    acme_account_entry_clear(&entry);
 }
 
 static void
@@ -1431,8 +1461,8 @@ test_account_types(void **state)
     assert_int_equal(acme_store_account(store, &rsa, NULL, &entry, &err),
         ACME_NOENT);
     acme_error_clear(&err);
-    ok(acme_store_account_key(store, key, &err));
-    ok(acme_store_account_key(store, key, &err));
+    ok(acme_store_account_key(store, &verified, key, &err));
+    ok(acme_store_account_key(store, &verified, key, &err));
     acme_key_unref(key);
     ok(acme_store_account_url(store, &rsa, rsa_id, "https://ca.test/2", NOW,
         &err));
@@ -1610,7 +1640,7 @@ test_keys_together(void **state)
             struct acme_store *mine = helper_store_open(&tmp);
 
             _exit(acme_key_generate(ACME_KEY_ECDSA_256, &key, &err) ||
-                  acme_store_account_key(mine, key, &err));
+                  acme_store_account_key(mine, &verified, key, &err));
         }
     }
     for (i = 0; i < 6; i++) {
@@ -1759,7 +1789,7 @@ test_read_only(void **state)
     REFUSED(acme_store_challenges_write(reader, "a",
         "0123456789abcdef0123456789abcdef", NULL, 0, &err));
     REFUSED(acme_store_order_drop(reader, "a", &err));
-    REFUSED(acme_store_account_key(reader, key, &err));
+    REFUSED(acme_store_account_key(reader, &verified, key, &err));
     REFUSED(acme_store_account_url(reader, &issuer,
         "0123456789abcdef0123456789abcdef", "", NOW, &err));
     REFUSED(acme_store_ledger_write(reader, &issuer,
@@ -1816,6 +1846,7 @@ main(void)
         TEST(test_tokens_key_gone),
         TEST(test_tokens_many),
         TEST(test_account),
+        TEST(test_account_unverified),
         TEST(test_account_types),
         TEST(test_account_own),
         TEST(test_account_damaged),

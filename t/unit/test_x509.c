@@ -658,8 +658,7 @@ static void
 a_placeholder_is_self_signed(void **state)
 {
     static const char *const texts[] = { "a.example", "x",
-        "b\xc3\xbc"
-        "cher \"ACME\" placeholder" };
+        "\xc3\xbc \"ACME\" placeholder" };
     struct acme_chain *chain = NULL;
     struct acme_key *own = NULL;
     struct acme_leaf leaf;

@@ -218,14 +218,14 @@ sub start ($self)
 sub is_up ($self)
 {
     reap();
-    return $self->master_pid && $self->workers_complete;
+    return $self->written_pid && $self->workers_complete;
 }
 
 # A server without master process has no workers to wait for.
 sub workers_complete ($self)
 {
-    my $title = process_table()->{ $self->master_pid // return 0 }{title};
-    return 1 if ($title // '') !~ /^nginx: master/;
+    return 1
+        if (slurp($self->{conf}) // '') =~ /^\s*master_process\s+off/m;
     return $self->worker_pids >= ($self->{test}->is_raw
         ? 1 : $self->{workers});
 }
@@ -235,7 +235,7 @@ sub workers_complete ($self)
 sub reload ($self)
 {
     my %old = map { $_ => 1 } $self->worker_pids;
-    my $mark = -s $self->log_file;
+    my $mark = $self->{test}->log_mark;
     my $accepted;
 
     kill 'HUP', $self->master_pid // die "no server to reload\n";
@@ -294,10 +294,16 @@ sub alive ($pid)
     return exists process_table()->{$pid};
 }
 
+# From its first moment on, where it is our child.
 sub master_pid ($self)
 {
+    my $pid = $self->written_pid // $self->{child};
+    return $pid && alive($pid) ? $pid : undef;
+}
+
+sub written_pid ($self)
+{
     my ($pid) = (slurp($self->pid_file) // '') =~ /^(\d+)$/m;
-    $pid //= $self->{child};
     return $pid && alive($pid) ? $pid : undef;
 }
 

@@ -12,7 +12,7 @@ use Time::HiRes qw(time);
 
 our @EXPORT_OK = qw(
     run spawn stop_pid nap wait_until reap adopt_orphans as_user user_ids
-    process_table descendants related slurp spew
+    process_table descendants related slurp spew touches
 );
 
 use constant { PR_SET_PDEATHSIG => 1, PR_SET_CHILD_SUBREAPER => 36 };
@@ -266,8 +266,7 @@ sub descendants ($table, $root = $$)
     return @found;
 }
 
-# Whatever runs below us or has something to do with $dir: by its command
-# line, working directory, program or an open file.
+# Whatever runs below us or has something to do with $dir.
 sub related ($dir, @not)
 {
     my $table = process_table();
@@ -280,6 +279,7 @@ sub related ($dir, @not)
     return sort { $a->{pid} <=> $b->{pid} } values %found;
 }
 
+# By its command line, working directory, program or an open file.
 sub touches ($entry, $dir)
 {
     my $proc = "/proc/$entry->{pid}";

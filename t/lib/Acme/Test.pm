@@ -9,7 +9,7 @@ use Acme::DNS;
 use Acme::Http qw(request);
 use Acme::Port;
 use Acme::Proc qw(adopt_orphans as_user nap process_table descendants reap
-    run slurp spew stop_pid user_ids wait_until);
+    run slurp spew stop_pid touches user_ids wait_until);
 use Acme::Tls qw(load_pem peer);
 use Acme::Tool qw(built);
 use Acme::Watch qw(alarming_lines exposed_keys left_processes
@@ -352,7 +352,7 @@ sub wait_log ($self, $regex, $seconds = 10, %o)
 }
 
 sub log ($self) { return $self->log_since(0) }
-sub log_mark ($self) { return -s $self->{server}->log_file // 0 }
+sub log_mark ($self) { return (-s $self->{server}->log_file) // 0 }
 
 sub log_since ($self, $mark)
 {
@@ -594,10 +594,19 @@ sub own_pids ($self)
         map { $_->pids } @{ $self->{cas} }, $self->{dns} // ();
 }
 
+# With its server's: what another test of this process must not count.
+sub all_pids ($self)
+{
+    my $table = process_table();
+    return $self->own_pids,
+        grep { touches($table->{$_}, $self->{dir}) } keys %$table;
+}
+
 # Whoever is left of the server is named, then ended.
 sub check_leftovers ($self)
 {
-    my @left = left_processes($self->{dir}, LEAVE_SECONDS, $self->own_pids);
+    my @left = left_processes($self->{dir}, LEAVE_SECONDS, $self->own_pids,
+        map { $_->all_pids } grep { $_ && $_ != $self } values %live);
     my %ours = map { $_->{pid} => 1 } descendants(process_table());
 
     for my $entry (@left) {

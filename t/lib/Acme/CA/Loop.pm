@@ -59,8 +59,9 @@ sub unlisten ($self, $name)
 {
     my $listener = delete $self->{listeners}{$name} or return;
     close $listener->{socket};
-    $self->drop($_) for grep { $_->{listener} eq $name }
+    my @its = grep { $_->{listener} eq $name }
         values %{ $self->{connections} };
+    $self->drop($_) for @its;
     return;
 }
 
@@ -114,7 +115,10 @@ sub turn ($self)
     $self->accept($_)
         for grep { vec $read, fileno $_->{socket}, 1 }
             values %{ $self->{listeners} };
-    for my $c (values %{ $self->{connections} }) {
+    # a copy: what one connection asks for may end another
+    my @connections = values %{ $self->{connections} };
+    for my $c (@connections) {
+        next if !$self->{connections}{ $c->{id} };
         my $fd = fileno $c->{socket} // next;
         my $ready = vec($read, $fd, 1) || vec($write, $fd, 1)
             || $c->{want} eq 'time' && $c->{due} <= time;
