@@ -43,7 +43,8 @@ is $other->serial('a.test'), uc $edge->status('a.test')->{serial},
 
 # declared by nobody any more
 $other->clear_config->configure(state => $edge->state);
-$other->site('plain.test', acme => undef)->reload;
+$other->issuer('testca', ca => $edge->ca);
+$other->site('edge.test', acme => 'testca')->reload;
 is $edge->status('a.test')->{state}, 'dormant', 'status: dormant';
 ($exit, undef, $err) = $edge->acmectl('renew', '--cert-name', 'a.test');
 is $exit, 1, 'what nobody declares';

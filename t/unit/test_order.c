@@ -477,7 +477,7 @@ test_poll(void **state)
     fake_client_expect(f, "ready", ACME_OK, NULL);
     assert_int_equal(order.status, ACME_STATUS_READY);
     assert_string_equal(fake_ca_log(f->ca), "order order order");
-    assert_int_equal(f->host.waited_ms, (1 + 1 + 2) * 1000);
+    assert_int_equal(f->host.waited_ms, 250 + 500 + 1000);
 }
 
 /* The same with what a poll says about the next one. */
@@ -487,16 +487,16 @@ test_poll_retry_after(void **state)
     static const struct {
         const char *value;
         enum acme_rc rc;
-        unsigned seconds; /* waited in all, or until retry_at */
+        unsigned ms; /* waited in all, or until retry_at */
     } cases[] = {
-        { "7", ACME_OK, 1 + 7 },
-        { "10", ACME_OK, 1 + 10 },
-        { "0", ACME_OK, 1 + 1 },
-        { "-9", ACME_OK, 1 + 1 },
-        { "11", ACME_LATER, 11 },
-        { "60", ACME_LATER, 60 },
-        { "61", ACME_LATER, 60 },
-        { "1000000000000000000", ACME_LATER, 60 },
+        { "7", ACME_OK, 7250 },
+        { "10", ACME_OK, 10250 },
+        { "0", ACME_OK, 1250 },
+        { "-9", ACME_OK, 750 },
+        { "11", ACME_LATER, 11000 },
+        { "60", ACME_LATER, 60000 },
+        { "61", ACME_LATER, 60000 },
+        { "1000000000000000000", ACME_LATER, 60000 },
     };
     struct fake_client *f = *state;
     struct acme_order order;
@@ -514,9 +514,9 @@ test_poll_retry_after(void **state)
             cases[i].rc == ACME_OK ? NULL : "order: ");
         if (cases[i].rc == ACME_OK) {
             assert_int_equal(f->host.waited_ms - before,
-                cases[i].seconds * 1000);
+                cases[i].ms);
         } else {
-            assert_int_equal(f->err.retry_at, f->host.now + cases[i].seconds);
+            assert_int_equal(f->err.retry_at, f->host.now + cases[i].ms / 1000);
             assert_int_equal(order.status, ACME_STATUS_PENDING);
         }
     }
@@ -666,7 +666,7 @@ test_finalize_processing(void **state)
     fake_client_expect(f, "poll", ACME_OK, NULL);
     assert_int_equal(order.status, ACME_STATUS_VALID);
     assert_string_equal(fake_ca_log(f->ca), "finalize order order order");
-    assert_int_equal(f->host.waited_ms, (4 + 1 + 2) * 1000);
+    assert_int_equal(f->host.waited_ms, 4000 + 500 + 1000);
 }
 
 static void
