@@ -41,7 +41,6 @@ is +($t->acmectl('renew', '--force', '--cert-name', 'a.test'))[0], 1,
 is $t->live_version('a.test'), 2, 'still version 2';
 
 $t->ca->set(latency => 0.3);
-my $start = time;
 ($exit, $out) = $t->acmectl('renew', '--force', '--cert-name', 'b.test',
     '--no-wait');
 is $exit, 0, 'without waiting';

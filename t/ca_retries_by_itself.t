@@ -12,8 +12,8 @@ $t->start_ca;
 $t->ca->fault(where => 'finalize', do => '500');
 $t->site('a.test')->start;
 
-ok $t->wait_log(qr/not obtained, lineage "a\.test".*told to answer 500.*next attempt at/),
-    'a failure';
+my $failure = qr/not obtained, lineage "a\.test".*told to answer 500/;
+ok $t->wait_log(qr/$failure.*next attempt at/), 'a failure';
 my $asked = $t->ca->requests;
 sleep 5;
 is scalar($t->ca->requests), $asked, 'the CA is left alone for a while';

@@ -13,7 +13,8 @@ use Acme::Tool qw(built);
 use File::Find qw(find);
 
 Acme::Test->need_root;
-my $t = Acme::Test->new(ca => 'own', run_as => 'nobody');
+my $t = Acme::Test->new(run_as => 'nobody',
+    ca => { type => 'own', authz_reuse => 1 });
 $t->site('a.test')->start;
 $t->wait_certificate('a.test') or $t->give_up;
 is((stat $t->state)[4], (user_ids('nobody'))[0], 'the state is nobody\'s');

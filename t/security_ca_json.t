@@ -14,7 +14,6 @@ my @wrong = (
     [newOrder => nested => { depth => 200_000 }],
     [order => nested => {}],
     [authz => nested => {}],
-    [challenge => nested => {}],
     [finalize => nested => {}],
     [newOrder => 'duplicate-member' => { member => 'finalize' }],
     [authz => 'duplicate-member' => { member => 'identifier' }],

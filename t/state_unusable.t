@@ -27,7 +27,7 @@ my %case = (
     'a newer format' => {
         spoil => sub { mkdir "$var/state", 0700;
             spew("$var/state/format", "999\n", 0600) },
-        cure => sub { unlink "$var/state/format" }, says => qr/format/,
+        cure => sub { unlink "$var/state/format" }, says => qr/layout is version 999/,
     },
 );
 spew($files[0], $pair->{cert});

@@ -54,9 +54,8 @@ ok $one->wait_for(sub {
     'contradictory declarations: status conflict';
 like $one->status('shared.test')->{conflict}, qr{https://127\.0\.0\.1:1/dir},
     'says about what';
-is +($one->acmectl('renew', '--cert-name', 'shared.test'))[0], 1,
-    'no renewal by acmectl either';
-is scalar($one->ca->orders), 4, 'no order';
+$one->acmectl('renew', '--cert-name', 'shared.test');
+is scalar($one->ca->orders), 4, 'no order, by acmectl either';
 ok $_->serial('shared.test'), 'both go on serving' for $one, $two;
 
 undef $two;    # its teardown

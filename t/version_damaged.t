@@ -21,14 +21,13 @@ $t->ca->unreachable;
 
 for my $kind (@kinds) {
     my $name = "$kind.test";
-    my $version = $t->state('archive', $name, 2);
-    my ($file) = grep { /$kind/ } glob "$version/*";
-
     if ($kind eq 'live') {
         unlink $t->state('live', $name) or die;
         symlink '../archive/live.test/77', $t->state('live', $name) or die;
         next;
     }
+    my ($file) = grep { -e } map { $t->state('archive', $name, 2,
+        "$kind.$_") } qw(pem json);
     ok $file, "there is a file for $kind" or next;
     spew($file, "damaged\n", 0600);
 }
@@ -36,19 +35,28 @@ for my $file (glob $t->state('archive', 'only.test', '*', '*')) {
     spew($file, "damaged\n", 0600);
 }
 
+# The version before is served where the server needs the file; others that
+# it does not need are there for other programs.
 my $mark = $t->log_mark;
 $t->start;
 my $log = $t->log_since($mark);
-for my $kind (@kinds) {
-    my $seen = $t->serial("$kind.test") // 'none';
-    my $which = $seen eq $first{$kind}{serial} ? 'the first'
-        : $seen eq $second{$kind} ? 'the second' : 'no';
-    isnt $which, 'no', "$kind damaged: served is $which version";
-    my ($said) = $log =~ /^(.*\[\w+\].*\Q$kind.test\E.*)$/m;
-    note $said // 'nothing said';
+for my $kind (qw(privkey fullchain live)) {
+    my $want = $kind eq "live" ? $second{live} : $first{$kind}{serial};
+    is $t->serial("$kind.test"), $want,
+        "$kind damaged: the version before is served";
+    my $file = $kind eq 'live' ? 'live.test/77/' : "$kind.test/2/$kind.pem";
+    like $log, qr{\[error\].*older one is served: "archive/\Q$file\E},
+        'and the log says which file';
+    is $t->status("$kind.test")->{state}, 'damaged', 'status: damaged';
 }
-ok !$t->peer_certificate('only.test'), 'nothing left of it: no certificate';
-like $log, qr/only\.test/, 'the log says so';
-note $log;
+is $t->serial("$_.test"), $second{$_}, "$_ damaged: what is live is served"
+    for qw(cert chain meta);
+ok !$t->peer_certificate('only.test'), 'nothing left of it: an alert';
+like $log, qr{\[error\].*archive/only\.test/\d/\w+\.pem" is damaged},
+    'the log says which file';
+
+$t->ca->reachable;
+is +($t->acmectl('renew', '--cert-name', 'only.test'))[0], 0, 'renew';
+ok $t->wait_certificate('only.test', 5), 'helps';
 
 $t->done;

@@ -349,7 +349,6 @@ acme_control_serve(struct acme_control *control,
 
     if (control == NULL)
         return;
-    take_client(control);
     for (i = 0; i < ACME_CONTROL_CLIENTS; i++) {
         struct client *client = &control->client[i];
 
@@ -364,6 +363,7 @@ acme_control_serve(struct acme_control *control,
         if (!renew(ctx, lineage, flags, client->id))
             tell(client, false, false, "no such lineage here");
     }
+    take_client(control); /* last: those who have gone made room */
 }
 
 void

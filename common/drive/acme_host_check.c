@@ -9,6 +9,7 @@
 #include "base/acme_base64.h"
 #include "base/acme_name.h"
 #include "state/acme_dir.h"
+#include "state/acme_store.h"
 #include "wrap/acme_x509.h"
 
 /* A bundle of every CA there is has about 250 kB. */
@@ -75,8 +76,13 @@ enum acme_rc
 acme_host_check_state(const struct acme_config *config,
     struct acme_error *err)
 {
+    struct acme_store *store = NULL;
     enum acme_rc rc = acme_dir_check(config->state_dir, geteuid(), err);
 
+    /* What is in it, above all the version of its layout. */
+    if (rc == ACME_OK)
+        rc = acme_store_open(config->state_dir, ACME_STORE_READ, &store, err);
+    acme_store_close(store);
     if (rc != ACME_NOENT)
         return rc;
     acme_error_clear(err); /* it is made at start */

@@ -361,7 +361,8 @@ publish(struct acme_keeper *keeper, size_t i)
     }
     if (rc == ACME_OK)
         rc = put_version(keeper, i, &version, &err);
-    if (rc != ACME_OK && rc != ACME_NOENT)
+    /* damage is told of, also where that leaves nothing to serve */
+    if (rc != ACME_OK && err.rc != ACME_NOENT)
         log_error(keeper, ACME_LOG_ERROR, &err, "cannot publish certificate");
     acme_version_clear(&version);
 }
@@ -582,14 +583,15 @@ static void
 answer_lineage(struct call *call)
 {
     const struct kept *kept = &call->keeper->kept[call->index];
-    struct acme_error ignored;
+    struct acme_error why;
     struct acme_buf record;
     size_t i;
 
-    acme_error_clear(&ignored);
+    acme_error_clear(&why);
     acme_buf_init(&record, ACME_STATE_JSON_MAX);
-    (void)acme_store_record_read(call->keeper->store, call->name, &record,
-        &ignored);
+    if (acme_store_record_read(call->keeper->store, call->name, &record,
+            &why) != ACME_OK)
+        log_error(call->keeper, ACME_LOG_ERROR, &why, "record left out");
 
     begin_reply(call);
     acme_frame_add_u64(call->reply, kept->wanted.nnames);

@@ -489,7 +489,8 @@ take_lock(int fd, const char *path, struct acme_error *err)
 
     if (fstat(fd, &st) == -1)
         return acme_dir_fail(err, errno, "lock", path);
-    if (!S_ISREG(st.st_mode) || st.st_uid != geteuid())
+    /* It is written in place: another name of it would be changed, too. */
+    if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_nlink > 1)
         return acme_error_set(err, ACME_IO,
             "cannot lock \"%s\": it is no regular file of ours", path);
     if (flock(fd, LOCK_EX | LOCK_NB) == -1) {

@@ -76,7 +76,8 @@ bool acme_frame_end(const struct acme_frame *frame);
 
 /* A SOCK_SEQPACKET pair with room for ACME_FRAME_MAX, CLOEXEC. */
 enum acme_rc acme_frame_pair(int fds[2], struct acme_error *err);
-/* Blocks.  ACME_IO: the peer is gone, or the frame is too large. */
+/* Blocks.  ACME_IO: the peer is gone, or the frame is too large.  The frame
+ * is wiped and empty in any case. */
 enum acme_rc acme_frame_send(int fd, struct acme_buf *frame,
     struct acme_error *err);
 /* Blocks until a frame is there.  ACME_NOENT: the peer is gone. */

@@ -12,13 +12,11 @@ enum {
  * times stay far below an overflow. */
 #define FAR INT64_C(253402300799)
 
-/* Uniform in 0 ... n - 1 for n up to 2^32; `random` is used for one choice
- * only. */
+/* In 0 ... n - 1, uniform for n up to 2^32 (136 years); `random` is used for
+ * one choice only. */
 static int64_t
 pick(uint32_t random, int64_t n)
 {
-    if (n > UINT32_MAX)
-        n = UINT32_MAX;
     return (int64_t)((uint64_t)random * (uint64_t)n >> 32);
 }
 
@@ -140,9 +138,9 @@ jittered(enum policy policy, int64_t wait, uint32_t random)
         return wait - pick(random, wait / 2 + 1);
     late = wait + pick(random, wait / 10 + 1);
     /* "At most" holds; only what waits for a change has no such bound. */
-    return late < policies[policy].most || policies[policy].wait_for_config
-               ? late
-               : policies[policy].most;
+    if (policies[policy].wait_for_config || late < policies[policy].most)
+        return late;
+    return policies[policy].most;
 }
 
 /* An outage must not cost a certificate that is still valid: towards its end
@@ -150,10 +148,11 @@ jittered(enum policy policy, int64_t wait, uint32_t random)
 static int64_t
 within_life(enum policy policy, int64_t wait, int64_t left)
 {
-    if (policy != NETWORK || left <= 0 || wait <= left / 3)
+    int64_t third = left / 3, least = policies[policy].first;
+
+    if (policy != NETWORK || left <= 0 || wait <= third)
         return wait;
-    return left / 3 > policies[policy].first ? left / 3
-                                             : policies[policy].first;
+    return third > least ? third : least;
 }
 
 /* Seconds until the time the CA named; 0: it named none. */

@@ -217,9 +217,8 @@ static const char *
 default_name(const struct acme_issuer *issuer, enum acme_key_type type,
     char name[DEFAULT_NAME_MAX])
 {
-    (void)snprintf(name, DEFAULT_NAME_MAX, "%s%s%s",
-        acme_key_type_name(type), issuer->verify ? "" : " ",
-        issuer->verify ? "" : issuer->directory);
+    (void)snprintf(name, DEFAULT_NAME_MAX, "%s%s%s", acme_key_type_name(type),
+        issuer->verify ? "" : " ", issuer->verify ? "" : issuer->directory);
     return name;
 }
 
@@ -467,6 +466,7 @@ struct search {
     struct acme_store *store;
     const struct acme_issuer *issuer;
     enum acme_key_type type;
+    const char *avoid; /* the id of a key that is not for this CA, or NULL */
     struct acme_account_entry *found;
     time_t created;
 };
@@ -485,7 +485,8 @@ visit_account(void *ctx, const char *name, struct acme_error *err)
     struct acme_error why;
     enum acme_rc rc;
 
-    if (!acme_store_id_ok(name))
+    if (!acme_store_id_ok(name) ||
+        (search->avoid != NULL && strcmp(name, search->avoid) == 0))
         return ACME_OK;
     acme_error_clear(&why);
     rc = read_account(search->store, search->issuer, name, &account, &why);
@@ -509,9 +510,9 @@ visit_account(void *ctx, const char *name, struct acme_error *err)
 
 /* Never a new key because the old one cannot be read. */
 static enum acme_rc
-default_key(const struct acme_store *store,
-    const struct acme_issuer *issuer, enum acme_key_type type,
-    struct acme_account_entry *entry, struct acme_error *err)
+default_key(const struct acme_store *store, const struct acme_issuer *issuer,
+    enum acme_key_type type, struct acme_account_entry *entry,
+    struct acme_error *err)
 {
     char name[DEFAULT_NAME_MAX];
     const char *id;
@@ -567,14 +568,39 @@ own_account(const struct acme_store *store, const struct acme_issuer *issuer,
     return ACME_OK;
 }
 
+/*
+ * A CA that was verified once may have an account with the key of all the
+ * others; now that it is not, that key is not for it (S34).
+ */
+static enum acme_rc
+search_accounts(struct search *search, struct acme_error *err)
+{
+    char path[ACME_STORE_PATH_MAX];
+    struct acme_json *root = NULL;
+    enum acme_rc rc;
+
+    rc = issuer_path(search->issuer, "accounts", true, path, err);
+    if (rc == ACME_OK && !search->issuer->verify) {
+        rc = read_defaults(search->store, &root, err);
+        if (rc == ACME_OK)
+            search->avoid =
+                acme_json_str(root, acme_key_type_name(search->type));
+    }
+    if (rc == ACME_OK)
+        rc =
+            acme_dir_list(search->store->fd, path, visit_account, search, err);
+    acme_json_free(root);
+    return rc;
+}
+
 enum acme_rc
 acme_store_account(struct acme_store *store, const struct acme_issuer *issuer,
     struct acme_key *own, struct acme_account_entry *entry,
     struct acme_error *err)
 {
     struct acme_account_entry found = { "", "", NULL };
-    struct search search = { store, issuer, issuer->key_type, &found, 0 };
-    char path[ACME_STORE_PATH_MAX];
+    struct search search = { store, issuer, issuer->key_type, NULL, &found,
+        0 };
     enum acme_rc rc;
 
     if (search.type == ACME_KEY_NONE)
@@ -582,9 +608,7 @@ acme_store_account(struct acme_store *store, const struct acme_issuer *issuer,
     if (own != NULL) {
         rc = own_account(store, issuer, own, &found, err);
     } else {
-        rc = issuer_path(issuer, "accounts", true, path, err);
-        if (rc == ACME_OK)
-            rc = acme_dir_list(store->fd, path, visit_account, &search, err);
+        rc = search_accounts(&search, err);
         if (rc == ACME_OK && found.key == NULL)
             rc = default_key(store, issuer, search.type, &found, err);
     }

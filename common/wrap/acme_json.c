@@ -158,6 +158,21 @@ import(json_t *value)
     return node;
 }
 
+/*
+ * jansson tells a failed allocation by no line at all, or takes it for a
+ * syntax error: such a one has to be found twice, or memory being short would
+ * make a good file of the state directory a broken one.
+ */
+static json_t *
+load(const char *text, size_t len, json_error_t *error)
+{
+    json_t *document = json_loadb(text, len, JSON_REJECT_DUPLICATES, error);
+
+    if (document == NULL && error->line > 0)
+        document = json_loadb(text, len, JSON_REJECT_DUPLICATES, error);
+    return document;
+}
+
 enum acme_rc
 acme_json_parse(const char *text, size_t len, const char *where,
     struct acme_json **root, struct acme_error *err)
@@ -172,7 +187,9 @@ acme_json_parse(const char *text, size_t len, const char *where,
     reason = scan(text, len);
     if (reason != NULL)
         return acme_error_set(err, ACME_WIRE, "%s: %s", where, reason);
-    document = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
+    document = load(text, len, &error);
+    if (document == NULL && error.line < 0)
+        return acme_error_nomem(err);
     if (document == NULL)
         return acme_error_set(err, ACME_WIRE,
             "%s: malformed JSON at line %d, column %d", where, error.line,

@@ -138,6 +138,8 @@ wrap_key(EVP_PKEY *evp, struct acme_key **out, struct acme_error *err)
     enum acme_key_type type = classify(evp);
     struct acme_key *key;
 
+    if (type == ACME_KEY_NONE && acme_openssl_no_memory())
+        return acme_error_nomem(err);
     if (type == ACME_KEY_NONE)
         return acme_error_set(err, ACME_CONFIG,
             "a private key of this type or size cannot be used: it must be "

@@ -481,15 +481,22 @@ acme_chain_covers(const struct acme_chain *chain, const char *name)
     return covered;
 }
 
+static bool
+matches(const X509 *leaf, const struct acme_key *key)
+{
+    const EVP_PKEY *public_key = X509_get0_pubkey(leaf);
+
+    return public_key != NULL &&
+           EVP_PKEY_eq(public_key, acme_key_evp(key)) == 1;
+}
+
 bool
 acme_chain_matches(const struct acme_chain *chain, const struct acme_key *key)
 {
-    const EVP_PKEY *leaf;
     bool equal;
 
     ERR_set_mark();
-    leaf = X509_get0_pubkey(chain->cert[0]);
-    equal = leaf != NULL && EVP_PKEY_eq(leaf, acme_key_evp(key)) == 1;
+    equal = matches(chain->cert[0], key);
     ERR_pop_to_mark();
     return equal;
 }
@@ -647,7 +654,7 @@ acme_chain_check(const struct acme_chain *chain, const struct acme_key *key,
 
     ERR_set_mark();
     rc = check_public_keys(chain, err);
-    if (rc == ACME_OK && !acme_chain_matches(chain, key))
+    if (rc == ACME_OK && !matches(leaf, key))
         rc = acme_error_set(err, ACME_REFUSED,
             "the certificate is for another key than the one asked for");
     if (rc == ACME_OK)
@@ -658,6 +665,10 @@ acme_chain_check(const struct acme_chain *chain, const struct acme_key *key,
         rc = check_links(chain, err);
     if (rc == ACME_OK)
         rc = check_names(leaf, names, nnames, surplus, err);
+    if (rc == ACME_REFUSED && acme_openssl_no_memory()) {
+        acme_error_clear(err);
+        rc = acme_error_nomem(err);
+    }
     ERR_pop_to_mark();
     return rc;
 }

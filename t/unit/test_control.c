@@ -363,7 +363,7 @@ test_garbage(void **state)
     expect_renewed(w);
 }
 
-/* Frames that are good but no question. */
+/* What would be a question, but for its verb. */
 static void
 test_other_frames(void **state)
 {
@@ -375,11 +375,12 @@ test_other_frames(void **state)
     for (verb = ACME_VERB_LINEAGE; verb < ACME_VERB_LAST; verb++) {
         int fd;
 
-        if (verb > ACME_VERB_DONE && verb < ACME_VERB_RENEW)
+        if (verb > ACME_VERB_DONE && verb <= ACME_VERB_RENEW)
             continue;
         fd = connect_raw(w);
         acme_frame_begin(&frame, (enum acme_verb)verb, 0);
-        acme_frame_add_text(&frame, "a.test");
+        acme_frame_add_text(&frame, "busy.test");
+        acme_frame_add_u64(&frame, 0);
         assert_int_equal(acme_frame_send(fd, &frame, &w->err), ACME_OK);
         assert_true(is_hung_up(fd));
         close(fd);

@@ -556,6 +556,10 @@ test_make(void **state)
     umask(0077);
     assert_int_equal(acme_dir_make(tmp.fd, "a/d", &err), ACME_OK);
     assert_int_equal(helper_tmp_mode(&tmp, "a/b/c"), 0700);
+    umask(0200);
+    assert_int_equal(acme_dir_make(tmp.fd, "a/e", &err), ACME_OK);
+    assert_int_equal(helper_tmp_mode(&tmp, "a/e"), 0700);
+    umask(0);
     helper_tmp_mkdir(&tmp, "real");
     helper_tmp_link(&tmp, "real", "link");
     helper_tmp_puts(&tmp, "file", "");
@@ -606,6 +610,9 @@ test_rename_and_link(void **state)
     expect_error(acme_dir_rename(tmp.fd, "a/old", "a/full", &err), ACME_IO,
         "a/old");
     expect_error(acme_dir_rename(tmp.fd, "a/old", "b", &err), ACME_IO,
+        "Invalid");
+    helper_tmp_mkdir(&tmp, "b");
+    expect_error(acme_dir_rename(tmp.fd, "b/old", "a/new", &err), ACME_IO,
         "Invalid");
     assert_int_equal(acme_dir_rename(tmp.fd, "a/old", "a/new", &err), ACME_OK);
     assert_true(helper_tmp_exists(&tmp, "a/new"));
@@ -839,6 +846,11 @@ test_lock_farm(void **state)
     expect_error(acme_dir_lock(tmp.fd, "no/lock", &fd, &err), ACME_IO,
         "no/lock");
     assert_false(helper_tmp_exists(&tmp, "made"));
+    helper_tmp_puts(&tmp, "victim", "untouched");
+    assert_int_equal(linkat(tmp.fd, "victim", tmp.fd, "twin", 0), 0);
+    expect_error(acme_dir_lock(tmp.fd, "twin", &fd, &err), ACME_IO,
+        "no regular file of ours");
+    assert_content("victim", "untouched");
     if (is_root()) {
         helper_tmp_puts(&tmp, "theirs", "");
         give_away("theirs");

@@ -800,6 +800,17 @@ place_of(struct fake_drive *d, const char *name)
     return (size_t)(at - fake_host_lines(&d->host));
 }
 
+/* Makes a lineage due at a time of the test's choice. */
+static void
+put_off(struct fake_drive *d, const char *name, time_t at)
+{
+    struct acme_record record = record_of(d, name);
+
+    record.next_attempt = at;
+    fake_drive_write_record(d, name, &record);
+}
+
+/* What is in danger goes first, however late it became due. */
 static void
 test_urgency(void **state)
 {
@@ -822,6 +833,9 @@ test_urgency(void **state)
     }
     d->ca->conf.certificate.not_after = 0;
     fake_host_pass(&d->host, 85 * DAY);
+    put_off(d, "normal.test", d->host.now - 3);
+    put_off(d, "near.test", d->host.now - 2);
+    put_off(d, "expired.test", d->host.now - 1);
     fake_drive_restart(d);
     assert_int_equal(fake_drive_run(d), 3);
     assert_true(place_of(d, "expired.test") < place_of(d, "near.test"));

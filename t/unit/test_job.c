@@ -424,6 +424,21 @@ leave_order(struct fake_drive *d)
     fake_ca_forget_log(d->ca);
 }
 
+/* The order's URL is on disk before anything else is asked. */
+static void
+test_stored_at_once(void **state)
+{
+    struct fake_drive *d = *state;
+    struct outcome out;
+
+    fake_ca_fail(d->ca, FAKE_AUTHZ, 1, ACME_NET);
+    run_job(d, 0, false, &out);
+    assert_true(out.result.ordered);
+    assert_true(fake_drive_has_order(d, "a.test"));
+    need_job(d, 0, false, &out);
+    assert_int_equal(fake_ca_count(d->ca, FAKE_NEW_ORDER), 1);
+}
+
 static void
 test_resumed(void **state)
 {
@@ -625,12 +640,13 @@ test_dropped(void **state)
 
 /* ---- aborts at every step --------------------------------------------- */
 
-/* An abort at the n-th of something; false when there are not so many. */
+/* An abort at the n-th of something: each, or each stride-th. */
 struct abort_kind {
     const char *label;
     void (*arm)(struct fake_drive *d, unsigned n);
     bool (*hit)(const struct fake_drive *d);
     bool crash; /* told to the next engine */
+    unsigned stride;
 };
 
 static void
@@ -694,14 +710,14 @@ is_stopping(const struct fake_drive *d)
 }
 
 static const struct abort_kind kinds[] = {
-    { "request lost", arm_request, is_cut, false },
-    { "answer lost", arm_answer, is_cut, false },
-    { "stop before a request", arm_stop_request, is_cut, false },
-    { "stop in a request", arm_stop_answer, is_cut, false },
-    { "death", arm_death, is_dead, false },
-    { "death, counted", arm_death, is_dead, true },
-    { "death after a frame", arm_late_death, is_dead, false },
-    { "stop in a wait", arm_stop_wait, is_stopping, false },
+    { "request lost", arm_request, is_cut, false, 1 },
+    { "answer lost", arm_answer, is_cut, false, 1 },
+    { "stop before a request", arm_stop_request, is_cut, false, 2 },
+    { "stop in a request", arm_stop_answer, is_cut, false, 1 },
+    { "death", arm_death, is_dead, false, 2 },
+    { "death, counted", arm_death, is_dead, true, 7 },
+    { "death after a frame", arm_late_death, is_dead, false, 1 },
+    { "stop in a wait", arm_stop_wait, is_stopping, false, 1 },
 };
 
 /* What the CA saw of a story with one abort in it. */
@@ -769,7 +785,7 @@ test_aborts(void **state)
 
     (void)state;
     for (i = 0; i < COUNT(kinds); i++) {
-        for (n = 1; abort_story(&kinds[i], n); n++)
+        for (n = 1; abort_story(&kinds[i], n); n += kinds[i].stride)
             assert_true(n < 200);
         /* directory ... certificate; frames; polls */
         assert_true(n > (kinds[i].hit == is_stopping ? 2 : 15));
@@ -841,6 +857,7 @@ main(void)
         TEST(test_terms_not_accepted, fake_drive_setup),
         TEST(test_busy, setup_open),
         TEST(test_later, setup_open),
+        TEST(test_stored_at_once, setup_open),
         TEST(test_resumed, setup_open),
         cmocka_unit_test(test_replaced),
         TEST(test_kept, setup_open),

@@ -491,6 +491,7 @@ test_account_key_stays(void **state)
         ACME_OK);
     assert_int_equal(acme_key_thumbprint(mine, after, &d->err), ACME_OK);
     assert_string_equal(before, after);
+    assert_int_equal(helper_tmp_count(&d->tmp, "state/keys"), 2);
     acme_key_unref(mine);
 }
 
@@ -738,6 +739,7 @@ test_foreign_rollback(void **state)
 
     renew_elsewhere(d, "b.test", b_names);
     look(d, &moves);
+    assert_int_equal(fake_drive_served(d, "b.test"), 2);
     helper_tmp_remove(&d->tmp, "state/live/b.test");
     helper_tmp_link(&d->tmp, "../archive/b.test/1", "state/live/b.test");
     look(d, &moves);
@@ -912,12 +914,19 @@ test_withdrawn(void **state)
 
 /* A second server on the same state directory. */
 static void
-second_server(struct fake_drive *d, size_t issuer, const char *names)
+server(struct fake_drive *d, const char *instance, size_t issuer,
+    const char *names)
 {
-    d->instance = "/etc/nginx/other.conf";
+    d->instance = instance;
     fake_drive_new_config(d);
     fake_drive_lineage(d, "a.test", issuer, names, NULL);
     fake_drive_open(d);
+}
+
+static void
+second_server(struct fake_drive *d, size_t issuer, const char *names)
+{
+    server(d, "/etc/nginx/other.conf", issuer, names);
 }
 
 static void
@@ -995,7 +1004,8 @@ test_conflict(void **state)
     assert_int_equal(fake_drive_served(d, "a.test"), 1);
 }
 
-/* When it is solved the lineage goes on at once, not after a day. */
+/* When the other one gives in the lineage goes on at once, not after a day,
+ * although nothing has changed for us. */
 static void
 test_conflict_solved(void **state)
 {
@@ -1004,9 +1014,11 @@ test_conflict_solved(void **state)
     second_server(d, 1, "a.test www.a.test new.a.test");
     fake_drive_run(d);
     assert_int_equal(fake_drive_version(d, "a.test"), 1);
-    second_server(d, 0, "a.test www.a.test new.a.test");
+    server(d, "/etc/nginx/nginx.conf", 1, "a.test www.a.test");
+    second_server(d, 1, "a.test www.a.test new.a.test");
     fake_drive_run(d);
     assert_int_equal(fake_drive_version(d, "a.test"), 2);
+    assert_int_equal(fake_ca_count(d->other, FAKE_NEW_ORDER), 1);
 }
 
 /* ---- what is found at start ------------------------------------------- */
@@ -1166,6 +1178,7 @@ own_key_config(struct fake_drive *d, const char *path)
 
 static void
 write_key(struct fake_drive *d, const char *name,
+    char id[ACME_ACCOUNT_ID_LEN + 1],
     char thumbprint[ACME_THUMBPRINT_LEN + 1])
 {
     struct acme_key *key = NULL;
@@ -1175,6 +1188,7 @@ write_key(struct fake_drive *d, const char *name,
     assert_int_equal(acme_key_generate(ACME_KEY_ECDSA_256, &key, &d->err),
         ACME_OK);
     assert_int_equal(acme_key_to_pem(key, &pem, &d->err), ACME_OK);
+    assert_int_equal(acme_key_id(key, id, &d->err), ACME_OK);
     assert_int_equal(acme_key_thumbprint(key, thumbprint, &d->err), ACME_OK);
     helper_tmp_write(&d->tmp, name, pem.data, pem.len);
     acme_buf_clear(&pem);
@@ -1184,13 +1198,21 @@ write_key(struct fake_drive *d, const char *name,
 static void
 test_own_key(void **state)
 {
+    struct acme_area_token token = { .name = "other.test",
+        .token = "others-token" };
     struct fake_drive *d = *state;
-    char thumbprint[ACME_THUMBPRINT_LEN + 1];
+    char id[ACME_ACCOUNT_ID_LEN + 1], thumbprint[ACME_THUMBPRINT_LEN + 1];
+    struct moves moves;
 
-    write_key(d, "own.pem", thumbprint);
+    write_key(d, "own.pem", id, thumbprint);
     own_key_config(d, helper_tmp_path(&d->tmp, "own.pem"));
     fake_drive_open(d);
     expect_answer(d, "a.test", 2, "any", thumbprint);
+    /* an order of acmectl with that key */
+    assert_int_equal(acme_store_challenges_write(d->store, "others", id,
+        &token, 1, &d->err), ACME_OK);
+    look(d, &moves);
+    expect_answer(d, "other.test", -1, "others-token", thumbprint);
     /* never copied into the state directory */
     assert_int_equal(helper_tmp_count(&d->tmp, "state/keys"), 0);
 }

@@ -1374,6 +1374,12 @@ test_account_unverified(void **state)
     ok(acme_store_account(store, &unverified, NULL, &entry, &err));
     assert_string_equal(entry.id, second);
     acme_account_entry_clear(&entry);
+    /* It was verified once, and got an account with everybody's key. */
+    ok(acme_store_account_url(store, &unverified, id, "https://other.test/1",
+        NOW, &err));
+    ok(acme_store_account(store, &unverified, NULL, &entry, &err));
+    assert_string_equal(entry.id, second);
+    acme_account_entry_clear(&entry);
     ok(acme_store_account(store, &issuer, NULL, &entry, &err));
     assert_string_equal(entry.id, id);
     acme_account_entry_clear(&entry);

@@ -591,7 +591,7 @@ crash_at(int at, unsigned with_luck, void (*act)(void))
     return WEXITSTATUS(status) == 42;
 }
 
-#define LUCKS 5
+#define LUCKS 4
 
 /* Runs `act` with a crash at each step, each kind of luck; `check` looks. */
 static void
@@ -662,9 +662,10 @@ check_files(const char *extra, const struct acme_pair *pair)
     free(full);
 }
 
-/* What live is, which must be one of the pairs, complete. */
+/* What live is, which must be one of the pairs, complete; with `files` by what
+ * others read, too. */
 static enum seen
-look(const char *when, int step, unsigned with_luck)
+look(const char *when, int step, unsigned with_luck, bool files)
 {
     struct acme_version version;
     enum seen seen = SEEN_NONE;
@@ -680,8 +681,10 @@ look(const char *when, int step, unsigned with_luck)
             seen = SEEN_NEW;
         else
             fail_msg("%s, step %d, luck %u: a mix", when, step, with_luck);
-        check_files("", &version.pair[0]);
-        check_files(".rsa", &version.pair[1]);
+        if (files) {
+            check_files("", &version.pair[0]);
+            check_files(".rsa", &version.pair[1]);
+        }
     } else if (rc != ACME_NOENT) {
         fail_msg("%s, step %d, luck %u: %s", when, step, with_luck, err.what);
     }
@@ -718,7 +721,7 @@ go_on(void)
     ok(acme_store_version_write(store, "a", &again, time(NULL), &err));
     ok(acme_store_live(store, "a", &number, &err));
     assert_int_equal(number, again.number);
-    assert_int_equal(look("next", 0, 0), SEEN_NEW);
+    assert_int_equal(look("next", 0, 0, false), SEEN_NEW);
 }
 
 static void
@@ -728,11 +731,11 @@ check_pair(int step, unsigned with_luck)
     bool moved = false;
 
     open_store();
-    before = look("before recovery", step, with_luck);
+    before = look("before recovery", step, with_luck, true);
     if (must_have_old && before == SEEN_NONE)
         fail_msg("step %d, luck %u: the old pair is gone", step, with_luck);
     ok(acme_store_recover(store, "a", &moved, &err));
-    after = look("after recovery", step, with_luck);
+    after = look("after recovery", step, with_luck, moved);
     if (moved != (before != after) || after < before)
         fail_msg("step %d, luck %u: %d became %d", step, with_luck,
             (int)before, (int)after);
@@ -740,7 +743,7 @@ check_pair(int step, unsigned with_luck)
     ok(acme_store_recover(store, "a", &moved, &err));
     assert_false(moved);
 
-    if (with_luck <= NOTHING)
+    if (with_luck == NOTHING)
         go_on();
     close_store();
 }
@@ -853,12 +856,12 @@ check_failed(enum acme_rc rc, int step, int errnum)
         fail_msg("step %d, errno %d: no error", step, errnum);
     if (rc != ACME_OK && strstr(err.what, strerror(errnum)) == NULL)
         fail_msg("step %d: %s", step, err.what);
-    seen = look("after the error", step, (unsigned)errnum);
+    seen = look("after the error", step, (unsigned)errnum, true);
     if (seen != (rc == ACME_OK ? SEEN_NEW : SEEN_OLD))
         fail_msg("step %d, errno %d: rc %d, seen %d", step, errnum, (int)rc,
             (int)seen);
     close_store();
-    check_pair(step, (unsigned)errnum);
+    check_pair(step, NOTHING);
 }
 
 static void
@@ -876,14 +879,14 @@ test_failing(void **state)
     must_have_old = true;
     make_base(write_many);
     for (at = 0; more; at++) {
-        for (i = 0; i < 2 * 3; i++) {
+        for (i = 0; i < 3; i++) {
             restore_base();
             open_store();
             version = new_pair;
             no_faults();
             fault.at = at;
-            fault.errnum = errnums[i % 3];
-            fault.from_there_on = i >= 3;
+            fault.errnum = errnums[i];
+            fault.from_there_on = errnums[i] == EROFS;
             rc = acme_store_version_write(store, "a", &version, time(NULL),
                 &err);
             more = fault.count > at;
@@ -897,7 +900,7 @@ test_failing(void **state)
         }
     }
     print_message("# %u errors, %u after the switch\n", failed, late);
-    assert_true(failed > 200);
+    assert_true(failed > 100);
     assert_true(late > 20);
 }
 
