@@ -220,10 +220,9 @@ fill(const struct acme_store *store, const char *dir,
     (void)snprintf(path, sizeof(path), "%s/meta.json", dir);
     if (rc == ACME_OK && meta == NULL)
         rc = acme_error_nomem(err);
+    /* Last: it syncs the directory, and with it the names of all files. */
     if (rc == ACME_OK)
         rc = acme_store_json_write(store, path, meta, err);
-    if (rc == ACME_OK)
-        rc = acme_dir_sync(store->fd, dir, err);
     acme_json_free(meta);
     return rc;
 }

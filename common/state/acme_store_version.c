@@ -226,6 +226,11 @@ read_foreign(const struct acme_buf *key_pem, const struct acme_buf *chain_pem,
             chain_path);
         goto done;
     }
+    /* A damaged leaf may still have its key. */
+    if (acme_chain_check_links(chain, &why) != ACME_OK) {
+        rc = acme_store_damaged(err, chain_path, &why);
+        goto done;
+    }
     pair->type = acme_key_type_of(key);
     rc = acme_key_to_der(key, &pair->key, err);
     if (rc == ACME_OK)

@@ -593,6 +593,19 @@ check_links(const struct acme_chain *chain, struct acme_error *err)
     return ACME_OK;
 }
 
+enum acme_rc
+acme_chain_check_links(const struct acme_chain *chain, struct acme_error *err)
+{
+    enum acme_rc rc;
+
+    ERR_set_mark();
+    rc = check_public_keys(chain, err);
+    if (rc == ACME_OK)
+        rc = check_links(chain, err);
+    ERR_pop_to_mark();
+    return rc;
+}
+
 /* Whether `wanted` is a line of `names`. */
 static bool
 has_line(const char *names, const char *wanted)

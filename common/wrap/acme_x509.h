@@ -84,6 +84,11 @@ enum acme_rc acme_chain_check(const struct acme_chain *chain,
 bool acme_chain_matches(const struct acme_chain *chain,
     const struct acme_key *key);
 
+/* Only the signatures: each certificate is signed by the next one.
+ * ACME_REFUSED with the reason. */
+enum acme_rc acme_chain_check_links(const struct acme_chain *chain,
+    struct acme_error *err);
+
 /*
  * Appends a PKCS#10 request (DER): empty subject, all names in the
  * subjectAltName, signed with SHA-256 (SHA-384/512 for the larger curves).

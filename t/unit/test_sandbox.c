@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -461,6 +462,8 @@ check_process_as_other(const struct try *try)
         return 4;
     if (geteuid() == 0 && (setgid(OTHER) != 0 || setuid(OTHER) != 0))
         return 5;
+    if (prctl(PR_SET_DUMPABLE, 1) != 0) /* as after an exec */
+        return 6;
     return check_process(try);
 }
 

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -779,7 +780,8 @@ test_state_unsafe(void **state)
 static int
 run_as_other(struct world *w)
 {
-    if (setgroups(0, NULL) != 0 || setgid(OTHER) != 0 || setuid(OTHER) != 0)
+    if (setgroups(0, NULL) != 0 || setgid(OTHER) != 0 || setuid(OTHER) != 0
+        || prctl(PR_SET_DUMPABLE, 1) != 0) /* as after an exec */
         return 1;
     if (acme_service_start(w->config, w->area, &w->server, false,
             &w->service, &w->err)

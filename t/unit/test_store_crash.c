@@ -251,9 +251,13 @@ static struct {
 
 static struct helper_tmp tmp;
 
+/* How a child ends. */
+#define CRASHED 42
+#define COMPLETED 43
+
 /* Ends the process; after a power cut "state" is what the disk has. */
 static void
-crash(void)
+crash(int how)
 {
     struct inode *root;
     struct stat st;
@@ -267,7 +271,7 @@ crash(void)
             renameat(tmp.fd, "after", tmp.fd, "state") == -1)
             abort();
     }
-    _exit(42);
+    _exit(how);
 }
 
 static bool
@@ -279,7 +283,7 @@ trip(void)
         (step > fault.at && !fault.from_there_on))
         return false;
     if (fault.errnum == 0)
-        crash();
+        crash(CRASHED);
     errno = fault.errnum;
     return true;
 }
@@ -559,6 +563,9 @@ make_base(void (*prepare)(void))
     assert_int_equal(renameat(tmp.fd, "state", tmp.fd, "base"), 0);
 }
 
+/* The child did all it had to do before the power went: it told others. */
+static bool completed;
+
 /*
  * `act` on a fresh copy of the base, which ends at step `at`.  False: it had
  * fewer steps.
@@ -581,14 +588,15 @@ crash_at(int at, unsigned with_luck, void (*act)(void))
         no_faults();
         fault.at = at;
         act();
-        _exit(0);
+        crash(COMPLETED);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     if (!WIFEXITED(status) ||
-        (WEXITSTATUS(status) != 42 && WEXITSTATUS(status) != 0))
+        (WEXITSTATUS(status) != CRASHED && WEXITSTATUS(status) != COMPLETED))
         fail_msg("step %d, luck %u: the child ended with %x", at, with_luck,
             (unsigned)status);
-    return WEXITSTATUS(status) == 42;
+    completed = WEXITSTATUS(status) == COMPLETED;
+    return !completed;
 }
 
 #define LUCKS 4
@@ -710,6 +718,7 @@ check_tidy(void)
 }
 
 static bool must_have_old; /* there was a pair before */
+static unsigned recovered; /* times that live moved */
 
 /* Life goes on after it. */
 static void
@@ -739,6 +748,9 @@ check_pair(int step, unsigned with_luck)
     if (moved != (before != after) || after < before)
         fail_msg("step %d, luck %u: %d became %d", step, with_luck,
             (int)before, (int)after);
+    if (completed && after != SEEN_NEW)
+        fail_msg("luck %u: it was done, and is undone", with_luck);
+    recovered += moved;
     check_tidy();
     ok(acme_store_recover(store, "a", &moved, &err));
     assert_false(moved);
@@ -791,7 +803,27 @@ test_first(void **state)
 {
     (void)state;
     must_have_old = false;
+    recovered = 0;
     crash_everywhere(nothing, write_new, check_pair, 40);
+    assert_true(recovered > 0); /* what is complete is not lost */
+}
+
+/* archive/a was made by somebody who died before it was on the disk. */
+static void
+write_unsynced(void)
+{
+    assert_int_equal(mkdirat(tmp.fd, "state/archive/a", 0700), 0);
+    if (disk.on)
+        (void)disk_add(tmp.fd, "state/archive/a");
+    write_new();
+}
+
+static void
+test_first_again(void **state)
+{
+    (void)state;
+    must_have_old = false;
+    crash_everywhere(nothing, write_unsynced, check_pair, 40);
 }
 
 static void
@@ -799,7 +831,9 @@ test_renewal(void **state)
 {
     (void)state;
     must_have_old = true;
+    recovered = 0;
     crash_everywhere(write_old, write_new, check_pair, 40);
+    assert_true(recovered > 0);
 }
 
 static void
@@ -823,6 +857,13 @@ die_in_renewal(void)
 }
 
 static void
+check_recovery(int step, unsigned with_luck)
+{
+    completed = false; /* what a recovery ends with depends on `died` */
+    check_pair(step, with_luck);
+}
+
+static void
 recover(void)
 {
     bool moved = false;
@@ -836,7 +877,7 @@ test_recovery(void **state)
     (void)state;
     must_have_old = true;
     for (died = 7; died < 75; died += 11) {
-        crash_everywhere(die_in_renewal, recover, check_pair, 0);
+        crash_everywhere(die_in_renewal, recover, check_recovery, 0);
         helper_tmp_remove(&tmp, "base");
         helper_tmp_remove(&tmp, "state");
     }
@@ -861,6 +902,7 @@ check_failed(enum acme_rc rc, int step, int errnum)
         fail_msg("step %d, errno %d: rc %d, seen %d", step, errnum, (int)rc,
             (int)seen);
     close_store();
+    completed = rc == ACME_OK;
     check_pair(step, NOTHING);
 }
 
@@ -926,6 +968,8 @@ drop_order(void)
     (void)acme_store_order_drop(store, "a", &err);
 }
 
+static const char *done_order; /* what there is when it is done */
+
 /* The order with its own key, or no order. */
 static void
 check_order(int step, unsigned with_luck)
@@ -948,6 +992,8 @@ check_order(int step, unsigned with_luck)
     } else if (rc != ACME_NOENT) {
         fail_msg("step %d, luck %u: %s", step, with_luck, err.what);
     }
+    if (completed && strcmp(acme_buf_str(&text), done_order) != 0)
+        fail_msg("luck %u: it was done, and is undone", with_luck);
     acme_error_clear(&err);
     write_order();
     close_store();
@@ -959,6 +1005,7 @@ static void
 test_order(void **state)
 {
     (void)state;
+    done_order = "new";
     crash_everywhere(write_order, replace_order, check_order, 10);
 }
 
@@ -966,6 +1013,7 @@ static void
 test_first_order(void **state)
 {
     (void)state;
+    done_order = "new";
     crash_everywhere(nothing, replace_order, check_order, 10);
 }
 
@@ -973,6 +1021,7 @@ static void
 test_drop(void **state)
 {
     (void)state;
+    done_order = "";
     crash_everywhere(write_order, drop_order, check_order, 4);
 }
 
@@ -999,6 +1048,8 @@ check_record(int step, unsigned with_luck)
     if (strcmp(acme_buf_str(&text), "{\"old\": 1}") != 0 &&
         strcmp(acme_buf_str(&text), "{\"new\": 22}") != 0)
         fail_msg("step %d, luck %u: %s", step, with_luck, acme_buf_str(&text));
+    if (completed && text.len != 11)
+        fail_msg("luck %u: it was done, and is undone", with_luck);
     close_store();
     acme_buf_clear(&text);
 }
@@ -1031,6 +1082,8 @@ check_account(int step, unsigned with_luck)
         assert_string_equal(entry.id, account_id);
     else if (rc != ACME_NOENT)
         fail_msg("step %d, luck %u: %s", step, with_luck, err.what);
+    if (completed && entry.url[0] == '\0')
+        fail_msg("luck %u: it was done, and is undone", with_luck);
     acme_account_entry_clear(&entry);
     acme_error_clear(&err);
     store_account();
@@ -1068,7 +1121,7 @@ test_open(void **state)
         ok(acme_store_record_write(store, "a", "{}", 2, &err));
         close_store();
         helper_tmp_remove(&tmp, "state");
-        if (WEXITSTATUS(status) != 42)
+        if (WEXITSTATUS(status) != CRASHED)
             break;
     }
     assert_true(at > 30);
@@ -1082,6 +1135,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_first),
+        TEST(test_first_again),
         TEST(test_renewal),
         TEST(test_prune),
         TEST(test_recovery),
