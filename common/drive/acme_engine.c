@@ -79,7 +79,8 @@ acme_engine_new(const struct acme_engine_conf *conf,
     engine->later = acme_heap_new(n);
     engine->due = acme_heap_new(n);
     if (engine->planned == NULL || engine->client == NULL
-        || engine->ledger == NULL || engine->later == NULL || engine->due == NULL) {
+        || engine->ledger == NULL || engine->later == NULL
+        || engine->due == NULL) {
         acme_engine_free(engine);
         return acme_error_nomem(err);
     }

@@ -345,18 +345,16 @@ remove_version(const struct acme_store *store, const char *name,
 /* A slow reader may still be on its way to a version that was live. */
 static void
 prune(const struct acme_store *store, const char *name,
-    const struct acme_store_numbers *all, unsigned live, time_t now,
-    struct acme_error *err)
+    const struct acme_store_numbers *all, time_t now, struct acme_error *err)
 {
     char dir[ACME_STORE_VERSION_MAX];
     struct stat st;
     size_t i;
 
-    /* The new one is not in `all`. */
+    /* The new one, which is live, is not in `all`. */
     for (i = ACME_VERSIONS_KEPT - 1; i < all->count; i++) {
         acme_store_version_path(dir, name, all->number[i]);
-        if (all->number[i] == live ||
-            fstatat(store->fd, dir, &st, AT_SYMLINK_NOFOLLOW) == -1 ||
+        if (fstatat(store->fd, dir, &st, AT_SYMLINK_NOFOLLOW) == -1 ||
             st.st_mtime > now - ACME_VERSION_MIN_AGE)
             continue;
         remove_version(store, name, all->number[i], err);
@@ -395,7 +393,7 @@ acme_store_version_write(struct acme_store *store, const char *name,
     version->number = number;
     (void)clear_mark(store, name, number, err);
     clear_marks(store, name, &all, err);
-    prune(store, name, &all, number, now, err);
+    prune(store, name, &all, now, err);
 
 done:
     free(all.number);
