@@ -484,8 +484,10 @@ acme_keeper_start(struct acme_keeper *keeper, enum acme_keeper_role role)
     acme_error_clear(&err);
     keeper->role = role;
     for (i = 0; i < keeper->config->nlineages; i++) {
-        recover(keeper, i);
-        settle(keeper, i);
+        if (role != ACME_KEEPER_READS) {
+            recover(keeper, i);
+            settle(keeper, i);
+        }
         publish(keeper, i);
         keeper->kept[i].order = has_order(keeper, i);
     }

@@ -31,9 +31,15 @@ void acme_keeper_free(struct acme_keeper *keeper); /* accepts NULL */
 
 /*
  * Whether the settings of the configuration's lineages are written to the
- * state directory (a server's) or taken from there (acmectl's).
+ * state directory (a server's) or taken from there (acmectl's), or nothing is
+ * changed and only what is there is published (a state directory that can't
+ * be written).
  */
-enum acme_keeper_role { ACME_KEEPER_DECLARES, ACME_KEEPER_OBEYS };
+enum acme_keeper_role {
+    ACME_KEEPER_DECLARES,
+    ACME_KEEPER_OBEYS,
+    ACME_KEEPER_READS
+};
 
 /*
  * At start: recovers what a crash left, declares the lineages, fills the

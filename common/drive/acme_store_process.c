@@ -235,6 +235,34 @@ serve(struct process *process)
     return status;
 }
 
+/*
+ * A state directory that cannot be written (read-only, of a newer version,
+ * damaged at the top) may still hold certificates: workers get them, and
+ * nothing is ordered.
+ */
+static void
+publish_only(struct process *process)
+{
+    struct acme_sandbox_report ignored;
+    struct acme_error err;
+
+    acme_error_clear(&err);
+    acme_keeper_free(process->keeper);
+    acme_store_close(process->store);
+    process->keeper = NULL;
+    process->store = NULL;
+    if (process->errand != NULL
+        || acme_store_open(process->config->state_dir, ACME_STORE_READ,
+               &process->store, &err)
+            != ACME_OK
+        || acme_keeper_new(process->config, process->store, process->area,
+               &process->host, &process->keeper, &err)
+            != ACME_OK)
+        return;
+    acme_sandbox_store(acme_store_fd(process->store), &ignored);
+    acme_keeper_start(process->keeper, ACME_KEEPER_READS);
+}
+
 static int
 run(struct process *process)
 {
@@ -246,6 +274,7 @@ run(struct process *process)
     acme_error_clear(&err);
     if (open_state(process, &err) != ACME_OK) {
         log_error(process, ACME_LOG_ERROR, &err);
+        publish_only(process);
         status = ACME_EXIT_UNUSABLE;
         goto done;
     }
