@@ -250,6 +250,10 @@ ngx_acme_host_worker(ngx_cycle_t *cycle, ngx_acme_main_conf_t *amcf)
         return;
     }
 
+    if (ngx_process == NGX_PROCESS_WORKER) {
+        acme_area_protect(amcf->area);
+    }
+
     acme_error_clear(&err);
 
     if (acme_live_cache_new(amcf->area, amcf->config->nlineages,

@@ -75,7 +75,12 @@ struct question {
     struct renewal *renewal;
     const char *name;
     bool answered;
+    char gone[1024]; /* why a server that was asked did not answer */
 };
+
+/* A server that reloads replaces its store: whoever was asking asks the new
+ * one, which goes on with the order of the old. */
+#define ASK_TIMES 5
 
 static enum acme_rc
 ask_server(void *ctx, const struct acme_control_server *server,
@@ -103,8 +108,8 @@ ask_server(void *ctx, const struct acme_control_server *server,
     case ACME_NOENT: /* not a lineage of that one */
         break;
     default:
-        tell(renewal, question->name, false, own.what);
-        question->answered = true;
+        (void)snprintf(question->gone, sizeof(question->gone), "%s",
+            own.what);
         break;
     }
     return ACME_OK;
@@ -205,10 +210,31 @@ work_alone(struct renewal *renewal)
 /* ---- the verb --------------------------------------------------------- */
 
 static enum acme_rc
+ask_servers(struct question *question, struct acme_error *err)
+{
+    struct renewal *renewal = question->renewal;
+    enum acme_rc rc = ACME_OK;
+    int i;
+
+    for (i = 0; i < ASK_TIMES; i++) {
+        question->gone[0] = '\0';
+        rc = acme_control_servers(acme_store_fd(renewal->store), ask_server,
+            question, err);
+        if (rc != ACME_OK || question->answered
+            || question->gone[0] == '\0')
+            return rc;
+        (void)sleep(1);
+    }
+    tell(renewal, question->name, false, question->gone);
+    question->answered = true;
+    return rc;
+}
+
+static enum acme_rc
 renew_one(void *ctx, const char *name, struct acme_error *err)
 {
     struct renewal *renewal = ctx;
-    struct question question = { renewal, name, false };
+    struct question question = { renewal, name, false, "" };
     struct acme_error own;
     enum acme_rc rc;
 
@@ -218,8 +244,7 @@ renew_one(void *ctx, const char *name, struct acme_error *err)
     renewal->asked++;
     renewal->waiting_for = name;
     renewal->since = time(NULL);
-    rc = acme_control_servers(acme_store_fd(renewal->store), ask_server,
-        &question, err);
+    rc = ask_servers(&question, err);
     if (rc != ACME_OK || question.answered)
         return rc;
     acme_error_clear(&own);

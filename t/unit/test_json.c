@@ -206,7 +206,8 @@ depth_is_bounded(void **state)
         memcpy(text + n * 5 / 2, "{\"a\":", 6);
     assert_refused(text, strlen(text), "nested too deeply");
     /* brackets in a string nest nothing, quotes in it do not end it */
-    acme_json_free(parse("[\"[[[[[[[[[[[[[[[[[[[[[[[\\\"[[[[[[[[[[[[[[[\"]"));
+    acme_json_free(
+        parse("[\"[[[[[[[[[[[[[[[[[[[[[[[\\\"[[[[[[[[[[[[[[[[[[[[\"]"));
     acme_json_free(parse("[\"\\\\\",[],[],[],[],[],[],[],[],[],[],[],[],[],[],"
                          "[],[],[],[],[],[]]"));
     strcpy(text, "[\"\\\\\",");

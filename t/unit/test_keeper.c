@@ -720,6 +720,7 @@ test_foreign_version(void **state)
     look(d, &moves);
     look(d, &moves);
     assert_int_equal(moves.n, 0);
+    assert_int_equal(acme_area_last_beat(d->area), d->host.now);
     renew_elsewhere(d, "b.test", b_names);
     look(d, &moves);
     assert_int_equal(moves.n, 1);

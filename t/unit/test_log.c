@@ -72,6 +72,8 @@ foreign_text_is_made_safe(void **state)
     }
     acme_log_clean(out, sizeof(out), "a\0b", 3);
     assert_string_equal(out, "a\\x00b");
+    acme_log_clean(out, sizeof(out), "\xe2\x82\xac", 2); /* what is behind? */
+    assert_string_equal(out, "\\xe2\\x82");
     acme_log_clean(out, sizeof(out), NULL, 0);
     assert_string_equal(out, "");
 }

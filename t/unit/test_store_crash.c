@@ -1010,6 +1010,39 @@ test_order(void **state)
 }
 
 static void
+update_order(void)
+{
+    (void)acme_store_order_write(store, "a", "newer", 5,
+        old_pair.pair[0].key.data, old_pair.pair[0].key.len, &err);
+}
+
+/* Only its text changed: it must not get lost. */
+static void
+check_update(int step, unsigned with_luck)
+{
+    struct acme_buf text, key;
+
+    acme_buf_init(&text, 100);
+    acme_buf_init_secret(&key, 10000);
+    open_store();
+    ok(acme_store_order_read(store, "a", &text, &key, &err));
+    if (strcmp(acme_buf_str(&text), "newer") != 0 &&
+        (completed || strcmp(acme_buf_str(&text), "old") != 0))
+        fail_msg("step %d, luck %u: %s", step, with_luck, acme_buf_str(&text));
+    assert_int_equal(key.len, old_pair.pair[0].key.len);
+    close_store();
+    acme_buf_clear(&text);
+    acme_buf_clear(&key);
+}
+
+static void
+test_update(void **state)
+{
+    (void)state;
+    crash_everywhere(write_order, update_order, check_update, 4);
+}
+
+static void
 test_first_order(void **state)
 {
     (void)state;
@@ -1141,6 +1174,7 @@ main(void)
         TEST(test_recovery),
         TEST(test_failing),
         TEST(test_order),
+        TEST(test_update),
         TEST(test_first_order),
         TEST(test_drop),
         TEST(test_record),

@@ -10,6 +10,7 @@
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include "helper_ca.h"
@@ -163,6 +164,31 @@ other_pem_is_refused(void **state)
     assert_refused_pem("malformed");
     pem.len -= 100; /* cut short */
     assert_refused_pem("malformed");
+}
+
+/* A block may hold one certificate and nothing behind it. */
+static void
+a_byte_too_many_is_refused(void **state)
+{
+    struct acme_chain *chain = issue(NULL);
+    struct acme_buf der;
+    BIO *bio = BIO_new(BIO_s_mem());
+    char *text = NULL;
+    long len;
+
+    (void)state;
+    acme_buf_init(&der, 100000);
+    assert_int_equal(acme_chain_to_der(chain, 0, 1, &der, &err), ACME_OK);
+    acme_buf_add_str(&der, "x");
+    assert_true(
+        PEM_write_bio(bio, PEM_STRING_X509, "", der.data, (long)der.len));
+    len = BIO_get_mem_data(bio, &text);
+    acme_buf_reset(&pem);
+    acme_buf_add(&pem, text, (size_t)len);
+    assert_refused_pem("malformed certificate");
+    BIO_free(bio);
+    acme_buf_clear(&der);
+    acme_chain_free(chain);
 }
 
 static void
@@ -732,6 +758,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         test(chains_go_through_pem_and_der),
         test(other_pem_is_refused),
+        test(a_byte_too_many_is_refused),
         test(other_der_is_refused),
         test(chains_are_bounded),
         test(a_leaf_is_described),
