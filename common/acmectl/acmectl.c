@@ -113,8 +113,8 @@ ctl_find_states(struct ctl *ctl)
         given = getenv("ACME_STATE_DIR");
     if (given != NULL) {
         if (!exists(given))
-            return ctl_fail(CTL_FAILED,
-                "there is no state directory \"%s\"", given);
+            return ctl_fail(CTL_FAILED, "there is no state directory \"%s\"",
+                given);
         ctl->state[ctl->nstates++] = given;
         return CTL_OK;
     }
@@ -125,7 +125,8 @@ ctl_find_states(struct ctl *ctl)
     if (ctl->nstates == 0)
         return ctl_fail(CTL_FAILED,
             "found no state directory (looked for %s and %s); name it with "
-            "--state-dir or ACME_STATE_DIR", defaults[0], defaults[1]);
+            "--state-dir or ACME_STATE_DIR",
+            defaults[0], defaults[1]);
     return CTL_OK;
 }
 
@@ -133,10 +134,10 @@ ctl_find_states(struct ctl *ctl)
 static bool
 become(const struct stat *st)
 {
-    return setgroups(0, NULL) == 0
-        && setresgid(st->st_gid, st->st_gid, st->st_gid) == 0
-        && setresuid(st->st_uid, st->st_uid, st->st_uid) == 0
-        && setuid(0) != 0;
+    return setgroups(0, NULL) == 0 &&
+           setresgid(st->st_gid, st->st_gid, st->st_gid) == 0 &&
+           setresuid(st->st_uid, st->st_uid, st->st_uid) == 0 &&
+           setuid(0) != 0;
 }
 
 int
@@ -252,8 +253,8 @@ parse(struct ctl *ctl, int argc, char **argv)
     };
     int option, code = CTL_OK;
 
-    while (code == CTL_OK
-        && (option = getopt_long(argc, argv, "qvnh", options, NULL)) != -1)
+    while (code == CTL_OK &&
+           (option = getopt_long(argc, argv, "qvnh", options, NULL)) != -1)
         code = take_option(ctl, option);
     ctl->argc = argc - optind;
     ctl->argv = argv + optind;
@@ -286,9 +287,9 @@ static void
 clean_environment(void)
 {
     static const char *const names[] = { "SSLKEYLOGFILE", "OPENSSL_CONF",
-        "OPENSSL_MODULES", "OPENSSL_ENGINES", "SSL_CERT_FILE",
-        "SSL_CERT_DIR", "http_proxy", "https_proxy", "HTTPS_PROXY",
-        "all_proxy", "ALL_PROXY", "CURL_CA_BUNDLE", "CURL_HOME" };
+        "OPENSSL_MODULES", "OPENSSL_ENGINES", "SSL_CERT_FILE", "SSL_CERT_DIR",
+        "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY",
+        "CURL_CA_BUNDLE", "CURL_HOME" };
     size_t i;
 
     for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)

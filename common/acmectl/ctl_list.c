@@ -36,8 +36,8 @@ static void
 print_validity(const struct acme_json *lineage)
 {
     const char *until = acme_json_str(lineage, "not_after");
-    long long left = acme_json_time(lineage, "not_after")
-        - (long long)time(NULL);
+    long long left =
+        acme_json_time(lineage, "not_after") - (long long)time(NULL);
 
     if (until == NULL)
         (void)printf("  %-14s%s\n", "valid until", "no certificate yet");
@@ -88,8 +88,7 @@ read_state(const char *state_dir, struct acme_json **status)
     if (code != CTL_OK)
         return code;
     acme_error_clear(&err);
-    if (acme_status_all(store, state_dir, time(NULL), status, &err)
-        != ACME_OK)
+    if (acme_status_all(store, state_dir, time(NULL), status, &err) != ACME_OK)
         code = ctl_fail(CTL_FAILED, "cannot read \"%s\": %s", state_dir,
             err.what);
     acme_store_close(store);
@@ -99,8 +98,8 @@ read_state(const char *state_dir, struct acme_json **status)
 static bool
 is_shown(const struct ctl *ctl, const struct acme_json *lineage)
 {
-    return ctl->cert_name == NULL
-        || strcmp(acme_json_str(lineage, "name"), ctl->cert_name) == 0;
+    return ctl->cert_name == NULL ||
+           strcmp(acme_json_str(lineage, "name"), ctl->cert_name) == 0;
 }
 
 static void
@@ -109,8 +108,7 @@ print_servers(const struct acme_json *status)
     const struct acme_json *servers = acme_json_get(status, "servers");
     size_t i, n = acme_json_count(servers);
 
-    (void)printf("state directory %s\n",
-        acme_json_str(status, "state_dir"));
+    (void)printf("state directory %s\n", acme_json_str(status, "state_dir"));
     if (!acme_json_bool(status, "separated", true))
         (void)puts("  not root's: every process of its owner can read the "
                    "keys");
@@ -120,8 +118,7 @@ print_servers(const struct acme_json *status)
         const struct acme_json *server = acme_json_at(servers, i);
 
         (void)printf("  served by %s (%s), pid %lld\n",
-            acme_json_str(server, "server"),
-            acme_json_str(server, "config"),
+            acme_json_str(server, "server"), acme_json_str(server, "config"),
             (long long)acme_json_int(server, "pid", 0));
     }
 }
@@ -155,8 +152,7 @@ shown_json(const struct ctl *ctl, const struct acme_json *status)
 
     for (i = 0; i < acme_json_count(lineages); i++) {
         if (is_shown(ctl, acme_json_at(lineages, i)))
-            acme_json_append(list,
-                acme_json_copy(acme_json_at(lineages, i)));
+            acme_json_append(list, acme_json_copy(acme_json_at(lineages, i)));
     }
     return list;
 }
@@ -188,8 +184,8 @@ list(struct ctl *ctl, bool servers)
         acme_json_free(status);
     }
     if (code == CTL_OK && ctl->cert_name != NULL && shown == 0)
-        code = ctl_fail(CTL_FAILED, "there is no lineage \"%s\"",
-            ctl->cert_name);
+        code =
+            ctl_fail(CTL_FAILED, "there is no lineage \"%s\"", ctl->cert_name);
     if (code == CTL_OK && ctl->json)
         return ctl_print_json(all);
     acme_json_free(all);
@@ -255,9 +251,8 @@ ctl_key(struct ctl *ctl)
     for (i = 0; code == CTL_OK && i < ctl->nstates; i++) {
         code = ctl_open(ctl->state[i], &store);
         acme_error_clear(&err);
-        if (code == CTL_OK
-            && acme_store_keys(store, show_thumbprint, &out, &err)
-                != ACME_OK)
+        if (code == CTL_OK &&
+            acme_store_keys(store, show_thumbprint, &out, &err) != ACME_OK)
             code = ctl_fail(CTL_FAILED, "cannot read keys: %s", err.what);
         acme_store_close(store);
         store = NULL;

@@ -19,11 +19,11 @@ struct renewal {
     struct ctl *ctl;
     struct acme_store *store;
     const char *state_dir;
-    struct acme_config *alone;  /* lineages that no server has */
+    struct acme_config *alone; /* lineages that no server has */
     size_t asked;
     size_t failed;
-    bool servers; /* one lives, with this lineage or others */
-    struct acme_json *results;  /* with --json */
+    bool servers;              /* one lives, with this lineage or others */
+    struct acme_json *results; /* with --json */
     const char *waiting_for;
     time_t since;
 };
@@ -108,8 +108,7 @@ ask_server(void *ctx, const struct acme_control_server *server,
     case ACME_NOENT: /* not a lineage of that one */
         break;
     default:
-        (void)snprintf(question->gone, sizeof(question->gone), "%s",
-            own.what);
+        (void)snprintf(question->gone, sizeof(question->gone), "%s", own.what);
         break;
     }
     return ACME_OK;
@@ -138,8 +137,8 @@ add_alone(struct renewal *renewal, const char *name, struct acme_error *err)
         rc = acme_settings_wanted(settings, arena, &wanted, &conflict, err);
     if (rc == ACME_OK && conflict != NULL)
         rc = acme_error_set(err, ACME_CONFIG, "%s", conflict);
-    if (rc == ACME_OK
-        && !acme_config_find_issuer(renewal->alone,
+    if (rc == ACME_OK &&
+        !acme_config_find_issuer(renewal->alone,
             settings->declared[0].issuer.name, &wanted.issuer))
         rc = acme_config_add_issuer(renewal->alone,
             &settings->declared[0].issuer, &wanted.issuer, err);
@@ -189,17 +188,17 @@ work_alone(struct renewal *renewal)
     for (i = 0; i < config->nlineages; i++)
         lineages[i] = i;
     if (!renewal->servers)
-        (void)fprintf(stderr, "acmectl: no server runs on \"%s\": the CA can "
+        (void)fprintf(stderr,
+            "acmectl: no server runs on \"%s\": the CA can "
             "validate names only if another program answers it\n",
             renewal->state_dir);
     work.lineages = lineages;
-    renewal->waiting_for = config->nlineages == 1 ? config->lineage[0].name
-                                                  : "certificates";
+    renewal->waiting_for =
+        config->nlineages == 1 ? config->lineage[0].name : "certificates";
     renewal->since = time(NULL);
-    if (acme_config_finish(config, &err) == ACME_OK
-        && acme_host_engine_user(config, NULL, geteuid() == 0 ? 65534 : 0,
-               geteuid() == 0 ? 65534 : 0, &err)
-            == ACME_OK)
+    if (acme_config_finish(config, &err) == ACME_OK &&
+        acme_host_engine_user(config, NULL, geteuid() == 0 ? 65534 : 0,
+            geteuid() == 0 ? 65534 : 0, &err) == ACME_OK)
         (void)acme_service_run_once(config, &server, &work, &err);
     free(lineages);
     if (err.rc != ACME_OK)
@@ -220,8 +219,7 @@ ask_servers(struct question *question, struct acme_error *err)
         question->gone[0] = '\0';
         rc = acme_control_servers(acme_store_fd(renewal->store), ask_server,
             question, err);
-        if (rc != ACME_OK || question->answered
-            || question->gone[0] == '\0')
+        if (rc != ACME_OK || question->answered || question->gone[0] == '\0')
             return rc;
         (void)sleep(1);
     }
@@ -238,8 +236,8 @@ renew_one(void *ctx, const char *name, struct acme_error *err)
     struct acme_error own;
     enum acme_rc rc;
 
-    if (renewal->ctl->cert_name != NULL
-        && strcmp(renewal->ctl->cert_name, name) != 0)
+    if (renewal->ctl->cert_name != NULL &&
+        strcmp(renewal->ctl->cert_name, name) != 0)
         return ACME_OK;
     renewal->asked++;
     renewal->waiting_for = name;
@@ -264,8 +262,8 @@ renew_all(struct renewal *renewal)
     int code = CTL_OK;
 
     acme_error_clear(&err);
-    if (acme_store_lineages(renewal->store, renew_one, renewal, &err)
-        != ACME_OK)
+    if (acme_store_lineages(renewal->store, renew_one, renewal, &err) !=
+        ACME_OK)
         return ctl_fail(CTL_FAILED, "%s", err.what);
     if (renewal->ctl->cert_name != NULL && renewal->asked == 0)
         return ctl_fail(CTL_FAILED,
@@ -292,7 +290,8 @@ ctl_renew(struct ctl *ctl)
     if (code == CTL_OK && ctl->nstates > 1)
         code = ctl_fail(CTL_USAGE,
             "there are %zu state directories (%s, %s); say which with "
-            "--state-dir", ctl->nstates, ctl->state[0], ctl->state[1]);
+            "--state-dir",
+            ctl->nstates, ctl->state[0], ctl->state[1]);
     if (code == CTL_OK)
         code = ctl_open(ctl->state[0], &renewal.store);
     if (code != CTL_OK)

@@ -14,18 +14,18 @@
 
 enum acme_rc {
     ACME_OK = 0,
-    ACME_NOMEM,    /* out of memory */
-    ACME_CONFIG,   /* the operator must change something */
-    ACME_IO,       /* state directory: read, write, lock */
-    ACME_NET,      /* no answer: name, connect, TLS, time-out, reset */
-    ACME_WIRE,     /* an answer that breaks the protocol or a bound */
-    ACME_PROBLEM,  /* the CA said no: type and detail are set */
-    ACME_CRYPTO,   /* OpenSSL failed on our own material */
-    ACME_REFUSED,  /* a certificate that must not be served */
-    ACME_NOENT,    /* what was asked for does not exist */
-    ACME_BUSY,     /* somebody else holds the lock */
-    ACME_LATER,    /* not an error: go on at retry_at */
-    ACME_STOPPING  /* the host asked us to stop */
+    ACME_NOMEM,   /* out of memory */
+    ACME_CONFIG,  /* the operator must change something */
+    ACME_IO,      /* state directory: read, write, lock */
+    ACME_NET,     /* no answer: name, connect, TLS, time-out, reset */
+    ACME_WIRE,    /* an answer that breaks the protocol or a bound */
+    ACME_PROBLEM, /* the CA said no: type and detail are set */
+    ACME_CRYPTO,  /* OpenSSL failed on our own material */
+    ACME_REFUSED, /* a certificate that must not be served */
+    ACME_NOENT,   /* what was asked for does not exist */
+    ACME_BUSY,    /* somebody else holds the lock */
+    ACME_LATER,   /* not an error: go on at retry_at */
+    ACME_STOPPING /* the host asked us to stop */
 };
 
 #define ACME_SUBPROBLEMS_MAX 4
@@ -38,14 +38,14 @@ struct acme_subproblem {
 
 struct acme_error {
     enum acme_rc rc;
-    int http_status;  /* 0: no answer */
-    time_t retry_at;  /* absolute; 0: the server named no time */
-    char what[512];   /* ours, printable: `new order: ...` */
-    char type[64];    /* problem type without its URN prefix, or "" */
+    int http_status; /* 0: no answer */
+    time_t retry_at; /* absolute; 0: the server named no time */
+    char what[512];  /* ours, printable: `new order: ...` */
+    char type[64];   /* problem type without its URN prefix, or "" */
     char detail[ACME_FOREIGN_TEXT_MAX]; /* the CA's, made printable */
-    char instance[256]; /* URL for a person, or "" */
-    unsigned nsub;      /* kept in sub[] */
-    unsigned nsub_total; /* sent by the CA */
+    char instance[256];                 /* URL for a person, or "" */
+    unsigned nsub;                      /* kept in sub[] */
+    unsigned nsub_total;                /* sent by the CA */
     struct acme_subproblem sub[ACME_SUBPROBLEMS_MAX];
 };
 

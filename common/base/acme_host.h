@@ -9,7 +9,7 @@
 #include <time.h>
 
 enum acme_level {
-    ACME_LOG_ALERT,  /* traffic or keys are in danger */
+    ACME_LOG_ALERT, /* traffic or keys are in danger */
     ACME_LOG_CRIT,
     ACME_LOG_ERROR,  /* an admin must act */
     ACME_LOG_WARN,   /* will be tried again */

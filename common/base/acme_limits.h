@@ -30,8 +30,7 @@
 #define ACME_THUMBPRINT_LEN 43
 
 /* token "." thumbprint */
-#define ACME_KEY_AUTHORIZATION_MAX \
-    (ACME_TOKEN_MAX + 1 + ACME_THUMBPRINT_LEN)
+#define ACME_KEY_AUTHORIZATION_MAX (ACME_TOKEN_MAX + 1 + ACME_THUMBPRINT_LEN)
 
 /* Decoded bytes of a JSON answer; the largest real one, a directory or an
  * order of 100 names, has about 10 kB. */

@@ -41,7 +41,6 @@ bool acme_name_from_host(const char *host, size_t len,
  * Whether a lineage may have this name: it becomes a directory.  1 to
  * ACME_LINEAGE_MAX of [A-Za-z0-9._:-], no leading dot or dash.
  */
-enum acme_rc acme_lineage_name_check(const char *name,
-    struct acme_error *err);
+enum acme_rc acme_lineage_name_check(const char *name, struct acme_error *err);
 
 #endif

@@ -193,8 +193,7 @@ acme_child_log_pair(int fds[2])
 
 void
 acme_child_log_drain(int fd,
-    void (*log)(void *ctx, enum acme_level level, const char *line),
-    void *ctx)
+    void (*log)(void *ctx, enum acme_level level, const char *line), void *ctx)
 {
     char message[1 + ACME_LOG_LINE_MAX], line[ACME_LOG_LINE_MAX + 1];
     int i;
@@ -206,8 +205,8 @@ acme_child_log_drain(int fd,
         if (n < 1)
             return;
         acme_log_clean(line, sizeof(line), message + 1, (size_t)n - 1);
-        log(ctx, level <= ACME_LOG_DEBUG ? (enum acme_level)level
-                                         : ACME_LOG_ERROR,
+        log(ctx,
+            level <= ACME_LOG_DEBUG ? (enum acme_level)level : ACME_LOG_ERROR,
             line);
     }
 }

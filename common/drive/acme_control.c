@@ -22,7 +22,7 @@
 #include "wrap/acme_json.h"
 
 struct client {
-    int fd; /* -1: free */
+    int fd;      /* -1: free */
     uint64_t id; /* 0: has not asked yet */
 };
 
@@ -63,8 +63,8 @@ name_instance(const struct acme_config *config, char out[128])
 static int
 open_locked(int state_fd, const char *path)
 {
-    int fd = openat(state_fd, path,
-        O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    int fd =
+        openat(state_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 
     if (fd == -1 || flock(fd, LOCK_EX | LOCK_NB) == 0)
         return fd;
@@ -84,14 +84,13 @@ place_description(struct acme_control *control, const struct acme_buf *text,
 
     file_name(path, control->instance, ".json");
     (void)snprintf(temp, sizeof(temp), "servers/.%s.tmp", control->instance);
-    rc = acme_dir_create(control->state_fd, temp, 0600, text->data,
-        text->len, err);
+    rc = acme_dir_create(control->state_fd, temp, 0600, text->data, text->len,
+        err);
     if (rc != ACME_OK)
         return rc;
     control->lock = open_locked(control->state_fd, temp);
     if (control->lock == -1)
-        rc = acme_error_errno(err, ACME_IO, errno, "cannot lock \"%s\"",
-            temp);
+        rc = acme_error_errno(err, ACME_IO, errno, "cannot lock \"%s\"", temp);
     if (rc == ACME_OK)
         rc = acme_dir_rename(control->state_fd, temp, path, err);
     acme_error_clear(&ignored);
@@ -136,8 +135,8 @@ remove_dead(void *ctx, const char *name, struct acme_error *err)
     int fd;
 
     (void)err;
-    if (len < 6 || len - 5 >= sizeof(instance)
-        || strcmp(name + len - 5, ".json") != 0)
+    if (len < 6 || len - 5 >= sizeof(instance) ||
+        strcmp(name + len - 5, ".json") != 0)
         return ACME_OK;
     (void)snprintf(instance, sizeof(instance), "%.*s", (int)len - 5, name);
     file_name(path, instance, ".json");
@@ -169,16 +168,15 @@ listen_on(struct acme_control *control, struct acme_error *err)
     memcpy(address.sun_path, path, strlen(path));
     if (fchdir(control->state_fd) != 0)
         return acme_error_errno(err, ACME_IO, errno, "cannot enter state");
-    control->listener = socket(AF_UNIX,
-        SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (control->listener == -1
-        || bind(control->listener, (struct sockaddr *)&address,
-               sizeof(address))
-            != 0
-        || fchmodat(control->state_fd, path, 0600, 0) != 0
-        || listen(control->listener, ACME_CONTROL_CLIENTS) != 0)
-        return acme_error_errno(err, ACME_IO, errno,
-            "cannot listen on \"%s\"", path);
+    control->listener =
+        socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (control->listener == -1 ||
+        bind(control->listener, (struct sockaddr *)&address,
+            sizeof(address)) != 0 ||
+        fchmodat(control->state_fd, path, 0600, 0) != 0 ||
+        listen(control->listener, ACME_CONTROL_CLIENTS) != 0)
+        return acme_error_errno(err, ACME_IO, errno, "cannot listen on \"%s\"",
+            path);
     return ACME_OK;
 }
 
@@ -267,15 +265,15 @@ may_ask(int fd)
     struct ucred peer;
     socklen_t len = sizeof(peer);
 
-    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0
-        && (peer.uid == 0 || peer.uid == geteuid());
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
+           (peer.uid == 0 || peer.uid == geteuid());
 }
 
 static void
 take_client(struct acme_control *control)
 {
-    int fd = accept4(control->listener, NULL, NULL,
-        SOCK_CLOEXEC | SOCK_NONBLOCK);
+    int fd =
+        accept4(control->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     size_t i;
 
     if (fd == -1)
@@ -317,9 +315,9 @@ read_question(struct client *client, char *lineage, unsigned *flags)
 
     acme_error_clear(&ignored);
     acme_buf_init(&data, ACME_FRAME_MAX);
-    good = acme_frame_recv(client->fd, &data, &ignored) == ACME_OK
-        && acme_frame_open(&frame, data.data, data.len)
-        && frame.verb == ACME_VERB_RENEW;
+    good = acme_frame_recv(client->fd, &data, &ignored) == ACME_OK &&
+           acme_frame_open(&frame, data.data, data.len) &&
+           frame.verb == ACME_VERB_RENEW;
     if (good) {
         acme_frame_get_text(&frame, lineage, ACME_LINEAGE_MAX + 1);
         *flags = (unsigned)acme_frame_get_u64(&frame);
@@ -339,8 +337,7 @@ has_something(int fd)
 
 void
 acme_control_serve(struct acme_control *control,
-    bool (*renew)(void *ctx, const char *lineage, unsigned flags,
-        uint64_t id),
+    bool (*renew)(void *ctx, const char *lineage, unsigned flags, uint64_t id),
     void *ctx)
 {
     char lineage[ACME_LINEAGE_MAX + 1];
@@ -372,8 +369,7 @@ acme_control_done(struct acme_control *control, uint64_t id, bool ok,
 {
     size_t i;
 
-    for (i = 0; control != NULL && id != 0 && i < ACME_CONTROL_CLIENTS;
-         i++) {
+    for (i = 0; control != NULL && id != 0 && i < ACME_CONTROL_CLIENTS; i++) {
         if (control->client[i].fd != -1 && control->client[i].id == id)
             tell(&control->client[i], ok, true, text);
     }
@@ -383,8 +379,8 @@ acme_control_done(struct acme_control *control, uint64_t id, bool ok,
 
 struct listing {
     int state_fd;
-    enum acme_rc (*visit)(void *ctx,
-        const struct acme_control_server *server, struct acme_error *err);
+    enum acme_rc (*visit)(void *ctx, const struct acme_control_server *server,
+        struct acme_error *err);
     void *ctx;
 };
 
@@ -396,8 +392,8 @@ is_alive(int state_fd, const char *instance)
     bool alive;
 
     file_name(path, instance, ".json");
-    fd = openat(state_fd, path,
-        O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    fd =
+        openat(state_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     if (fd == -1)
         return false;
     alive = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
@@ -418,8 +414,7 @@ describe(const struct listing *listing, struct acme_control_server *server)
     acme_buf_init(&text, ACME_JSON_MAX);
     file_name(path, server->instance, ".json");
     if (acme_dir_read(listing->state_fd, path, geteuid(), ACME_JSON_MAX, &text,
-            &ignored)
-        == ACME_OK)
+            &ignored) == ACME_OK)
         (void)acme_json_parse(acme_buf_str(&text), text.len, path, &json,
             &ignored);
     value = acme_json_str(json, "server");
@@ -442,20 +437,20 @@ list_one(void *ctx, const char *name, struct acme_error *err)
     size_t len = strlen(name);
 
     memset(&server, 0, sizeof(server));
-    if (len < 6 || len - 5 >= sizeof(server.instance)
-        || strcmp(name + len - 5, ".json") != 0)
+    if (len < 6 || len - 5 >= sizeof(server.instance) ||
+        strcmp(name + len - 5, ".json") != 0)
         return ACME_OK;
     memcpy(server.instance, name, len - 5);
-    if (!is_alive(listing->state_fd, server.instance)
-        || !describe(listing, &server))
+    if (!is_alive(listing->state_fd, server.instance) ||
+        !describe(listing, &server))
         return ACME_OK;
     return listing->visit(listing->ctx, &server, err);
 }
 
 enum acme_rc
 acme_control_servers(int state_fd,
-    enum acme_rc (*visit)(void *ctx,
-        const struct acme_control_server *server, struct acme_error *err),
+    enum acme_rc (*visit)(void *ctx, const struct acme_control_server *server,
+        struct acme_error *err),
     void *ctx, struct acme_error *err)
 {
     struct listing listing = { state_fd, visit, ctx };
@@ -476,8 +471,8 @@ connect_to(int state_fd, const char *instance, struct acme_error *err)
     (void)snprintf(address.sun_path, sizeof(address.sun_path), "%.*s",
         (int)sizeof(address.sun_path) - 1, path);
     fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    if (fd == -1 || fchdir(state_fd) != 0
-        || connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
+    if (fd == -1 || fchdir(state_fd) != 0 ||
+        connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
         (void)acme_error_errno(err, ACME_IO, errno,
             "cannot ask the server behind \"%s\"", path);
         if (fd != -1)
@@ -504,8 +499,7 @@ send_question(int fd, const char *lineage, unsigned flags,
 }
 
 static enum acme_rc
-read_answer(int fd, bool *ok, char *text, size_t size,
-    struct acme_error *err)
+read_answer(int fd, bool *ok, char *text, size_t size, struct acme_error *err)
 {
     struct acme_frame frame;
     struct acme_buf data;

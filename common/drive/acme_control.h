@@ -27,9 +27,8 @@ struct acme_control;
  * changes the process's working directory to the state directory (a socket's
  * path is short or it is nothing).
  */
-enum acme_rc acme_control_open(int state_fd,
-    const struct acme_config *config, struct acme_control **control,
-    struct acme_error *err);
+enum acme_rc acme_control_open(int state_fd, const struct acme_config *config,
+    struct acme_control **control, struct acme_error *err);
 
 /* Removes INSTANCE.json and the socket. */
 void acme_control_close(struct acme_control *control); /* accepts NULL */
@@ -43,8 +42,7 @@ size_t acme_control_poll(const struct acme_control *control,
  * it went on its way; the answer comes by acme_control_done() with its id.
  */
 void acme_control_serve(struct acme_control *control,
-    bool (*renew)(void *ctx, const char *lineage, unsigned flags,
-        uint64_t id),
+    bool (*renew)(void *ctx, const char *lineage, unsigned flags, uint64_t id),
     void *ctx);
 
 void acme_control_done(struct acme_control *control, uint64_t id, bool ok,
@@ -61,8 +59,8 @@ struct acme_control_server {
 /* Calls `visit` for each server that lives; a rc other than ACME_OK ends
  * it. */
 enum acme_rc acme_control_servers(int state_fd,
-    enum acme_rc (*visit)(void *ctx,
-        const struct acme_control_server *server, struct acme_error *err),
+    enum acme_rc (*visit)(void *ctx, const struct acme_control_server *server,
+        struct acme_error *err),
     void *ctx, struct acme_error *err);
 
 /*

@@ -27,7 +27,7 @@
 #define LOOK_MS 1000
 
 struct planned {
-    bool asked;  /* by a person, who waits for `id` */
+    bool asked; /* by a person, who waits for `id` */
     time_t since;
     bool force;
     uint64_t id;
@@ -42,11 +42,11 @@ struct ledger {
 
 struct acme_engine {
     struct acme_engine_conf conf;
-    struct ledger *ledger;        /* nissuers */
-    struct planned *planned;      /* nlineages */
-    struct acme_client **client;  /* nissuers, opened when first needed */
-    struct acme_heap *later;      /* by time */
-    struct acme_heap *due;        /* by urgency, then time */
+    struct ledger *ledger;       /* nissuers */
+    struct planned *planned;     /* nlineages */
+    struct acme_client **client; /* nissuers, opened when first needed */
+    struct acme_heap *later;     /* by time */
+    struct acme_heap *due;       /* by urgency, then time */
 };
 
 static time_t
@@ -62,8 +62,8 @@ draw(const struct acme_engine *engine)
 }
 
 enum acme_rc
-acme_engine_new(const struct acme_engine_conf *conf,
-    struct acme_engine **out, struct acme_error *err)
+acme_engine_new(const struct acme_engine_conf *conf, struct acme_engine **out,
+    struct acme_error *err)
 {
     struct acme_engine *engine = calloc(1, sizeof(*engine));
     size_t n = conf->config->nlineages;
@@ -72,15 +72,15 @@ acme_engine_new(const struct acme_engine_conf *conf,
         return acme_error_nomem(err);
     engine->conf = *conf;
     engine->planned = calloc(n + 1, sizeof(engine->planned[0]));
-    engine->client = calloc(conf->config->nissuers + 1,
-        sizeof(struct acme_client *));
-    engine->ledger = calloc(conf->config->nissuers + 1,
-        sizeof(engine->ledger[0]));
+    engine->client =
+        calloc(conf->config->nissuers + 1, sizeof(struct acme_client *));
+    engine->ledger =
+        calloc(conf->config->nissuers + 1, sizeof(engine->ledger[0]));
     engine->later = acme_heap_new(n);
     engine->due = acme_heap_new(n);
-    if (engine->planned == NULL || engine->client == NULL
-        || engine->ledger == NULL || engine->later == NULL
-        || engine->due == NULL) {
+    if (engine->planned == NULL || engine->client == NULL ||
+        engine->ledger == NULL || engine->later == NULL ||
+        engine->due == NULL) {
         acme_engine_free(engine);
         return acme_error_nomem(err);
     }
@@ -95,8 +95,8 @@ acme_engine_free(struct acme_engine *engine)
 
     if (engine == NULL)
         return;
-    for (i = 0; engine->client != NULL
-         && i < engine->conf.config->nissuers; i++)
+    for (i = 0; engine->client != NULL && i < engine->conf.config->nissuers;
+         i++)
         acme_client_free(engine->client[i]);
     acme_heap_free(engine->later);
     acme_heap_free(engine->due);
@@ -129,16 +129,15 @@ config_hash(const struct acme_engine *engine, size_t lineage,
 
     acme_buf_init(&text, ACME_FRAME_MAX);
     acme_buf_addf(&text, "%s %d %d %s %s %s %s\n", issuer->directory,
-        issuer->terms_accepted, issuer->verify,
-        acme_key_type_name(view->type), acme_key_type_name(issuer->key_type),
+        issuer->terms_accepted, issuer->verify, acme_key_type_name(view->type),
+        acme_key_type_name(issuer->key_type),
         issuer->key_file != NULL ? issuer->key_file : "",
         issuer->ca_file != NULL ? issuer->ca_file : "");
     for (i = 0; i < issuer->ncontacts; i++)
         acme_buf_addf(&text, "%s\n", issuer->contact[i]);
     for (i = 0; i < view->nnames; i++)
         acme_buf_addf(&text, "%s\n", view->names[i]);
-    acme_buf_addf(&text, "%s\n", view->conflict != NULL ? view->conflict
-                                                        : "");
+    acme_buf_addf(&text, "%s\n", view->conflict != NULL ? view->conflict : "");
     acme_hash_hex(text.data, text.len, hash);
     acme_buf_clear(&text);
 }
@@ -154,8 +153,8 @@ urgency(struct acme_engine *engine, size_t lineage,
     memset(&leaf, 0, sizeof(leaf));
     if (view->leaf != NULL)
         (void)acme_chain_leaf(view->leaf, &leaf, &ignored);
-    engine->planned[lineage].urgency = acme_schedule_urgency(leaf.not_before,
-        leaf.not_after, now(engine));
+    engine->planned[lineage].urgency =
+        acme_schedule_urgency(leaf.not_before, leaf.not_after, now(engine));
 }
 
 /*
@@ -192,11 +191,11 @@ pick_renewal(struct acme_engine *engine, size_t lineage,
 
     if (rc != ACME_OK || strcmp(record->renew_serial, leaf.serial) == 0)
         return rc;
-    record->renew_at = acme_schedule_renew_at(leaf.not_before,
-        leaf.not_after, draw(engine));
+    record->renew_at =
+        acme_schedule_renew_at(leaf.not_before, leaf.not_after, draw(engine));
     if (is_new)
-        record->renew_at = not_at_once(engine, lineage, &leaf,
-            record->renew_at);
+        record->renew_at =
+            not_at_once(engine, lineage, &leaf, record->renew_at);
     (void)snprintf(record->renew_serial, sizeof(record->renew_serial), "%s",
         leaf.serial);
     return acme_vault_record(engine->conf.vault, lineage, record, err);
@@ -215,12 +214,12 @@ plan_view(struct acme_engine *engine, size_t lineage,
     urgency(engine, lineage, view);
     if (view->leaf != NULL)
         rc = pick_renewal(engine, lineage, view, is_new, err);
-    if (!acme_job_is_needed(view, &why) && !view->order
-        && !engine->planned[lineage].asked)
+    if (!acme_job_is_needed(view, &why) && !view->order &&
+        !engine->planned[lineage].asked)
         at = record->renew_at;
     config_hash(engine, lineage, view, hash);
-    if ((!record->wait_for_config || strcmp(hash, record->config) == 0)
-        && record->next_attempt > at)
+    if ((!record->wait_for_config || strcmp(hash, record->config) == 0) &&
+        record->next_attempt > at)
         at = record->next_attempt;
     put_off(engine, lineage, at);
     return rc;
@@ -239,8 +238,8 @@ close_attempt(struct acme_engine *engine, size_t lineage,
     record->attempt_open = false;
     if (crashed) {
         acme_error_clear(&cut);
-        (void)acme_error_set(&cut, ACME_IO,
-            "the engine died at step \"%s\"", record->step);
+        (void)acme_error_set(&cut, ACME_IO, "the engine died at step \"%s\"",
+            record->step);
         record->failures++;
         record->crashes++;
         next = acme_schedule_after(&cut, record->failures, record->crashes,
@@ -262,16 +261,16 @@ plan_one(struct acme_engine *engine, size_t lineage, bool at_start,
     rc = acme_vault_lineage(engine->conf.vault, lineage, &view, err);
     if (rc != ACME_OK)
         return rc;
-    if (view.record.attempt_open
-        && acme_vault_lock(engine->conf.vault, lineage, err) == ACME_OK) {
+    if (view.record.attempt_open &&
+        acme_vault_lock(engine->conf.vault, lineage, err) == ACME_OK) {
         rc = close_attempt(engine, lineage, &view, crashed, err);
         acme_vault_unlock(engine->conf.vault, lineage);
     } else {
         acme_error_clear(err); /* busy: that attempt lives elsewhere */
     }
     /* What the operator had to mend may be in a file: a start is a hint. */
-    if (at_start && view.record.wait_for_config
-        && view.record.error.rc == ACME_CONFIG)
+    if (at_start && view.record.wait_for_config &&
+        view.record.error.rc == ACME_CONFIG)
         view.record.next_attempt = 0;
     if (rc == ACME_OK)
         rc = plan_view(engine, lineage, &view, false, err);
@@ -280,16 +279,16 @@ plan_one(struct acme_engine *engine, size_t lineage, bool at_start,
 }
 
 static void
-log_failure(const struct acme_engine *engine, size_t lineage,
-    const char *what, const struct acme_error *err)
+log_failure(const struct acme_engine *engine, size_t lineage, const char *what,
+    const struct acme_error *err)
 {
     char line[ACME_LOG_LINE_MAX];
 
     if (acme_vault_is_gone(engine->conf.vault))
         return; /* it has said why itself */
 
-    acme_log(engine->conf.host, ACME_LOG_ERROR, "%s, lineage \"%s\": %s",
-        what, engine->conf.config->lineage[lineage].name,
+    acme_log(engine->conf.host, ACME_LOG_ERROR, "%s, lineage \"%s\": %s", what,
+        engine->conf.config->lineage[lineage].name,
         acme_error_line(err, line, sizeof(line)));
 }
 
@@ -331,8 +330,8 @@ make_due(struct acme_engine *engine)
     size_t lineage;
     int64_t at;
 
-    while (acme_heap_first(engine->later, &lineage, &at)
-        && at <= (int64_t)now(engine)) {
+    while (acme_heap_first(engine->later, &lineage, &at) &&
+           at <= (int64_t)now(engine)) {
         acme_heap_remove(engine->later, lineage);
         acme_heap_put(engine->due, lineage,
             (int64_t)engine->planned[lineage].urgency, at);
@@ -350,8 +349,7 @@ reply(struct acme_engine *engine, size_t lineage, bool ok, const char *text)
     if (!planned->asked)
         return;
     acme_error_clear(&ignored);
-    (void)acme_vault_done(engine->conf.vault, planned->id, ok, text,
-        &ignored);
+    (void)acme_vault_done(engine->conf.vault, planned->id, ok, text, &ignored);
     planned->asked = planned->force = false;
 }
 
@@ -381,23 +379,24 @@ too_soon(struct acme_engine *engine, size_t lineage, char *text, size_t size)
     time_t next;
 
     acme_error_clear(&ignored);
-    if (acme_vault_lineage(engine->conf.vault, lineage, &view, &ignored)
-        != ACME_OK)
+    if (acme_vault_lineage(engine->conf.vault, lineage, &view, &ignored) !=
+        ACME_OK)
         return NULL;
-    next = view.record.forced == 0 ? 0
-                                   : view.record.forced + ACME_FORCE_INTERVAL;
+    next =
+        view.record.forced == 0 ? 0 : view.record.forced + ACME_FORCE_INTERVAL;
     acme_vault_lineage_clear(&view);
     if (next <= now(engine))
         return NULL;
     (void)snprintf(text, size,
         "renewed by force less than an hour ago; the next forced renewal is "
-        "possible at %s", acme_time_format(next, when));
+        "possible at %s",
+        acme_time_format(next, when));
     return text;
 }
 
 void
-acme_engine_request(struct acme_engine *engine, size_t lineage,
-    unsigned flags, uint64_t id)
+acme_engine_request(struct acme_engine *engine, size_t lineage, unsigned flags,
+    uint64_t id)
 {
     struct planned *planned = &engine->planned[lineage];
     char text[ACME_LOG_LINE_MAX];
@@ -408,14 +407,13 @@ acme_engine_request(struct acme_engine *engine, size_t lineage,
     planned->since = now(engine);
     planned->force = (flags & ACME_RENEW_FORCE) != 0;
     planned->id = id;
-    if (planned->force
-        && too_soon(engine, lineage, text, sizeof(text)) != NULL) {
+    if (planned->force &&
+        too_soon(engine, lineage, text, sizeof(text)) != NULL) {
         reply(engine, lineage, false, text);
         return;
     }
     acme_heap_remove(engine->later, lineage);
-    acme_heap_put(engine->due, lineage, ACME_URGENT_NOW,
-        (int64_t)now(engine));
+    acme_heap_put(engine->due, lineage, ACME_URGENT_NOW, (int64_t)now(engine));
 }
 
 enum acme_rc
@@ -432,8 +430,8 @@ acme_engine_notices(struct acme_engine *engine)
         if (notice.verb == ACME_VERB_RENEW)
             acme_engine_request(engine, notice.lineage, notice.flags,
                 notice.id);
-        else if (plan_one(engine, notice.lineage, false, false, &err)
-            != ACME_OK)
+        else if (plan_one(engine, notice.lineage, false, false, &err) !=
+                 ACME_OK)
             log_failure(engine, notice.lineage, "cannot plan", &err);
     }
     return rc;
@@ -453,12 +451,11 @@ ledger_not_before(struct acme_engine *engine, size_t issuer)
         return ledger->not_before;
     acme_error_clear(&ignored);
     acme_buf_init(&text, ACME_STATE_JSON_MAX);
-    if (acme_vault_ledger(engine->conf.vault, issuer, &text, &ignored)
-            == ACME_OK
-        && text.len > 0
-        && acme_json_parse(acme_buf_str(&text), text.len, "ledger", &json,
-               &ignored)
-            == ACME_OK)
+    if (acme_vault_ledger(engine->conf.vault, issuer, &text, &ignored) ==
+            ACME_OK &&
+        text.len > 0 &&
+        acme_json_parse(acme_buf_str(&text), text.len, "ledger", &json,
+            &ignored) == ACME_OK)
         ledger->not_before = (time_t)acme_json_time(json, "not_before");
     ledger->read = true;
     acme_json_free(json);
@@ -475,10 +472,9 @@ save_ledger(struct acme_engine *engine, size_t issuer)
 
     acme_error_clear(&ignored);
     acme_buf_init(&text, ACME_STATE_JSON_MAX);
-    acme_json_set_time(json, "not_before",
-        engine->ledger[issuer].not_before);
-    if (json != NULL
-        && acme_json_render(json, true, &text, &ignored) == ACME_OK)
+    acme_json_set_time(json, "not_before", engine->ledger[issuer].not_before);
+    if (json != NULL &&
+        acme_json_render(json, true, &text, &ignored) == ACME_OK)
         (void)acme_vault_ledger_put(engine->conf.vault, issuer, &text,
             &ignored);
     acme_json_free(json);
@@ -515,16 +511,14 @@ other_directories(const struct acme_config *config, size_t issuer, size_t *n)
     *n = 0;
     for (i = 0; others != NULL && i < config->nissuers; i++) {
         if (strcmp(config->issuer[i].directory,
-                config->issuer[issuer].directory)
-            != 0)
+                config->issuer[issuer].directory) != 0)
             others[(*n)++] = config->issuer[i].directory;
     }
     return others;
 }
 
 static enum acme_rc
-open_client(struct acme_engine *engine, size_t issuer,
-    struct acme_error *err)
+open_client(struct acme_engine *engine, size_t issuer, struct acme_error *err)
 {
     struct acme_engine_network *network = &engine->conf.network;
     struct acme_client_conf conf;
@@ -542,8 +536,8 @@ open_client(struct acme_engine *engine, size_t issuer,
         return acme_error_nomem(err);
     conf.directory_url = engine->conf.config->issuer[issuer].directory;
     conf.other_directories = others;
-    engine->client[issuer] = acme_client_new(&conf, engine->conf.host,
-        transport);
+    engine->client[issuer] =
+        acme_client_new(&conf, engine->conf.host, transport);
     free(others);
     return engine->client[issuer] != NULL ? ACME_OK : acme_error_nomem(err);
 }
@@ -568,8 +562,7 @@ on_success(struct acme_engine *engine, size_t lineage,
     (void)snprintf(text, sizeof(text),
         "issuer \"%s\", version %u, serial %s, valid until %s",
         config->issuer[wish->issuer].name, result->version,
-        result->leaf.serial,
-        acme_time_format(result->leaf.not_after, until));
+        result->leaf.serial, acme_time_format(result->leaf.not_after, until));
     acme_log(engine->conf.host, ACME_LOG_NOTICE,
         "certificate %s, lineage \"%s\", %s", done, wish->name, text);
     (void)snprintf(text, sizeof(text),
@@ -609,8 +602,9 @@ on_failure(struct acme_engine *engine, size_t lineage,
     acme_log(engine->conf.host,
         next.wait_for_config ? ACME_LOG_ERROR : ACME_LOG_WARN,
         "certificate not %s, lineage \"%s\", issuer \"%s\": %s; next attempt "
-        "%sat %s (%s)", view->leaf == NULL ? "obtained" : "renewed",
-        wish->name, config->issuer[wish->issuer].name, line,
+        "%sat %s (%s)",
+        view->leaf == NULL ? "obtained" : "renewed", wish->name,
+        config->issuer[wish->issuer].name, line,
         next.wait_for_config ? "when the configuration changes, or " : "",
         acme_time_format(next.at, when), next.why);
     prepare(answer, false, line);
@@ -629,8 +623,8 @@ conclude(struct acme_engine *engine, size_t lineage,
     bool asked;
 
     acme_error_clear(&own);
-    if (acme_vault_lineage(engine->conf.vault, lineage, &view, &own)
-        != ACME_OK) {
+    if (acme_vault_lineage(engine->conf.vault, lineage, &view, &own) !=
+        ACME_OK) {
         log_failure(engine, lineage, "cannot conclude", &own);
         put_off(engine, lineage, now(engine) + 60);
         return;
@@ -646,10 +640,10 @@ conclude(struct acme_engine *engine, size_t lineage,
         on_failure(engine, lineage, &view, record, err, &answer);
     asked = planned->asked;
     planned->asked = asked && !answer.given; /* plans as if answered */
-    if (acme_vault_record(engine->conf.vault, lineage, record, &own)
-            != ACME_OK
-        || plan_view(engine, lineage, &view, result->version != 0, &own)
-            != ACME_OK) {
+    if (acme_vault_record(engine->conf.vault, lineage, record, &own) !=
+            ACME_OK ||
+        plan_view(engine, lineage, &view, result->version != 0, &own) !=
+            ACME_OK) {
         log_failure(engine, lineage, "cannot conclude", &own);
         put_off(engine, lineage, now(engine) + 60);
     }
@@ -759,4 +753,3 @@ acme_engine_loop(struct acme_engine *engine, bool crashed,
     }
     return rc;
 }
-

@@ -23,8 +23,8 @@
 struct network {
     const struct acme_config *config;
     const struct acme_host *host;
-    struct acme_buf *trust;        /* nissuers */
-    struct acme_http_curl **curl;  /* nissuers */
+    struct acme_buf *trust;       /* nissuers */
+    struct acme_http_curl **curl; /* nissuers */
     char user_agent[64];
 };
 
@@ -80,8 +80,8 @@ read_trust(struct network *network)
         if (path == NULL)
             continue;
         acme_error_clear(&err);
-        if (acme_dir_read_public(path, CA_FILE_MAX, &network->trust[i], &err)
-            != ACME_OK) {
+        if (acme_dir_read_public(path, CA_FILE_MAX, &network->trust[i],
+                &err) != ACME_OK) {
             acme_log(network->host, ACME_LOG_ERROR, "%s",
                 acme_error_line(&err, line, sizeof(line)));
         }
@@ -95,8 +95,8 @@ open_network(struct network *network, const struct acme_config *config,
     network->config = config;
     network->host = host;
     network->trust = calloc(config->nissuers + 1, sizeof(struct acme_buf));
-    network->curl = calloc(config->nissuers + 1,
-        sizeof(struct acme_http_curl *));
+    network->curl =
+        calloc(config->nissuers + 1, sizeof(struct acme_http_curl *));
     if (network->trust == NULL || network->curl == NULL)
         return acme_error_nomem(err);
     (void)snprintf(network->user_agent, sizeof(network->user_agent),
@@ -136,8 +136,8 @@ run(struct network *network, struct acme_child *child, bool crashed,
 }
 
 void
-acme_engine_process(const struct acme_config *config,
-    struct acme_child *child, bool crashed, unsigned present_ms)
+acme_engine_process(const struct acme_config *config, struct acme_child *child,
+    bool crashed, unsigned present_ms)
 {
     struct acme_host host = acme_child_host(child);
     struct acme_sandbox_report sandbox;
@@ -156,10 +156,8 @@ acme_engine_process(const struct acme_config *config,
     if (rc == ACME_OK)
         rc = acme_http_curl_setup(&err);
     if (rc == ACME_OK) {
-        acme_log(&host, ACME_LOG_DEBUG,
-            "engine runs, landlock %s, seccomp %s",
-            sandbox.landlock ? "on" : "off",
-            sandbox.seccomp ? "on" : "off");
+        acme_log(&host, ACME_LOG_DEBUG, "engine runs, landlock %s, seccomp %s",
+            sandbox.landlock ? "on" : "off", sandbox.seccomp ? "on" : "off");
         rc = run(&network, child, crashed, present_ms, &err);
     }
     if (rc == ACME_IO) /* the store has gone; it says why */

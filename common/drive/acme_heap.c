@@ -78,8 +78,8 @@ down(struct acme_heap *heap, size_t at)
     size_t child;
 
     while ((child = 2 * at + 1) < heap->n) {
-        if (child + 1 < heap->n
-            && before(&heap->entry[child + 1], &heap->entry[child]))
+        if (child + 1 < heap->n &&
+            before(&heap->entry[child + 1], &heap->entry[child]))
             child++;
         if (!before(&heap->entry[child], &entry))
             break;

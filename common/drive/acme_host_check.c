@@ -23,8 +23,8 @@ check_ca_file(const char *path, struct acme_error *err)
 
     acme_buf_init(&pem, CA_FILE_MAX);
     rc = acme_dir_read_public(path, CA_FILE_MAX, &pem, err);
-    if (rc == ACME_OK
-        && strstr(acme_buf_str(&pem), "-----BEGIN CERTIFICATE-----") == NULL)
+    if (rc == ACME_OK &&
+        strstr(acme_buf_str(&pem), "-----BEGIN CERTIFICATE-----") == NULL)
         (void)acme_error_set(err, ACME_CONFIG,
             "\"%s\" has no PEM certificate in it", path);
     else if (rc != ACME_OK)
@@ -54,7 +54,8 @@ check_key_file(const char *path, struct acme_error *err)
     if ((st.st_mode & 07) != 0) {
         return acme_error_set(err, ACME_CONFIG,
             "account key \"%s\" is open to every user (mode %03o); "
-            "chmod 600 it", path, (unsigned)st.st_mode & 0777);
+            "chmod 600 it",
+            path, (unsigned)st.st_mode & 0777);
     }
     return ACME_OK;
 }
@@ -73,8 +74,7 @@ acme_host_check_issuer(const struct acme_issuer *issuer,
 }
 
 enum acme_rc
-acme_host_check_state(const struct acme_config *config,
-    struct acme_error *err)
+acme_host_check_state(const struct acme_config *config, struct acme_error *err)
 {
     struct acme_store *store = NULL;
     enum acme_rc rc = acme_dir_check(config->state_dir, geteuid(), err);
@@ -117,10 +117,9 @@ acme_challenge_answer(const struct acme_config *config,
     size_t lineage;
     int issuer = -1;
 
-    if (path_len <= prefix
-        || memcmp(path, ACME_CHALLENGE_PATH, prefix) != 0
-        || !acme_token_ok(path + prefix, path_len - prefix)
-        || !acme_name_from_host(host, host_len, name))
+    if (path_len <= prefix || memcmp(path, ACME_CHALLENGE_PATH, prefix) != 0 ||
+        !acme_token_ok(path + prefix, path_len - prefix) ||
+        !acme_name_from_host(host, host_len, name))
         return false;
     if (acme_config_find_name(config, name, &lineage))
         issuer = (int)config->lineage[lineage].issuer;

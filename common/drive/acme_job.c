@@ -32,8 +32,7 @@ struct run {
 };
 
 bool
-acme_job_is_needed(const struct acme_vault_lineage *lineage,
-    const char **why)
+acme_job_is_needed(const struct acme_vault_lineage *lineage, const char **why)
 {
     size_t i;
 
@@ -110,8 +109,8 @@ ensure_account(struct run *run)
     rc = account_key(run, &key, url);
     if (rc == ACME_OK) {
         acme_client_set_key(job->client, key);
-        rc = acme_client_set_account(job->client,
-            url[0] != '\0' ? url : NULL, run->err);
+        rc = acme_client_set_account(job->client, url[0] != '\0' ? url : NULL,
+            run->err);
     }
     if (rc == ACME_OK)
         rc = acme_account_ensure(job->client, &wish, &created, run->err);
@@ -119,8 +118,7 @@ ensure_account(struct run *run)
         rc = acme_vault_account_url(job->vault, run->lineage->issuer,
             acme_client_account(job->client), run->err);
         acme_log(job->host, ACME_LOG_NOTICE,
-            "account found or registered, issuer \"%s\"",
-            run->issuer->name);
+            "account found or registered, issuer \"%s\"", run->issuer->name);
     }
     acme_key_unref(key);
     return rc;
@@ -162,11 +160,11 @@ memo_fits(const struct run *run, const struct acme_json *memo)
     const char *account = acme_json_str(memo, "account");
     size_t i;
 
-    if (issuer == NULL || strcmp(issuer, run->issuer->directory) != 0
-        || account == NULL
-        || strcmp(account, acme_client_account(run->job->client)) != 0
-        || acme_json_str(memo, "url") == NULL
-        || acme_json_count(names) != run->now.nnames)
+    if (issuer == NULL || strcmp(issuer, run->issuer->directory) != 0 ||
+        account == NULL ||
+        strcmp(account, acme_client_account(run->job->client)) != 0 ||
+        acme_json_str(memo, "url") == NULL ||
+        acme_json_count(names) != run->now.nnames)
         return false;
     for (i = 0; i < run->now.nnames; i++) {
         const char *name = acme_json_text(acme_json_at(names, i));
@@ -194,8 +192,8 @@ read_memo(struct run *run)
     enum acme_rc rc;
 
     acme_buf_init(&text, ACME_STATE_JSON_MAX);
-    rc = acme_vault_order(run->job->vault, run->job->lineage, &text,
-        &run->key, run->err);
+    rc = acme_vault_order(run->job->vault, run->job->lineage, &text, &run->key,
+        run->err);
     if (rc == ACME_OK)
         rc = acme_json_parse(acme_buf_str(&text), text.len, "order.json",
             &run->memo, run->err);
@@ -228,11 +226,10 @@ order_usable(const struct run *run)
 {
     const struct acme_order *order = &run->order;
 
-    return order->status == ACME_STATUS_VALID
-        || (order->status != ACME_STATUS_INVALID
-            && (order->expires == 0
-                || order->expires
-                    > run->job->host->now(run->job->host->ctx)));
+    return order->status == ACME_STATUS_VALID ||
+           (order->status != ACME_STATUS_INVALID &&
+               (order->expires == 0 ||
+                   order->expires > run->job->host->now(run->job->host->ctx)));
 }
 
 /*
@@ -247,8 +244,8 @@ resume(struct run *run)
 
     if (rc == ACME_NOENT || rc == ACME_NOMEM)
         return rc; /* anything else is damage */
-    if (rc == ACME_OK && memo_fits(run, run->memo)
-        && acme_key_type_of(run->key) == run->now.type) {
+    if (rc == ACME_OK && memo_fits(run, run->memo) &&
+        acme_key_type_of(run->key) == run->now.type) {
         url = acme_json_str(run->memo, "url");
         rc = acme_order_get(run->job->client, url, run->now.names,
             run->now.nnames, run->arena, &run->order, run->err);
@@ -277,8 +274,8 @@ new_order(struct run *run)
 
     rc = acme_key_generate(run->now.type, &run->key, run->err);
     if (rc == ACME_OK)
-        rc = acme_order_new(run->job->client, run->now.names,
-            run->now.nnames, run->arena, &run->order, run->err);
+        rc = acme_order_new(run->job->client, run->now.names, run->now.nnames,
+            run->arena, &run->order, run->err);
     if (rc != ACME_OK)
         return rc;
     run->result->ordered = true;
@@ -357,7 +354,8 @@ pick_challenge(struct run *run, const struct acme_authz *authz,
         return ACME_OK;
     return acme_error_set(run->err, ACME_CONFIG,
         "the CA offers no http-01 challenge for \"%s\"; a wildcard cannot be "
-        "proved by http-01", authz->name);
+        "proved by http-01",
+        authz->name);
 }
 
 /* Presents all challenges before the first is answered: workers see them at
@@ -388,12 +386,12 @@ present(struct run *run)
             challenge->token);
     }
     if (rc == ACME_OK && n > 0)
-        rc = acme_vault_challenges(run->job->vault, run->job->lineage,
-            tokens, n, &others, run->err);
+        rc = acme_vault_challenges(run->job->vault, run->job->lineage, tokens,
+            n, &others, run->err);
     if (others && pause_ms < OTHERS_MS)
         pause_ms = OTHERS_MS;
-    if (rc == ACME_OK && n > 0
-        && !run->job->host->wait(run->job->host->ctx, pause_ms))
+    if (rc == ACME_OK && n > 0 &&
+        !run->job->host->wait(run->job->host->ctx, pause_ms))
         rc = acme_error_set(run->err, ACME_STOPPING, "stopped");
     free(tokens);
     return rc;
@@ -548,8 +546,8 @@ deliver(struct run *run)
     if (rc == ACME_OK)
         rc = acme_order_download(job->client, &run->order, &pem, run->err);
     if (rc == ACME_OK)
-        rc = acme_chain_from_pem(acme_buf_str(&pem), pem.len, &chain,
-            run->err);
+        rc =
+            acme_chain_from_pem(acme_buf_str(&pem), pem.len, &chain, run->err);
     if (rc == ACME_OK)
         rc = acme_chain_leaf(chain, &run->result->leaf, run->err);
     if (rc == ACME_OK)
@@ -600,11 +598,10 @@ is_due(const struct run *run)
     const struct acme_record *record = &run->now.record;
     const char *why;
 
-    return run->job->force || run->now.order
-        || acme_job_is_needed(&run->now, &why)
-        || (record->renew_at != 0
-            && record->renew_at
-                <= run->job->host->now(run->job->host->ctx));
+    return run->job->force || run->now.order ||
+           acme_job_is_needed(&run->now, &why) ||
+           (record->renew_at != 0 &&
+               record->renew_at <= run->job->host->now(run->job->host->ctx));
 }
 
 static enum acme_rc
@@ -619,8 +616,7 @@ run_locked(struct run *run)
     if (rc != ACME_OK || !is_due(run))
         return rc;
     if (run->now.conflict != NULL)
-        return acme_error_set(run->err, ACME_CONFIG, "%s",
-            run->now.conflict);
+        return acme_error_set(run->err, ACME_CONFIG, "%s", run->now.conflict);
     rc = obtain(run);
     if (rc == ACME_LATER)
         grow_patience(run);

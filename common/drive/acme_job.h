@@ -20,12 +20,12 @@ struct acme_job {
     size_t lineage;
     struct acme_client *client; /* of the lineage's issuer */
     bool force;                 /* order although nothing is due */
-    unsigned present_ms; /* time others need to notice a challenge */
+    unsigned present_ms;        /* time others need to notice a challenge */
 };
 
 struct acme_job_result {
-    bool ordered;        /* a new order was made at the CA */
-    unsigned version;    /* that is live now; 0: nothing was due */
+    bool ordered;          /* a new order was made at the CA */
+    unsigned version;      /* that is live now; 0: nothing was due */
     struct acme_leaf leaf; /* of that version */
 };
 

@@ -18,7 +18,7 @@ struct kept {
     int lock;             /* -1: not held for the engine */
     bool order;           /* one of ours is in flight */
     /* What is served: kept, should the files be damaged later. */
-    unsigned published;   /* version in the area; 0: none */
+    unsigned published; /* version in the area; 0: none */
     enum acme_key_type type;
     struct acme_buf leaf; /* DER */
     bool other_issuer;    /* it came from another CA than is wanted now */
@@ -30,8 +30,8 @@ struct acme_keeper {
     struct acme_area *area;
     const struct acme_host *host;
     enum acme_keeper_role role;
-    struct kept *kept;         /* nlineages */
-    struct acme_key **own;     /* nissuers: the operator's keys, or NULL */
+    struct kept *kept;     /* nlineages */
+    struct acme_key **own; /* nissuers: the operator's keys, or NULL */
     struct acme_watch watch;
     void (*done)(void *ctx, uint64_t id, bool ok, const char *text);
     void *done_ctx;
@@ -81,10 +81,10 @@ read_own_keys(struct acme_keeper *keeper)
         if (path == NULL)
             continue;
         acme_error_clear(&err);
-        if (read_own_key(path, config->uid, &keeper->own[i], &err)
-                != ACME_OK
-            || acme_store_known_key(keeper->store, keeper->own[i], &err)
-                != ACME_OK)
+        if (read_own_key(path, config->uid, &keeper->own[i], &err) !=
+                ACME_OK ||
+            acme_store_known_key(keeper->store, keeper->own[i], &err) !=
+                ACME_OK)
             log_error(keeper, ACME_LOG_ERROR, &err, "cannot read key");
     }
 }
@@ -147,8 +147,7 @@ acme_keeper_free(struct acme_keeper *keeper)
 
 void
 acme_keeper_on_done(struct acme_keeper *keeper,
-    void (*done)(void *ctx, uint64_t id, bool ok, const char *text),
-    void *ctx)
+    void (*done)(void *ctx, uint64_t id, bool ok, const char *text), void *ctx)
 {
     keeper->done = done;
     keeper->done_ctx = ctx;
@@ -166,8 +165,8 @@ static enum acme_rc
 read_settings(struct acme_keeper *keeper, const char *name,
     struct acme_settings **settings, struct acme_error *err)
 {
-    enum acme_rc rc = acme_store_settings_read(keeper->store, name, settings,
-        err);
+    enum acme_rc rc =
+        acme_store_settings_read(keeper->store, name, settings, err);
 
     if (rc != ACME_NOENT)
         return rc;
@@ -205,8 +204,8 @@ load_wanted(struct acme_keeper *keeper, size_t i, struct acme_error *err)
     kept->arena = acme_arena_new();
     if (kept->arena == NULL)
         return acme_error_nomem(err);
-    rc = read_settings(keeper, keeper->config->lineage[i].name, &settings,
-        err);
+    rc =
+        read_settings(keeper, keeper->config->lineage[i].name, &settings, err);
     if (rc == ACME_OK && keeper->role == ACME_KEEPER_DECLARES)
         rc = declare(keeper, i, settings, err);
     if (rc == ACME_OK)
@@ -233,7 +232,8 @@ settle(struct acme_keeper *keeper, size_t i)
     if (kept->conflict != NULL) {
         acme_log(keeper->host, ACME_LOG_ERROR,
             "%s; no certificate is ordered for lineage \"%s\" until the "
-            "declarations agree", kept->conflict, lineage->name);
+            "declarations agree",
+            kept->conflict, lineage->name);
     }
 }
 
@@ -253,16 +253,17 @@ withdraw(void *ctx, const char *name, struct acme_error *err)
 
     (void)err;
     acme_error_clear(&own);
-    if (acme_config_find_lineage(w->keeper->config, name, &ignored)
-        || acme_store_settings_read(w->keeper->store, name, &settings, &own)
-            != ACME_OK)
+    if (acme_config_find_lineage(w->keeper->config, name, &ignored) ||
+        acme_store_settings_read(w->keeper->store, name, &settings, &own) !=
+            ACME_OK)
         return ACME_OK;
     if (acme_settings_withdraw(settings, w->by)) {
         (void)acme_store_settings_write(w->keeper->store, name, settings,
             &own);
         acme_log(w->keeper->host, ACME_LOG_NOTICE,
             "lineage \"%s\" is no longer declared by this server; its "
-            "certificates are kept", name);
+            "certificates are kept",
+            name);
     }
     acme_settings_free(settings);
     return ACME_OK;
@@ -292,10 +293,9 @@ is_of_other(const struct acme_keeper *keeper, size_t i,
     const struct acme_config *config = keeper->config;
     const char *origin = version->pair[0].origin.issuer;
 
-    return origin[0] != '\0'
-        && strcmp(origin,
-               config->issuer[config->lineage[i].issuer].directory)
-            != 0;
+    return origin[0] != '\0' &&
+           strcmp(origin,
+               config->issuer[config->lineage[i].issuer].directory) != 0;
 }
 
 static void
@@ -309,8 +309,7 @@ keep_leaf(struct acme_keeper *keeper, size_t i,
     acme_error_clear(&ignored);
     acme_buf_reset(&kept->leaf);
     if (acme_chain_from_der(version->pair[0].chain.data,
-            version->pair[0].chain.len, &chain, &ignored)
-        == ACME_OK)
+            version->pair[0].chain.len, &chain, &ignored) == ACME_OK)
         (void)acme_chain_to_der(chain, 0, 1, &kept->leaf, &ignored);
     acme_chain_free(chain);
     kept->type = version->pair[0].type;
@@ -394,8 +393,8 @@ account(struct acme_keeper *keeper, size_t issuer,
             "account key \"%s\" of issuer \"%s\" could not be read at start",
             conf->key_file, conf->name);
     }
-    return acme_store_account(keeper->store, conf, keeper->own[issuer],
-        entry, err);
+    return acme_store_account(keeper->store, conf, keeper->own[issuer], entry,
+        err);
 }
 
 /* An account key may have been made by another server meanwhile. */
@@ -427,8 +426,8 @@ publish_tokens(struct acme_keeper *keeper)
         return;
     acme_error_clear(&err);
     acme_buf_init(&problems, ACME_STATE_JSON_MAX);
-    if (acme_store_tokens(keeper->store, &tokens, &ntokens, &problems, &err)
-        == ACME_OK)
+    if (acme_store_tokens(keeper->store, &tokens, &ntokens, &problems, &err) ==
+        ACME_OK)
         acme_area_put_tokens(keeper->area, tokens, ntokens);
     else
         log_error(keeper, ACME_LOG_WARN, &err, "cannot read orders");
@@ -453,7 +452,8 @@ recover(struct acme_keeper *keeper, size_t i)
     if (moved) {
         acme_log(keeper->host, ACME_LOG_NOTICE,
             "certificate switched live after an interrupted renewal, "
-            "lineage \"%s\"", name);
+            "lineage \"%s\"",
+            name);
     }
 }
 
@@ -467,8 +467,8 @@ has_order(struct acme_keeper *keeper, size_t i)
     acme_error_clear(&ignored);
     acme_buf_init(&text, ACME_STATE_JSON_MAX);
     acme_buf_init_secret(&key, ACME_STATE_PEM_MAX);
-    rc = acme_store_order_read(keeper->store,
-        keeper->config->lineage[i].name, &text, &key, &ignored);
+    rc = acme_store_order_read(keeper->store, keeper->config->lineage[i].name,
+        &text, &key, &ignored);
     acme_buf_clear(&text);
     acme_buf_clear(&key);
     return rc == ACME_OK;
@@ -510,9 +510,8 @@ look_at(struct acme_keeper *keeper, size_t i)
 
     acme_error_clear(&err);
     if (acme_store_live(keeper->store, keeper->config->lineage[i].name,
-            &number, &err)
-            != ACME_OK
-        || number == keeper->kept[i].published)
+            &number, &err) != ACME_OK ||
+        number == keeper->kept[i].published)
         return false;
     publish(keeper, i);
     return keeper->kept[i].published == number;
@@ -541,9 +540,8 @@ acme_keeper_look(struct acme_keeper *keeper,
     acme_error_clear(&err);
     if (keeper->area != NULL)
         acme_area_beat(keeper->area, now);
-    if (acme_store_changed(keeper->store, &keeper->watch, now, &live,
-            &orders, &err)
-        != ACME_OK)
+    if (acme_store_changed(keeper->store, &keeper->watch, now, &live, &orders,
+            &err) != ACME_OK)
         return;
     if (live)
         look_at_live(keeper, moved, ctx);
@@ -641,10 +639,9 @@ answer_lock(struct call *call)
 {
     struct kept *kept = &call->keeper->kept[call->index];
 
-    if (kept->lock == -1
-        && acme_store_lock(call->keeper->store, "lineage", call->name,
-               &kept->lock, &call->err)
-            == ACME_OK)
+    if (kept->lock == -1 &&
+        acme_store_lock(call->keeper->store, "lineage", call->name,
+            &kept->lock, &call->err) == ACME_OK)
         refresh(call->keeper, call->index);
     reply_rc(call);
 }
@@ -723,9 +720,9 @@ answer_account_key(struct call *call)
 
     memset(&entry, 0, sizeof(entry));
     acme_frame_get(&call->in, &data, &len);
-    if (!call->in.bad
-        && acme_key_from_der(data, len, &offered, &call->err) == ACME_OK
-        && store_account_key(call, offered, &entry) == ACME_OK) {
+    if (!call->in.bad &&
+        acme_key_from_der(data, len, &offered, &call->err) == ACME_OK &&
+        store_account_key(call, offered, &entry) == ACME_OK) {
         add_key(call, entry.key);
         publish_thumbprints(call->keeper);
     } else {
@@ -744,8 +741,8 @@ answer_account_url(struct call *call)
 
     memset(&entry, 0, sizeof(entry));
     acme_frame_get_text(&call->in, url, sizeof(url));
-    if (!call->in.bad
-        && account(keeper, call->index, &entry, &call->err) == ACME_OK)
+    if (!call->in.bad &&
+        account(keeper, call->index, &entry, &call->err) == ACME_OK)
         (void)acme_store_account_url(keeper->store,
             &keeper->config->issuer[call->index], entry.id, url,
             keeper->host->now(keeper->host->ctx), &call->err);
@@ -779,10 +776,9 @@ answer_order_put(struct call *call)
 
     acme_frame_get(&call->in, &text, &text_len);
     acme_frame_get(&call->in, &key, &key_len);
-    if (!call->in.bad
-        && acme_store_order_write(call->keeper->store, call->name, text,
-               text_len, key, key_len, &call->err)
-            == ACME_OK)
+    if (!call->in.bad &&
+        acme_store_order_write(call->keeper->store, call->name, text, text_len,
+            key, key_len, &call->err) == ACME_OK)
         call->keeper->kept[call->index].order = true;
     reply_rc(call);
 }
@@ -808,12 +804,11 @@ get_tokens(struct call *call, struct acme_area_token *tokens, size_t n)
     size_t i;
 
     for (i = 0; i < n; i++) {
-        acme_frame_get_text(&call->in, tokens[i].name,
-            sizeof(tokens[i].name));
+        acme_frame_get_text(&call->in, tokens[i].name, sizeof(tokens[i].name));
         acme_frame_get_text(&call->in, tokens[i].token,
             sizeof(tokens[i].token));
-        if (call->in.bad || !is_wanted(kept, tokens[i].name)
-            || !acme_token_ok(tokens[i].token, strlen(tokens[i].token))) {
+        if (call->in.bad || !is_wanted(kept, tokens[i].name) ||
+            !acme_token_ok(tokens[i].token, strlen(tokens[i].token))) {
             call->in.bad = true;
             return false;
         }
@@ -868,11 +863,10 @@ answer_challenges(struct call *call)
     tokens = calloc((size_t)n + 1, sizeof(*tokens));
     if (tokens == NULL)
         (void)acme_error_nomem(&call->err);
-    else if (get_tokens(call, tokens, (size_t)n)
-        && account(keeper, issuer, &entry, &call->err) == ACME_OK
-        && acme_store_challenges_write(keeper->store, call->name, entry.id,
-               tokens, (size_t)n, &call->err)
-            == ACME_OK)
+    else if (get_tokens(call, tokens, (size_t)n) &&
+             account(keeper, issuer, &entry, &call->err) == ACME_OK &&
+             acme_store_challenges_write(keeper->store, call->name, entry.id,
+                 tokens, (size_t)n, &call->err) == ACME_OK)
         publish_tokens(keeper);
     begin_reply(call);
     if (call->err.rc == ACME_OK)
@@ -921,15 +915,15 @@ check(struct call *call, const struct acme_key *key,
     unsigned surplus = 0;
     enum acme_rc rc;
 
-    rc = acme_chain_check(chain, key, kept->wanted.names,
-        kept->wanted.nnames, keeper->host->now(keeper->host->ctx), &surplus,
-        &call->err);
+    rc = acme_chain_check(chain, key, kept->wanted.names, kept->wanted.nnames,
+        keeper->host->now(keeper->host->ctx), &surplus, &call->err);
     if (rc == ACME_REFUSED)
         refuse(call, chain);
     if (rc == ACME_OK && surplus > 0) {
         acme_log(keeper->host, ACME_LOG_WARN,
             "certificate has %u names that were not asked for, lineage "
-            "\"%s\"", surplus, call->name);
+            "\"%s\"",
+            surplus, call->name);
     }
     return rc;
 }
@@ -959,8 +953,8 @@ commit(struct call *call, const struct acme_key *key,
     if (rc == ACME_OK)
         rc = acme_chain_to_der(chain, 0, 0, &pair->chain, &call->err);
     if (rc == ACME_OK)
-        rc = acme_store_version_write(keeper->store, call->name, &version,
-            now, &call->err);
+        rc = acme_store_version_write(keeper->store, call->name, &version, now,
+            &call->err);
     if (rc == ACME_OK) {
         if (call->err.rc != ACME_OK) {
             log_error(keeper, ACME_LOG_WARN, &call->err,
@@ -992,10 +986,10 @@ answer_version(struct call *call)
     acme_frame_get_text(&call->in, order_url, sizeof(order_url));
     if (call->in.bad)
         return;
-    if (acme_key_from_der(key_der, key_len, &key, &call->err) == ACME_OK
-        && acme_chain_from_der(chain_der, chain_len, &chain, &call->err)
-            == ACME_OK
-        && check(call, key, chain) == ACME_OK)
+    if (acme_key_from_der(key_der, key_len, &key, &call->err) == ACME_OK &&
+        acme_chain_from_der(chain_der, chain_len, &chain, &call->err) ==
+            ACME_OK &&
+        check(call, key, chain) == ACME_OK)
         (void)commit(call, key, chain, order_url, &number);
     begin_reply(call);
     if (call->err.rc == ACME_OK)
@@ -1017,8 +1011,7 @@ answer_ledger(struct call *call)
     acme_buf_init(&text, ACME_STATE_JSON_MAX);
     if (account(keeper, call->index, &entry, &call->err) == ACME_OK)
         (void)acme_store_ledger_read(keeper->store,
-            &keeper->config->issuer[call->index], entry.id, &text,
-            &call->err);
+            &keeper->config->issuer[call->index], entry.id, &text, &call->err);
     begin_reply(call);
     if (call->err.rc == ACME_OK)
         acme_frame_add(call->reply, text.data, text.len);
@@ -1036,8 +1029,8 @@ answer_ledger_put(struct call *call)
 
     memset(&entry, 0, sizeof(entry));
     acme_frame_get(&call->in, &data, &len);
-    if (!call->in.bad
-        && account(keeper, call->index, &entry, &call->err) == ACME_OK)
+    if (!call->in.bad &&
+        account(keeper, call->index, &entry, &call->err) == ACME_OK)
         (void)acme_store_ledger_write(keeper->store,
             &keeper->config->issuer[call->index], entry.id, data, len,
             &call->err);
@@ -1060,7 +1053,11 @@ answer_done(struct call *call)
 
 /* ---- dispatch --------------------------------------------------------- */
 
-enum scope { OF_LINEAGE, OF_ISSUER, OF_NOTHING };
+enum scope {
+    OF_LINEAGE,
+    OF_ISSUER,
+    OF_NOTHING
+};
 
 /* Number of fields in a request, or of one that its answer counts itself. */
 #define ANY_NUMBER SIZE_MAX
@@ -1116,8 +1113,8 @@ in_range(const struct acme_keeper *keeper, enum scope scope, size_t index)
 }
 
 bool
-acme_keeper_answer(struct acme_keeper *keeper,
-    const struct acme_buf *request, struct acme_buf *reply)
+acme_keeper_answer(struct acme_keeper *keeper, const struct acme_buf *request,
+    struct acme_buf *reply)
 {
     struct call call;
     size_t i;
@@ -1132,8 +1129,8 @@ acme_keeper_answer(struct acme_keeper *keeper,
     for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
         if (verbs[i].verb != call.in.verb)
             continue;
-        if (!in_range(keeper, verbs[i].scope, call.index)
-            || !has_fields(call.in, verbs[i].nfields))
+        if (!in_range(keeper, verbs[i].scope, call.index) ||
+            !has_fields(call.in, verbs[i].nfields))
             return false;
         if (verbs[i].scope == OF_LINEAGE)
             call.name = keeper->config->lineage[call.index].name;

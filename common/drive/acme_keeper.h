@@ -45,8 +45,7 @@ enum acme_keeper_role {
  * At start: recovers what a crash left, declares the lineages, fills the
  * area.  Trouble with one lineage is logged and does not stop the others.
  */
-void acme_keeper_start(struct acme_keeper *keeper,
-    enum acme_keeper_role role);
+void acme_keeper_start(struct acme_keeper *keeper, enum acme_keeper_role role);
 
 /*
  * Answers one frame of the engine.  False: a bad frame; the engine that sent

@@ -95,25 +95,51 @@ landlock(uint64_t fs, uint64_t net, int fd)
 
     rule.access = ruleset.fs & ~FS_EXECUTE;
     rule.fd = fd;
-    done = (fd < 0
-               || syscall(SYS_landlock_add_rule, (int)set, 1, &rule, 0) == 0)
-        && syscall(SYS_landlock_restrict_self, (int)set, 0) == 0;
+    done = (fd < 0 ||
+               syscall(SYS_landlock_add_rule, (int)set, 1, &rule, 0) == 0) &&
+           syscall(SYS_landlock_restrict_self, (int)set, 0) == 0;
     close((int)set);
     return done;
 }
 
 /* Calls that neither process has a use for, before or after a break-in. */
 static const int denied[] = {
-    SYS_execve, SYS_execveat, SYS_ptrace, SYS_process_vm_readv,
-    SYS_process_vm_writev, SYS_mount, SYS_umount2, SYS_pivot_root,
-    SYS_chroot, SYS_swapon, SYS_swapoff, SYS_reboot, SYS_init_module,
-    SYS_finit_module, SYS_delete_module, SYS_kexec_load, SYS_bpf,
-    SYS_perf_event_open, SYS_keyctl, SYS_add_key, SYS_request_key,
-    SYS_unshare, SYS_setns, SYS_userfaultfd, SYS_open_by_handle_at,
-    SYS_personality, SYS_acct, SYS_quotactl, SYS_sethostname,
-    SYS_setdomainname, SYS_settimeofday, SYS_clock_settime,
+    SYS_execve,
+    SYS_execveat,
+    SYS_ptrace,
+    SYS_process_vm_readv,
+    SYS_process_vm_writev,
+    SYS_mount,
+    SYS_umount2,
+    SYS_pivot_root,
+    SYS_chroot,
+    SYS_swapon,
+    SYS_swapoff,
+    SYS_reboot,
+    SYS_init_module,
+    SYS_finit_module,
+    SYS_delete_module,
+    SYS_kexec_load,
+    SYS_bpf,
+    SYS_perf_event_open,
+    SYS_keyctl,
+    SYS_add_key,
+    SYS_request_key,
+    SYS_unshare,
+    SYS_setns,
+    SYS_userfaultfd,
+    SYS_open_by_handle_at,
+    SYS_personality,
+    SYS_acct,
+    SYS_quotactl,
+    SYS_sethostname,
+    SYS_setdomainname,
+    SYS_settimeofday,
+    SYS_clock_settime,
 #ifdef SYS_io_uring_setup
-    SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register,
+    SYS_io_uring_setup,
+    SYS_io_uring_enter,
+    SYS_io_uring_register,
 #endif
 #ifdef SYS_kexec_file_load
     SYS_kexec_file_load,
@@ -121,12 +147,13 @@ static const int denied[] = {
 };
 
 /* The store opens no socket any more; both halves of its pairs exist. */
-static const int denied_store[] = { SYS_socket, SYS_connect,
-    SYS_socketpair };
+static const int denied_store[] = { SYS_socket, SYS_connect, SYS_socketpair };
 
 /* The engine calls and is not called.  (bind() must stay: the C library's
  * resolver uses it, on a netlink socket.) */
-static const int denied_engine[] = { SYS_listen, SYS_accept4,
+static const int denied_engine[] = {
+    SYS_listen,
+    SYS_accept4,
 #ifdef SYS_accept
     SYS_accept,
 #endif
@@ -145,10 +172,10 @@ static const int denied_engine[] = { SYS_listen, SYS_accept4,
 static void
 deny(struct sock_filter *filter, unsigned short *n, int number)
 {
-    const struct sock_filter test = BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
-        (uint32_t)number, 0, 1);
-    const struct sock_filter refuse = BPF_STMT(BPF_RET | BPF_K,
-        SECCOMP_RET_ERRNO | EPERM);
+    const struct sock_filter test =
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, 1);
+    const struct sock_filter refuse =
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);
 
     filter[(*n)++] = test;
     filter[(*n)++] = refuse;
@@ -163,16 +190,15 @@ seccomp(const int *more, size_t nmore)
             offsetof(struct seccomp_data, arch)),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, OUR_ARCH, 1, 0),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-            offsetof(struct seccomp_data, nr)),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
 #ifdef __x86_64__
         /* the x32 numbers of the same calls */
         BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 0, 1),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
 #endif
     };
-    const struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K,
-        SECCOMP_RET_ALLOW);
+    const struct sock_filter allow =
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     struct sock_fprog program = { 0, filter };
     size_t i;
 
@@ -217,12 +243,11 @@ drop_capabilities(void)
 void
 acme_sandbox_store(int state_fd, struct acme_sandbox_report *report)
 {
-    const uint64_t fs = FS_EXECUTE | FS_WRITE_FILE | FS_READ_FILE
-        | FS_READ_DIR | FS_WRITES | FS_REFER | FS_TRUNCATE;
+    const uint64_t fs = FS_EXECUTE | FS_WRITE_FILE | FS_READ_FILE |
+                        FS_READ_DIR | FS_WRITES | FS_REFER | FS_TRUNCATE;
 
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    report->landlock = landlock(fs, NET_BIND_TCP | NET_CONNECT_TCP,
-        state_fd);
+    report->landlock = landlock(fs, NET_BIND_TCP | NET_CONNECT_TCP, state_fd);
     report->capabilities = geteuid() != 0 || drop_capabilities();
     report->seccomp = seccomp(denied_store, COUNT(denied_store));
 }
@@ -230,20 +255,20 @@ acme_sandbox_store(int state_fd, struct acme_sandbox_report *report)
 static bool
 become(uid_t uid, gid_t gid)
 {
-    return setgroups(0, NULL) == 0 && setresgid(gid, gid, gid) == 0
-        && setresuid(uid, uid, uid) == 0;
+    return setgroups(0, NULL) == 0 && setresgid(gid, gid, gid) == 0 &&
+           setresuid(uid, uid, uid) == 0;
 }
 
 enum acme_rc
 acme_sandbox_engine(uid_t uid, gid_t gid, struct acme_sandbox_report *report,
     struct acme_error *err)
 {
-    const uint64_t fs = FS_EXECUTE | FS_WRITE_FILE | FS_WRITES | FS_REFER
-        | FS_TRUNCATE;
+    const uint64_t fs =
+        FS_EXECUTE | FS_WRITE_FILE | FS_WRITES | FS_REFER | FS_TRUNCATE;
 
     if (geteuid() == 0 && uid != 0 && !become(uid, gid)) {
-        return acme_error_errno(err, ACME_IO, errno,
-            "cannot become user %ld", (long)uid);
+        return acme_error_errno(err, ACME_IO, errno, "cannot become user %ld",
+            (long)uid);
     }
     /* The change of user made the process dumpable by sysctl's choice. */
     acme_sandbox_process();
@@ -268,11 +293,10 @@ acme_sandbox_engine(uid_t uid, gid_t gid, struct acme_sandbox_report *report,
     struct acme_error *err)
 {
     memset(report, 0, sizeof(*report));
-    if (geteuid() == 0 && uid != 0
-        && (setgroups(0, NULL) != 0 || setgid(gid) != 0
-            || setuid(uid) != 0)) {
-        return acme_error_errno(err, ACME_IO, errno,
-            "cannot become user %ld", (long)uid);
+    if (geteuid() == 0 && uid != 0 &&
+        (setgroups(0, NULL) != 0 || setgid(gid) != 0 || setuid(uid) != 0)) {
+        return acme_error_errno(err, ACME_IO, errno, "cannot become user %ld",
+            (long)uid);
     }
     return ACME_OK;
 }

@@ -58,9 +58,9 @@ struct supervisor {
     bool crashed; /* the last engine died of a signal */
 };
 
-static void
-supervisor_log(struct supervisor *supervisor, enum acme_level level,
-    const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void supervisor_log(struct supervisor *supervisor,
+    enum acme_level level, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 static void
 supervisor_log(struct supervisor *supervisor, enum acme_level level,
@@ -161,10 +161,9 @@ start_parts(struct supervisor *supervisor)
     acme_error_clear(&err);
     if (acme_frame_pair(frame, &err) != ACME_OK)
         return false;
-    started = start_part(supervisor, &supervisor->store, frame[0],
-                  become_store)
-        && start_part(supervisor, &supervisor->engine, frame[1],
-            become_engine);
+    started =
+        start_part(supervisor, &supervisor->store, frame[0], become_store) &&
+        start_part(supervisor, &supervisor->engine, frame[1], become_engine);
     close(frame[0]);
     close(frame[1]);
     close_fd(&supervisor->ready);
@@ -258,8 +257,8 @@ report_death(struct supervisor *supervisor, const struct part *part)
 static bool
 is_crash(int status)
 {
-    return WIFSIGNALED(status) && WTERMSIG(status) != SIGTERM
-        && WTERMSIG(status) != SIGKILL;
+    return WIFSIGNALED(status) && WTERMSIG(status) != SIGTERM &&
+           WTERMSIG(status) != SIGKILL;
 }
 
 /* Both live until one of them ends.  False: the master is gone. */
@@ -279,16 +278,15 @@ watch_parts(struct supervisor *supervisor)
         report_death(supervisor, &supervisor->engine);
     if (store_ended)
         report_death(supervisor, &supervisor->store);
-    supervisor->crashed = engine_ended
-        && is_crash(supervisor->engine.status);
+    supervisor->crashed = engine_ended && is_crash(supervisor->engine.status);
     return true;
 }
 
 static bool
 is_unusable(const struct part *store)
 {
-    return WIFEXITED(store->status)
-        && WEXITSTATUS(store->status) == ACME_EXIT_UNUSABLE;
+    return WIFEXITED(store->status) &&
+           WEXITSTATUS(store->status) == ACME_EXIT_UNUSABLE;
 }
 
 /* False: the master is gone. */
@@ -447,8 +445,8 @@ take_answer(int fd, const struct acme_service_work *work)
 
     acme_error_clear(&ignored);
     acme_buf_init(&data, ACME_FRAME_MAX);
-    good = acme_frame_recv(fd, &data, &ignored) == ACME_OK
-        && acme_frame_open(&frame, data.data, data.len);
+    good = acme_frame_recv(fd, &data, &ignored) == ACME_OK &&
+           acme_frame_open(&frame, data.data, data.len);
     if (good) {
         ok = acme_frame_get_u64(&frame) != 0;
         acme_frame_get_text(&frame, text, sizeof(text));
@@ -474,8 +472,7 @@ await_work(struct supervisor *supervisor, int answers,
 
         (void)watch(supervisor, 50);
         dead = reap(&supervisor->engine) | reap(&supervisor->store);
-        while (left > 0 && poll(&pfd, 1, 0) == 1
-            && take_answer(answers, work))
+        while (left > 0 && poll(&pfd, 1, 0) == 1 && take_answer(answers, work))
             left--;
         if (dead)
             break;
@@ -505,8 +502,8 @@ acme_service_run_once(const struct acme_config *config,
     supervisor.present_ms = PRESENT_OTHERS_MS;
     supervisor.ready = -1;
     supervisor.store.stop = supervisor.engine.stop = -1;
-    if (pipe2(lifetime, O_CLOEXEC) != 0
-        || !acme_child_log_pair(supervisor.log))
+    if (pipe2(lifetime, O_CLOEXEC) != 0 ||
+        !acme_child_log_pair(supervisor.log))
         return acme_error_errno(err, ACME_IO, errno, "cannot make a pipe");
     rc = acme_frame_pair(answers, err);
     if (rc != ACME_OK)

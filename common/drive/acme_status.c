@@ -77,10 +77,8 @@ add_wanted(struct view *view, const struct acme_settings *settings)
 
     acme_error_clear(&ignored);
     memset(&wanted, 0, sizeof(wanted));
-    if (arena != NULL
-        && acme_settings_wanted(settings, arena, &wanted, &conflict,
-               &ignored)
-            == ACME_OK) {
+    if (arena != NULL && acme_settings_wanted(settings, arena, &wanted,
+                             &conflict, &ignored) == ACME_OK) {
         acme_json_set(view->json, "names",
             strings_json(wanted.names, wanted.nnames));
         acme_json_set(view->json, "keys",
@@ -98,8 +96,8 @@ add_settings(struct view *view)
     struct acme_error err;
 
     acme_error_clear(&err);
-    if (acme_store_settings_read(view->store, view->name, &settings, &err)
-        == ACME_OK) {
+    if (acme_store_settings_read(view->store, view->name, &settings, &err) ==
+        ACME_OK) {
         add_declarations(view, settings);
         add_wanted(view, settings);
     } else if (err.rc != ACME_NOENT) {
@@ -133,9 +131,8 @@ add_leaf(struct view *view, const struct acme_version *version)
 
     acme_error_clear(&ignored);
     if (acme_chain_from_der(version->pair[0].chain.data,
-            version->pair[0].chain.len, &chain, &ignored)
-            != ACME_OK
-        || acme_chain_leaf(chain, &view->leaf, &ignored) != ACME_OK) {
+            version->pair[0].chain.len, &chain, &ignored) != ACME_OK ||
+        acme_chain_leaf(chain, &view->leaf, &ignored) != ACME_OK) {
         acme_chain_free(chain);
         return;
     }
@@ -158,8 +155,8 @@ add_live(struct view *view)
 
     acme_error_clear(&err);
     acme_version_init(&version);
-    if (acme_store_live_read(view->store, view->name, &version, &err)
-        == ACME_OK)
+    if (acme_store_live_read(view->store, view->name, &version, &err) ==
+        ACME_OK)
         add_leaf(view, &version);
     if (err.rc != ACME_OK && err.rc != ACME_NOENT) {
         view->damaged = true;
@@ -178,8 +175,7 @@ add_error(struct view *view)
     char line[ACME_LOG_LINE_MAX];
 
     acme_json_set_str(json, "result", acme_rc_name(err->rc));
-    acme_json_set_str(json, "text", acme_error_line(err, line,
-                                        sizeof(line)));
+    acme_json_set_str(json, "text", acme_error_line(err, line, sizeof(line)));
     acme_json_set_str(json, "type", err->type[0] != '\0' ? err->type : NULL);
     acme_json_set(view->json, "error", json);
     acme_json_set_time(view->json, "error_time", view->record.error_time);
@@ -195,8 +191,8 @@ add_record(struct view *view)
     acme_error_clear(&ignored);
     acme_buf_init(&text, ACME_STATE_JSON_MAX);
     acme_record_init(record);
-    if (acme_store_record_read(view->store, view->name, &text, &ignored)
-        == ACME_OK)
+    if (acme_store_record_read(view->store, view->name, &text, &ignored) ==
+        ACME_OK)
         (void)acme_record_parse(acme_buf_str(&text), text.len, record,
             &ignored);
     acme_json_set_time(view->json, "renew_at", record->renew_at);
@@ -220,9 +216,8 @@ state_of(const struct view *view)
         return view->record.wait_for_config ? "waiting" : "failing";
     if (view->damaged)
         return "damaged";
-    if (view->version == 0
-        || (view->record.renew_at != 0
-            && view->record.renew_at <= view->now))
+    if (view->version == 0 ||
+        (view->record.renew_at != 0 && view->record.renew_at <= view->now))
         return "due";
     return "ok";
 }
@@ -269,8 +264,8 @@ add_lineage(void *ctx, const char *name, struct acme_error *err)
     struct acme_json *one = NULL;
     enum acme_rc rc;
 
-    rc = acme_status_lineage(all->store, all->state_dir, name, all->now,
-        &one, err);
+    rc = acme_status_lineage(all->store, all->state_dir, name, all->now, &one,
+        err);
     if (rc == ACME_OK)
         acme_json_append(all->lineages, one);
     return rc;
@@ -302,8 +297,7 @@ acme_status_all(struct acme_store *store, const char *state_dir, time_t now,
 
     rc = acme_store_lineages(store, add_lineage, &all, err);
     if (rc == ACME_OK)
-        rc = acme_control_servers(acme_store_fd(store), add_server, &all,
-            err);
+        rc = acme_control_servers(acme_store_fd(store), add_server, &all, err);
     acme_json_set_str(json, "state_dir", state_dir);
     acme_json_set_bool(json, "separated", geteuid() == 0);
     acme_json_set(json, "servers", all.servers);

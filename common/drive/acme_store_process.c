@@ -63,8 +63,7 @@ notify(struct process *process, enum acme_verb verb, size_t lineage,
         acme_frame_add_u64(&frame, flags);
         acme_frame_add_u64(&frame, id);
     }
-    sent = acme_frame_send(process->child->frame, &frame, &ignored)
-        == ACME_OK;
+    sent = acme_frame_send(process->child->frame, &frame, &ignored) == ACME_OK;
     acme_buf_clear(&frame);
     return sent;
 }
@@ -118,11 +117,10 @@ go_on_with_errand(struct process *process)
 {
     const struct acme_store_errand *errand = process->errand;
 
-    while (errand != NULL && process->sent < errand->nlineages
-        && process->sent < process->answered + ERRAND_WINDOW
-        && notify(process, ACME_VERB_RENEW,
-            errand->lineages[process->sent], errand->flags,
-            errand->lineages[process->sent] + 1))
+    while (errand != NULL && process->sent < errand->nlineages &&
+           process->sent < process->answered + ERRAND_WINDOW &&
+           notify(process, ACME_VERB_RENEW, errand->lineages[process->sent],
+               errand->flags, errand->lineages[process->sent] + 1))
         process->sent++;
 }
 
@@ -134,8 +132,8 @@ open_state(struct process *process, struct acme_error *err)
     const struct acme_config *config = process->config;
     enum acme_rc rc;
 
-    rc = acme_store_open(config->state_dir, ACME_STORE_WRITE,
-        &process->store, err);
+    rc = acme_store_open(config->state_dir, ACME_STORE_WRITE, &process->store,
+        err);
     if (rc == ACME_OK)
         rc = acme_keeper_new(config, process->store, process->area,
             &process->host, &process->keeper, err);
@@ -174,15 +172,15 @@ serve_engine(struct process *process)
     int status = -1;
 
     acme_error_clear(&err);
-    if (acme_frame_recv(process->child->frame, &process->request, &err)
-        != ACME_OK)
+    if (acme_frame_recv(process->child->frame, &process->request, &err) !=
+        ACME_OK)
         return ACME_EXIT_PEER_GONE;
     acme_buf_reset(&process->reply);
     if (!acme_keeper_answer(process->keeper, &process->request,
             &process->reply))
         status = ACME_EXIT_BAD_PEER;
-    else if (acme_frame_send(process->child->frame, &process->reply, &err)
-        != ACME_OK)
+    else if (acme_frame_send(process->child->frame, &process->reply, &err) !=
+             ACME_OK)
         status = ACME_EXIT_PEER_GONE;
     acme_buf_clear(&process->request);
     acme_buf_clear(&process->reply);
@@ -195,8 +193,7 @@ is_gone(const struct process *process)
 {
     struct stat st;
 
-    return fstat(acme_store_fd(process->store), &st) == 0
-        && st.st_nlink == 0;
+    return fstat(acme_store_fd(process->store), &st) == 0 && st.st_nlink == 0;
 }
 
 static int
@@ -228,8 +225,8 @@ serve(struct process *process)
             return ACME_EXIT_PEER_GONE;
         looked = now;
         go_on_with_errand(process);
-        if (process->errand != NULL
-            && process->answered == process->errand->nlineages)
+        if (process->errand != NULL &&
+            process->answered == process->errand->nlineages)
             return ACME_EXIT_STOPPED;
     }
     return status;
@@ -251,13 +248,11 @@ publish_only(struct process *process)
     acme_store_close(process->store);
     process->keeper = NULL;
     process->store = NULL;
-    if (process->errand != NULL
-        || acme_store_open(process->config->state_dir, ACME_STORE_READ,
-               &process->store, &err)
-            != ACME_OK
-        || acme_keeper_new(process->config, process->store, process->area,
-               &process->host, &process->keeper, &err)
-            != ACME_OK)
+    if (process->errand != NULL ||
+        acme_store_open(process->config->state_dir, ACME_STORE_READ,
+            &process->store, &err) != ACME_OK ||
+        acme_keeper_new(process->config, process->store, process->area,
+            &process->host, &process->keeper, &err) != ACME_OK)
         return;
     acme_sandbox_store(acme_store_fd(process->store), &ignored);
     acme_keeper_start(process->keeper, ACME_KEEPER_READS);
@@ -283,8 +278,7 @@ run(struct process *process)
     acme_keeper_start(process->keeper,
         process->errand == NULL ? ACME_KEEPER_DECLARES : ACME_KEEPER_OBEYS);
     if (process->area != NULL)
-        acme_area_beat(process->area,
-            process->host.now(process->host.ctx));
+        acme_area_beat(process->area, process->host.now(process->host.ctx));
     tell_ready(process);
     status = serve(process);
 

@@ -149,9 +149,9 @@ acme_vault_notice(struct acme_vault *vault, struct acme_notice *notice,
     *rc = ACME_OK;
     while (vault->nnotices == 0 && readable(vault->fd)) {
         acme_error_clear(&ignored);
-        if (acme_frame_recv(vault->fd, &vault->reply, &ignored) != ACME_OK
-            || !acme_frame_open(&frame, vault->reply.data, vault->reply.len)
-            || !take_notice(vault, &frame)) {
+        if (acme_frame_recv(vault->fd, &vault->reply, &ignored) != ACME_OK ||
+            !acme_frame_open(&frame, vault->reply.data, vault->reply.len) ||
+            !take_notice(vault, &frame)) {
             *rc = ACME_IO;
             vault->gone = true;
             return false;
@@ -241,8 +241,8 @@ get_names(struct acme_frame *frame, struct acme_vault_lineage *out,
 
     if (n > ACME_NAMES_MAX)
         return acme_error_set(err, ACME_IO, "bad frame of the store");
-    out->names = acme_arena_alloc(out->arena,
-        (size_t)(n + 1) * sizeof(out->names[0]));
+    out->names =
+        acme_arena_alloc(out->arena, (size_t)(n + 1) * sizeof(out->names[0]));
     if (out->names == NULL)
         return acme_error_nomem(err);
     for (i = 0; i < n; i++) {

@@ -58,8 +58,9 @@ enum acme_rc acme_authz_answer(struct acme_client *client,
 /*
  * Polls until the authorization is no longer pending.  ACME_OK: valid.
  * ACME_PROBLEM: invalid, with the challenge's error, the name in the text;
- * or expired, deactivated, revoked.  ACME_LATER, ACME_STOPPING as acme_client_wait().
- * The last state seen is in `authz`, whatever the result.  Blocks.
+ * or expired, deactivated, revoked.  ACME_LATER, ACME_STOPPING as
+ * acme_client_wait(). The last state seen is in `authz`, whatever the result.
+ * Blocks.
  */
 enum acme_rc acme_authz_poll(struct acme_client *client,
     const char *const *names, size_t nnames, struct acme_arena *arena,

@@ -22,9 +22,9 @@ struct acme_issuer {
     const char *contact[ACME_CONTACTS_MAX]; /* "mailto:..." */
     bool terms_accepted;
     enum acme_key_type key_type; /* of the account key if we make one */
-    const char *key_file; /* the operator's own account key, or NULL */
-    const char *ca_file;  /* trust for the CA's server, or NULL: system's */
-    bool verify;          /* false: the CA's certificate is not checked */
+    const char *key_file;        /* the operator's own account key, or NULL */
+    const char *ca_file; /* trust for the CA's server, or NULL: system's */
+    bool verify;         /* false: the CA's certificate is not checked */
 };
 
 /* One certificate over all its versions. */
@@ -43,7 +43,7 @@ struct acme_config {
     const char *instance;  /* path of the server's configuration */
     uid_t uid; /* the engine's user and group when we start as root */
     gid_t gid;
-    const char *user;      /* its name, for messages */
+    const char *user; /* its name, for messages */
     size_t nissuers;
     struct acme_issuer *issuer;
     size_t nlineages;
@@ -53,8 +53,8 @@ struct acme_config {
 };
 
 /* NULL: out of memory.  Copies its arguments. */
-struct acme_config *acme_config_new(const char *state_dir,
-    const char *server, const char *instance);
+struct acme_config *acme_config_new(const char *state_dir, const char *server,
+    const char *instance);
 void acme_config_free(struct acme_config *config); /* accepts NULL */
 
 /* Directory URL behind a short name ("letsencrypt", "letsencrypt-staging"),
@@ -84,8 +84,7 @@ bool acme_config_find_issuer(const struct acme_config *config,
  * algorithm, no names.
  */
 enum acme_rc acme_config_add_lineage(struct acme_config *config,
-    const struct acme_lineage *lineage, size_t *index,
-    struct acme_error *err);
+    const struct acme_lineage *lineage, size_t *index, struct acme_error *err);
 
 /* The lineage of that (lineage) name; false: none. */
 bool acme_config_find_lineage(const struct acme_config *config,
@@ -97,7 +96,7 @@ enum acme_rc acme_config_finish(struct acme_config *config,
 
 /* The lineage that wants exactly this canonical name (the first one added, if
  * several do); false: none.  One hash look-up, no allocation. */
-bool acme_config_find_name(const struct acme_config *config,
-    const char *name, size_t *lineage);
+bool acme_config_find_name(const struct acme_config *config, const char *name,
+    size_t *lineage);
 
 #endif

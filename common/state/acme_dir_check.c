@@ -429,8 +429,7 @@ acme_dir_read_public(const char *path, size_t max, struct acme_buf *out,
     if (stat(path, &st) == -1)
         return acme_dir_fail_read(err, errno, "open", path);
     if (!S_ISREG(st.st_mode))
-        return acme_error_set(err, ACME_IO, "\"%s\" is no regular file",
-            path);
+        return acme_error_set(err, ACME_IO, "\"%s\" is no regular file", path);
     fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (fd == -1)
         return acme_dir_fail(err, errno, "open", path);

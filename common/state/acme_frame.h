@@ -17,24 +17,24 @@
  * index is a lineage's, of ACCOUNT_* and LEDGER_* an issuer's. */
 enum acme_verb {
     ACME_VERB_NONE = 0,
-    ACME_VERB_LINEAGE,      /* -> names, live leaf, record */
-    ACME_VERB_RECORD,       /* record blob -> */
-    ACME_VERB_LOCK,         /* -> ok or busy */
+    ACME_VERB_LINEAGE, /* -> names, live leaf, record */
+    ACME_VERB_RECORD,  /* record blob -> */
+    ACME_VERB_LOCK,    /* -> ok or busy */
     ACME_VERB_UNLOCK,
-    ACME_VERB_ACCOUNT,      /* -> key, account URL */
-    ACME_VERB_ACCOUNT_KEY,  /* new key -> */
-    ACME_VERB_ACCOUNT_URL,  /* account URL (or "": forget) -> */
-    ACME_VERB_ORDER,        /* -> order blob, key */
-    ACME_VERB_ORDER_PUT,    /* order blob, key -> */
-    ACME_VERB_CHALLENGES,   /* issuer, (name, token)... -> others */
+    ACME_VERB_ACCOUNT,     /* -> key, account URL */
+    ACME_VERB_ACCOUNT_KEY, /* new key -> */
+    ACME_VERB_ACCOUNT_URL, /* account URL (or "": forget) -> */
+    ACME_VERB_ORDER,       /* -> order blob, key */
+    ACME_VERB_ORDER_PUT,   /* order blob, key -> */
+    ACME_VERB_CHALLENGES,  /* issuer, (name, token)... -> others */
     ACME_VERB_ORDER_DROP,
-    ACME_VERB_VERSION,      /* key, chain, origin -> version or refusal */
-    ACME_VERB_LEDGER,       /* -> ledger blob */
-    ACME_VERB_LEDGER_PUT,   /* ledger blob -> */
-    ACME_VERB_DONE,         /* answer to a RENEW: id, ok, text; no reply */
+    ACME_VERB_VERSION,    /* key, chain, origin -> version or refusal */
+    ACME_VERB_LEDGER,     /* -> ledger blob */
+    ACME_VERB_LEDGER_PUT, /* ledger blob -> */
+    ACME_VERB_DONE,       /* answer to a RENEW: id, ok, text; no reply */
     /* Notices of the store to the engine; never answered as such. */
-    ACME_VERB_RENEW = 64,   /* index, flags, id: asked for by a person */
-    ACME_VERB_CHANGED,      /* somebody else moved this lineage */
+    ACME_VERB_RENEW = 64, /* index, flags, id: asked for by a person */
+    ACME_VERB_CHANGED,    /* somebody else moved this lineage */
     ACME_VERB_LAST
 };
 
@@ -63,8 +63,7 @@ struct acme_frame {
 bool acme_frame_open(struct acme_frame *frame, const void *data, size_t len);
 
 /* Next field.  On a bad frame: empty and zero. */
-void acme_frame_get(struct acme_frame *frame, const void **data,
-    size_t *len);
+void acme_frame_get(struct acme_frame *frame, const void **data, size_t *len);
 /* As a string without NUL inside, at most size - 1 bytes. */
 void acme_frame_get_text(struct acme_frame *frame, char *out, size_t size);
 uint64_t acme_frame_get_u64(struct acme_frame *frame);

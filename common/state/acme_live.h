@@ -23,9 +23,9 @@ enum acme_rc acme_live_cache_new(const struct acme_area *area,
 void acme_live_cache_free(struct acme_live_cache *cache); /* accepts NULL */
 
 enum acme_live_result {
-    ACME_LIVE_NONE,   /* nothing to serve: the SSL is untouched */
-    ACME_LIVE_SET,    /* certificates put into the SSL */
-    ACME_LIVE_FAILED  /* OpenSSL refused them: the SSL may have none */
+    ACME_LIVE_NONE,  /* nothing to serve: the SSL is untouched */
+    ACME_LIVE_SET,   /* certificates put into the SSL */
+    ACME_LIVE_FAILED /* OpenSSL refused them: the SSL may have none */
 };
 
 /*

@@ -15,14 +15,14 @@
 struct acme_record {
     /* An attempt is durable before its first request; one found open at
      * start means that it killed us. */
-    time_t attempt;        /* start of the last one; 0: none yet */
+    time_t attempt; /* start of the last one; 0: none yet */
     bool attempt_open;
-    char step[32];         /* where it was: "order", "finalize", ... */
-    unsigned failures;     /* in a row */
-    unsigned crashes;      /* in a row, of the failures */
-    time_t next_attempt;   /* not before; 0: free to go */
-    bool wait_for_config;  /* only a changed configuration helps */
-    char config[65];       /* hash of the lineage's settings at the failure */
+    char step[32];        /* where it was: "order", "finalize", ... */
+    unsigned failures;    /* in a row */
+    unsigned crashes;     /* in a row, of the failures */
+    time_t next_attempt;  /* not before; 0: free to go */
+    bool wait_for_config; /* only a changed configuration helps */
+    char config[65];      /* hash of the lineage's settings at the failure */
     struct acme_error error; /* the last failure; rc ACME_OK: none */
     time_t error_time;
     time_t renew_at;       /* picked for the live version; 0: not picked */

@@ -56,8 +56,8 @@ struct acme_schedule_next acme_schedule_after(const struct acme_error *err,
 
 /* Order of two jobs that are both due; smaller goes first. */
 enum acme_urgency {
-    ACME_URGENT_NOW,     /* expired or none, or asked for by a person */
-    ACME_URGENT_SOON,    /* under a tenth of the life left */
+    ACME_URGENT_NOW,  /* expired or none, or asked for by a person */
+    ACME_URGENT_SOON, /* under a tenth of the life left */
     ACME_URGENT_NORMAL
 };
 enum acme_urgency acme_schedule_urgency(time_t not_before, time_t not_after,

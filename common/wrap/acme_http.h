@@ -14,8 +14,8 @@
 #include "base/acme_error.h"
 
 struct acme_http_request {
-    const char *method; /* "GET", "HEAD" or "POST" */
-    const char *url;    /* absolute, https */
+    const char *method;       /* "GET", "HEAD" or "POST" */
+    const char *url;          /* absolute, https */
     const char *content_type; /* NULL: no body */
     const char *accept;       /* NULL: any */
     const void *body;
@@ -30,12 +30,12 @@ struct acme_http_link {
 
 struct acme_http_response {
     int status;
-    char content_type[64];        /* without parameters, lower case */
+    char content_type[64];          /* without parameters, lower case */
     char nonce[ACME_NONCE_MAX + 1]; /* Replay-Nonce as sent, "" if none or
                                        not base64url */
-    char location[ACME_URL_MAX];  /* "" if none */
-    long retry_after;             /* seconds from now; -1: none */
-    time_t date;                  /* the server's clock; 0: none */
+    char location[ACME_URL_MAX];    /* "" if none */
+    long retry_after;               /* seconds from now; -1: none */
+    time_t date;                    /* the server's clock; 0: none */
     size_t nlinks;
     struct acme_http_link link[ACME_HTTP_LINKS_MAX];
     struct acme_buf body; /* bounded by max_body */

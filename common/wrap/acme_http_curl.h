@@ -3,7 +3,8 @@
  * verified, bounded in time, headers and decoded bytes, no redirect, no
  * proxy from the environment, no compressed body.  A private address
  * (loopback, RFC 1918, link-local, unique local, CGNAT) is connected to only
- * if the directory's host itself is there.
+ * if the directory's host itself is there: its URL says so, or the first
+ * answer of its origin came from there.
  */
 #ifndef ACME_HTTP_CURL_H
 #define ACME_HTTP_CURL_H
@@ -15,15 +16,16 @@ struct acme_http_curl;
 
 struct acme_http_curl_conf {
     const char *directory_url; /* its host may be at a private address */
-    const char *ca_file;  /* PEM bundle to trust instead of the system's */
-    const char *ca_pem;   /* the same as text; wins over ca_file */
-    bool verify;          /* false: trust whoever answers (S34) */
+    const char *ca_file; /* PEM bundle to trust instead of the system's */
+    const char *ca_pem;  /* the same as text; wins over ca_file */
+    bool verify;         /* false: trust whoever answers (S34) */
     const char *user_agent;
 };
 
 /*
  * Once per process, before threads and before the first _new; never in a
- * process that may unload this code.
+ * process that may unload this code.  Takes SSLKEYLOGFILE out of the
+ * environment.  The process has to ignore SIGPIPE.
  */
 enum acme_rc acme_http_curl_setup(struct acme_error *err);
 

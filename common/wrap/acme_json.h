@@ -17,8 +17,8 @@
 struct acme_json; /* a value; the root of a document owns all below it */
 
 /* `where` names the document in the error ("directory", a file name). */
-enum acme_rc acme_json_parse(const char *text, size_t len,
-    const char *where, struct acme_json **root, struct acme_error *err);
+enum acme_rc acme_json_parse(const char *text, size_t len, const char *where,
+    struct acme_json **root, struct acme_error *err);
 void acme_json_free(struct acme_json *root); /* accepts NULL */
 
 /* Members of an object; NULL or the default when absent or of another type
@@ -37,13 +37,11 @@ bool acme_json_bool(const struct acme_json *object, const char *name,
  * long`; acme_error_wrap() adds of what.
  */
 enum acme_rc acme_json_need_str(const struct acme_json *object,
-    const char *name, size_t max, const char **value,
-    struct acme_error *err);
+    const char *name, size_t max, const char **value, struct acme_error *err);
 
 /* Arrays: 0 / NULL for what is no array. */
 size_t acme_json_count(const struct acme_json *array);
-const struct acme_json *acme_json_at(const struct acme_json *array,
-    size_t i);
+const struct acme_json *acme_json_at(const struct acme_json *array, size_t i);
 /* A string value (an array's element) or NULL. */
 const char *acme_json_text(const struct acme_json *value);
 bool acme_json_is_object(const struct acme_json *value);

@@ -38,8 +38,8 @@ const char *acme_key_type_name(enum acme_key_type type);
 const char *acme_key_algorithm(enum acme_key_type type);
 
 /* A new key.  RSA 4096 takes seconds of CPU. */
-enum acme_rc acme_key_generate(enum acme_key_type type,
-    struct acme_key **key, struct acme_error *err);
+enum acme_rc acme_key_generate(enum acme_key_type type, struct acme_key **key,
+    struct acme_error *err);
 
 struct acme_key *acme_key_ref(struct acme_key *key);
 void acme_key_unref(struct acme_key *key); /* accepts NULL */
@@ -56,10 +56,10 @@ enum acme_rc acme_key_from_pem(const char *pem, size_t len,
     struct acme_key **key, struct acme_error *err);
 
 /* Appends PKCS#8 to a secret buffer. */
-enum acme_rc acme_key_to_der(const struct acme_key *key,
-    struct acme_buf *der, struct acme_error *err);
-enum acme_rc acme_key_to_pem(const struct acme_key *key,
-    struct acme_buf *pem, struct acme_error *err);
+enum acme_rc acme_key_to_der(const struct acme_key *key, struct acme_buf *der,
+    struct acme_error *err);
+enum acme_rc acme_key_to_pem(const struct acme_key *key, struct acme_buf *pem,
+    struct acme_error *err);
 
 enum acme_key_type acme_key_type_of(const struct acme_key *key);
 

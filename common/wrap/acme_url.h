@@ -15,7 +15,7 @@
 
 struct acme_url {
     char origin[ACME_ORIGIN_MAX];
-    char host[256]; /* lower case, without brackets */
+    char host[256];          /* lower case, without brackets */
     char path[ACME_URL_MAX]; /* begins with "/", no query */
 };
 

@@ -58,7 +58,9 @@ enum acme_rc acme_chain_leaf(const struct acme_chain *chain,
     struct acme_leaf *leaf, struct acme_error *err);
 
 /* Canonical DNS names and addresses of the leaf's subjectAltName, one per
- * line (each ended by '\n'), appended to `names`. */
+ * line (each ended by '\n'), appended to `names`.  Others (an e-mail address,
+ * a name with an underscore) are left out.  ACME_REFUSED: the extension is
+ * malformed or a name has a NUL byte. */
 enum acme_rc acme_chain_names(const struct acme_chain *chain,
     struct acme_buf *names, struct acme_error *err);
 
@@ -70,11 +72,11 @@ bool acme_chain_covers(const struct acme_chain *chain, const char *name);
  * The acceptance check.  ACME_OK, or ACME_REFUSED with the reason:
  * the leaf's key is not `key`; a name is not covered literally (the SAN must
  * contain each of `names`); notAfter has passed; notBefore is more than an
- * hour ahead; a certificate is not signed by the next one; the leaf is a CA,
- * lacks serverAuth where it has an EKU, or has an unknown critical
- * extension; a key in the chain is RSA over 8192 or not on a named curve;
- * more than ACME_CHAIN_CERTS_MAX certificates.  Surplus names are no error:
- * their number is put into *surplus (may be NULL).
+ * hour ahead; a certificate is not signed by the next one, or that one is no
+ * CA; the leaf is a CA, lacks serverAuth where it has an EKU, or has an
+ * unknown critical extension; a key in the chain is RSA over 8192 or not on a
+ * named curve.  (Their number was bounded when they were parsed.)  Surplus
+ * names are no error: their number is put into *surplus (may be NULL).
  */
 enum acme_rc acme_chain_check(const struct acme_chain *chain,
     const struct acme_key *key, const char *const *names, size_t nnames,
@@ -93,9 +95,8 @@ enum acme_rc acme_chain_check_links(const struct acme_chain *chain,
  * Appends a PKCS#10 request (DER): empty subject, all names in the
  * subjectAltName, signed with SHA-256 (SHA-384/512 for the larger curves).
  */
-enum acme_rc acme_csr_new(const struct acme_key *key,
-    const char *const *names, size_t nnames, struct acme_buf *der,
-    struct acme_error *err);
+enum acme_rc acme_csr_new(const struct acme_key *key, const char *const *names,
+    size_t nnames, struct acme_buf *der, struct acme_error *err);
 
 /*
  * A self-signed certificate for `name` (printable text, shown as CN), valid

@@ -18,8 +18,7 @@
 #include "drive/acme_host_check.h"
 #include "wrap/acme_hash.h"
 
-static const char *const bases[] = { "https://ca.test",
-    "https://other.test" };
+static const char *const bases[] = { "https://ca.test", "https://other.test" };
 static const char *const directories[] = { FAKE_CA_DIRECTORY,
     FAKE_DRIVE_OTHER };
 static const char *const issuers[] = { "test", "other" };
@@ -45,8 +44,7 @@ need(struct fake_drive *d, enum acme_rc rc, const char *what)
     char line[1024];
 
     if (rc != ACME_OK)
-        fail_msg("%s: %s", what,
-            acme_error_line(&d->err, line, sizeof(line)));
+        fail_msg("%s: %s", what, acme_error_line(&d->err, line, sizeof(line)));
 }
 
 /* ---- between engine, CAs and store ------------------------------------ */
@@ -59,13 +57,11 @@ validate(void *ctx, const struct fake_validation *v)
 
     if (strcmp(v->type, "http-01") != 0)
         return "only http-01 is tried";
-    (void)snprintf(path, sizeof(path), "%s%s", ACME_CHALLENGE_PATH,
-        v->token);
+    (void)snprintf(path, sizeof(path), "%s%s", ACME_CHALLENGE_PATH, v->token);
     if (!acme_challenge_answer(d->config, d->area, v->name, strlen(v->name),
             path, strlen(path), answer))
         return "not answered";
-    return strcmp(answer, v->key_authorization) == 0 ? NULL
-                                                     : "wrong answer";
+    return strcmp(answer, v->key_authorization) == 0 ? NULL : "wrong answer";
 }
 
 /* A transport that can be cut off, one per CA. */
@@ -96,9 +92,8 @@ perform(void *ctx, const struct acme_http_request *request,
 
     d->exchanges++;
     last = d->cut_at != 0 && d->exchanges == d->cut_at;
-    if (d->dead
-        || (d->cut_at != 0 && d->exchanges >= d->cut_at
-            && !(last && d->cut == FAKE_CUT_ANSWER)))
+    if (d->dead || (d->cut_at != 0 && d->exchanges >= d->cut_at &&
+                       !(last && d->cut == FAKE_CUT_ANSWER)))
         return cut_off(d, err);
     rc = line->ca.perform(line->ca.ctx, request, response, err);
     return last ? cut_off(d, err) : rc;
@@ -283,16 +278,20 @@ fake_drive_lineage(struct fake_drive *d, const char *name, size_t issuer,
 {
     const char *list[16];
     char *copy = strdup(names), *at, *save = NULL;
-    struct acme_lineage lineage = { .name = name, .issuer = issuer,
-        .names = list, .ntypes = 1 };
+    struct acme_lineage lineage = { .name = name,
+        .issuer = issuer,
+        .names = list,
+        .ntypes = 1 };
     size_t index = 0;
 
     assert_non_null(copy);
     for (at = strtok_r(copy, " ", &save); at != NULL;
          at = strtok_r(NULL, " ", &save))
         list[lineage.nnames++] = at;
-    need(d, acme_key_type_parse(type != NULL ? type : "ecdsa:256",
-        &lineage.type[0], &d->err), "type");
+    need(d,
+        acme_key_type_parse(type != NULL ? type : "ecdsa:256",
+            &lineage.type[0], &d->err),
+        "type");
     need(d, acme_config_add_lineage(d->config, &lineage, &index, &d->err),
         "lineage");
     free(copy);
@@ -321,14 +320,17 @@ fake_drive_open(struct fake_drive *d)
 {
     acme_error_clear(&d->err);
     need(d, acme_config_finish(d->config, &d->err), "finish");
-    need(d, acme_store_open(d->config->state_dir, ACME_STORE_WRITE,
-        &d->store, &d->err), "store");
-    need(d, acme_keeper_new(d->config, d->store, d->area, &d->host.host,
-        &d->keeper, &d->err), "keeper");
+    need(d,
+        acme_store_open(d->config->state_dir, ACME_STORE_WRITE, &d->store,
+            &d->err),
+        "store");
+    need(d,
+        acme_keeper_new(d->config, d->store, d->area, &d->host.host,
+            &d->keeper, &d->err),
+        "keeper");
     acme_keeper_on_done(d->keeper, take_done, d);
     acme_keeper_start(d->keeper, ACME_KEEPER_DECLARES);
-    need(d, acme_vault_new_direct(exchange, d, &d->vault, &d->err),
-        "vault");
+    need(d, acme_vault_new_direct(exchange, d, &d->vault, &d->err), "vault");
     open_engine(d);
 }
 
@@ -424,8 +426,7 @@ fake_drive_version(struct fake_drive *d, const char *name)
     const char *number;
 
     if (readlinkat(d->tmp.fd, fake_drive_path("live/%s", name), target,
-            sizeof(target) - 1)
-        < 0)
+            sizeof(target) - 1) < 0)
         return 0;
     number = strrchr(target, '/');
     assert_non_null(number);
@@ -465,8 +466,7 @@ read_chain(struct fake_drive *d, const char *name)
 }
 
 void
-fake_drive_leaf(struct fake_drive *d, const char *name,
-    struct acme_leaf *leaf)
+fake_drive_leaf(struct fake_drive *d, const char *name, struct acme_leaf *leaf)
 {
     struct acme_chain *chain = read_chain(d, name);
 
@@ -475,8 +475,7 @@ fake_drive_leaf(struct fake_drive *d, const char *name,
 }
 
 bool
-fake_drive_covers(struct fake_drive *d, const char *name,
-    const char *covered)
+fake_drive_covers(struct fake_drive *d, const char *name, const char *covered)
 {
     struct acme_chain *chain = read_chain(d, name);
     bool covers = acme_chain_covers(chain, covered);
@@ -489,8 +488,8 @@ void
 fake_drive_record(struct fake_drive *d, const char *name,
     struct acme_record *record)
 {
-    char *text = helper_tmp_gets(&d->tmp,
-        fake_drive_path("record/%s.json", name));
+    char *text =
+        helper_tmp_gets(&d->tmp, fake_drive_path("record/%s.json", name));
 
     acme_record_init(record);
     if (text != NULL)
@@ -542,8 +541,8 @@ static void
 add_tree(struct fake_drive *d, const char *path, struct acme_buf *out)
 {
     struct dirent **entries = NULL;
-    int i, n = scandir(helper_tmp_path(&d->tmp, path), &entries, NULL,
-        alphasort);
+    int i,
+        n = scandir(helper_tmp_path(&d->tmp, path), &entries, NULL, alphasort);
     char below[1024];
     struct stat st;
 
@@ -551,11 +550,11 @@ add_tree(struct fake_drive *d, const char *path, struct acme_buf *out)
     for (i = 0; i < n; i++) {
         (void)snprintf(below, sizeof(below), "%s/%s", path,
             entries[i]->d_name);
-        if (strcmp(entries[i]->d_name, ".") != 0
-            && strcmp(entries[i]->d_name, "..") != 0
-            && strcmp(below, "state/locks") != 0) {
-            assert_int_equal(fstatat(d->tmp.fd, below, &st,
-                AT_SYMLINK_NOFOLLOW), 0);
+        if (strcmp(entries[i]->d_name, ".") != 0 &&
+            strcmp(entries[i]->d_name, "..") != 0 &&
+            strcmp(below, "state/locks") != 0) {
+            assert_int_equal(
+                fstatat(d->tmp.fd, below, &st, AT_SYMLINK_NOFOLLOW), 0);
             add_file(d, below, &st, out);
             if (S_ISDIR(st.st_mode))
                 add_tree(d, below, out);

@@ -52,9 +52,9 @@ struct fake_drive {
     const char *instance; /* of the configuration; set it before a lineage */
     bool terms_accepted;
 
-    uint32_t random;  /* what the engine draws */
+    uint32_t random; /* what the engine draws */
     unsigned present_ms;
-    bool crashed;     /* told to the engine when it plans */
+    bool crashed; /* told to the engine when it plans */
 
     /* Exchanges with the CAs; the cut_at-th since fake_drive_cut() and all
      * after it fail with cut_rc. */
@@ -103,8 +103,8 @@ unsigned fake_drive_next(struct fake_drive *d);
 
 /* fake_drive_next() until the live version is `version`; fails the test
  * after `most` jobs. */
-void fake_drive_until(struct fake_drive *d, const char *name,
-    unsigned version, unsigned most);
+void fake_drive_until(struct fake_drive *d, const char *name, unsigned version,
+    unsigned most);
 
 /* The next cut-off, of the n-th exchange from now (1 ...); 0: none. */
 void fake_drive_cut(struct fake_drive *d, unsigned n, enum fake_cut cut,

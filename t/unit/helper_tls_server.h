@@ -33,7 +33,8 @@ void helper_tls_server_free(struct helper_tls_server *server);
 
 unsigned helper_tls_server_port(const struct helper_tls_server *server);
 
-/* TCP connections and requests so far. */
+/* TCP connections and requests so far.  Asked before and after an exchange,
+ * _requests() also lets both threads see each other's variables. */
 unsigned helper_tls_server_connections(struct helper_tls_server *server);
 unsigned helper_tls_server_requests(struct helper_tls_server *server);
 

@@ -478,8 +478,7 @@ test_poll_for_ever(void **state)
     need_authz(f, &authz);
     poll(f, &authz);
     fake_client_expect(f, "for ever", ACME_LATER, NULL);
-    assert_int_equal(fake_ca_count(f->ca, FAKE_AUTHZ),
-        1 + ACME_POLLS_INLINE);
+    assert_int_equal(fake_ca_count(f->ca, FAKE_AUTHZ), 1 + ACME_POLLS_INLINE);
 }
 
 static const char *

@@ -27,7 +27,10 @@
 #include "state/acme_frame.h"
 #include "state/acme_store.h"
 
-enum { PATIENCE_S = 20, NOBODY = 65534 };
+enum {
+    PATIENCE_S = 20,
+    NOBODY = 65534
+};
 
 struct world {
     struct helper_tmp tmp;
@@ -76,9 +79,8 @@ serve(struct world *w, int stop, int ready)
 
     alarm(PATIENCE_S);
     acme_error_clear(&err);
-    if (acme_control_open(acme_store_fd(w->store), w->config,
-            &serving.control, &err)
-        != ACME_OK)
+    if (acme_control_open(acme_store_fd(w->store), w->config, &serving.control,
+            &err) != ACME_OK)
         _exit(3);
     (void)!write(ready, "R", 1);
     memset(fds, 0, sizeof(fds));
@@ -151,7 +153,8 @@ setup(void **state)
     assert_non_null(w->config);
     assert_int_equal(acme_config_finish(w->config, &w->err), ACME_OK);
     assert_int_equal(acme_store_open(w->config->state_dir, ACME_STORE_WRITE,
-        &w->store, &w->err), ACME_OK);
+                         &w->store, &w->err),
+        ACME_OK);
     start_server(w);
     *state = w;
     return 0;
@@ -187,8 +190,9 @@ static unsigned
 count_servers(struct world *w)
 {
     w->nservers = 0;
-    assert_int_equal(acme_control_servers(acme_store_fd(w->store), visit, w,
-        &w->err), ACME_OK);
+    assert_int_equal(
+        acme_control_servers(acme_store_fd(w->store), visit, w, &w->err),
+        ACME_OK);
     return w->nservers;
 }
 
@@ -217,9 +221,9 @@ ask_seen(struct world *w, const char *lineage, unsigned flags, bool wait,
 {
     acme_error_clear(&w->err);
     alarm(PATIENCE_S);
-    return acme_control_ask(acme_store_fd(w->store), w->seen.instance,
-        lineage, flags, wait, &answer->ok, answer->text,
-        sizeof(answer->text), tick, NULL, &w->err);
+    return acme_control_ask(acme_store_fd(w->store), w->seen.instance, lineage,
+        flags, wait, &answer->ok, answer->text, sizeof(answer->text), tick,
+        NULL, &w->err);
 }
 
 static enum acme_rc
@@ -251,8 +255,8 @@ connect_raw(struct world *w)
     (void)snprintf(address.sun_path, sizeof(address.sun_path),
         "servers/%.90s.sock", only_server(w));
     assert_int_equal(fchdir(acme_store_fd(w->store)), 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&address,
-        sizeof(address)), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)),
+        0);
     return fd;
 }
 
@@ -263,8 +267,7 @@ is_hung_up(int fd)
     struct pollfd pfd = { fd, POLLIN, 0 };
     char byte;
 
-    return poll(&pfd, 1, PATIENCE_S * 1000) == 1
-        && recv(fd, &byte, 1, 0) <= 0;
+    return poll(&pfd, 1, PATIENCE_S * 1000) == 1 && recv(fd, &byte, 1, 0) <= 0;
 }
 
 /* ---- tests ------------------------------------------------------------ */
@@ -334,8 +337,8 @@ test_several(void **state)
     only_server(w);
     pid = fork();
     if (pid == 0) {
-        int rc = ask_seen(w, "busy.test", 0, true, &answer) == ACME_OK
-            && strcmp(answer.text, "and this one") == 0;
+        int rc = ask_seen(w, "busy.test", 0, true, &answer) == ACME_OK &&
+                 strcmp(answer.text, "and this one") == 0;
         _exit(rc);
     }
     do {
@@ -450,8 +453,7 @@ ask_as_nobody(struct world *w)
 {
     struct answer answer = { .ok = false };
 
-    if (setgroups(0, NULL) != 0 || setgid(NOBODY) != 0
-        || setuid(NOBODY) != 0)
+    if (setgroups(0, NULL) != 0 || setgid(NOBODY) != 0 || setuid(NOBODY) != 0)
         return 2;
     return ask_seen(w, "a.test", ACME_RENEW_FORCE, true, &answer) == ACME_OK;
 }
@@ -467,8 +469,8 @@ test_peer(void **state)
 
     if (geteuid() != 0)
         skip();
-    (void)snprintf(path, sizeof(path), "%s/state/servers/%s.sock",
-        w->tmp.path, only_server(w));
+    (void)snprintf(path, sizeof(path), "%s/state/servers/%s.sock", w->tmp.path,
+        only_server(w));
     assert_int_equal(chmod(path, 0777), 0);
     assert_int_equal(chmod(w->tmp.path, 0755), 0);
     assert_int_equal(chmod(helper_tmp_path(&w->tmp, "state"), 0755), 0);
@@ -506,9 +508,10 @@ test_dead(void **state)
     kill_server(w);
     assert_int_equal(helper_tmp_count(&w->tmp, "state/servers"), 2);
     assert_int_equal(count_servers(w), 0);
-    assert_int_equal(acme_control_ask(acme_store_fd(w->store), dead,
-        "a.test", 0, true, &answer.ok, answer.text, sizeof(answer.text),
-        tick, NULL, &w->err), ACME_IO);
+    assert_int_equal(acme_control_ask(acme_store_fd(w->store), dead, "a.test",
+                         0, true, &answer.ok, answer.text, sizeof(answer.text),
+                         tick, NULL, &w->err),
+        ACME_IO);
     start_server(w);
     assert_string_not_equal(only_server(w), dead);
     assert_int_equal(helper_tmp_count(&w->tmp, "state/servers"), 2);

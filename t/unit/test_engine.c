@@ -17,7 +17,11 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-enum { MINUTE = 60, HOUR = 3600, DAY = 24 * HOUR };
+enum {
+    MINUTE = 60,
+    HOUR = 3600,
+    DAY = 24 * HOUR
+};
 
 static int
 setup_one(void **state)
@@ -430,17 +434,17 @@ static void
 expect_refused(struct fake_drive *d, const char *label, unsigned version)
 {
     struct acme_record record = record_of(d, "a.test");
-    char *evidence = helper_tmp_gets(&d->tmp,
-        "state/record/a.test.refused.pem");
+    char *evidence =
+        helper_tmp_gets(&d->tmp, "state/record/a.test.refused.pem");
 
-    if (record.error.rc != ACME_REFUSED || !record.wait_for_config
-        || record.next_attempt < d->host.now + DAY)
+    if (record.error.rc != ACME_REFUSED || !record.wait_for_config ||
+        record.next_attempt < d->host.now + DAY)
         fail_msg("%s: record: %s", label, record.error.what);
-    if (evidence == NULL
-        || strstr(evidence, "-----BEGIN CERTIFICATE-----") == NULL)
+    if (evidence == NULL ||
+        strstr(evidence, "-----BEGIN CERTIFICATE-----") == NULL)
         fail_msg("%s: no evidence", label);
-    if (fake_drive_version(d, "a.test") != version
-        || fake_drive_served(d, "a.test") != version)
+    if (fake_drive_version(d, "a.test") != version ||
+        fake_drive_served(d, "a.test") != version)
         fail_msg("%s: the old version is not served", label);
     if (fake_drive_has_order(d, "a.test"))
         fail_msg("%s: the order is left", label);
@@ -541,8 +545,8 @@ test_back_off(void **state)
     time_t wait, last = 0;
     unsigned i;
 
-    fake_ca_problem(d->ca, FAKE_NEW_ORDER, FAKE_ALWAYS, 500,
-        "serverInternal", "oops");
+    fake_ca_problem(d->ca, FAKE_NEW_ORDER, FAKE_ALWAYS, 500, "serverInternal",
+        "oops");
     for (i = 1; i <= 15; i++) {
         assert_int_equal(fake_drive_next(d), 1);
         assert_int_equal(record_of(d, "a.test").failures, i);
@@ -687,9 +691,10 @@ test_open_elsewhere(void **state)
     record.attempt_open = true;
     fake_drive_write_record(d, "a.test", &record);
     assert_int_equal(acme_store_open(d->config->state_dir, ACME_STORE_WRITE,
-        &other, &d->err), ACME_OK);
-    assert_int_equal(acme_store_lock(other, "lineage", "a.test", &fd,
-        &d->err), ACME_OK);
+                         &other, &d->err),
+        ACME_OK);
+    assert_int_equal(acme_store_lock(other, "lineage", "a.test", &fd, &d->err),
+        ACME_OK);
     d->crashed = true;
     fake_drive_restart(d);
     record = record_of(d, "a.test");
@@ -728,9 +733,10 @@ test_busy(void **state)
     int fd = -1;
 
     assert_int_equal(acme_store_open(d->config->state_dir, ACME_STORE_WRITE,
-        &other, &d->err), ACME_OK);
-    assert_int_equal(acme_store_lock(other, "lineage", "a.test", &fd,
-        &d->err), ACME_OK);
+                         &other, &d->err),
+        ACME_OK);
+    assert_int_equal(acme_store_lock(other, "lineage", "a.test", &fd, &d->err),
+        ACME_OK);
     fake_drive_ask(d, 0, 0, 7);
     assert_int_equal(fake_drive_run(d), 1);
     assert_in_range(next(d) - d->host.now, 1, 10);
@@ -764,8 +770,8 @@ test_other_fails(void **state)
 {
     struct fake_drive *d = *state;
 
-    fake_ca_problem(d->other, FAKE_NEW_ORDER, FAKE_ALWAYS, 429,
-        "rateLimited", "slowly");
+    fake_ca_problem(d->other, FAKE_NEW_ORDER, FAKE_ALWAYS, 429, "rateLimited",
+        "slowly");
     fake_drive_run(d);
     assert_int_equal(fake_drive_version(d, "a.test"), 1);
     assert_int_equal(fake_drive_version(d, "b.test"), 0);
@@ -778,11 +784,10 @@ test_two_cas(void **state)
     struct fake_drive *d = *state;
 
     fake_drive_run(d);
-    assert_non_null(strstr(fake_ca_payload(d->ca, FAKE_NEW_ORDER),
-        "a.test"));
+    assert_non_null(strstr(fake_ca_payload(d->ca, FAKE_NEW_ORDER), "a.test"));
     assert_null(strstr(fake_ca_payload(d->ca, FAKE_NEW_ORDER), "b.test"));
-    assert_non_null(strstr(fake_ca_payload(d->other, FAKE_NEW_ORDER),
-        "b.test"));
+    assert_non_null(
+        strstr(fake_ca_payload(d->other, FAKE_NEW_ORDER), "b.test"));
     assert_int_equal(helper_tmp_count(&d->tmp, "state/keys"), 2);
 }
 
@@ -825,8 +830,7 @@ test_urgency(void **state)
     for (i = 0; i < COUNT(lineages); i++) {
         fake_drive_new_config(d);
         for (j = 0; j <= i; j++)
-            fake_drive_lineage(d, lineages[j].name, 0, lineages[j].name,
-                NULL);
+            fake_drive_lineage(d, lineages[j].name, 0, lineages[j].name, NULL);
         fake_drive_open(d);
         d->ca->conf.certificate.not_after = lineages[i].life * DAY;
         assert_int_equal(fake_drive_run(d), 1);

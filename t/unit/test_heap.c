@@ -115,7 +115,10 @@ test_removal(void **state)
 
 /* ---- at random -------------------------------------------------------- */
 
-enum { ITEMS = 40, STEPS = 20000 };
+enum {
+    ITEMS = 40,
+    STEPS = 20000
+};
 
 struct model {
     bool in[ITEMS];

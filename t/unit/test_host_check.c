@@ -32,24 +32,29 @@ struct world {
 static void
 add_issuer(struct world *w, const char *name, const char *directory)
 {
-    struct acme_issuer issuer = { .name = name, .directory = directory,
-        .verify = true, .key_type = ACME_KEY_ECDSA_256 };
+    struct acme_issuer issuer = { .name = name,
+        .directory = directory,
+        .verify = true,
+        .key_type = ACME_KEY_ECDSA_256 };
     size_t index;
 
-    assert_int_equal(acme_config_add_issuer(w->config, &issuer, &index,
-        &w->err), ACME_OK);
+    assert_int_equal(
+        acme_config_add_issuer(w->config, &issuer, &index, &w->err), ACME_OK);
 }
 
 static void
-add_lineage(struct world *w, size_t issuer, const char *const *names,
-    size_t n)
+add_lineage(struct world *w, size_t issuer, const char *const *names, size_t n)
 {
-    struct acme_lineage lineage = { .issuer = issuer, .names = names,
-        .nnames = n, .ntypes = 1, .type = { ACME_KEY_ECDSA_256 } };
+    struct acme_lineage lineage = { .issuer = issuer,
+        .names = names,
+        .nnames = n,
+        .ntypes = 1,
+        .type = { ACME_KEY_ECDSA_256 } };
     size_t index;
 
-    assert_int_equal(acme_config_add_lineage(w->config, &lineage, &index,
-        &w->err), ACME_OK);
+    assert_int_equal(
+        acme_config_add_lineage(w->config, &lineage, &index, &w->err),
+        ACME_OK);
 }
 
 static int
@@ -167,8 +172,8 @@ test_answers(void **state)
         got = acme_challenge_answer(w->config, w->area, cases[i].host,
             strlen(cases[i].host), cases[i].path, strlen(cases[i].path),
             answer);
-        if (got != (cases[i].answer != NULL)
-            || (got && strcmp(answer, cases[i].answer) != 0))
+        if (got != (cases[i].answer != NULL) ||
+            (got && strcmp(answer, cases[i].answer) != 0))
             fail_msg("%s%s: %s", cases[i].host, cases[i].path,
                 got ? answer : "declined");
     }
@@ -216,8 +221,8 @@ check_ca(struct world *w, const char *name, const char *wrong)
         return;
     }
     assert_int_equal(acme_host_check_issuer(&issuer, &w->err), ACME_CONFIG);
-    if (strstr(w->err.what, wrong) == NULL
-        || strstr(w->err.what, name) == NULL)
+    if (strstr(w->err.what, wrong) == NULL ||
+        strstr(w->err.what, name) == NULL)
         fail_msg("%s: %s", name, w->err.what);
 }
 
@@ -257,8 +262,8 @@ check_key(struct world *w, const char *name, const char *wrong)
         return;
     }
     assert_int_equal(acme_host_check_issuer(&issuer, &w->err), ACME_CONFIG);
-    if (strstr(w->err.what, wrong) == NULL
-        || strstr(w->err.what, name) == NULL)
+    if (strstr(w->err.what, wrong) == NULL ||
+        strstr(w->err.what, name) == NULL)
         fail_msg("%s: %s", name, w->err.what);
 }
 
@@ -297,8 +302,8 @@ test_key_owner(void **state)
     if (geteuid() != 0)
         skip();
     make_mode(w, "theirs.pem", 0600);
-    assert_int_equal(chown(helper_tmp_path(&w->tmp, "theirs.pem"), 65534,
-        65534), 0);
+    assert_int_equal(
+        chown(helper_tmp_path(&w->tmp, "theirs.pem"), 65534, 65534), 0);
     check_key(w, "theirs.pem", "chown it to root");
 }
 
@@ -357,8 +362,9 @@ test_user(void **state)
     assert_int_equal(acme_host_engine_user(w->config, "root", 5, 6, &w->err),
         ACME_OK);
     assert_int_equal(w->config->uid, 0);
-    assert_int_equal(acme_host_engine_user(w->config, "no-such-user", 5, 6,
-        &w->err), ACME_CONFIG);
+    assert_int_equal(
+        acme_host_engine_user(w->config, "no-such-user", 5, 6, &w->err),
+        ACME_CONFIG);
     assert_non_null(strstr(w->err.what, "no-such-user"));
     assert_int_equal(w->config->uid, 0);
 }

@@ -134,9 +134,15 @@ static enum acme_rc
 perform(const struct acme_http_request *request)
 {
     struct acme_transport transport = acme_http_curl_transport(curl);
+    enum acme_rc rc;
 
     acme_error_clear(&err);
-    return transport.perform(transport.ctx, request, &response, &err);
+    if (server != NULL)
+        helper_tls_server_requests(server);
+    rc = transport.perform(transport.ctx, request, &response, &err);
+    if (server != NULL)
+        helper_tls_server_requests(server);
+    return rc;
 }
 
 static enum acme_rc

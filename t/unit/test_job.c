@@ -34,8 +34,8 @@ run_job(struct fake_drive *d, size_t lineage, bool force, struct outcome *out)
     enum acme_rc rc;
 
     acme_error_clear(&out->err);
-    job.client = acme_client_new(&conf, &d->host.host,
-        fake_drive_transport(d, 0));
+    job.client =
+        acme_client_new(&conf, &d->host.host, fake_drive_transport(d, 0));
     assert_non_null(job.client);
     rc = acme_job_run(&job, &out->result, &out->err);
     assert_int_equal(rc, out->err.rc);
@@ -44,8 +44,7 @@ run_job(struct fake_drive *d, size_t lineage, bool force, struct outcome *out)
 }
 
 static void
-need_job(struct fake_drive *d, size_t lineage, bool force,
-    struct outcome *out)
+need_job(struct fake_drive *d, size_t lineage, bool force, struct outcome *out)
 {
     char line[1024];
 
@@ -72,7 +71,8 @@ expect_unlocked(struct fake_drive *d, const char *name)
     int fd = -1;
 
     assert_int_equal(acme_store_open(d->config->state_dir, ACME_STORE_WRITE,
-        &other, &d->err), ACME_OK);
+                         &other, &d->err),
+        ACME_OK);
     assert_int_equal(acme_store_lock(other, "lineage", name, &fd, &d->err),
         ACME_OK);
     close(fd);
@@ -113,8 +113,9 @@ chain_of(const char *const *names)
     assert_int_equal(acme_key_generate(ACME_KEY_ECDSA_256, &key, &err),
         ACME_OK);
     helper_ca_issue(ca, key, names, NULL, &pem);
-    assert_int_equal(acme_chain_from_pem(acme_buf_str(&pem), pem.len, &chain,
-        &err), ACME_OK);
+    assert_int_equal(
+        acme_chain_from_pem(acme_buf_str(&pem), pem.len, &chain, &err),
+        ACME_OK);
     acme_buf_clear(&pem);
     acme_key_unref(key);
     helper_ca_free(ca);
@@ -223,8 +224,8 @@ test_forced(void **state)
 static enum acme_key_type
 live_key_type(struct fake_drive *d, const char *name)
 {
-    char *pem = helper_tmp_gets(&d->tmp,
-        fake_drive_path("live/%s/privkey.pem", name));
+    char *pem =
+        helper_tmp_gets(&d->tmp, fake_drive_path("live/%s/privkey.pem", name));
     struct acme_key *key = NULL;
     enum acme_key_type type;
 
@@ -251,8 +252,8 @@ test_key_types(void **state)
     fake_drive_open(d);
     for (i = 0; i < COUNT(types); i++) {
         need_job(d, i, false, &out);
-        assert_string_equal(
-            acme_key_type_name(live_key_type(d, types[i])), types[i]);
+        assert_string_equal(acme_key_type_name(live_key_type(d, types[i])),
+            types[i]);
     }
 }
 
@@ -314,7 +315,8 @@ test_authz_reused(void **state)
     need_job(d, 0, true, &out);
     assert_int_equal(out.result.version, 2);
     assert_int_equal(fake_ca_count(d->ca, FAKE_CHALLENGE), 2);
-    assert_string_equal(fake_ca_log(d->ca), "directory new-nonce account "
+    assert_string_equal(fake_ca_log(d->ca),
+        "directory new-nonce account "
         "new-order finalize order certificate");
 }
 
@@ -375,9 +377,10 @@ test_busy(void **state)
     int fd = -1;
 
     assert_int_equal(acme_store_open(d->config->state_dir, ACME_STORE_WRITE,
-        &other, &d->err), ACME_OK);
-    assert_int_equal(acme_store_lock(other, "lineage", "a.test", &fd,
-        &d->err), ACME_OK);
+                         &other, &d->err),
+        ACME_OK);
+    assert_int_equal(acme_store_lock(other, "lineage", "a.test", &fd, &d->err),
+        ACME_OK);
     run_job(d, 0, false, &out);
     expect_error(&out, ACME_BUSY, "");
     assert_string_equal(fake_ca_log(d->ca), "");
@@ -470,15 +473,13 @@ static void
 order_expired(struct fake_drive *d)
 {
     fake_ca_json(d->ca, FAKE_ORDER, 1, "status", "\"pending\"");
-    fake_ca_json(d->ca, FAKE_ORDER, 1, "expires",
-        "\"2026-11-21T12:00:00Z\"");
+    fake_ca_json(d->ca, FAKE_ORDER, 1, "expires", "\"2026-11-21T12:00:00Z\"");
 }
 
 static void
 order_foreign(struct fake_drive *d)
 {
-    fake_ca_json(d->ca, FAKE_ORDER, 1, "identifiers.0.value",
-        "\"evil.test\"");
+    fake_ca_json(d->ca, FAKE_ORDER, 1, "identifiers.0.value", "\"evil.test\"");
 }
 
 static void
@@ -573,10 +574,10 @@ test_replaced(void **state)
         d = own;
         leave_order(d);
         cases[i].bend(d);
-        if (run_job(d, 0, false, &out) != ACME_OK || !out.result.ordered
-            || fake_ca_count(d->ca, FAKE_NEW_ORDER) != 2
-            || fake_drive_version(d, "a.test") != 1
-            || fake_drive_has_order(d, "a.test"))
+        if (run_job(d, 0, false, &out) != ACME_OK || !out.result.ordered ||
+            fake_ca_count(d->ca, FAKE_NEW_ORDER) != 2 ||
+            fake_drive_version(d, "a.test") != 1 ||
+            fake_drive_has_order(d, "a.test"))
             fail_msg("%s: %s: %s", cases[i].label, out.err.what,
                 fake_ca_log(d->ca));
         fake_drive_teardown(&own);

@@ -504,8 +504,8 @@ struct offer {
 
 /* A pair that would do for `names`, with the given flaws. */
 static void
-make_offer(struct fake_drive *d, struct offer *offer,
-    const char *const *names, const struct helper_ca_options *flaws)
+make_offer(struct fake_drive *d, struct offer *offer, const char *const *names,
+    const struct helper_ca_options *flaws)
 {
     struct helper_ca_options options = { 0 };
     struct helper_ca *ca = helper_ca_new();
@@ -519,11 +519,12 @@ make_offer(struct fake_drive *d, struct offer *offer,
     options.not_after += ahead + 90L * 24 * 3600;
     acme_buf_init(&pem, ACME_CHAIN_PEM_MAX);
     acme_buf_init(&offer->chain, ACME_CHAIN_DER_MAX);
-    assert_int_equal(acme_key_generate(ACME_KEY_ECDSA_256, &offer->key,
-        &d->err), ACME_OK);
+    assert_int_equal(
+        acme_key_generate(ACME_KEY_ECDSA_256, &offer->key, &d->err), ACME_OK);
     helper_ca_issue(ca, offer->key, names, &options, &pem);
-    assert_int_equal(acme_chain_from_pem(acme_buf_str(&pem), pem.len, &chain,
-        &d->err), ACME_OK);
+    assert_int_equal(
+        acme_chain_from_pem(acme_buf_str(&pem), pem.len, &chain, &d->err),
+        ACME_OK);
     assert_int_equal(acme_chain_to_der(chain, 0, 0, &offer->chain, &d->err),
         ACME_OK);
     acme_chain_free(chain);
@@ -555,8 +556,7 @@ add_offer(struct fake_drive *d, struct acme_buf *frame,
 
 /* Refused, with the evidence as the only trace. */
 static void
-expect_refused(struct fake_drive *d, const char *label,
-    struct acme_buf *frame)
+expect_refused(struct fake_drive *d, const char *label, struct acme_buf *frame)
 {
     static const char evidence[] = "state/record/a.test.refused.pem";
     char *before = fake_drive_listing(d), *after;
@@ -681,7 +681,8 @@ another_store(struct fake_drive *d)
     struct acme_store *store = NULL;
 
     assert_int_equal(acme_store_open(d->config->state_dir, ACME_STORE_WRITE,
-        &store, &d->err), ACME_OK);
+                         &store, &d->err),
+        ACME_OK);
     return store;
 }
 
@@ -698,11 +699,12 @@ renew_elsewhere(struct fake_drive *d, const char *name,
     acme_version_init(&version);
     version.npairs = 1;
     version.pair[0].type = ACME_KEY_ECDSA_256;
-    assert_int_equal(acme_key_to_der(offer.key, &version.pair[0].key,
-        &d->err), ACME_OK);
+    assert_int_equal(acme_key_to_der(offer.key, &version.pair[0].key, &d->err),
+        ACME_OK);
     acme_buf_add(&version.pair[0].chain, offer.chain.data, offer.chain.len);
-    assert_int_equal(acme_store_version_write(store, name, &version,
-        d->host.now, &d->err), ACME_OK);
+    assert_int_equal(
+        acme_store_version_write(store, name, &version, d->host.now, &d->err),
+        ACME_OK);
     acme_version_clear(&version);
     acme_store_close(store);
     clear_offer(&offer);
@@ -762,8 +764,7 @@ test_fresh_under_lock(void **state)
 
     renew_elsewhere(d, "a.test", a_names);
     assert_int_equal(acme_vault_lock(d->vault, 0, &d->err), ACME_OK);
-    assert_int_equal(acme_vault_lineage(d->vault, 0, &view, &d->err),
-        ACME_OK);
+    assert_int_equal(acme_vault_lineage(d->vault, 0, &view, &d->err), ACME_OK);
     assert_int_equal(view.version, 2);
     assert_int_equal(fake_drive_served(d, "a.test"), 2);
     acme_vault_lineage_clear(&view);
@@ -818,14 +819,14 @@ test_foreign_order(void **state)
 
     account_id(d, id, thumbprint);
     assert_false(answers(d, "other.test", -1, "others-token", answer));
-    assert_int_equal(acme_store_challenges_write(store, "others", id, &token,
-        1, &d->err), ACME_OK);
+    assert_int_equal(
+        acme_store_challenges_write(store, "others", id, &token, 1, &d->err),
+        ACME_OK);
     look(d, &moves);
     expect_answer(d, "other.test", -1, "others-token", thumbprint);
     assert_false(answers(d, "other.test", -1, "another-token", answer));
     assert_false(answers(d, "third.test", -1, "others-token", answer));
-    assert_int_equal(acme_store_order_drop(store, "others", &d->err),
-        ACME_OK);
+    assert_int_equal(acme_store_order_drop(store, "others", &d->err), ACME_OK);
     look(d, &moves);
     assert_false(answers(d, "other.test", -1, "others-token", answer));
     acme_store_close(store);
@@ -873,8 +874,8 @@ settings_of(struct fake_drive *d, const char *name)
 {
     struct acme_settings *settings = NULL;
 
-    assert_int_equal(acme_store_settings_read(d->store, name, &settings,
-        &d->err), ACME_OK);
+    assert_int_equal(
+        acme_store_settings_read(d->store, name, &settings, &d->err), ACME_OK);
     return settings;
 }
 
@@ -941,8 +942,7 @@ test_union(void **state)
     settings = settings_of(d, "a.test");
     assert_int_equal(settings->ndeclared, 2);
     acme_settings_free(settings);
-    assert_int_equal(acme_vault_lineage(d->vault, 0, &view, &d->err),
-        ACME_OK);
+    assert_int_equal(acme_vault_lineage(d->vault, 0, &view, &d->err), ACME_OK);
     assert_int_equal(view.nnames, 3);
     assert_null(view.conflict);
     acme_vault_lineage_clear(&view);
@@ -958,15 +958,15 @@ test_union_while_running(void **state)
     struct fake_drive *d = *state;
     struct acme_settings *settings = settings_of(d, "a.test");
     const char *const *names = settings->declared[0].names;
-    static const char *const more[] = { "a.test", "www.a.test",
-        "new.a.test" };
+    static const char *const more[] = { "a.test", "www.a.test", "new.a.test" };
     struct acme_store *store = another_store(d);
 
     settings->declared[0].names = more;
     settings->declared[0].nnames = 3;
     settings->declared[0].by = "httpd:/etc/apache2";
-    assert_int_equal(acme_store_settings_write(store, "a.test", settings,
-        &d->err), ACME_OK);
+    assert_int_equal(
+        acme_store_settings_write(store, "a.test", settings, &d->err),
+        ACME_OK);
     settings->declared[0].names = names;
     acme_settings_free(settings);
     acme_store_close(store);
@@ -988,8 +988,7 @@ test_conflict(void **state)
     unsigned orders = fake_ca_count(d->ca, FAKE_NEW_ORDER);
 
     second_server(d, 1, "a.test www.a.test new.a.test");
-    assert_int_equal(acme_vault_lineage(d->vault, 0, &view, &d->err),
-        ACME_OK);
+    assert_int_equal(acme_vault_lineage(d->vault, 0, &view, &d->err), ACME_OK);
     assert_non_null(view.conflict);
     acme_vault_lineage_clear(&view);
     assert_true(fake_host_logged(&d->host, "until the declarations agree"));
@@ -1028,8 +1027,7 @@ static void
 plant_all(struct fake_drive *d)
 {
     static const char *const directories[] = { "live", "archive", "renewal",
-        "record", "orders", "keys", "accounts", "ledger", "locks",
-        "servers" };
+        "record", "orders", "keys", "accounts", "ledger", "locks", "servers" };
     size_t i;
 
     for (i = 0; i < COUNT(directories); i++) {
@@ -1164,13 +1162,16 @@ static void
 own_key_config(struct fake_drive *d, const char *path)
 {
     struct acme_issuer issuer = { .name = "own",
-        .directory = "https://own.test/dir", .terms_accepted = true,
-        .key_type = ACME_KEY_ECDSA_256, .key_file = path, .verify = true };
+        .directory = "https://own.test/dir",
+        .terms_accepted = true,
+        .key_type = ACME_KEY_ECDSA_256,
+        .key_file = path,
+        .verify = true };
     size_t index;
 
     fake_drive_new_config(d);
-    assert_int_equal(acme_config_add_issuer(d->config, &issuer, &index,
-        &d->err), ACME_OK);
+    assert_int_equal(
+        acme_config_add_issuer(d->config, &issuer, &index, &d->err), ACME_OK);
     assert_int_equal(index, 2);
     fake_drive_lineage(d, "a.test", 0, "a.test www.a.test", NULL);
     acme_area_free(d->area);
@@ -1179,8 +1180,7 @@ own_key_config(struct fake_drive *d, const char *path)
 
 static void
 write_key(struct fake_drive *d, const char *name,
-    char id[ACME_ACCOUNT_ID_LEN + 1],
-    char thumbprint[ACME_THUMBPRINT_LEN + 1])
+    char id[ACME_ACCOUNT_ID_LEN + 1], char thumbprint[ACME_THUMBPRINT_LEN + 1])
 {
     struct acme_key *key = NULL;
     struct acme_buf pem;
@@ -1211,7 +1211,8 @@ test_own_key(void **state)
     expect_answer(d, "a.test", 2, "any", thumbprint);
     /* an order of acmectl with that key */
     assert_int_equal(acme_store_challenges_write(d->store, "others", id,
-        &token, 1, &d->err), ACME_OK);
+                         &token, 1, &d->err),
+        ACME_OK);
     look(d, &moves);
     expect_answer(d, "other.test", -1, "others-token", thumbprint);
     /* never copied into the state directory */
@@ -1226,7 +1227,8 @@ test_own_key_bad(void **state)
     struct acme_key *key = NULL;
     char url[ACME_URL_MAX];
 
-    helper_tmp_puts(&d->tmp, "own.pem", "-----BEGIN PRIVATE KEY-----\n"
+    helper_tmp_puts(&d->tmp, "own.pem",
+        "-----BEGIN PRIVATE KEY-----\n"
         "CANARYCANARY\n-----END PRIVATE KEY-----\n");
     own_key_config(d, helper_tmp_path(&d->tmp, "own.pem"));
     fake_drive_open(d);

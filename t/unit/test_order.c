@@ -513,10 +513,10 @@ test_poll_retry_after(void **state)
         fake_client_expect(f, cases[i].value, cases[i].rc,
             cases[i].rc == ACME_OK ? NULL : "order: ");
         if (cases[i].rc == ACME_OK) {
-            assert_int_equal(f->host.waited_ms - before,
-                cases[i].ms);
+            assert_int_equal(f->host.waited_ms - before, cases[i].ms);
         } else {
-            assert_int_equal(f->err.retry_at, f->host.now + cases[i].ms / 1000);
+            assert_int_equal(f->err.retry_at,
+                f->host.now + cases[i].ms / 1000);
             assert_int_equal(order.status, ACME_STATUS_PENDING);
         }
     }

@@ -31,13 +31,24 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-enum { PATIENCE_S = 20, OTHER = 65534 };
+enum {
+    PATIENCE_S = 20,
+    OTHER = 65534
+};
 
 /* How a try went. */
-enum outcome { ALLOWED = 10, DENIED, OTHERWISE };
+enum outcome {
+    ALLOWED = 10,
+    DENIED,
+    OTHERWISE
+};
 
 /* What must hold before a denial can be expected. */
-enum by { LANDLOCK, SECCOMP, CAPABILITIES };
+enum by {
+    LANDLOCK,
+    SECCOMP,
+    CAPABILITIES
+};
 
 static struct helper_tmp tmp;
 static int state_fd;
@@ -105,8 +116,7 @@ write_outside(void)
 static enum outcome
 create_outside(void)
 {
-    return judge(open(helper_tmp_path(&tmp, "new"), O_WRONLY | O_CREAT,
-        0600));
+    return judge(open(helper_tmp_path(&tmp, "new"), O_WRONLY | O_CREAT, 0600));
 }
 
 static enum outcome
@@ -154,7 +164,7 @@ link_inside(void)
 static enum outcome
 run_program(void)
 {
-    char *const argv[] = { (char *)(uintptr_t)"/bin/true", NULL };
+    char *const argv[] = { (char *)(uintptr_t) "/bin/true", NULL };
 
     return judge(execve(argv[0], argv, argv + 1));
 }
@@ -208,8 +218,8 @@ connect_port(void)
     int fd = socket(AF_INET, SOCK_STREAM, 0);
 
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0
-        || errno == ECONNREFUSED)
+    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 ||
+        errno == ECONNREFUSED)
         return ALLOWED;
     return judge(-1);
 }
@@ -254,7 +264,8 @@ stands(enum by by, const struct acme_sandbox_report *report)
     }
 }
 
-struct try {
+struct
+try {
     const char *label;
     enum outcome (*run)(void);
     enum outcome wanted;
@@ -390,8 +401,8 @@ test_store_root(void **state)
     if (geteuid() != 0)
         skip();
     helper_tmp_puts(&tmp, "state/closed", "x");
-    assert_int_equal(chown(helper_tmp_path(&tmp, "state/closed"), OTHER,
-        OTHER), 0);
+    assert_int_equal(
+        chown(helper_tmp_path(&tmp, "state/closed"), OTHER, OTHER), 0);
     assert_int_equal(chmod(helper_tmp_path(&tmp, "state/closed"), 0), 0);
     run_all("store", try_as_store, tries, COUNT(tries));
 }

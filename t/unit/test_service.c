@@ -31,7 +31,11 @@
 #include "helper_tmp.h"
 
 /* How long anything is waited for; nothing takes a tenth of it. */
-enum { PATIENCE_MS = 20000, TEST_S = 90, OTHER = 65534 };
+enum {
+    PATIENCE_MS = 20000,
+    TEST_S = 90,
+    OTHER = 65534
+};
 
 struct world {
     struct helper_tmp tmp;
@@ -61,8 +65,8 @@ proc_file(pid_t pid, const char *name)
 
     (void)snprintf(path, sizeof(path), "/proc/%ld/%s", (long)pid, name);
     fd = open(path, O_RDONLY);
-    while (fd != -1 && len < sizeof(text) - 1
-        && (n = read(fd, text + len, sizeof(text) - 1 - len)) > 0)
+    while (fd != -1 && len < sizeof(text) - 1 &&
+           (n = read(fd, text + len, sizeof(text) - 1 - len)) > 0)
         len += (size_t)n;
     if (fd != -1)
         close(fd);
@@ -95,8 +99,8 @@ is_named(pid_t pid, const char *comm)
 {
     const char *text = proc_file(pid, "comm");
 
-    return strncmp(text, comm, strlen(comm)) == 0
-        && text[strlen(comm)] == '\n';
+    return strncmp(text, comm, strlen(comm)) == 0 &&
+           text[strlen(comm)] == '\n';
 }
 
 /* The child of that name; 0: none that lives. */
@@ -110,9 +114,8 @@ child_of(pid_t parent, const char *comm)
     while (dir != NULL && (entry = readdir(dir)) != NULL) {
         pid_t pid = (pid_t)atol(entry->d_name);
 
-        if (isdigit((unsigned char)entry->d_name[0])
-            && parent_of(pid) == parent && is_named(pid, comm)
-            && !is_gone(pid))
+        if (isdigit((unsigned char)entry->d_name[0]) &&
+            parent_of(pid) == parent && is_named(pid, comm) && !is_gone(pid))
             found = pid;
     }
     if (dir != NULL)
@@ -167,8 +170,8 @@ are_new(struct world *w)
     pid_t store = child_of(w->service.pid, "acme-store");
     pid_t engine = child_of(w->service.pid, "acme-engine");
 
-    return store != 0 && engine != 0 && store != w->store
-        && engine != w->engine;
+    return store != 0 && engine != 0 && store != w->store &&
+           engine != w->engine;
 }
 
 static void
@@ -241,8 +244,8 @@ take_line(void *ctx, enum acme_level level, const char *line)
 {
     struct world *w = ctx;
     char text[ACME_LOG_LINE_MAX + 32];
-    int len = snprintf(text, sizeof(text), "%s %s\n", acme_level_name(level),
-        line);
+    int len =
+        snprintf(text, sizeof(text), "%s %s\n", acme_level_name(level), line);
 
     (void)!write(w->log[1], text, (size_t)len);
 }
@@ -252,10 +255,15 @@ setup(void **state)
 {
     static const char *const names[] = { "a.test" };
     struct acme_issuer issuer = { .name = "none",
-        .directory = "https://127.0.0.1:1/dir", .verify = true,
-        .terms_accepted = true, .key_type = ACME_KEY_ECDSA_256 };
-    struct acme_lineage lineage = { .name = "a.test", .names = names,
-        .nnames = 1, .ntypes = 1, .type = { ACME_KEY_ECDSA_256 } };
+        .directory = "https://127.0.0.1:1/dir",
+        .verify = true,
+        .terms_accepted = true,
+        .key_type = ACME_KEY_ECDSA_256 };
+    struct acme_lineage lineage = { .name = "a.test",
+        .names = names,
+        .nnames = 1,
+        .ntypes = 1,
+        .type = { ACME_KEY_ECDSA_256 } };
     struct world *w = calloc(1, sizeof(*w));
     size_t index;
 
@@ -268,10 +276,11 @@ setup(void **state)
     assert_non_null(w->config);
     w->config->uid = w->config->gid = geteuid() == 0 ? OTHER : geteuid();
     w->config->user = "other";
-    assert_int_equal(acme_config_add_issuer(w->config, &issuer, &index,
-        &w->err), ACME_OK);
-    assert_int_equal(acme_config_add_lineage(w->config, &lineage, &index,
-        &w->err), ACME_OK);
+    assert_int_equal(
+        acme_config_add_issuer(w->config, &issuer, &index, &w->err), ACME_OK);
+    assert_int_equal(
+        acme_config_add_lineage(w->config, &lineage, &index, &w->err),
+        ACME_OK);
     assert_int_equal(acme_config_finish(w->config, &w->err), ACME_OK);
     assert_int_equal(acme_area_new(1, 1, &w->area, &w->err), ACME_OK);
     assert_int_equal(pipe(w->log), 0);
@@ -288,8 +297,9 @@ setup(void **state)
 static void
 start(struct world *w, bool detach)
 {
-    assert_int_equal(acme_service_start(w->config, w->area, &w->server,
-        detach, &w->service, &w->err), ACME_OK);
+    assert_int_equal(acme_service_start(w->config, w->area, &w->server, detach,
+                         &w->service, &w->err),
+        ACME_OK);
     assert_int_not_equal(w->service.lifetime, -1);
 }
 
@@ -450,8 +460,8 @@ static bool
 parts_are_found(struct world *w)
 {
     w->store = described_pid(w);
-    w->engine = w->store == 0
-        ? 0 : child_of(parent_of(w->store), "acme-engine");
+    w->engine =
+        w->store == 0 ? 0 : child_of(parent_of(w->store), "acme-engine");
     return w->engine != 0;
 }
 
@@ -493,8 +503,8 @@ test_users(void **state)
 static bool
 are_confined(struct world *w)
 {
-    return strcmp(status_of(w->store, "Seccomp"), "2") == 0
-        && strcmp(status_of(w->engine, "Seccomp"), "2") == 0;
+    return strcmp(status_of(w->store, "Seccomp"), "2") == 0 &&
+           strcmp(status_of(w->engine, "Seccomp"), "2") == 0;
 }
 
 static void
@@ -652,7 +662,7 @@ test_failure_line(void **state)
 
     assert_true(wait_for(w, has_failed));
     at = strstr(w->lines, "warn certificate not obtained, lineage "
-        "\"a.test\", issuer \"none\": ");
+                          "\"a.test\", issuer \"none\": ");
     assert_non_null(at);
     assert_non_null(strstr(at, "next attempt at "));
 }
@@ -668,7 +678,7 @@ take_cleaned(void *ctx, enum acme_level level, const char *line)
 }
 
 /* A literal or an array without its final NUL. */
-#define send_line(fd, line) \
+#define send_line(fd, line)                                          \
     assert_int_equal(send(fd, line, sizeof(line) - 1, MSG_DONTWAIT), \
         sizeof(line) - 1)
 
@@ -683,11 +693,15 @@ test_clean_lines(void **state)
     assert_true(acme_child_log_pair(fds));
     memset(overlong, 'x', sizeof(overlong));
     overlong[0] = ACME_LOG_INFO;
-    send_line(fds[1], "\x04" "one");
-    send_line(fds[1], "\x02" "two\nalert: \x1b[31m");
-    send_line(fds[1], "\xff" "three");
+    send_line(fds[1], "\x04"
+                      "one");
+    send_line(fds[1], "\x02"
+                      "two\nalert: \x1b[31m");
+    send_line(fds[1], "\xff"
+                      "three");
     send_line(fds[1], "\x05");
-    send_line(fds[1], "\x04" "nul\0nul");
+    send_line(fds[1], "\x04"
+                      "nul\0nul");
     send_line(fds[1], overlong);
     acme_child_log_drain(fds[0], take_cleaned, text);
     assert_non_null(strstr(text, "notice|one\n"));
@@ -736,8 +750,8 @@ expect_unusable(struct world *w)
     assert_true(wait_for(w, has_error));
     usleep(700000); /* a second start would have come */
     read_lines(w);
-    if (count(w->lines, "\n") != count(w->lines, "debug ") + 1
-        || count(w->lines, "error ") != 1)
+    if (count(w->lines, "\n") != count(w->lines, "debug ") + 1 ||
+        count(w->lines, "error ") != 1)
         fail_msg("lines: %s", w->lines);
     assert_non_null(strstr(w->lines, "/state"));
     assert_false(is_gone(w->service.pid));
@@ -781,12 +795,11 @@ test_state_unsafe(void **state)
 static int
 run_as_other(struct world *w)
 {
-    if (setgroups(0, NULL) != 0 || setgid(OTHER) != 0 || setuid(OTHER) != 0
-        || prctl(PR_SET_DUMPABLE, 1) != 0) /* as after an exec */
+    if (setgroups(0, NULL) != 0 || setgid(OTHER) != 0 || setuid(OTHER) != 0 ||
+        prctl(PR_SET_DUMPABLE, 1) != 0) /* as after an exec */
         return 1;
-    if (acme_service_start(w->config, w->area, &w->server, false,
-            &w->service, &w->err)
-        != ACME_OK)
+    if (acme_service_start(w->config, w->area, &w->server, false, &w->service,
+            &w->err) != ACME_OK)
         return 2;
     if (!wait_for(w, are_new))
         return 3;
@@ -794,9 +807,9 @@ run_as_other(struct world *w)
     w->engine = child_of(w->service.pid, "acme-engine");
     if (!wait_for(w, are_confined))
         return 4;
-    if (strcmp(status_of(w->store, "CapEff"), "0000000000000000") != 0
-        || strncmp(status_of(w->store, "Uid"), "65534\t", 6) != 0
-        || owner_of(w->store) != 0 || owner_of(w->engine) != 0)
+    if (strcmp(status_of(w->store, "CapEff"), "0000000000000000") != 0 ||
+        strncmp(status_of(w->store, "Uid"), "65534\t", 6) != 0 ||
+        owner_of(w->store) != 0 || owner_of(w->engine) != 0)
         return 5;
     if (!wait_for(w, has_failed))
         return 6;
@@ -863,8 +876,8 @@ test_once(void **state)
 
     acme_service_stop(&w->service); /* it has declared the lineage */
     assert_true(wait_for(w, all_are_gone));
-    assert_int_equal(acme_service_run_once(w->config, &w->server, &work,
-        &w->err), ACME_OK);
+    assert_int_equal(
+        acme_service_run_once(w->config, &w->server, &work, &w->err), ACME_OK);
     assert_int_equal(once.ndone, 1);
     assert_int_equal(once.lineage, 0);
     assert_false(once.ok);
@@ -883,8 +896,8 @@ test_once_unusable(void **state)
         &once };
 
     helper_tmp_puts(&w->tmp, "state", "a file");
-    assert_int_equal(acme_service_run_once(w->config, &w->server, &work,
-        &w->err), ACME_IO);
+    assert_int_equal(
+        acme_service_run_once(w->config, &w->server, &work, &w->err), ACME_IO);
     assert_int_equal(once.ndone, 0);
 }
 
