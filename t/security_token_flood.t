@@ -70,7 +70,10 @@ my ($bad, $answers) = flood(REQUESTS);
 cmp_ok $answers, '>=', REQUESTS, 'every request was answered';
 is $bad, 0, 'nothing malformed was reflected';
 my $after = memory();
-cmp_ok $after - $before, '<', 1500, "memory is flat ($before, $after kB)";
+SKIP: {
+    skip 'a sanitizer keeps what is freed', 1 if $ENV{ACME_PRELOAD};
+    cmp_ok $after - $before, '<', 1500, "memory is flat ($before, $after kB)";
+}
 is $t->log_since($mark), '', 'the log has not grown';
 is_deeply [$t->worker_pids], \@pids, 'the workers are the same';
 
