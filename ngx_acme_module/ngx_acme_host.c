@@ -14,6 +14,7 @@
 
 #define NGX_ACME_MAX_LOGS   16
 #define NGX_ACME_WATCH      20000
+#define NGX_ACME_AGAIN      60000
 #define NGX_ACME_OVERDUE    60
 
 
@@ -282,16 +283,19 @@ static void
 ngx_acme_host_watch(ngx_event_t *ev)
 {
     time_t                 last;
+    ngx_msec_t             next;
     ngx_acme_main_conf_t  *amcf = ev->data;
 
     last = acme_area_last_beat(amcf->area);
+    next = NGX_ACME_WATCH;
 
     if (last != 0 && ngx_time() - last > NGX_ACME_OVERDUE) {
         ngx_log_error(NGX_LOG_ALERT, ev->log, 0,
                       "acme: nothing has been heard of the store process for "
                       "%T seconds, certificates are served but not renewed; "
                       "reload nginx to start it again", ngx_time() - last);
+        next = NGX_ACME_AGAIN;
     }
 
-    ngx_add_timer(ev, NGX_ACME_WATCH);
+    ngx_add_timer(ev, next);
 }
