@@ -584,7 +584,8 @@ static void
 grow_patience(struct run *run)
 {
     time_t now = run->job->host->now(run->job->host->ctx);
-    time_t pause = (now - (time_t)acme_json_time(run->memo, "created")) / 4;
+    time_t created = (time_t)acme_json_time(run->memo, "created");
+    time_t pause = created != 0 ? (now - created) / 4 : 0;
 
     if (pause > 3600)
         pause = 3600;
