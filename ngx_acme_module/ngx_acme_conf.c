@@ -476,6 +476,9 @@ ngx_acme_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_http_core_srv_conf_t  **cscf;
     ngx_http_core_main_conf_t  *cmcf;
 
+    amcf->used = amcf->state_path.data != NULL || amcf->issuers.nelts > 0
+                 || amcf->terms;
+
     if (amcf->state_path.data == NULL) {
         ngx_str_set(&amcf->state_path, ACME_NGINX_STATE_DIR);
 

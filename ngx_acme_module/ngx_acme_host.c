@@ -38,7 +38,12 @@ ngx_acme_host_start(ngx_cycle_t *cycle, ngx_acme_main_conf_t *amcf)
     ngx_pool_cleanup_t  *cln;
     struct acme_server   server;
 
-    if (amcf->config->nlineages == 0) {
+    /*
+     * without a certificate of its own it still answers for the orders of
+     * others, and its old certificates are known to be nobody's any more
+     */
+
+    if (amcf->config->nlineages == 0 && !amcf->used) {
         return;
     }
 

@@ -48,6 +48,8 @@ typedef struct {
     struct acme_service       service;
     struct acme_live_cache   *cache;          /* of this worker */
     ngx_event_t               watch;          /* of worker 0 */
+
+    unsigned                  used:1;         /* by a directive of http{} */
 } ngx_acme_main_conf_t;
 
 

@@ -22,7 +22,7 @@ void
 acme_log(const struct acme_host *host, enum acme_level level, const char *fmt,
     ...)
 {
-    char text[ACME_LOG_LINE_MAX];
+    char text[ACME_LOG_LINE_MAX + 4]; /* a character cut here is never shown */
     char line[ACME_LOG_LINE_MAX];
     va_list args;
     int n;

@@ -117,6 +117,7 @@ a_line_is_one_clean_line(void **state)
     char ctx[] = "ctx";
     struct acme_host host = { ctx, keep_line, NULL, NULL };
     char longer[2 * ACME_LOG_LINE_MAX];
+    size_t i;
 
     (void)state;
     acme_log(&host, ACME_LOG_WARN, "lineage \"%s\", %d", "a\nb", 7);
@@ -126,6 +127,13 @@ a_line_is_one_clean_line(void **state)
     longer[sizeof(longer) - 1] = '\0';
     acme_log(&host, ACME_LOG_DEBUG, "%s", longer);
     assert_int_equal(strlen(last_line), ACME_LOG_LINE_MAX - 1);
+    for (i = 0; i + 3 < sizeof(longer); i += 3)
+        memcpy(longer + i, "\xe2\x82\xac", 4);
+    acme_log(&host, ACME_LOG_DEBUG, "%s", longer);
+    assert_int_equal(strlen(last_line), (ACME_LOG_LINE_MAX - 1) / 3 * 3);
+    assert_null(strchr(last_line, '\\'));
+    acme_log(&host, ACME_LOG_DEBUG, "xx%s", longer);
+    assert_null(strchr(last_line, '\\'));
 }
 
 static void
