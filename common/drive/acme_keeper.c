@@ -484,19 +484,26 @@ acme_keeper_start(struct acme_keeper *keeper, enum acme_keeper_role role)
     acme_error_clear(&err);
     keeper->role = role;
     for (i = 0; i < keeper->config->nlineages; i++) {
-        if (role != ACME_KEEPER_READS) {
+        if (role != ACME_KEEPER_READS)
             recover(keeper, i);
-            settle(keeper, i);
-        }
         publish(keeper, i);
         keeper->kept[i].order = has_order(keeper, i);
     }
-    if (role == ACME_KEEPER_DECLARES)
-        withdraw_others(keeper);
     publish_thumbprints(keeper);
     publish_tokens(keeper);
     (void)acme_store_changed(keeper->store, &keeper->watch,
         keeper->host->now(keeper->host->ctx), &live, &orders, &err);
+}
+
+void
+acme_keeper_settle(struct acme_keeper *keeper)
+{
+    size_t i;
+
+    for (i = 0; i < keeper->config->nlineages; i++)
+        settle(keeper, i);
+    if (keeper->role == ACME_KEEPER_DECLARES)
+        withdraw_others(keeper);
 }
 
 /* ---- once a second ---------------------------------------------------- */

@@ -42,10 +42,17 @@ enum acme_keeper_role {
 };
 
 /*
- * At start: recovers what a crash left, declares the lineages, fills the
- * area.  Trouble with one lineage is logged and does not stop the others.
+ * At start: recovers what a crash left and fills the area.  Trouble with one
+ * lineage is logged and does not stop the others.
  */
 void acme_keeper_start(struct acme_keeper *keeper, enum acme_keeper_role role);
+
+/*
+ * After that, before the first frame: declares the lineages and finds out
+ * what is wanted of each.  Nobody's handshake waits for it, a first start
+ * with thousands of lineages syncs as many files.
+ */
+void acme_keeper_settle(struct acme_keeper *keeper);
 
 /*
  * Answers one frame of the engine.  False: a bad frame; the engine that sent

@@ -280,6 +280,7 @@ run(struct process *process)
     if (process->area != NULL)
         acme_area_beat(process->area, process->host.now(process->host.ctx));
     tell_ready(process);
+    acme_keeper_settle(process->keeper);
     status = serve(process);
 
 done:

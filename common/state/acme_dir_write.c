@@ -387,7 +387,7 @@ remove_entry(int parent, const char *base, const char *path,
     if (unlinkat(parent, base, 0) == 0)
         return ACME_OK;
     if (errno == ENOENT)
-        return ACME_OK;
+        return ACME_NOENT;
     if (!is_directory_errno(errno))
         return acme_dir_fail(err, errno, "remove", path);
     rc = empty_directory(parent, base, path, err);
@@ -412,7 +412,7 @@ acme_dir_remove(int dirfd, const char *path, struct acme_error *err)
     if (rc == ACME_OK && fsync(parent) == -1)
         rc = acme_dir_fail(err, errno, "sync", path);
     close(parent);
-    return rc;
+    return rc == ACME_NOENT ? ACME_OK : rc; /* it is gone already */
 }
 
 static bool

@@ -97,6 +97,8 @@ check_directory(const char *directory, struct acme_error *err)
     acme_error_clear(&ignored);
     rc = acme_url_parse(directory, ACME_WIRE, url, &ignored);
     free(url);
+    if (rc == ACME_NOMEM)
+        return acme_error_nomem(err);
     return rc == ACME_OK ? rc : malformed(err, "directory");
 }
 

@@ -372,11 +372,15 @@ issuer_path(const struct acme_issuer *issuer, const char *top, bool with_path,
 
     acme_buf_init(&path, ACME_STORE_PATH_MAX - 64);
     url = malloc(sizeof(*url));
-    if (url == NULL)
-        return acme_error_nomem(err);
+    /* All of the room at once: a failure later on means a too long path. */
+    if (url == NULL || acme_buf_extend(&path, path.max) == NULL) {
+        rc = acme_error_nomem(err);
+        goto done;
+    }
     rc = acme_url_parse(issuer->directory, ACME_CONFIG, url, err);
     if (rc != ACME_OK)
         goto done;
+    acme_buf_reset(&path);
     acme_buf_add_str(&path, top);
     rc = add_host(&path, url, err);
     for (at = url->path; with_path && rc == ACME_OK && *at == '/'; at += len) {

@@ -330,6 +330,7 @@ fake_drive_open(struct fake_drive *d)
         "keeper");
     acme_keeper_on_done(d->keeper, take_done, d);
     acme_keeper_start(d->keeper, ACME_KEEPER_DECLARES);
+    acme_keeper_settle(d->keeper);
     need(d, acme_vault_new_direct(exchange, d, &d->vault, &d->err), "vault");
     open_engine(d);
 }
