@@ -21,7 +21,8 @@ is $t->status('plain.test')->{state}, 'ok', 'status: ok';
 
 # without our directives there is no process of ours
 $t->clear_config->site('other.test', acme => undef);
-ok $t->reload, 'reload without a certificate';
+$t->configure(plain_server => 1, state => undef);
+ok $t->reload, 'reload without any directive of ours';
 ok $t->wait_for(sub { !$t->supervisor_pids && !$t->store_pids
     && !$t->engine_pids }, 5), 'ends the helpers';
 
