@@ -740,6 +740,10 @@ acme_engine_loop(struct acme_engine *engine, bool crashed,
 {
     enum acme_rc rc = acme_engine_plan(engine, crashed, err);
 
+    if (rc == ACME_OK && engine->conf.settle_ms > 0 &&
+        !engine->conf.host->wait(engine->conf.host->ctx,
+            engine->conf.settle_ms))
+        return ACME_OK;
     while (rc == ACME_OK) {
         if (acme_engine_notices(engine) != ACME_OK)
             return acme_error_set(err, ACME_IO, "the store is gone");

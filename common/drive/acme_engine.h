@@ -29,6 +29,10 @@ struct acme_engine_conf {
     struct acme_vault *vault;
     struct acme_engine_network network;
     unsigned present_ms;
+    /* Before the first job: in a reload the workers of the old configuration
+     * take connections until the new ones run, and decline the challenges of
+     * names that are new. */
+    unsigned settle_ms;
     /* Between jobs: like host->wait, but ends early when the store has
      * something to say. */
     bool (*idle)(void *ctx, unsigned ms);

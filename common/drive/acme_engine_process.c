@@ -18,6 +18,10 @@
 /* A bundle of every CA there is has about 250 kB. */
 #define CA_FILE_MAX (4 * 1024 * 1024)
 
+/* nginx stops its old workers 100 ms after it has started the new ones; a
+ * machine under load takes its time. */
+#define SETTLE_MS 2000
+
 /* The network side of one process: a transport per issuer, and the trust
  * files read before their reader became somebody else. */
 struct network {
@@ -123,6 +127,7 @@ run(struct network *network, struct acme_child *child, bool crashed,
         conf.network.ctx = network;
         conf.network.open = open_transport;
         conf.present_ms = present_ms;
+        conf.settle_ms = present_ms == 0 ? SETTLE_MS : 0;
         conf.idle = acme_child_idle;
         conf.idle_ctx = child;
         conf.random = draw;
