@@ -17,7 +17,7 @@ struct acme_child {
     int stop;  /* end of file: stop */
     int log;   /* lines to the supervisor */
     int frame; /* the pair between store and engine */
-    int ready; /* store, first life: tells that the area is filled */
+    int ready; /* store, first life: closed when the area is filled */
 };
 
 /*

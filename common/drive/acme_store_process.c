@@ -154,13 +154,12 @@ report(struct process *process, const struct acme_sandbox_report *sandbox)
         sandbox->capabilities ? "dropped" : "kept");
 }
 
+/* The end of the pipe says it: who waits finds us without it then. */
 static void
 tell_ready(struct process *process)
 {
-    if (process->child->ready == -1)
-        return;
-    (void)!write(process->child->ready, "R", 1);
-    close(process->child->ready);
+    if (process->child->ready != -1)
+        close(process->child->ready);
     process->child->ready = -1;
 }
 
