@@ -506,6 +506,7 @@ sign(const struct acme_key *key, const void *data, size_t len,
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     unsigned char *signature = NULL;
     size_t room = (size_t)EVP_PKEY_get_size(key->evp);
+    size_t made = room;
     enum acme_rc rc = ACME_OK;
 
     signature = OPENSSL_malloc(room);
@@ -515,12 +516,13 @@ sign(const struct acme_key *key, const void *data, size_t len,
     }
     if (!EVP_DigestSignInit_ex(ctx, NULL, kind_of(key->type)->digest, NULL,
             NULL, key->evp, NULL) ||
-        !EVP_DigestSign(ctx, signature, &room, data, len)) {
+        !EVP_DigestSign(ctx, signature, &made, data, len) ||
+        made > room) { /* OpenSSL 3.0, memory being short: "4 GB made" */
         rc = acme_openssl_fail(err, ACME_CRYPTO, "cannot sign");
         goto done;
     }
     *out = signature;
-    *out_len = room;
+    *out_len = made;
     signature = NULL;
 
 done:
