@@ -88,8 +88,8 @@ ngx_acme_host_start(ngx_cycle_t *cycle, ngx_acme_main_conf_t *amcf)
     cln->handler = ngx_acme_host_stop;
     cln->data = amcf;
 
-    if (acme_service_start(amcf->config, amcf->area, &server, 1,
-                           &amcf->service, &err)
+    if (acme_service_start(amcf->config, amcf->area, &server,
+                           ACME_SERVICE_DETACH, &amcf->service, &err)
         != ACME_OK)
     {
         ngx_log_error(NGX_LOG_ALERT, cycle->log, 0,
@@ -129,11 +129,30 @@ ngx_acme_host_warn(ngx_cycle_t *cycle, ngx_acme_main_conf_t *amcf)
 static ngx_uint_t
 ngx_acme_host_log_fds(ngx_log_t *log, int *fds)
 {
-    ngx_uint_t  n;
+    ngx_uint_t          n;
+    ngx_syslog_peer_t  *peer;
 
     for (n = 0; log != NULL && n < NGX_ACME_MAX_LOGS; log = log->next) {
+
         if (log->file != NULL && log->file->fd != NGX_INVALID_FILE) {
             fds[n++] = log->file->fd;
+            continue;
+        }
+
+        if (log->writer != ngx_syslog_writer) {
+            continue;
+        }
+
+        /*
+         * closed behind its back, the connection would be used under a number
+         * that is one of the supervisor's by then, and that closed on an
+         * error; one that is not open yet the supervisor opens for itself
+         */
+
+        peer = log->wdata;
+
+        if (peer->conn.fd != (ngx_socket_t) -1) {
+            fds[n++] = peer->conn.fd;
         }
     }
 

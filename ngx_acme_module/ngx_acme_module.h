@@ -78,9 +78,15 @@ typedef struct {
 extern ngx_command_t  ngx_acme_commands[];
 
 void *ngx_acme_create_main_conf(ngx_conf_t *cf);
-char *ngx_acme_init_main_conf(ngx_conf_t *cf, void *conf);
 void *ngx_acme_create_srv_conf(ngx_conf_t *cf);
 char *ngx_acme_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child);
+ngx_acme_issuer_t *ngx_acme_push_issuer(ngx_conf_t *cf,
+    ngx_acme_main_conf_t *amcf, ngx_str_t *name);
+char *ngx_acme_text(ngx_conf_t *cf, const char *text);
+
+/* ngx_acme_lineage.c */
+
+char *ngx_acme_init_main_conf(ngx_conf_t *cf, void *conf);
 
 /* ngx_acme_tls.c */
 

@@ -175,7 +175,7 @@ static int
 work_alone(struct renewal *renewal)
 {
     struct acme_config *config = renewal->alone;
-    struct acme_server server = { renewal, on_line, NULL, NULL, 0 };
+    struct acme_server server = { .ctx = renewal, .log = on_line };
     struct acme_service_work work = { NULL, config->nlineages,
         renewal->ctl->force ? ACME_RENEW_FORCE : 0, on_done, tick, renewal };
     struct acme_error err;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <pwd.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +15,57 @@
 
 /* A bundle of every CA there is has about 250 kB. */
 #define CA_FILE_MAX (4 * 1024 * 1024)
+
+enum acme_rc
+acme_host_check_name(const char *text, size_t len, char out[ACME_NAME_MAX + 1],
+    struct acme_error *err)
+{
+    char name[ACME_NAME_MAX + 1];
+    enum acme_rc rc = acme_name_parse(text, len, name, err);
+
+    if (rc == ACME_OK && acme_name_is_wildcard(name))
+        rc = acme_error_set(err, ACME_CONFIG,
+            "a wildcard cannot be proved by http-01, the only challenge of "
+            "this version");
+    if (rc == ACME_OK)
+        memcpy(out, name, strlen(name) + 1);
+    return rc;
+}
+
+/* Whether the first `len` bytes of `word` are this word, in any case. */
+static bool
+is_word(const char *word, size_t len, const char *known)
+{
+    return len == strlen(known) && strncasecmp(word, known, len) == 0;
+}
+
+enum acme_rc
+acme_host_account_key(const char *word, enum acme_key_type *type,
+    bool *is_file, struct acme_error *err)
+{
+    size_t len = strcspn(word, ":");
+    bool file = !is_word(word, len, "ecdsa") && !is_word(word, len, "rsa");
+    enum acme_rc rc = ACME_OK;
+
+    if (!file)
+        rc = acme_key_type_parse(word, type, err);
+    if (rc == ACME_OK)
+        *is_file = file;
+    return rc;
+}
+
+enum acme_rc
+acme_host_contact(const char *address, char out[ACME_URL_MAX],
+    struct acme_error *err)
+{
+    const char *scheme = strchr(address, ':') == NULL ? "mailto:" : "";
+
+    if (strlen(scheme) + strlen(address) >= ACME_URL_MAX)
+        return acme_error_set(err, ACME_CONFIG,
+            "a contact of more than %d bytes", ACME_URL_MAX - 1);
+    strcpy(stpcpy(out, scheme), address);
+    return ACME_OK;
+}
 
 static enum acme_rc
 check_ca_file(const char *path, struct acme_error *err)

@@ -1,7 +1,8 @@
 /*
- * What a host asks of the core while it tests a configuration, and for each
- * request: the same for every server, so it is here.  Nothing here writes,
- * and no secret is read.
+ * What a host asks of the core while it reads and tests a configuration, and
+ * for each request: the same for every server, so it is here.  Nothing here
+ * writes, no secret is read, and no directive is known: where a value was
+ * written, the host says.
  */
 #ifndef ACME_HOST_CHECK_H
 #define ACME_HOST_CHECK_H
@@ -12,6 +13,30 @@
 #include "base/acme_error.h"
 #include "state/acme_area.h"
 #include "state/acme_config.h"
+#include "wrap/acme_key.h"
+
+/*
+ * acme_name_parse() for an identifier of a certificate: refuses a wildcard
+ * too, which http-01 cannot prove.  ACME_CONFIG.
+ */
+enum acme_rc acme_host_check_name(const char *text, size_t len,
+    char out[ACME_NAME_MAX + 1], struct acme_error *err);
+
+/*
+ * What an operator gives as account key: "ecdsa" or "rsa" in any case, alone
+ * or with ":" and a size, is the type of one we make (*type); all else is a
+ * file of his, and *type is left alone.  ACME_CONFIG: no such size.
+ */
+enum acme_rc acme_host_account_key(const char *word, enum acme_key_type *type,
+    bool *is_file, struct acme_error *err);
+
+/*
+ * The contact URL of an address (RFC 8555 7.1.2): "mailto:" in front of one
+ * without a scheme; what a CA makes of it is not asked.  ACME_CONFIG: it is
+ * longer than URLs may be.
+ */
+enum acme_rc acme_host_contact(const char *address, char out[ACME_URL_MAX],
+    struct acme_error *err);
 
 /*
  * The files an issuer names: the CA file must be readable and hold

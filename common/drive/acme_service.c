@@ -11,8 +11,13 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
+
+#ifdef __linux__
+#include <sys/syscall.h>
+#endif
 
 #include "base/acme_log.h"
 #include "drive/acme_child.h"
@@ -51,7 +56,8 @@ struct supervisor {
     const struct acme_server *server;
     const struct acme_store_errand *errand;
     unsigned present_ms;
-    int lifetime; /* read end */
+    int lifetime; /* our end */
+    int master;   /* pidfd; -1: only the connection tells */
     int log[2];
     int ready; /* -1 once used */
     struct part store, engine;
@@ -179,17 +185,17 @@ drain_log(struct supervisor *supervisor)
         supervisor->server->ctx);
 }
 
-/* Waits until a line, the end of the lifetime pipe, a child's death or the
- * time.  False: the master is gone. */
+/* Waits until a line, the master's end or the time.  False: the master is gone
+ * or has stopped the service. */
 static bool
 watch(struct supervisor *supervisor, int ms)
 {
-    struct pollfd fds[2] = { { supervisor->lifetime, POLLIN, 0 },
-        { supervisor->log[0], POLLIN, 0 } };
+    struct pollfd fds[3] = { { supervisor->lifetime, POLLIN, 0 },
+        { supervisor->master, POLLIN, 0 }, { supervisor->log[0], POLLIN, 0 } };
 
-    (void)poll(fds, 2, ms);
+    (void)poll(fds, 3, ms);
     drain_log(supervisor);
-    return (fds[0].revents & (POLLIN | POLLHUP)) == 0;
+    return ((fds[0].revents | fds[1].revents) & (POLLIN | POLLHUP)) == 0;
 }
 
 static bool
@@ -334,11 +340,15 @@ become_supervisor(struct supervisor *supervisor)
     size_t i, n = 0;
 
     keep[n++] = supervisor->lifetime;
+    keep[n++] = supervisor->master;
     keep[n++] = supervisor->ready;
     for (i = 0; i < supervisor->server->nfds && n < 30; i++)
         keep[n++] = supervisor->server->fds[i];
     (void)setsid();
     set_title(supervisor, "acme supervisor");
+    /* The server may have syslog(3) open.  Closed behind its back, the number
+     * would be one of ours soon, and log() would write there. */
+    closelog();
     acme_child_begin("acme-super", keep, n);
     acme_sandbox_process();
     if (!acme_child_log_pair(supervisor->log))
@@ -363,7 +373,7 @@ fork_supervisor(struct supervisor *supervisor, bool detach)
         while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
             continue;
         /* A server's own SIGCHLD handler may have been quicker: then the
-         * status is lost, and the ready pipe tells. */
+         * status is lost, and the ready pipe or acme_service_alive() tells. */
         return 0;
     }
     return pid;
@@ -381,48 +391,99 @@ await_ready(int fd)
     }
 }
 
+/*
+ * Opened here and inherited: the master lives for sure while it starts a
+ * service.  The supervisor would come too late for one that is gone, and its
+ * process id might be somebody else's already.
+ */
+static enum acme_rc
+open_master(struct supervisor *supervisor, struct acme_error *err)
+{
+#ifdef SYS_pidfd_open
+    pid_t pid = supervisor->server->master;
+
+    if (pid != 0)
+        supervisor->master = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (pid != 0 && supervisor->master == -1 && errno == ESRCH)
+        return acme_error_errno(err, ACME_IO, errno,
+            "cannot watch process %ld", (long)pid);
+#else
+    (void)supervisor;
+    (void)err;
+#endif
+    return ACME_OK;
+}
+
+/*
+ * The connection is a pair of sockets, not a pipe: shutdown() ends it in all
+ * processes that have inherited our end, and when the supervisor is gone
+ * already it raises no SIGPIPE, as writing a byte into a pipe would.
+ */
 enum acme_rc
 acme_service_start(const struct acme_config *config, struct acme_area *area,
-    const struct acme_server *server, bool detach,
+    const struct acme_server *server, unsigned flags,
     struct acme_service *service, struct acme_error *err)
 {
     struct supervisor supervisor;
-    int lifetime[2], ready[2];
+    int lifetime[2] = { -1, -1 }, ready[2] = { -1, -1 };
+    bool wait = (flags & ACME_SERVICE_NO_WAIT) == 0;
+    enum acme_rc rc;
     pid_t pid;
 
-    if (pipe2(lifetime, O_CLOEXEC) != 0)
-        return acme_error_errno(err, ACME_IO, errno, "cannot make a pipe");
-    if (pipe2(ready, O_CLOEXEC) != 0) {
-        (void)acme_error_errno(err, ACME_IO, errno, "cannot make a pipe");
-        close(lifetime[0]);
-        close(lifetime[1]);
-        return ACME_IO;
-    }
     memset(&supervisor, 0, sizeof(supervisor));
     supervisor.config = config;
     supervisor.area = area;
     supervisor.server = server;
+    supervisor.master = -1;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, lifetime) != 0 ||
+        (wait && pipe2(ready, O_CLOEXEC) != 0)) {
+        rc = acme_error_errno(err, ACME_IO, errno, "cannot make a pipe");
+        goto done;
+    }
+    rc = open_master(&supervisor, err);
+    if (rc != ACME_OK)
+        goto done;
     supervisor.lifetime = lifetime[0];
     supervisor.ready = ready[1];
-    pid = fork_supervisor(&supervisor, detach);
-    close(lifetime[0]);
-    close(ready[1]);
+    pid = fork_supervisor(&supervisor, (flags & ACME_SERVICE_DETACH) != 0);
     if (pid == -1) {
-        (void)acme_error_errno(err, ACME_IO, errno, "cannot fork");
-        close(lifetime[1]);
-        close(ready[0]);
-        return ACME_IO;
+        rc = acme_error_errno(err, ACME_IO, errno, "cannot fork");
+        goto done;
     }
-    await_ready(ready[0]);
-    close(ready[0]);
+    close_fd(&ready[1]);
+    if (wait)
+        await_ready(ready[0]);
     service->lifetime = lifetime[1];
     service->pid = pid;
-    return ACME_OK;
+    lifetime[1] = -1;
+
+done:
+    close_fd(&lifetime[0]);
+    close_fd(&lifetime[1]);
+    close_fd(&ready[0]);
+    close_fd(&ready[1]);
+    close_fd(&supervisor.master);
+    return rc;
+}
+
+bool
+acme_service_alive(const struct acme_service *service)
+{
+    struct pollfd pfd = { service->lifetime, 0, 0 };
+
+    if (service->lifetime == -1)
+        return false;
+    /* Without events only an end is reported.  A call that a signal has
+     * interrupted has found none. */
+    (void)poll(&pfd, 1, 0);
+    return pfd.revents == 0;
 }
 
 void
 acme_service_stop(struct acme_service *service)
 {
+    if (service->lifetime != -1)
+        (void)shutdown(service->lifetime, SHUT_RDWR);
     close_fd(&service->lifetime);
 }
 
@@ -500,7 +561,7 @@ acme_service_run_once(const struct acme_config *config,
     supervisor.server = server;
     supervisor.errand = &errand;
     supervisor.present_ms = PRESENT_OTHERS_MS;
-    supervisor.ready = -1;
+    supervisor.master = supervisor.ready = -1;
     supervisor.store.stop = supervisor.engine.stop = -1;
     if (pipe2(lifetime, O_CLOEXEC) != 0 ||
         !acme_child_log_pair(supervisor.log))

@@ -1,8 +1,9 @@
 /*
  * The processes beside a server: a supervisor that stays what the server was
  * started as, and below it a store and an engine, restarted together with a
- * growing pause when one of them dies.  All of them end when the write end of
- * the lifetime pipe closes, which only the server's master holds.
+ * growing pause when one of them dies.  All of them end when the server's
+ * master says so or is gone.  A connection between it and the supervisor tells
+ * each of the other's life.
  */
 #ifndef ACME_SERVICE_H
 #define ACME_SERVICE_H
@@ -25,28 +26,47 @@ struct acme_server {
     /* Descriptors that log() writes to: they stay open. */
     const int *fds;
     size_t nfds;
+    /*
+     * The service also ends when this process is gone: another one that the
+     * server has forked may hold the connection still.  It must live during
+     * acme_service_start().  0, or a kernel without pidfd_open(2): only the
+     * connection tells.
+     */
+    pid_t master;
 };
 
 struct acme_service {
-    int lifetime; /* write end; -1: none */
+    int lifetime; /* the server's end of the connection; -1: none */
     pid_t pid;    /* of the supervisor; 0 when detached */
 };
 
+/* The supervisor is nobody's child. */
+#define ACME_SERVICE_DETACH 1u
+
+/* Nothing is waited for: `area` is filled already, by a supervisor that is
+ * gone, and the caller must not sleep. */
+#define ACME_SERVICE_NO_WAIT 2u
+
 /*
- * Forks the supervisor and waits (at most 15 s) until the area is filled, so
- * that the first handshake is right.  `config` and `area` are inherited.
- * With `detach` the supervisor is nobody's child.  ACME_OK also when the
- * state directory turns out unusable: the service says so in the log and
- * looks again each minute.
+ * Forks the supervisor and, unless told not to, waits (at most 15 s) until the
+ * area is filled, so that the first handshake is right.  `config` and `area`
+ * are inherited.  ACME_OK also when the state directory turns out unusable:
+ * the service says so in the log and looks again each minute.  On failure
+ * `service` is untouched.
  */
 enum acme_rc acme_service_start(const struct acme_config *config,
-    struct acme_area *area, const struct acme_server *server, bool detach,
+    struct acme_area *area, const struct acme_server *server, unsigned flags,
     struct acme_service *service, struct acme_error *err);
 
-/* In the master: ends the service of an old configuration. */
+/* Whether the supervisor lives; false where there is no connection.  Does not
+ * block, and whose child the supervisor is does not matter. */
+bool acme_service_alive(const struct acme_service *service);
+
+/* In the master only: ends the service of an old configuration, whoever else
+ * has inherited the connection.  Raises no signal, does not wait. */
 void acme_service_stop(struct acme_service *service);
 
-/* In a worker: only lets go of the pipe. */
+/* In a worker: only lets go of the connection. */
 void acme_service_forget(struct acme_service *service);
 
 /*

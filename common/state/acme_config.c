@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/acme_arena.h"
 #include "base/acme_name.h"
@@ -194,16 +195,21 @@ acme_config_free(struct acme_config *config)
 const char *
 acme_issuer_directory(const char *short_name)
 {
+    static const char production[] =
+        "https://acme-v02.api.letsencrypt.org/directory";
+    static const char staging[] =
+        "https://acme-staging-v02.api.letsencrypt.org/directory";
     static const struct {
         const char *name, *directory;
-    } known[] = { { "letsencrypt",
-                      "https://acme-v02.api.letsencrypt.org/directory" },
-        { "letsencrypt-staging",
-            "https://acme-staging-v02.api.letsencrypt.org/directory" } };
+    } known[] = {
+        { "letsencrypt", production },
+        { "letsencrypt-staging", staging },
+        { "letsencrypt-test", staging },
+    };
     size_t i;
 
     for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-        if (strcmp(known[i].name, short_name) == 0)
+        if (strcasecmp(known[i].name, short_name) == 0)
             return known[i].directory;
     return NULL;
 }

@@ -57,8 +57,9 @@ struct acme_config *acme_config_new(const char *state_dir, const char *server,
     const char *instance);
 void acme_config_free(struct acme_config *config); /* accepts NULL */
 
-/* Directory URL behind a short name ("letsencrypt", "letsencrypt-staging"),
- * or NULL. */
+/* Directory URL behind a short name, or NULL: "letsencrypt",
+ * "letsencrypt-staging" or, the same, mod_md's "letsencrypt-test"; in any
+ * case. */
 const char *acme_issuer_directory(const char *short_name);
 
 /*

@@ -152,8 +152,8 @@ set_placeholder(void)
     acme_error_clear(&why);
     set->npairs = 1;
     pair = &set->pair[0];
-    if (acme_placeholder_new(PLACEHOLDER_NAME, &pair->key, &pair->chain,
-            &why) == ACME_OK &&
+    if (acme_placeholder_new(PLACEHOLDER_NAME, NULL, 0, &pair->key,
+            &pair->chain, &why) == ACME_OK &&
         prepare(pair))
         return set;
     set_unref(set);
@@ -375,4 +375,21 @@ acme_live_apply_placeholder(struct acme_live_cache *cache, SSL *ssl)
     set_unref(set);
     ERR_pop_to_mark();
     return result;
+}
+
+enum acme_rc
+acme_live_placeholder_pem(const char *const *names, size_t nnames,
+    struct acme_key **key, struct acme_buf *pem, struct acme_error *err)
+{
+    struct acme_chain *chain = NULL;
+    enum acme_rc rc;
+
+    rc = acme_placeholder_new(PLACEHOLDER_NAME, names, nnames, key, &chain,
+        err);
+    if (rc == ACME_OK)
+        rc = acme_key_to_pem(*key, pem, err);
+    if (rc == ACME_OK)
+        rc = acme_chain_to_pem(chain, 0, 0, pem, err);
+    acme_chain_free(chain);
+    return rc;
 }

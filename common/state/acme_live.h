@@ -39,4 +39,12 @@ enum acme_live_result acme_live_apply(struct acme_live_cache *cache,
 enum acme_live_result acme_live_apply_placeholder(
     struct acme_live_cache *cache, struct ssl_st *ssl);
 
+/*
+ * A placeholder for `names` (canonical) as a file has it, for a server that
+ * must have one: appends the key, which is worth nothing, and the certificate
+ * as PEM.  *key: made if NULL, shared by as many as you like, yours to unref.
+ */
+enum acme_rc acme_live_placeholder_pem(const char *const *names, size_t nnames,
+    struct acme_key **key, struct acme_buf *pem, struct acme_error *err);
+
 #endif

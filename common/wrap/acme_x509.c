@@ -713,17 +713,30 @@ add_san(GENERAL_NAMES *sans, const char *name)
     return false;
 }
 
+/* NULL: out of memory. */
+static GENERAL_NAMES *
+new_sans(const char *const *names, size_t nnames)
+{
+    GENERAL_NAMES *sans = GENERAL_NAMES_new();
+    size_t i;
+
+    for (i = 0; sans != NULL && i < nnames; i++) {
+        if (!add_san(sans, names[i])) {
+            GENERAL_NAMES_free(sans);
+            return NULL;
+        }
+    }
+    return sans;
+}
+
 static bool
 add_names(X509_REQ *request, const char *const *names, size_t nnames)
 {
-    GENERAL_NAMES *sans = GENERAL_NAMES_new();
+    GENERAL_NAMES *sans = new_sans(names, nnames);
     STACK_OF(X509_EXTENSION) *extensions = NULL;
-    bool ok = sans != NULL;
-    size_t i;
+    bool ok;
 
-    for (i = 0; ok && i < nnames; i++)
-        ok = add_san(sans, names[i]);
-    ok = ok &&
+    ok = sans != NULL &&
          X509V3_add1_i2d(&extensions, NID_subject_alt_name, sans, 0, 0) == 1 &&
          X509_REQ_add_extensions(request, extensions);
     sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
@@ -815,18 +828,35 @@ add_extension(X509 *cert, int nid, const char *value)
     return ok;
 }
 
+static bool
+add_sans(X509 *cert, const char *const *names, size_t nnames)
+{
+    GENERAL_NAMES *sans;
+    bool ok;
+
+    if (nnames == 0)
+        return true;
+    sans = new_sans(names, nnames);
+    ok = sans != NULL &&
+         X509_add1_ext_i2d(cert, NID_subject_alt_name, sans, 0, 0) == 1;
+    GENERAL_NAMES_free(sans);
+    return ok;
+}
+
 static X509 *
-self_signed(const char *name, const struct acme_key *key)
+self_signed(const char *title, const char *const *names, size_t nnames,
+    const struct acme_key *key)
 {
     X509 *cert = X509_new();
 
     if (cert != NULL && X509_set_version(cert, X509_VERSION_3) &&
-        set_random_serial(cert) && set_common_name(cert, name) &&
+        set_random_serial(cert) && set_common_name(cert, title) &&
         X509_gmtime_adj(X509_getm_notBefore(cert), -86400L) != NULL &&
         X509_gmtime_adj(X509_getm_notAfter(cert), 364 * 86400L) != NULL &&
         X509_set_pubkey(cert, acme_key_evp(key)) &&
         add_extension(cert, NID_basic_constraints, "critical,CA:FALSE") &&
         add_extension(cert, NID_ext_key_usage, "serverAuth") &&
+        add_sans(cert, names, nnames) &&
         X509_sign(cert, acme_key_evp(key), digest_of(key)) > 0)
         return cert;
     X509_free(cert);
@@ -834,15 +864,17 @@ self_signed(const char *name, const struct acme_key *key)
 }
 
 enum acme_rc
-acme_placeholder_new(const char *name, struct acme_key **key,
-    struct acme_chain **chain, struct acme_error *err)
+acme_placeholder_new(const char *title, const char *const *names,
+    size_t nnames, struct acme_key **key, struct acme_chain **chain,
+    struct acme_error *err)
 {
     struct acme_key *new_key = NULL;
     struct acme_chain *made = NULL;
-    enum acme_rc rc;
+    enum acme_rc rc = ACME_OK;
 
     ERR_set_mark();
-    rc = acme_key_generate(ACME_KEY_ECDSA_256, &new_key, err);
+    if (*key == NULL)
+        rc = acme_key_generate(ACME_KEY_ECDSA_256, &new_key, err);
     if (rc != ACME_OK)
         goto done;
     made = calloc(1, sizeof(*made));
@@ -850,13 +882,15 @@ acme_placeholder_new(const char *name, struct acme_key **key,
         rc = acme_error_nomem(err);
         goto done;
     }
-    made->cert[0] = self_signed(name, new_key);
+    made->cert[0] =
+        self_signed(title, names, nnames, *key != NULL ? *key : new_key);
     if (made->cert[0] == NULL) {
         rc = acme_openssl_fail(err, ACME_CRYPTO, "cannot make a certificate");
         goto done;
     }
     made->count = 1;
-    *key = new_key;
+    if (new_key != NULL)
+        *key = new_key;
     *chain = made;
     new_key = NULL;
     made = NULL;

@@ -99,11 +99,15 @@ enum acme_rc acme_csr_new(const struct acme_key *key, const char *const *names,
     size_t nnames, struct acme_buf *der, struct acme_error *err);
 
 /*
- * A self-signed certificate for `name` (printable text, shown as CN), valid
- * from yesterday for a year: what is served, if so configured, before the
- * first real one.
+ * A self-signed certificate, valid from yesterday for a year: what is served,
+ * if so configured, before the first real one.  `title` (printable text) is
+ * shown as CN; `names` (canonical) are the subjectAltName, which nnames 0
+ * leaves out.  If *key is not NULL on entry, that key signs and is left alone:
+ * many placeholders may share it.  Else one is made and put into *key, yours
+ * to unref.
  */
-enum acme_rc acme_placeholder_new(const char *name, struct acme_key **key,
-    struct acme_chain **chain, struct acme_error *err);
+enum acme_rc acme_placeholder_new(const char *title, const char *const *names,
+    size_t nnames, struct acme_key **key, struct acme_chain **chain,
+    struct acme_error *err);
 
 #endif

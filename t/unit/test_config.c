@@ -111,7 +111,15 @@ test_short_names(void **state)
         "https://acme-v02.api.letsencrypt.org/directory");
     assert_string_equal(acme_issuer_directory("letsencrypt-staging"),
         "https://acme-staging-v02.api.letsencrypt.org/directory");
+    assert_string_equal(acme_issuer_directory("LetsEncrypt"),
+        acme_issuer_directory("letsencrypt"));
+    assert_string_equal(acme_issuer_directory("LETSENCRYPT-STAGING"),
+        acme_issuer_directory("letsencrypt-staging"));
+    assert_string_equal(acme_issuer_directory("letsencrypt-test"),
+        acme_issuer_directory("letsencrypt-staging"));
     assert_null(acme_issuer_directory("letsencryp"));
+    assert_null(acme_issuer_directory("letsencrypt-"));
+    assert_null(acme_issuer_directory("letsencrypt-tests"));
     assert_null(acme_issuer_directory(""));
     assert_null(acme_issuer_directory("https://ca.test/"));
 }

@@ -1,4 +1,4 @@
-/* acme_host_check.h: answers to challenges, and files named by a
+/* acme_host_check.h: answers to challenges, and words and files of a
  * configuration. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -207,6 +207,108 @@ test_no_thumbprint(void **state)
         PATH "token", strlen(PATH) + 5, answer));
 }
 
+/* ---- words ------------------------------------------------------------ */
+
+static void
+test_name(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *name; /* NULL: refused */
+        const char *wrong;
+    } cases[] = {
+        { "A.Test", "a.test", NULL },
+        { "192.0.2.1", "192.0.2.1", NULL },
+        { "2001:DB8:0::1", "2001:db8::1", NULL },
+        { "*.a.test", NULL, "http-01" },
+        { "*", NULL, "\"*\"" },
+        { "a_b.test", NULL, "a_b.test" },
+        { "", NULL, "\"\"" },
+    };
+    struct world *w = *state;
+    char name[ACME_NAME_MAX + 1];
+    size_t i;
+
+    for (i = 0; i < COUNT(cases); i++) {
+        strcpy(name, "untouched");
+        acme_error_clear(&w->err);
+        assert_int_equal(acme_host_check_name(cases[i].text,
+                             strlen(cases[i].text), name, &w->err),
+            cases[i].name != NULL ? ACME_OK : ACME_CONFIG);
+        assert_string_equal(name,
+            cases[i].name != NULL ? cases[i].name : "untouched");
+        if (cases[i].wrong != NULL &&
+            strstr(w->err.what, cases[i].wrong) == NULL)
+            fail_msg("%s: %s", cases[i].text, w->err.what);
+    }
+    acme_error_clear(&w->err);
+    assert_int_equal(acme_host_check_name("a.testX", 6, name, &w->err),
+        ACME_OK);
+    assert_string_equal(name, "a.test");
+}
+
+static void
+test_account_key(void **state)
+{
+    static const struct {
+        const char *word;
+        bool is_file;
+        enum acme_key_type type; /* NONE: none is made */
+        enum acme_rc rc;
+    } cases[] = {
+        { "ecdsa", false, ACME_KEY_ECDSA_256, ACME_OK },
+        { "ECDSA:384", false, ACME_KEY_ECDSA_384, ACME_OK },
+        { "rsa", false, ACME_KEY_RSA_2048, ACME_OK },
+        { "Rsa:4096", false, ACME_KEY_RSA_4096, ACME_OK },
+        { "rsa:1024", true, ACME_KEY_NONE, ACME_CONFIG },
+        { "ecdsa:", true, ACME_KEY_NONE, ACME_CONFIG },
+        { "ecdsa:256 ", true, ACME_KEY_NONE, ACME_CONFIG },
+        { "", true, ACME_KEY_NONE, ACME_OK },
+        { "rs", true, ACME_KEY_NONE, ACME_OK },
+        { "rsa4096", true, ACME_KEY_NONE, ACME_OK },
+        { "ecdsa.pem", true, ACME_KEY_NONE, ACME_OK },
+        { "/keys/rsa:2048", true, ACME_KEY_NONE, ACME_OK },
+    };
+    struct world *w = *state;
+    enum acme_key_type type;
+    size_t i;
+    bool is_file;
+
+    for (i = 0; i < COUNT(cases); i++) {
+        type = ACME_KEY_NONE;
+        is_file = cases[i].rc != ACME_OK || !cases[i].is_file;
+        acme_error_clear(&w->err);
+        if (acme_host_account_key(cases[i].word, &type, &is_file, &w->err) !=
+                cases[i].rc ||
+            is_file != cases[i].is_file || type != cases[i].type)
+            fail_msg("\"%s\": %d %d %s", cases[i].word, is_file, type,
+                w->err.what);
+    }
+}
+
+static void
+test_contact(void **state)
+{
+    struct world *w = *state;
+    char address[ACME_URL_MAX + 1], url[ACME_URL_MAX] = "untouched";
+
+    memset(address, 'a', sizeof(address));
+    address[ACME_URL_MAX - 7] = '\0'; /* "mailto:" and it: one too many */
+    assert_int_equal(acme_host_contact(address, url, &w->err), ACME_CONFIG);
+    assert_string_equal(url, "untouched");
+    acme_error_clear(&w->err);
+    address[ACME_URL_MAX - 8] = '\0';
+    assert_int_equal(acme_host_contact(address, url, &w->err), ACME_OK);
+    assert_int_equal(strlen(url), ACME_URL_MAX - 1);
+    assert_int_equal(acme_host_contact("a@a.test", url, &w->err), ACME_OK);
+    assert_string_equal(url, "mailto:a@a.test");
+    assert_int_equal(acme_host_contact("mailto:a@a.test", url, &w->err),
+        ACME_OK);
+    assert_string_equal(url, "mailto:a@a.test");
+    assert_int_equal(acme_host_contact("tel:+1-2", url, &w->err), ACME_OK);
+    assert_string_equal(url, "tel:+1-2");
+}
+
 /* ---- files ------------------------------------------------------------ */
 
 static void
@@ -378,6 +480,9 @@ main(void)
         TEST(test_answers),
         TEST(test_counted),
         TEST(test_no_thumbprint),
+        TEST(test_name),
+        TEST(test_account_key),
+        TEST(test_contact),
         TEST(test_ca_file),
         TEST(test_key_file),
         TEST(test_key_owner),

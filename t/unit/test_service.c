@@ -295,9 +295,9 @@ setup(void **state)
 }
 
 static void
-start(struct world *w, bool detach)
+start(struct world *w, unsigned flags)
 {
-    assert_int_equal(acme_service_start(w->config, w->area, &w->server, detach,
+    assert_int_equal(acme_service_start(w->config, w->area, &w->server, flags,
                          &w->service, &w->err),
         ACME_OK);
     assert_int_not_equal(w->service.lifetime, -1);
@@ -310,7 +310,7 @@ setup_started(void **state)
 
     setup(state);
     w = *state;
-    start(w, false);
+    start(w, 0);
     remember_parts(w);
     return 0;
 }
@@ -470,7 +470,7 @@ test_detached(void **state)
 {
     struct world *w = *state;
 
-    start(w, true);
+    start(w, ACME_SERVICE_DETACH);
     assert_int_equal(w->service.pid, 0);
     assert_true(wait_for(w, parts_are_found));
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no child of ours */
@@ -479,6 +479,117 @@ test_detached(void **state)
     assert_int_not_equal(parent_of(parent_of(w->store)), getpid());
     acme_service_stop(&w->service);
     assert_true(wait_for(w, parts_are_gone));
+}
+
+static void
+delay_store(void *ctx, const char *title)
+{
+    (void)ctx;
+    if (strcmp(title, "acme store") == 0)
+        sleep(2);
+}
+
+static bool
+has_beaten(struct world *w)
+{
+    return acme_area_last_beat(w->area) != 0;
+}
+
+static void
+test_no_wait(void **state)
+{
+    struct world *w = *state;
+
+    w->server.title = delay_store;
+    start(w, ACME_SERVICE_NO_WAIT);
+    assert_false(has_beaten(w));
+    assert_true(acme_service_alive(&w->service));
+    assert_true(wait_for(w, has_beaten));
+}
+
+static bool
+supervisor_is_gone(struct world *w)
+{
+    return is_gone(w->service.pid);
+}
+
+static void
+test_alive(void **state)
+{
+    struct world *w = *state;
+    struct acme_service none = { -1, 0 };
+
+    assert_false(acme_service_alive(&none));
+    assert_true(acme_service_alive(&w->service));
+    assert_int_equal(kill(w->service.pid, SIGKILL), 0);
+    assert_true(wait_for(w, supervisor_is_gone));
+    assert_false(acme_service_alive(&w->service));
+    acme_service_stop(&w->service); /* and no SIGPIPE */
+    assert_false(acme_service_alive(&w->service));
+    assert_true(wait_for(w, parts_are_gone));
+}
+
+/* A process that lives on with all that we have open. */
+static pid_t
+fork_other(void)
+{
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        alarm(TEST_S);
+        pause();
+        _exit(0);
+    }
+    assert_int_not_equal(pid, -1);
+    return pid;
+}
+
+static void
+end_other(pid_t pid)
+{
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+/* As forked by another module of the server, which knows nothing of us. */
+static void
+test_stop_held(void **state)
+{
+    struct world *w = *state;
+    pid_t holder = fork_other();
+    bool ended;
+
+    acme_service_stop(&w->service);
+    ended = wait_for(w, all_are_gone);
+    end_other(holder);
+    assert_true(ended);
+}
+
+/* This process holds the connection all the time. */
+static void
+test_master_killed(void **state)
+{
+    struct world *w = *state;
+
+    w->server.master = fork_other();
+    start(w, 0);
+    remember_parts(w);
+    end_other(w->server.master);
+    assert_true(wait_for(w, all_are_gone));
+    assert_false(acme_service_alive(&w->service));
+}
+
+static void
+test_master_gone(void **state)
+{
+    struct world *w = *state;
+
+    w->server.master = fork_other();
+    end_other(w->server.master);
+    assert_int_equal(acme_service_start(w->config, w->area, &w->server, 0,
+                         &w->service, &w->err),
+        ACME_IO);
+    assert_int_equal(w->service.lifetime, -1);
 }
 
 /* ---- what they are ---------------------------------------------------- */
@@ -605,13 +716,28 @@ expect_none(pid_t pid, const char *what)
         fail_msg("%s has %s:\n%s", proc_file(pid, "comm"), what, text);
 }
 
+/* How many sockets two processes share. */
+static unsigned
+shared_sockets(pid_t one, pid_t other)
+{
+    char text[4096], others[4096], *line, *rest;
+    unsigned n = 0;
+
+    descriptors(one, text, sizeof(text));
+    descriptors(other, others, sizeof(others));
+    for (line = strtok_r(text, "\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\n", &rest))
+        n += strncmp(line, "socket:", 7) == 0 && strstr(others, line) != NULL;
+    return n;
+}
+
 static void
-pipe_name(int fd, char name[64])
+kernel_name(int fd, const char *kind, char name[64])
 {
     struct stat st;
 
     assert_int_equal(fstat(fd, &st), 0);
-    (void)snprintf(name, 64, "pipe:[%lu]", (unsigned long)st.st_ino);
+    (void)snprintf(name, 64, "%s:[%lu]", kind, (unsigned long)st.st_ino);
 }
 
 static void
@@ -629,12 +755,14 @@ test_descriptors(void **state)
     leak = open(helper_tmp_path(&w->tmp, "server-file"), O_RDONLY);
     listener = socket(AF_INET, SOCK_STREAM, 0);
     assert_true(leak != -1 && listener != -1);
-    start(w, false);
+    w->server.master = getpid();
+    start(w, 0);
     remember_parts(w);
     assert_true(wait_for(w, are_confined));
-    pipe_name(w->service.lifetime, lifetime);
-    pipe_name(w->log[1], log);
+    kernel_name(w->service.lifetime, "socket", lifetime);
+    kernel_name(w->log[1], "pipe", log);
     expect_none(w->service.pid, "server-file");
+    expect_none(w->service.pid, lifetime);
     expect_none(w->store, "server-file");
     expect_none(w->engine, "server-file");
     expect_none(w->store, lifetime);
@@ -642,8 +770,13 @@ test_descriptors(void **state)
     expect_none(w->store, log);
     expect_none(w->engine, log);
     expect_none(w->engine, "state");
+    expect_none(w->store, "pidfd");
+    expect_none(w->engine, "pidfd");
+    /* that for lines; not the supervisor's end of the connection */
+    assert_int_equal(shared_sockets(w->service.pid, w->store), 1);
+    assert_int_equal(shared_sockets(w->service.pid, w->engine), 1);
     n = descriptors(w->service.pid, text, sizeof(text));
-    if (n > 9) /* 0 to 2, lifetime, log, lines twice, stop twice */
+    if (n > 10) /* 0 to 2, lifetime, master, log, lines twice, stop twice */
         fail_msg("supervisor:\n%s", text);
     n = descriptors(w->store, text, sizeof(text));
     if (n > 7) /* 0 to 2, stop, lines, frames, control socket */
@@ -745,7 +878,7 @@ expect_unusable(struct world *w)
 {
     long before = clock_ms();
 
-    start(w, false);
+    start(w, 0);
     assert_true(clock_ms() - before < 14000); /* not the whole time-out */
     assert_true(wait_for(w, has_error));
     usleep(700000); /* a second start would have come */
@@ -798,7 +931,7 @@ run_as_other(struct world *w)
     if (setgroups(0, NULL) != 0 || setgid(OTHER) != 0 || setuid(OTHER) != 0 ||
         prctl(PR_SET_DUMPABLE, 1) != 0) /* as after an exec */
         return 1;
-    if (acme_service_start(w->config, w->area, &w->server, false, &w->service,
+    if (acme_service_start(w->config, w->area, &w->server, 0, &w->service,
             &w->err) != ACME_OK)
         return 2;
     if (!wait_for(w, are_new))
@@ -916,6 +1049,11 @@ main(void)
         TEST(test_signals, setup_started),
         TEST(test_forget, setup_started),
         TEST(test_detached, setup),
+        TEST(test_no_wait, setup),
+        TEST(test_alive, setup_started),
+        TEST(test_stop_held, setup_started),
+        TEST(test_master_killed, setup),
+        TEST(test_master_gone, setup),
         TEST(test_users, setup_started),
         TEST(test_privileges, setup_started),
         TEST(test_not_dumpable, setup_started),

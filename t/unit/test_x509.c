@@ -693,7 +693,9 @@ a_placeholder_is_self_signed(void **state)
 
     (void)state;
     for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        assert_int_equal(acme_placeholder_new(texts[i], &own, &chain, &err),
+        own = NULL;
+        assert_int_equal(
+            acme_placeholder_new(texts[i], NULL, 0, &own, &chain, &err),
             ACME_OK);
         assert_int_equal(acme_chain_count(chain), 1);
         assert_true(acme_chain_matches(chain, own));
@@ -704,9 +706,81 @@ a_placeholder_is_self_signed(void **state)
         assert_in_range(leaf.not_before, now - 86400, now - 86390);
         assert_in_range(leaf.not_after, now + 363 * 86400L,
             now + 365 * 86400L);
+        assert_int_equal(X509_get_ext_by_NID(acme_chain_x509(chain, 0),
+                             NID_subject_alt_name, -1),
+            -1);
         acme_chain_free(chain);
         acme_key_unref(own);
     }
+}
+
+static void
+a_placeholder_has_names(void **state)
+{
+    static const char *const wanted[] = { "a.example", "192.0.2.1",
+        "2001:db8::1" };
+    struct acme_chain *chain = NULL;
+    struct acme_key *own = NULL;
+    struct acme_buf found;
+    X509 *cert;
+
+    (void)state;
+    acme_buf_init(&found, 10000);
+    assert_int_equal(
+        acme_placeholder_new("a placeholder", wanted, 3, &own, &chain, &err),
+        ACME_OK);
+    assert_int_equal(acme_chain_names(chain, &found, &err), ACME_OK);
+    assert_string_equal(acme_buf_str(&found),
+        "a.example\n192.0.2.1\n2001:db8::1\n");
+    cert = acme_chain_x509(chain, 0);
+    assert_int_equal(X509_check_host(cert, "a.example", 0, 0, NULL), 1);
+    assert_int_equal(X509_check_ip_asc(cert, "192.0.2.1", 0), 1);
+    assert_int_equal(X509_check_ip_asc(cert, "2001:db8::1", 0), 1);
+    assert_int_equal(X509_verify(cert, acme_key_evp(own)), 1);
+    acme_buf_clear(&found);
+    acme_chain_free(chain);
+    acme_key_unref(own);
+}
+
+/* The key of the caller signs, and stays the caller's. */
+static void
+placeholders_share_a_key(void **state)
+{
+    struct acme_chain *chain[2] = { NULL, NULL };
+    struct acme_key *shared = key;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < 2; i++) {
+        assert_int_equal(acme_placeholder_new("a placeholder", &names[i], 1,
+                             &shared, &chain[i], &err),
+            ACME_OK);
+        assert_ptr_equal(shared, key);
+        assert_true(acme_chain_matches(chain[i], key));
+        assert_int_equal(
+            X509_verify(acme_chain_x509(chain[i], 0), acme_key_evp(key)), 1);
+        assert_true(acme_chain_covers(chain[i], names[i]));
+    }
+    assert_int_not_equal(
+        X509_cmp(acme_chain_x509(chain[0], 0), acme_chain_x509(chain[1], 0)),
+        0);
+    acme_chain_free(chain[0]);
+    acme_chain_free(chain[1]);
+}
+
+/* A CN is one character at least; what was made before is freed. */
+static void
+a_failed_placeholder_changes_nothing(void **state)
+{
+    struct acme_chain *chain = NULL;
+    struct acme_key *own = NULL;
+
+    (void)state;
+    assert_int_equal(
+        acme_placeholder_new("", names, NNAMES, &own, &chain, &err),
+        ACME_CRYPTO);
+    assert_null(own);
+    assert_null(chain);
 }
 
 /* A CN has at most 64 characters. */
@@ -721,7 +795,8 @@ a_long_placeholder_name_is_cut(void **state)
     (void)state;
     memset(text, 'a', sizeof(text));
     text[299] = '\0';
-    assert_int_equal(acme_placeholder_new(text, &own, &chain, &err), ACME_OK);
+    assert_int_equal(acme_placeholder_new(text, NULL, 0, &own, &chain, &err),
+        ACME_OK);
     assert_int_equal(acme_chain_leaf(chain, &leaf, &err), ACME_OK);
     assert_int_equal(strlen(leaf.issuer), 64);
     acme_chain_free(chain);
@@ -775,6 +850,9 @@ main(void)
         test(time_is_the_callers),
         test(requests_name_all_names),
         test(a_placeholder_is_self_signed),
+        test(a_placeholder_has_names),
+        test(placeholders_share_a_key),
+        test(a_failed_placeholder_changes_nothing),
         test(a_long_placeholder_name_is_cut),
         test(full_buffers_are_out_of_memory),
     };

@@ -1,0 +1,498 @@
+
+/*
+ * Issuers and lineages out of the directives: what the core is asked for.
+ * Runs when all servers are known; a mistake in what directives mean together
+ * is found here, with the file and line of one of them and the cure.
+ */
+
+
+#include "ngx_acme_module.h"
+
+
+static void ngx_acme_cleanup_config(void *data);
+static ngx_int_t ngx_acme_use_issuer(ngx_conf_t *cf,
+    ngx_acme_main_conf_t *amcf, ngx_acme_srv_conf_t *ascf, ngx_str_t *name,
+    size_t *index);
+static ngx_int_t ngx_acme_add_issuer(ngx_conf_t *cf,
+    ngx_acme_main_conf_t *amcf, ngx_acme_issuer_t *issuer);
+static ngx_int_t ngx_acme_account_key(ngx_conf_t *cf,
+    ngx_acme_issuer_t *issuer, struct acme_issuer *core,
+    struct acme_error *err);
+static ngx_int_t ngx_acme_add_server(ngx_conf_t *cf,
+    ngx_acme_main_conf_t *amcf, ngx_http_core_srv_conf_t *cscf,
+    ngx_acme_srv_conf_t *ascf);
+static ngx_int_t ngx_acme_parameters(ngx_conf_t *cf,
+    ngx_acme_srv_conf_t *ascf, struct acme_lineage *lineage,
+    ngx_array_t *names);
+static ngx_int_t ngx_acme_server_names(ngx_conf_t *cf,
+    ngx_http_core_srv_conf_t *cscf, ngx_acme_srv_conf_t *ascf,
+    ngx_array_t *names);
+static ngx_int_t ngx_acme_push_name(ngx_conf_t *cf, ngx_array_t *names,
+    u_char *data, size_t len, struct acme_error *err);
+
+
+char *
+ngx_acme_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    ngx_acme_main_conf_t  *amcf = conf;
+
+    ngx_uint_t                  i;
+    struct acme_error           err;
+    ngx_pool_cleanup_t         *cln;
+    ngx_acme_issuer_t          *issuer;
+    ngx_acme_srv_conf_t        *ascf;
+    ngx_http_core_srv_conf_t  **cscf;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    amcf->used = amcf->state_path.data != NULL || amcf->issuers.nelts > 0
+                 || amcf->terms;
+
+    if (amcf->state_path.data == NULL) {
+        ngx_str_set(&amcf->state_path, ACME_NGINX_STATE_DIR);
+
+    } else if (ngx_conf_full_name(cf->cycle, &amcf->state_path, 0) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cln == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    amcf->config = acme_config_new((char *) amcf->state_path.data, "nginx",
+                                   (char *) cf->cycle->conf_file.data);
+    if (amcf->config == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    cln->handler = ngx_acme_cleanup_config;
+    cln->data = amcf->config;
+
+    issuer = amcf->issuers.elts;
+
+    for (i = 0; i < amcf->issuers.nelts; i++) {
+        if (ngx_acme_add_issuer(cf, amcf, &issuer[i]) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    ngx_acme_tls_mark(cf);
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+    cscf = cmcf->servers.elts;
+
+    for (i = 0; i < cmcf->servers.nelts; i++) {
+        ascf = cscf[i]->ctx->srv_conf[ngx_acme_module.ctx_index];
+        ascf->main = amcf;
+
+        if (ascf->certificate != NULL
+            && ngx_acme_add_server(cf, amcf, cscf[i], ascf) != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    acme_error_clear(&err);
+
+    if (acme_config_finish(amcf->config, &err) != ACME_OK) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "acme: %s", err.what);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static void
+ngx_acme_cleanup_config(void *data)
+{
+    acme_config_free(data);
+}
+
+
+/* issuers */
+
+
+/* an issuer by its name; a short name needs no block */
+
+static ngx_int_t
+ngx_acme_use_issuer(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
+    ngx_acme_srv_conf_t *ascf, ngx_str_t *name, size_t *index)
+{
+    ngx_acme_issuer_t  *issuer;
+
+    if (acme_config_find_issuer(amcf->config, (char *) name->data, index)) {
+        return NGX_OK;
+    }
+
+    if (acme_issuer_directory((char *) name->data) == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"acme_certificate\" names the unknown issuer \"%V\" "
+                      "in %V:%ui; write an \"acme_issuer %V { uri ...; }\" "
+                      "block at http level, or use \"letsencrypt\" or "
+                      "\"letsencrypt-staging\"",
+                      name, &ascf->file, ascf->line, name);
+        return NGX_ERROR;
+    }
+
+    /* one issuer, however its short name is written */
+
+    ngx_strlow(name->data, name->data, name->len);
+
+    if (acme_config_find_issuer(amcf->config, (char *) name->data, index)) {
+        return NGX_OK;
+    }
+
+    issuer = ngx_acme_push_issuer(cf, amcf, name);
+    if (issuer == NULL) {
+        return NGX_ERROR;
+    }
+
+    issuer->file = ascf->file;
+    issuer->line = ascf->line;
+    issuer->implicit = 1;
+
+    if (ngx_acme_add_issuer(cf, amcf, issuer) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    *index = issuer->index;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_acme_add_issuer(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
+    ngx_acme_issuer_t *issuer)
+{
+    const char         *uri;
+    struct acme_error   err;
+    struct acme_issuer  core;
+
+    acme_error_clear(&err);
+    ngx_memzero(&core, sizeof(struct acme_issuer));
+
+    core.name = (char *) issuer->name.data;
+    core.verify = issuer->verify;
+    core.terms_accepted = issuer->terms || amcf->terms;
+    core.ncontacts = issuer->contacts.nelts;
+    ngx_memcpy(core.contact, issuer->contacts.elts,
+               issuer->contacts.nelts * sizeof(char *));
+
+    uri = issuer->uri.data ? (char *) issuer->uri.data : core.name;
+    core.directory = acme_issuer_directory(uri);
+
+    if (core.directory == NULL) {
+        core.directory = (char *) issuer->uri.data;
+    }
+
+    if (core.directory == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"acme_issuer\" \"%V\" has no \"uri\" in %V:%ui; add "
+                      "the URL of the CA's ACME directory",
+                      &issuer->name, &issuer->file, issuer->line);
+        return NGX_ERROR;
+    }
+
+    if (issuer->trusted.data != NULL) {
+        if (ngx_conf_full_name(cf->cycle, &issuer->trusted, 1) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        core.ca_file = (char *) issuer->trusted.data;
+    }
+
+    if (ngx_acme_account_key(cf, issuer, &core, &err) != NGX_OK
+        || acme_host_check_issuer(&core, &err) != ACME_OK
+        || acme_config_add_issuer(amcf->config, &core, &issuer->index, &err)
+           != ACME_OK)
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "%s \"%V\" in %V:%ui: %s",
+                      issuer->implicit ? "issuer" : "\"acme_issuer\"",
+                      &issuer->name, &issuer->file, issuer->line, err.what);
+        return NGX_ERROR;
+    }
+
+    if (!core.verify) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "\"ssl_verify off\" in \"acme_issuer\" \"%V\" in "
+                      "%V:%ui: whoever is on the way to the CA can read and "
+                      "change what it says; use \"ssl_trusted_certificate\"",
+                      &issuer->name, &issuer->file, issuer->line);
+    }
+
+    if (!core.terms_accepted) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "the terms of service of %s \"%V\" in %V:%ui are "
+                      "not accepted; an account can be made only with "
+                      "\"acme_accept_terms_of_service\"",
+                      issuer->implicit ? "issuer" : "\"acme_issuer\"",
+                      &issuer->name, &issuer->file, issuer->line);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_acme_account_key(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
+    struct acme_issuer *core, struct acme_error *err)
+{
+    bool  is_file;
+
+    core->key_type = ACME_KEY_ECDSA_256;
+
+    if (issuer->account_key.data == NULL) {
+        return NGX_OK;
+    }
+
+    if (acme_host_account_key((char *) issuer->account_key.data,
+                              &core->key_type, &is_file, err)
+        != ACME_OK)
+    {
+        (void) acme_error_wrap(err, "\"account_key\"");
+        return NGX_ERROR;
+    }
+
+    if (!is_file) {
+        return NGX_OK;
+    }
+
+    if (ngx_conf_full_name(cf->cycle, &issuer->account_key, 1) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    core->key_file = (char *) issuer->account_key.data;
+
+    return NGX_OK;
+}
+
+
+/* servers */
+
+
+static ngx_int_t
+ngx_acme_add_server(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
+    ngx_http_core_srv_conf_t *cscf, ngx_acme_srv_conf_t *ascf)
+{
+    ngx_str_t            *word;
+    ngx_array_t           names;
+    struct acme_error     err;
+    struct acme_lineage   lineage;
+
+    acme_error_clear(&err);
+    ngx_memzero(&lineage, sizeof(struct acme_lineage));
+
+    if (ngx_array_init(&names, cf->temp_pool, 4, sizeof(char *)) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    word = ascf->certificate->elts;
+
+    if (ngx_acme_use_issuer(cf, amcf, ascf, &word[0], &lineage.issuer)
+        != NGX_OK
+        || ngx_acme_parameters(cf, ascf, &lineage, &names) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (names.nelts == 0
+        && ngx_acme_server_names(cf, cscf, ascf, &names) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    lineage.names = names.elts;
+    lineage.nnames = names.nelts;
+
+    if (acme_config_add_lineage(amcf->config, &lineage, &ascf->lineage, &err)
+        != ACME_OK)
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"acme_certificate\" in %V:%ui: %s",
+                      &ascf->file, ascf->line, err.what);
+        return NGX_ERROR;
+    }
+
+    ascf->managed = 1;
+
+    return ngx_acme_tls_inject(cf, cscf, ascf,
+                               amcf->config->lineage[ascf->lineage].name);
+}
+
+
+static ngx_int_t
+ngx_acme_parameters(ngx_conf_t *cf, ngx_acme_srv_conf_t *ascf,
+    struct acme_lineage *lineage, ngx_array_t *names)
+{
+    ngx_str_t          *word;
+    ngx_uint_t          i;
+    enum acme_rc        rc;
+    struct acme_error   err;
+
+    acme_error_clear(&err);
+
+    word = ascf->certificate->elts;
+
+    for (i = 1; i < ascf->certificate->nelts; i++) {
+
+        if (ngx_strncmp(word[i].data, "key=", 4) == 0) {
+
+            if (lineage->ntypes > 0) {
+                (void) acme_error_set(&err, ACME_CONFIG,
+                                      "one key type per certificate");
+                goto failed;
+            }
+
+            rc = acme_key_type_parse((char *) word[i].data + 4,
+                                     &lineage->type[0], &err);
+            if (rc != ACME_OK) {
+                goto failed;
+            }
+
+            lineage->ntypes = 1;
+
+        } else if (ngx_strncmp(word[i].data, "name=", 5) == 0) {
+
+            lineage->name = (char *) word[i].data + 5;
+
+            if (acme_lineage_name_check(lineage->name, &err) != ACME_OK) {
+                goto failed;
+            }
+
+        } else if (ngx_strlchr(word[i].data, word[i].data + word[i].len, '=')
+                   != NULL)
+        {
+            (void) acme_error_set(&err, ACME_CONFIG,
+                                  "unknown parameter; known are names, key= "
+                                  "and name=");
+            goto failed;
+
+        } else if (ngx_acme_push_name(cf, names, word[i].data, word[i].len,
+                                      &err)
+                   != NGX_OK)
+        {
+            goto failed;
+        }
+    }
+
+    if (lineage->ntypes == 0) {
+        lineage->type[0] = ACME_KEY_ECDSA_256;
+        lineage->ntypes = 1;
+    }
+
+    return NGX_OK;
+
+failed:
+
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "\"acme_certificate\" has the parameter \"%V\" in %V:%ui: "
+                  "%s", &word[i], &ascf->file, ascf->line, err.what);
+
+    return NGX_ERROR;
+}
+
+
+/*
+ * The names of the server: ".x" means x and www.x; what no certificate can
+ * be had for by http-01 is left out with a warning.
+ */
+
+static ngx_int_t
+ngx_acme_server_names(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
+    ngx_acme_srv_conf_t *ascf, ngx_array_t *names)
+{
+    u_char                  *p, www[ACME_NAME_MAX + sizeof("www.")];
+    ngx_str_t                name;
+    ngx_uint_t               i;
+    struct acme_error        err;
+    ngx_http_server_name_t  *sn;
+
+    sn = cscf->server_names.elts;
+
+    for (i = 0; i < cscf->server_names.nelts; i++) {
+        name = sn[i].name;
+        acme_error_clear(&err);
+
+        if (name.len == 0) {
+            continue;
+        }
+
+#if (NGX_PCRE)
+        if (sn[i].regex) {
+            (void) acme_error_set(&err, ACME_CONFIG,
+                                  "it is a regular expression");
+        }
+#endif
+
+        if (err.rc == ACME_OK && name.data[0] == '.') {
+            name.data++;
+            name.len--;
+
+            (void) ngx_acme_push_name(cf, names, name.data, name.len, &err);
+
+            p = ngx_snprintf(www, sizeof(www), "www.%V", &name);
+            name.data = www;
+            name.len = p - www;
+        }
+
+        if (err.rc == ACME_OK
+            && ngx_acme_push_name(cf, names, name.data, name.len, &err)
+               == NGX_ERROR)
+        {
+            return NGX_ERROR;
+        }
+
+        if (err.rc != ACME_OK) {
+            ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                          "server_name \"%V\" is not put into the "
+                          "certificate of \"acme_certificate\" in %V:%ui: %s",
+                          &sn[i].name, &ascf->file, ascf->line, err.what);
+        }
+    }
+
+    if (names->nelts == 0) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"acme_certificate\" in %V:%ui has no name to get a "
+                      "certificate for; give the server a \"server_name\" or "
+                      "add names to the directive", &ascf->file, ascf->line);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* NGX_DECLINED with `err` set: not a name; a name given twice counts once */
+
+static ngx_int_t
+ngx_acme_push_name(ngx_conf_t *cf, ngx_array_t *names, u_char *data,
+    size_t len, struct acme_error *err)
+{
+    char         text[ACME_NAME_MAX + 1];
+    char       **name;
+    ngx_uint_t   i;
+
+    if (acme_host_check_name((char *) data, len, text, err) != ACME_OK) {
+        return NGX_DECLINED;
+    }
+
+    name = names->elts;
+
+    for (i = 0; i < names->nelts; i++) {
+        if (ngx_strcmp(name[i], text) == 0) {
+            return NGX_OK;
+        }
+    }
+
+    name = ngx_array_push(names);
+    if (name == NULL) {
+        return NGX_ERROR;
+    }
+
+    *name = ngx_acme_text(cf, text);
+
+    return *name != NULL ? NGX_OK : NGX_ERROR;
+}
