@@ -13,17 +13,23 @@ SAN_NAME = $(if $(filter address,$(SAN)),asan,$(if $(filter thread,$(SAN)),tsan,
 
 include build/core.mk
 include build/nginx.mk
+include build/httpd.mk
 include build/test.mk
 include build/install.mk
 include build/lint.mk
 
-.PHONY: all deps demo asan tsan valgrind bench clean distclean help FORCE
+.PHONY: all nginx httpd deps demo asan tsan valgrind bench clean distclean \
+        help FORCE
 
-all: $(O)/libacme.a $(O)/acmectl $(O)/ngx_acme_module.so
+all: $(O)/libacme.a nginx httpd
+nginx: $(O)/acmectl $(O)/ngx_acme_module.so
+httpd: $(O)/acmectl $(O)/mod_acme_httpd.so
 
-# Debian packages and the test CA; does nothing when all is there.
+# Debian packages and the test CA; does nothing when all is there.  FOR=httpd:
+# only what building for that server needs.
+FOR ?=
 deps:
-	@build/deps
+	@build/deps $(FOR)
 
 # The sub-makes below start anew, as deps may just have brought the compiler.
 demo: deps

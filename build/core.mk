@@ -34,7 +34,9 @@ ACME_LDFLAGS  = -Wl,-z,relro,-z,now $(SAN_CFLAGS)
 # Where hosts keep their state unless told otherwise; the headers have the
 # defaults, this overrides them.
 ACME_NGINX_STATE_DIR ?=
-STATE_DIR_FLAG = $(if $(ACME_NGINX_STATE_DIR),-DACME_NGINX_STATE_DIR='"$(ACME_NGINX_STATE_DIR)"')
+ACME_HTTPD_STATE_DIR ?=
+STATE_DIR_FLAG = $(foreach d,ACME_NGINX_STATE_DIR ACME_HTTPD_STATE_DIR,\
+                 $(if $($d),-D$d='"$($d)"'))
 
 PKGS       := libcurl jansson libssl libcrypto
 LIB_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)

@@ -1,5 +1,5 @@
-# make install: the module where nginx looks for modules, acmectl below
-# PREFIX, and on Debian the snippet that loads the module.  Never the state
+# make install: what was built, where the servers look for modules, acmectl
+# below PREFIX, and on Debian what loads the modules.  Never the state
 # directory: the server makes that.
 
 PREFIX  ?= /usr/local
@@ -9,39 +9,69 @@ INSTALL ?= install
 
 NGINX_MODULES_DIR ?= $(or $(shell $(NGINX) -V 2>&1 | \
     sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p'),$(PREFIX)/lib/nginx/modules)
+HTTPD_MODULES_DIR ?= $(or $(call apxs,LIBEXECDIR),$(PREFIX)/lib/apache2/modules)
 
-# Debian's layout: nginx.conf includes what modules-enabled links to.
-DEB_AVAILABLE = /usr/share/nginx/modules-available
-DEB_ENABLED   = /etc/nginx/modules-enabled
-DEB_CONF      = $(DEB_AVAILABLE)/mod-acme.conf
-DEB_LINK      = $(DEB_ENABLED)/50-mod-acme.conf
+# Debian's layout: nginx.conf includes what modules-enabled links to; a2enmod
+# enables what is in mods-available.
+NGX_AVAILABLE   = /usr/share/nginx/modules-available
+NGX_ENABLED     = /etc/nginx/modules-enabled
+NGX_CONF        = $(NGX_AVAILABLE)/mod-acme.conf
+NGX_LINK        = $(NGX_ENABLED)/50-mod-acme.conf
+HTTPD_AVAILABLE = /etc/apache2/mods-available
+HTTPD_ENABLED   = /etc/apache2/mods-enabled
+HTTPD_LOAD      = $(HTTPD_AVAILABLE)/acme.load
+
 MAN_PAGES     = $(wildcard man/*.[1-8])
+BUILT         = $(wildcard $(O)/ngx_acme_module.so $(O)/mod_acme_httpd.so)
+INSTALL_PARTS = $(if $(filter %/ngx_acme_module.so,$(BUILT)),install-nginx) \
+                $(if $(filter %/mod_acme_httpd.so,$(BUILT)),install-httpd)
 
-.PHONY: install uninstall
+.PHONY: install uninstall install-acmectl install-nginx install-httpd
 
-install: all
-	$(INSTALL) -d $(DESTDIR)$(NGINX_MODULES_DIR) $(DESTDIR)$(PREFIX)/sbin
-	$(INSTALL) -m 644 $(O)/ngx_acme_module.so $(DESTDIR)$(NGINX_MODULES_DIR)
+# With nothing built yet, all of it.
+install: $(or $(strip $(INSTALL_PARTS)),install-nginx install-httpd)
+
+install-acmectl: $(O)/acmectl
+	$(INSTALL) -d $(DESTDIR)$(PREFIX)/sbin
 	$(INSTALL) -m 755 $(O)/acmectl $(DESTDIR)$(PREFIX)/sbin
 	@set -e; for page in $(MAN_PAGES); do \
 	    dir=$(DESTDIR)$(MANDIR)/man$${page##*.}; \
 	    $(INSTALL) -d $$dir; $(INSTALL) -m 644 $$page $$dir; done
-	@set -e; if [ -d $(DEB_ENABLED) ] || [ -d $(DESTDIR)$(DEB_ENABLED) ]; then \
-	    $(INSTALL) -d $(DESTDIR)$(DEB_AVAILABLE) $(DESTDIR)$(DEB_ENABLED); \
+	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then build/add-user; fi
+
+install-nginx: install-acmectl nginx
+	$(INSTALL) -d $(DESTDIR)$(NGINX_MODULES_DIR)
+	$(INSTALL) -m 644 $(O)/ngx_acme_module.so $(DESTDIR)$(NGINX_MODULES_DIR)
+	@set -e; if [ -d $(NGX_ENABLED) ] || [ -d $(DESTDIR)$(NGX_ENABLED) ]; then \
+	    $(INSTALL) -d $(DESTDIR)$(NGX_AVAILABLE) $(DESTDIR)$(NGX_ENABLED); \
 	    echo "load_module $(NGINX_MODULES_DIR)/ngx_acme_module.so;" \
-	        >$(DESTDIR)$(DEB_CONF); \
-	    chmod 644 $(DESTDIR)$(DEB_CONF); \
-	    ln -sfn $(DEB_CONF) $(DESTDIR)$(DEB_LINK); \
-	    echo "nginx loads the module through $(DEB_LINK)"; \
+	        >$(DESTDIR)$(NGX_CONF); \
+	    chmod 644 $(DESTDIR)$(NGX_CONF); \
+	    ln -sfn $(NGX_CONF) $(DESTDIR)$(NGX_LINK); \
+	    echo "nginx loads the module through $(NGX_LINK)"; \
 	else \
 	    echo "put this at the top of nginx.conf:"; \
 	    echo "load_module $(NGINX_MODULES_DIR)/ngx_acme_module.so;"; \
 	fi
-	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then build/add-user; fi
+
+install-httpd: install-acmectl httpd
+	$(INSTALL) -d $(DESTDIR)$(HTTPD_MODULES_DIR)
+	$(INSTALL) -m 644 $(O)/mod_acme_httpd.so $(DESTDIR)$(HTTPD_MODULES_DIR)
+	@set -e; load="LoadModule acme_httpd_module $(HTTPD_MODULES_DIR)/mod_acme_httpd.so"; \
+	if [ -d $(HTTPD_AVAILABLE) ] || [ -d $(DESTDIR)$(HTTPD_AVAILABLE) ]; then \
+	    $(INSTALL) -d $(DESTDIR)$(HTTPD_AVAILABLE); \
+	    printf '%s\n' "# Depends: ssl" "$$load" >$(DESTDIR)$(HTTPD_LOAD); \
+	    chmod 644 $(DESTDIR)$(HTTPD_LOAD); \
+	    echo "Apache loads the module after: a2enmod ssl acme"; \
+	else \
+	    echo "put this into httpd.conf, behind mod_ssl:"; echo "$$load"; \
+	fi
 
 uninstall:
-	rm -f $(DESTDIR)$(DEB_LINK) $(DESTDIR)$(DEB_CONF) \
+	rm -f $(DESTDIR)$(NGX_LINK) $(DESTDIR)$(NGX_CONF) \
 	    $(DESTDIR)$(NGINX_MODULES_DIR)/ngx_acme_module.so \
+	    $(DESTDIR)$(HTTPD_ENABLED)/acme.load $(DESTDIR)$(HTTPD_LOAD) \
+	    $(DESTDIR)$(HTTPD_MODULES_DIR)/mod_acme_httpd.so \
 	    $(DESTDIR)$(PREFIX)/sbin/acmectl \
 	    $(foreach p,$(MAN_PAGES),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(p)))/$(notdir $(p)))
 	@echo "kept: the state directory and the user _acme"

@@ -1,0 +1,470 @@
+/*
+ * Directives: their words checked one by one and kept.  What they mean
+ * together is acme_httpd_lineage.c's.
+ */
+#include "mod_acme_httpd.h"
+
+#include <apr_lib.h>
+#include <strings.h>
+
+#define USERDATA "acme_httpd"
+
+/* In a command's cmd_data: it may stand in <ACMEDomain>. */
+#define IN_SECTION ((void *)&acme_httpd_module)
+
+/* ---- where things are kept -------------------------------------------- */
+
+static struct acme_httpd_conf *
+conf_of(apr_pool_t *pconf)
+{
+    void *data = NULL;
+    struct acme_httpd_conf *conf;
+
+    (void)apr_pool_userdata_get(&data, USERDATA, pconf);
+    if (data != NULL)
+        return data;
+    conf = apr_pcalloc(pconf, sizeof(*conf));
+    conf->pool = pconf;
+    conf->state_dir = ACME_HTTPD_STATE_DIR;
+    conf->domains =
+        apr_array_make(pconf, 8, sizeof(struct acme_httpd_domain *));
+    conf->service.lifetime = -1;
+    (void)apr_pool_userdata_setn(conf, USERDATA, apr_pool_cleanup_null, pconf);
+    return conf;
+}
+
+static void
+settings_init(struct acme_httpd_settings *settings)
+{
+    memset(settings, 0, sizeof(*settings));
+    settings->terms = -1;
+    settings->key_type = ACME_KEY_NONE;
+    settings->account_type = ACME_KEY_NONE;
+}
+
+void *
+acme_httpd_create_server(apr_pool_t *pool, server_rec *s)
+{
+    struct acme_httpd_server *server = apr_pcalloc(pool, sizeof(*server));
+
+    (void)s;
+    server->conf = conf_of(pool);
+    server->stateless = -1;
+    server->placeholder = -1;
+    settings_init(&server->settings);
+    return server;
+}
+
+struct acme_httpd_settings
+acme_httpd_settings_merge(const struct acme_httpd_settings *wide,
+    const struct acme_httpd_settings *narrow)
+{
+    struct acme_httpd_settings merged = *narrow;
+
+    if (merged.ca == NULL)
+        merged.ca = wide->ca;
+    if (merged.ca_file == NULL)
+        merged.ca_file = wide->ca_file;
+    if (merged.contacts == NULL)
+        merged.contacts = wide->contacts;
+    if (merged.terms == -1)
+        merged.terms = wide->terms;
+    if (merged.key_type == ACME_KEY_NONE)
+        merged.key_type = wide->key_type;
+    if (merged.account_type == ACME_KEY_NONE && merged.account_file == NULL) {
+        merged.account_type = wide->account_type;
+        merged.account_file = wide->account_file;
+    }
+    return merged;
+}
+
+void *
+acme_httpd_merge_server(apr_pool_t *pool, void *base, void *add)
+{
+    const struct acme_httpd_server *wide = base, *narrow = add;
+    struct acme_httpd_server *merged = apr_palloc(pool, sizeof(*merged));
+
+    *merged = *narrow;
+    merged->settings =
+        acme_httpd_settings_merge(&wide->settings, &narrow->settings);
+    if (merged->stateless == -1)
+        merged->stateless = wide->stateless;
+    if (merged->placeholder == -1)
+        merged->placeholder = wide->placeholder;
+    return merged;
+}
+
+struct acme_httpd_server *
+acme_httpd_server_of(const server_rec *s)
+{
+    return ap_get_module_config(s->module_config, &acme_httpd_module);
+}
+
+static struct acme_httpd_server *
+server_of(cmd_parms *cmd)
+{
+    struct acme_httpd_server *server = acme_httpd_server_of(cmd->server);
+
+    server->conf->used = true;
+    return server;
+}
+
+static struct acme_httpd_settings *
+settings_of(cmd_parms *cmd)
+{
+    struct acme_httpd_server *server = server_of(cmd);
+
+    return server->section != NULL ? &server->section->settings
+                                   : &server->settings;
+}
+
+static const char *
+fail(cmd_parms *cmd, const char *value, const char *why)
+{
+    return apr_psprintf(cmd->pool, "%s \"%s\": %s", cmd->cmd->name, value,
+        why);
+}
+
+/* ---- for the whole server --------------------------------------------- */
+
+static const char *
+set_state_dir(cmd_parms *cmd, void *dir, const char *arg)
+{
+    const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY), *path;
+
+    (void)dir;
+    if (error != NULL)
+        return error;
+    path = ap_server_root_relative(cmd->pool, arg);
+    if (path == NULL)
+        return fail(cmd, arg, "not a path");
+    server_of(cmd)->conf->state_dir = path;
+    return NULL;
+}
+
+static const char *
+set_user(cmd_parms *cmd, void *dir, const char *arg)
+{
+    const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    apr_uid_t uid;
+    apr_gid_t gid;
+
+    (void)dir;
+    if (error != NULL)
+        return error;
+    if (apr_uid_get(&uid, &gid, arg, cmd->temp_pool) != APR_SUCCESS)
+        return fail(cmd, arg,
+            "there is no such user; make it (useradd --system) or name "
+            "another");
+    server_of(cmd)->conf->user = arg;
+    return NULL;
+}
+
+/* ---- for a server or a virtual host ----------------------------------- */
+
+static const char *
+set_stateless(cmd_parms *cmd, void *dir, int flag)
+{
+    (void)dir;
+    server_of(cmd)->stateless = flag;
+    return NULL;
+}
+
+static const char *
+set_placeholder(cmd_parms *cmd, void *dir, const char *arg)
+{
+    struct acme_httpd_server *server = server_of(cmd);
+
+    (void)dir;
+    if (strcmp(arg, "503") == 0)
+        server->placeholder = ACME_HTTPD_PLACEHOLDER_503;
+    else if (strcasecmp(arg, "serve") == 0)
+        server->placeholder = ACME_HTTPD_PLACEHOLDER_SERVE;
+    else
+        return fail(cmd, arg,
+            "it must be \"503\" (requests are refused until there is a "
+            "certificate) or \"serve\"");
+    return NULL;
+}
+
+/* ---- for domains, also in their section ------------------------------- */
+
+static const char *
+set_ca(cmd_parms *cmd, void *dir, const char *arg)
+{
+    (void)dir;
+    if (acme_issuer_directory(arg) == NULL &&
+        strncasecmp(arg, "https://", 8) != 0)
+        return fail(cmd, arg,
+            "it must be the https URL of a CA's ACME directory, or one of "
+            "letsencrypt, letsencrypt-test");
+    settings_of(cmd)->ca = arg;
+    return NULL;
+}
+
+/* Files that an issuer names, checked where they are named. */
+static const char *
+check_files(cmd_parms *cmd, const char *arg, const struct acme_issuer *issuer)
+{
+    struct acme_error err;
+
+    acme_error_clear(&err);
+    if (acme_host_check_issuer(issuer, &err) == ACME_OK)
+        return NULL;
+    return fail(cmd, arg, err.what);
+}
+
+static const char *
+set_ca_file(cmd_parms *cmd, void *dir, const char *arg)
+{
+    struct acme_issuer issuer;
+
+    (void)dir;
+    memset(&issuer, 0, sizeof(issuer));
+    if (strcasecmp(arg, "none") == 0) {
+        settings_of(cmd)->ca_file = "";
+        return NULL;
+    }
+    issuer.ca_file = ap_server_root_relative(cmd->pool, arg);
+    if (issuer.ca_file == NULL)
+        return fail(cmd, arg, "not a path");
+    settings_of(cmd)->ca_file = issuer.ca_file;
+    return check_files(cmd, arg, &issuer);
+}
+
+static const char *
+set_agreement(cmd_parms *cmd, void *dir, const char *arg)
+{
+    (void)dir;
+    if (strcasecmp(arg, "accepted") != 0)
+        return fail(cmd, arg,
+            "it must be \"accepted\": that you have read and accept the "
+            "CA's terms of service");
+    settings_of(cmd)->terms = 1;
+    return NULL;
+}
+
+static const char *
+add_contact(cmd_parms *cmd, void *dir, const char *arg)
+{
+    struct acme_httpd_settings *settings = settings_of(cmd);
+    char url[ACME_URL_MAX];
+    struct acme_error err;
+
+    (void)dir;
+    acme_error_clear(&err);
+    if (acme_host_contact(arg, url, &err) != ACME_OK)
+        return fail(cmd, arg, err.what);
+    if (settings->contacts == NULL)
+        settings->contacts = apr_array_make(cmd->pool, 1, sizeof(char *));
+    if (settings->contacts->nelts == ACME_CONTACTS_MAX)
+        return fail(cmd, arg, "too many contacts");
+    APR_ARRAY_PUSH(settings->contacts, const char *) =
+        apr_pstrdup(cmd->pool, url);
+    return NULL;
+}
+
+static const char *
+set_account_key(cmd_parms *cmd, void *dir, const char *arg)
+{
+    struct acme_httpd_settings *settings = settings_of(cmd);
+    enum acme_key_type type = ACME_KEY_NONE;
+    struct acme_issuer issuer;
+    struct acme_error err;
+    bool is_file;
+
+    (void)dir;
+    acme_error_clear(&err);
+    memset(&issuer, 0, sizeof(issuer));
+    if (acme_host_account_key(arg, &type, &is_file, &err) != ACME_OK)
+        return fail(cmd, arg, err.what);
+    settings->account_type = type;
+    settings->account_file = NULL;
+    if (!is_file)
+        return NULL;
+    issuer.key_file = ap_server_root_relative(cmd->pool, arg);
+    if (issuer.key_file == NULL)
+        return fail(cmd, arg, "not a path");
+    settings->account_file = issuer.key_file;
+    return check_files(cmd, arg, &issuer);
+}
+
+/* mod_md's words for a key, and ours ("ecdsa:384"), as ours. */
+static const char *
+key_word(apr_pool_t *pool, const char *word, const char *bits)
+{
+    static const char *const curves[][2] = { { "default", "ecdsa:256" },
+        { "p-256", "ecdsa:256" }, { "secp256r1", "ecdsa:256" },
+        { "prime256v1", "ecdsa:256" }, { "p-384", "ecdsa:384" },
+        { "secp384r1", "ecdsa:384" }, { "p-521", "ecdsa:521" },
+        { "secp521r1", "ecdsa:521" } };
+    size_t i;
+
+    for (i = 0; i < sizeof(curves) / sizeof(curves[0]); i++)
+        if (strcasecmp(word, curves[i][0]) == 0)
+            return curves[i][1];
+    if (strncasecmp(word, "rsa", 3) == 0 && apr_isdigit(word[3]))
+        return apr_pstrcat(pool, "rsa:", word + 3, NULL);
+    if (strcasecmp(word, "rsa") == 0 && bits != NULL)
+        return apr_pstrcat(pool, "rsa:", bits, NULL);
+    return word;
+}
+
+static const char *
+set_private_keys(cmd_parms *cmd, void *dir, int argc, char *const argv[])
+{
+    enum acme_key_type type = ACME_KEY_NONE;
+    const char *bits = NULL;
+    struct acme_error err;
+
+    (void)dir;
+    acme_error_clear(&err);
+    if (argc == 0)
+        return "ACMEPrivateKeys needs a key type: Default, P-256, P-384, "
+               "P-521, RSA [bits]";
+    if (argc > 1 && strcasecmp(argv[0], "rsa") == 0 && apr_isdigit(*argv[1]))
+        bits = argv[1];
+    if (argc > (bits != NULL ? 2 : 1))
+        return fail(cmd, argv[bits != NULL ? 2 : 1],
+            "one key type per certificate in this version");
+    if (acme_key_type_parse(key_word(cmd->pool, argv[0], bits), &type, &err) !=
+        ACME_OK)
+        return fail(cmd, argv[0], err.what);
+    settings_of(cmd)->key_type = type;
+    return NULL;
+}
+
+/* ---- domains ---------------------------------------------------------- */
+
+static const char *
+add_name(cmd_parms *cmd, struct acme_httpd_domain *domain, const char *word)
+{
+    char name[ACME_NAME_MAX + 1];
+    struct acme_error err;
+    int i;
+
+    acme_error_clear(&err);
+    if (acme_host_check_name(word, strlen(word), name, &err) != ACME_OK)
+        return apr_psprintf(cmd->pool, "ACMEDomain \"%s\": %s", word,
+            err.what);
+    for (i = 0; i < domain->names->nelts; i++)
+        if (strcmp(APR_ARRAY_IDX(domain->names, i, const char *), name) == 0)
+            return NULL;
+    APR_ARRAY_PUSH(domain->names, const char *) = apr_pstrdup(cmd->pool, name);
+    return NULL;
+}
+
+static const char *
+add_domain(cmd_parms *cmd, const char *words, struct acme_httpd_domain **out)
+{
+    struct acme_httpd_domain *domain = apr_pcalloc(cmd->pool, sizeof(*domain));
+    struct acme_httpd_conf *conf = server_of(cmd)->conf;
+    const char *word, *error = NULL;
+
+    domain->names = apr_array_make(cmd->pool, 4, sizeof(const char *));
+    domain->automatic = true;
+    settings_init(&domain->settings);
+    domain->within = cmd->server;
+    domain->file = cmd->directive->filename;
+    domain->line = cmd->directive->line_num;
+    while (error == NULL && *(word = ap_getword_conf(cmd->pool, &words))) {
+        if (strcasecmp(word, "auto") == 0)
+            domain->automatic = true;
+        else if (strcasecmp(word, "manual") == 0)
+            domain->automatic = false;
+        else
+            error = add_name(cmd, domain, word);
+    }
+    if (error == NULL && apr_is_empty_array(domain->names))
+        error = "ACMEDomain needs the names to get a certificate for, e.g. "
+                "\"ACMEDomain example.com www.example.com\"";
+    if (error != NULL)
+        return error;
+    APR_ARRAY_PUSH(conf->domains, struct acme_httpd_domain *) = domain;
+    *out = domain;
+    return NULL;
+}
+
+static const char *
+domain_line(cmd_parms *cmd, void *dir, const char *words)
+{
+    struct acme_httpd_domain *domain;
+
+    (void)dir;
+    return add_domain(cmd, words, &domain);
+}
+
+static const char *
+check_section(cmd_parms *cmd, const ap_directive_t *line)
+{
+    const command_rec *known;
+
+    for (; line != NULL; line = line->next) {
+        for (known = acme_httpd_commands; known->name != NULL; known++)
+            if (strcasecmp(known->name, line->directive) == 0 &&
+                known->cmd_data == IN_SECTION)
+                break;
+        if (known->name == NULL) {
+            cmd->err_directive = line;
+            return apr_psprintf(cmd->pool,
+                "%s not allowed in <ACMEDomain>; close it with "
+                "</ACMEDomain> before",
+                line->directive);
+        }
+    }
+    return NULL;
+}
+
+static const char *
+domain_section(cmd_parms *cmd, void *dir, const char *words)
+{
+    struct acme_httpd_server *server = server_of(cmd);
+    const char *end = ap_strrchr_c(words, '>'), *error;
+    struct acme_httpd_domain *domain = NULL;
+
+    (void)dir;
+    if (end == NULL)
+        return "<ACMEDomain> is missing its closing \">\"";
+    error = add_domain(cmd,
+        apr_pstrmemdup(cmd->pool, words, (apr_size_t)(end - words)), &domain);
+    if (error == NULL)
+        error = check_section(cmd, cmd->directive->first_child);
+    if (error != NULL)
+        return error;
+    server->section = domain;
+    error = ap_walk_config(cmd->directive->first_child, cmd, cmd->context);
+    server->section = NULL;
+    return error;
+}
+
+#define STATE_DIR_HELP "directory for keys, certificates and accounts"
+
+const command_rec acme_httpd_commands[] = {
+    AP_INIT_TAKE1("ACMEStateDir", set_state_dir, NULL, RSRC_CONF,
+        STATE_DIR_HELP),
+    AP_INIT_TAKE1("ACMEStoreDir", set_state_dir, NULL, RSRC_CONF,
+        STATE_DIR_HELP ": another name of ACMEStateDir"),
+    AP_INIT_TAKE1("ACMEUser", set_user, NULL, RSRC_CONF,
+        "user that the process which talks to the CA runs as"),
+    AP_INIT_FLAG("ACMEStateless", set_stateless, NULL, RSRC_CONF,
+        "whether challenges of the CA are answered: on or off"),
+    AP_INIT_TAKE1("ACMEPlaceholder", set_placeholder, NULL, RSRC_CONF,
+        "what https requests get before the first certificate: 503 or serve"),
+    AP_INIT_TAKE1("ACMECertificateAuthority", set_ca, IN_SECTION, RSRC_CONF,
+        "URL of a CA's ACME directory, or a short name such as letsencrypt"),
+    AP_INIT_TAKE1("ACMECACertificateFile", set_ca_file, IN_SECTION, RSRC_CONF,
+        "PEM file of the roots that the CA's server is trusted by, or none"),
+    AP_INIT_TAKE1("ACMECertificateAgreement", set_agreement, IN_SECTION,
+        RSRC_CONF, "\"accepted\": the CA's terms of service are accepted"),
+    AP_INIT_ITERATE("ACMEContactEmail", add_contact, IN_SECTION, RSRC_CONF,
+        "addresses at which the CA can reach you"),
+    AP_INIT_TAKE1("ACMEAccountKey", set_account_key, IN_SECTION, RSRC_CONF,
+        "type of the account key to make, or file of one to use"),
+    AP_INIT_TAKE_ARGV("ACMEPrivateKeys", set_private_keys, IN_SECTION,
+        RSRC_CONF, "key type: Default, P-256, P-384, P-521, RSA [bits]"),
+    AP_INIT_RAW_ARGS("ACMEDomain", domain_line, NULL, RSRC_CONF,
+        "names of one certificate, then auto or manual"),
+    AP_INIT_RAW_ARGS("<ACMEDomain", domain_section, NULL, RSRC_CONF,
+        "names of one certificate with settings of its own"),
+    { .name = NULL },
+};

@@ -1,0 +1,538 @@
+/*
+ * Issuers and lineages out of the directives: what the core is asked for, and
+ * which virtual host serves what.  Names are looked up in hashes: domains are
+ * never compared with every virtual host.
+ */
+#include "mod_acme_httpd.h"
+
+#include <apr_uri.h>
+#include <mpm_common.h>
+#include <stdarg.h>
+
+APLOG_USE_MODULE(acme_httpd);
+
+struct build {
+    struct acme_httpd_conf *conf;
+    apr_pool_t *pool;    /* temporary */
+    apr_hash_t *owner;   /* name -> domain */
+    apr_hash_t *below;   /* ".example.com" -> domain, or `several` */
+    apr_hash_t *issuers; /* settings as text -> index in core's config + 1 */
+    bool startup;        /* somebody looks at stderr */
+};
+
+/* In build.below: names of more than one domain end so. */
+static const struct acme_httpd_domain several;
+
+/* ---- telling ---------------------------------------------------------- */
+
+static void say(const struct build *b, int level, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void
+say(const struct build *b, int level, const char *fmt, ...)
+{
+    const char *text;
+    va_list args;
+
+    va_start(args, fmt);
+    text = apr_pvsprintf(b->pool, fmt, args);
+    va_end(args);
+    if (b->startup)
+        ap_log_error(APLOG_MARK, level | APLOG_STARTUP, 0, NULL, "%s", text);
+    else
+        ap_log_error(APLOG_MARK, level, 0, b->conf->base, "%s", text);
+}
+
+/* "ACMEDomain example.com (/etc/apache2/apache2.conf:12)" */
+static const char *
+describe(const struct build *b, const struct acme_httpd_domain *domain)
+{
+    return apr_psprintf(b->pool, "ACMEDomain %s (%s:%d)",
+        APR_ARRAY_IDX(domain->names, 0, const char *), domain->file,
+        domain->line);
+}
+
+static const char *
+describe_host(const struct build *b, const server_rec *s)
+{
+    if (!s->is_virtual)
+        return "the main server";
+    return apr_psprintf(b->pool, "the virtual host in %s:%u",
+        s->defn_name != NULL ? s->defn_name : "?", s->defn_line_number);
+}
+
+static const char *
+lower(apr_pool_t *pool, const char *text)
+{
+    char *copy = apr_pstrdup(pool, text);
+
+    ap_str_tolower(copy);
+    return copy;
+}
+
+/* ---- names and their domains ------------------------------------------ */
+
+static bool
+add_owner(struct build *b, struct acme_httpd_domain *domain, const char *name)
+{
+    const struct acme_httpd_domain *other =
+        apr_hash_get(b->owner, name, APR_HASH_KEY_STRING);
+
+    if (other == domain)
+        return true;
+    if (other != NULL) {
+        say(b, APLOG_ERR,
+            "the name \"%s\" is in %s and in %s; a name belongs to one "
+            "certificate, remove it from one of them",
+            name, describe(b, other), describe(b, domain));
+        return false;
+    }
+    apr_hash_set(b->owner, name, APR_HASH_KEY_STRING, domain);
+    return true;
+}
+
+static void
+add_below(struct build *b, const struct acme_httpd_domain *domain,
+    const char *name)
+{
+    const struct acme_httpd_domain *other;
+    const char *end;
+
+    for (end = strchr(name, '.'); end != NULL; end = strchr(end + 1, '.')) {
+        other = apr_hash_get(b->below, end, APR_HASH_KEY_STRING);
+        apr_hash_set(b->below, end, APR_HASH_KEY_STRING,
+            other == NULL || other == domain ? domain : &several);
+    }
+}
+
+static bool
+index_domains(struct build *b)
+{
+    int i, k;
+
+    for (i = 0; i < b->conf->domains->nelts; i++) {
+        struct acme_httpd_domain *domain =
+            APR_ARRAY_IDX(b->conf->domains, i, struct acme_httpd_domain *);
+
+        for (k = 0; k < domain->names->nelts; k++) {
+            const char *name = APR_ARRAY_IDX(domain->names, k, const char *);
+
+            if (!add_owner(b, domain, name))
+                return false;
+            add_below(b, domain, name);
+        }
+    }
+    return true;
+}
+
+/* NULL: not a name a certificate could have. */
+static const char *
+canonical(const struct build *b, const char *host)
+{
+    char name[ACME_NAME_MAX + 1];
+    struct acme_error ignored;
+
+    acme_error_clear(&ignored);
+    if (acme_host_check_name(host, strlen(host), name, &ignored) != ACME_OK)
+        return NULL;
+    return apr_pstrdup(b->pool, name);
+}
+
+/* ServerName and those of ServerAlias without a wildcard, as written.  A
+ * virtual host without a ServerName has been given the main server's. */
+static apr_array_header_t *
+exact_names(const struct build *b, const server_rec *s)
+{
+    apr_array_header_t *names = apr_array_make(b->pool, 4, sizeof(char *));
+    int i;
+
+    if (s->server_hostname != NULL &&
+        (!s->is_virtual ||
+            s->server_hostname != b->conf->base->server_hostname))
+        APR_ARRAY_PUSH(names, const char *) = s->server_hostname;
+    for (i = 0; s->names != NULL && i < s->names->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(s->names, i, const char *);
+
+        if (name != NULL)
+            APR_ARRAY_PUSH(names, const char *) = name;
+    }
+    return names;
+}
+
+/* A virtual host without a directive of ours shares the main server's
+ * configuration: each needs its own to note its domain in. */
+static void
+separate(struct build *b)
+{
+    struct acme_httpd_server *shared = acme_httpd_server_of(b->conf->base);
+    server_rec *s;
+
+    for (s = b->conf->base->next; s != NULL; s = s->next)
+        if (acme_httpd_server_of(s) == shared)
+            ap_set_module_config(s->module_config, &acme_httpd_module,
+                apr_pmemdup(b->conf->pool, shared, sizeof(*shared)));
+}
+
+/* ---- virtual hosts and their domain ----------------------------------- */
+
+/* *domain: the one that the exact names are in, or NULL.  False: in two. */
+static bool
+match_exact(struct build *b, const server_rec *s,
+    const apr_array_header_t *names, struct acme_httpd_domain **domain)
+{
+    const char *first = NULL;
+    int i;
+
+    for (i = 0; i < names->nelts; i++) {
+        const char *name = canonical(b, APR_ARRAY_IDX(names, i, const char *));
+        struct acme_httpd_domain *found =
+            name == NULL ? NULL
+                         : apr_hash_get(b->owner, name, APR_HASH_KEY_STRING);
+
+        if (found == NULL || found == *domain)
+            continue;
+        if (*domain != NULL) {
+            say(b, APLOG_ERR,
+                "%s has names of two certificates: \"%s\" of %s and \"%s\" "
+                "of %s; put them into one ACMEDomain, or into a virtual host "
+                "each",
+                describe_host(b, s), first, describe(b, *domain), name,
+                describe(b, found));
+            return false;
+        }
+        *domain = found;
+        first = name;
+    }
+    return true;
+}
+
+/* "*.example.com": where there is no exact name, the only domain with names
+ * that end so. */
+static struct acme_httpd_domain *
+match_wild(const struct build *b, const server_rec *s)
+{
+    struct acme_httpd_domain *domain = NULL, *found;
+    const char *name;
+    int i;
+
+    for (i = 0; s->wild_names != NULL && i < s->wild_names->nelts; i++) {
+        name = APR_ARRAY_IDX(s->wild_names, i, const char *);
+        if (name == NULL || strncmp(name, "*.", 2) != 0 ||
+            strpbrk(name + 1, "*?") != NULL)
+            continue;
+        found = apr_hash_get(b->below, lower(b->pool, name + 1),
+            APR_HASH_KEY_STRING);
+        if (found == &several ||
+            (domain != NULL && found != NULL && found != domain))
+            return NULL;
+        if (found != NULL)
+            domain = found;
+    }
+    return domain;
+}
+
+/* A name of a virtual host that its domain does not have yet. */
+static bool
+take_in(struct build *b, const server_rec *s, struct acme_httpd_domain *domain,
+    const char *written, bool *grown)
+{
+    const char *name = canonical(b, written);
+
+    if (name != NULL &&
+        apr_hash_get(b->owner, name, APR_HASH_KEY_STRING) == domain)
+        return true;
+    if (!domain->automatic) {
+        say(b, APLOG_ERR,
+            "\"%s\" of %s is not among the names of %s, which is \"manual\"; "
+            "add it there, or write \"auto\"",
+            written, describe_host(b, s), describe(b, domain));
+        return false;
+    }
+    if (name == NULL || acme_name_is_ip(name) || strchr(name, '.') == NULL) {
+        say(b, APLOG_WARNING,
+            "\"%s\" of %s is not put into the certificate of %s: no public "
+            "CA would sign it",
+            written, describe_host(b, s), describe(b, domain));
+        return true;
+    }
+    if (!add_owner(b, domain, name))
+        return false;
+    add_below(b, domain, name);
+    APR_ARRAY_PUSH(domain->names, const char *) =
+        apr_pstrdup(b->conf->pool, name);
+    say(b, APLOG_INFO, "\"%s\" of %s is put into the certificate of %s", name,
+        describe_host(b, s), describe(b, domain));
+    *grown = true;
+    return true;
+}
+
+static void
+warn_wild(const struct build *b, const server_rec *s,
+    const struct acme_httpd_domain *domain)
+{
+    int i;
+
+    for (i = 0; s->wild_names != NULL && i < s->wild_names->nelts; i++)
+        say(b, APLOG_WARNING,
+            "\"%s\" of %s is not put into the certificate of %s: a wildcard "
+            "cannot be proved by http-01",
+            APR_ARRAY_IDX(s->wild_names, i, const char *), describe_host(b, s),
+            describe(b, domain));
+}
+
+static bool
+match(struct build *b, server_rec *s, bool *grown)
+{
+    struct acme_httpd_server *server = acme_httpd_server_of(s);
+    apr_array_header_t *names = exact_names(b, s);
+    struct acme_httpd_domain *domain = NULL;
+    bool by_wildcard = false;
+    int i;
+
+    if (!match_exact(b, s, names, &domain))
+        return false;
+    if (domain == NULL) {
+        domain = match_wild(b, s);
+        by_wildcard = domain != NULL;
+    }
+    if (domain == NULL)
+        return true;
+    server->domain = domain;
+    domain->used = true;
+    if (by_wildcard)
+        return true;
+    warn_wild(b, s, domain);
+    for (i = 0; i < names->nelts; i++)
+        if (!take_in(b, s, domain, APR_ARRAY_IDX(names, i, const char *),
+                grown))
+            return false;
+    return true;
+}
+
+/* A name taken in may make another virtual host one of the domain's. */
+static bool
+match_hosts(struct build *b)
+{
+    bool grown = true;
+    server_rec *s;
+
+    separate(b);
+    while (grown) {
+        grown = false;
+        for (s = b->conf->base; s != NULL; s = s->next)
+            if (acme_httpd_server_of(s)->domain == NULL &&
+                !match(b, s, &grown))
+                return false;
+    }
+    return true;
+}
+
+/* ---- the core's config ------------------------------------------------ */
+
+static void
+name_issuer(struct build *b, struct acme_issuer *issuer, const char *ca)
+{
+    const char *base = lower(b->pool, ca);
+    size_t ignored;
+    apr_uri_t uri;
+    int n;
+
+    if (acme_issuer_directory(ca) == NULL &&
+        apr_uri_parse(b->pool, ca, &uri) == APR_SUCCESS &&
+        uri.hostname != NULL)
+        base = uri.hostname;
+    issuer->name = base;
+    for (n = 2;
+         acme_config_find_issuer(b->conf->config, issuer->name, &ignored); n++)
+        issuer->name = apr_psprintf(b->pool, "%s-%d", base, n);
+}
+
+static const char *
+issuer_key(const struct build *b, const struct acme_issuer *issuer)
+{
+    const char *key = apr_psprintf(b->pool, "%s\n%s\n%s\n%d\n%d",
+        issuer->directory, issuer->ca_file != NULL ? issuer->ca_file : "",
+        issuer->key_file != NULL ? issuer->key_file : "",
+        (int)issuer->key_type, (int)issuer->terms_accepted);
+    size_t i;
+
+    for (i = 0; i < issuer->ncontacts; i++)
+        key = apr_pstrcat(b->pool, key, "\n", issuer->contact[i], NULL);
+    return key;
+}
+
+static void
+fill_issuer(const struct acme_httpd_settings *settings, const char *ca,
+    struct acme_issuer *issuer)
+{
+    int i;
+
+    memset(issuer, 0, sizeof(*issuer));
+    issuer->directory = acme_issuer_directory(ca);
+    if (issuer->directory == NULL)
+        issuer->directory = ca;
+    issuer->verify = true;
+    issuer->terms_accepted = settings->terms == 1;
+    issuer->key_file = settings->account_file;
+    issuer->key_type = settings->account_type != ACME_KEY_NONE
+                           ? settings->account_type
+                           : ACME_KEY_ECDSA_256;
+    if (settings->ca_file != NULL && *settings->ca_file != '\0')
+        issuer->ca_file = settings->ca_file;
+    for (i = 0; settings->contacts != NULL && i < settings->contacts->nelts;
+         i++)
+        issuer->contact[issuer->ncontacts++] =
+            APR_ARRAY_IDX(settings->contacts, i, const char *);
+}
+
+/* Domains with the same settings share an issuer. */
+static enum acme_rc
+use_issuer(struct build *b, const struct acme_httpd_settings *settings,
+    size_t *index, struct acme_error *err)
+{
+    const char *ca = settings->ca != NULL ? settings->ca : "letsencrypt";
+    struct acme_issuer issuer;
+    enum acme_rc rc = ACME_OK;
+    const char *key;
+    size_t *known;
+
+    fill_issuer(settings, ca, &issuer);
+    key = issuer_key(b, &issuer);
+    known = apr_hash_get(b->issuers, key, APR_HASH_KEY_STRING);
+    if (known == NULL) {
+        known = apr_palloc(b->pool, sizeof(*known));
+        name_issuer(b, &issuer, ca);
+        rc = acme_config_add_issuer(b->conf->config, &issuer, known, err);
+        if (rc == ACME_OK && !issuer.terms_accepted)
+            say(b, APLOG_WARNING,
+                "the terms of service of \"%s\" are not accepted; an account "
+                "can be made only with \"ACMECertificateAgreement accepted\"",
+                issuer.name);
+        apr_hash_set(b->issuers, key, APR_HASH_KEY_STRING, known);
+    }
+    *index = *known;
+    return rc;
+}
+
+static bool
+add_lineage(struct build *b, struct acme_httpd_domain *domain)
+{
+    struct acme_httpd_settings settings = acme_httpd_settings_merge(
+        &acme_httpd_server_of(domain->within)->settings, &domain->settings);
+    struct acme_lineage lineage;
+    struct acme_error err;
+    enum acme_rc rc;
+
+    if (!domain->used) {
+        say(b, APLOG_WARNING,
+            "%s: no virtual host has any of these names, no certificate is "
+            "requested; name one in a ServerName or ServerAlias",
+            describe(b, domain));
+        return true;
+    }
+    acme_error_clear(&err);
+    memset(&lineage, 0, sizeof(lineage));
+    lineage.nnames = (size_t)domain->names->nelts;
+    lineage.names = (const char *const *)domain->names->elts;
+    lineage.ntypes = 1;
+    lineage.type[0] = settings.key_type != ACME_KEY_NONE ? settings.key_type
+                                                         : ACME_KEY_ECDSA_256;
+    rc = use_issuer(b, &settings, &lineage.issuer, &err);
+    if (rc == ACME_OK)
+        rc = acme_config_add_lineage(b->conf->config, &lineage,
+            &domain->lineage, &err);
+    if (rc == ACME_OK)
+        return true;
+    say(b, APLOG_ERR, "%s: %s", describe(b, domain), err.what);
+    return false;
+}
+
+static apr_status_t
+free_config(void *data)
+{
+    acme_config_free(data);
+    return APR_SUCCESS;
+}
+
+static bool
+make_config(struct build *b, server_rec *base)
+{
+    struct acme_httpd_conf *conf = b->conf;
+    struct acme_error err;
+    int i;
+
+    acme_error_clear(&err);
+    conf->config = acme_config_new(conf->state_dir, "httpd",
+        acme_httpd_conf_path(base->process, b->pool));
+    if (conf->config == NULL) {
+        say(b, APLOG_ERR, "out of memory");
+        return false;
+    }
+    apr_pool_cleanup_register(conf->pool, conf->config, free_config,
+        apr_pool_cleanup_null);
+    for (i = 0; i < conf->domains->nelts; i++)
+        if (!add_lineage(b,
+                APR_ARRAY_IDX(conf->domains, i, struct acme_httpd_domain *)))
+            return false;
+    if (acme_config_finish(conf->config, &err) == ACME_OK)
+        return true;
+    say(b, APLOG_ERR, "%s", err.what);
+    return false;
+}
+
+/* ---- the check -------------------------------------------------------- */
+
+static bool
+check_ssl(const struct build *b)
+{
+    if (apr_is_empty_array(b->conf->domains) ||
+        ap_find_linked_module("mod_ssl.c") != NULL)
+        return true;
+    say(b, APLOG_ERR,
+        "%s needs mod_ssl, which is not loaded; add \"LoadModule ssl_module "
+        "modules/mod_ssl.so\", or on Debian run \"a2enmod ssl\"",
+        describe(b,
+            APR_ARRAY_IDX(b->conf->domains, 0, struct acme_httpd_domain *)));
+    return false;
+}
+
+/* What must not keep the server from starting. */
+static void
+warn(const struct build *b)
+{
+    struct acme_error err;
+
+    acme_error_clear(&err);
+    if (acme_host_check_state(b->conf->config, &err) != ACME_OK)
+        say(b, APLOG_WARNING, "ACMEStateDir \"%s\" cannot be used: %s",
+            b->conf->state_dir, err.what);
+    if (ap_coredumpdir_configured)
+        say(b, APLOG_WARNING,
+            "CoreDumpDirectory makes children dumpable: core files and other "
+            "processes of their user can read the private keys");
+}
+
+int
+acme_httpd_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
+    server_rec *base)
+{
+    struct build b;
+
+    (void)pconf;
+    (void)plog;
+    memset(&b, 0, sizeof(b));
+    b.conf = acme_httpd_server_of(base)->conf;
+    if (!b.conf->used)
+        return OK;
+    b.conf->base = base;
+    b.pool = ptemp;
+    b.owner = apr_hash_make(ptemp);
+    b.below = apr_hash_make(ptemp);
+    b.issuers = apr_hash_make(ptemp);
+    b.startup = ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG;
+    if (!check_ssl(&b) || !index_domains(&b) || !match_hosts(&b) ||
+        !make_config(&b, base))
+        return HTTP_INTERNAL_SERVER_ERROR;
+    warn(&b);
+    return OK;
+}

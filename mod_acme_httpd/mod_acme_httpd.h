@@ -1,0 +1,131 @@
+/*
+ * The httpd host of the ACME core: what its files share.
+ */
+#ifndef MOD_ACME_HTTPD_H
+#define MOD_ACME_HTTPD_H
+
+#include <apr_hash.h>
+#include <apr_pools.h>
+#include <apr_strings.h>
+#include <apr_tables.h>
+
+#include <httpd.h>
+
+#include <http_config.h>
+#include <http_core.h>
+#include <http_log.h>
+
+#include "acme.h"
+
+#ifndef ACME_HTTPD_STATE_DIR
+#define ACME_HTTPD_STATE_DIR "/var/lib/apache2/acme"
+#endif
+
+/*
+ * What can be said for the whole server, for one virtual host and for one
+ * ACMEDomain, the narrower word before the wider.  NULL, ACME_KEY_NONE or -1:
+ * nothing was said.
+ */
+struct acme_httpd_settings {
+    const char *ca;               /* URL or short name */
+    const char *ca_file;          /* "": the system's */
+    apr_array_header_t *contacts; /* const char *, URLs */
+    int terms;
+    enum acme_key_type key_type; /* of the certificate */
+    enum acme_key_type account_type;
+    const char *account_file; /* instead of account_type */
+};
+
+/* An ACMEDomain: one certificate. */
+struct acme_httpd_domain {
+    apr_array_header_t *names; /* const char *, canonical */
+    bool automatic;            /* takes in the names of its virtual hosts */
+    struct acme_httpd_settings settings; /* of its section */
+    server_rec *within;                  /* where it was written */
+    const char *file;
+    int line;
+    bool used;      /* by a virtual host */
+    size_t lineage; /* in the core's config, if used */
+};
+
+/* One reading of the configuration, and all that lives as long. */
+struct acme_httpd_conf {
+    apr_pool_t *pool; /* pconf */
+    server_rec *base;
+    bool used; /* by any directive */
+    const char *state_dir;
+    const char *user;
+    apr_array_header_t *domains; /* struct acme_httpd_domain * */
+
+    struct acme_config *config; /* NULL: nothing to do */
+    const char *program;        /* "apache2" */
+    pid_t parent;               /* who started the service */
+    struct acme_area *area;     /* NULL: no service */
+    struct acme_service service;
+    struct acme_live_cache *cache; /* of this child process */
+
+    const char *placeholders; /* directory, while mod_ssl reads it */
+    struct acme_key *placeholder_key;
+};
+
+#define ACME_HTTPD_PLACEHOLDER_503 0
+#define ACME_HTTPD_PLACEHOLDER_SERVE 1
+
+/* A virtual host, or the server outside of them. */
+struct acme_httpd_server {
+    struct acme_httpd_conf *conf;
+    struct acme_httpd_settings settings;
+    struct acme_httpd_domain *section; /* being read */
+    int stateless;
+    int placeholder;
+    struct acme_httpd_domain *domain; /* whose certificate it serves */
+    bool explicit_files;              /* has SSLCertificateFile, which stays */
+};
+
+extern module AP_MODULE_DECLARE_DATA acme_httpd_module;
+
+/* ---- acme_httpd_conf.c ------------------------------------------------ */
+
+extern const command_rec acme_httpd_commands[];
+
+void *acme_httpd_create_server(apr_pool_t *pool, server_rec *s);
+void *acme_httpd_merge_server(apr_pool_t *pool, void *base, void *add);
+
+struct acme_httpd_server *acme_httpd_server_of(const server_rec *s);
+
+/* `wide` filled in where `narrow` says nothing. */
+struct acme_httpd_settings acme_httpd_settings_merge(
+    const struct acme_httpd_settings *wide,
+    const struct acme_httpd_settings *narrow);
+
+/* ---- acme_httpd_lineage.c --------------------------------------------- */
+
+/* Hook check_config, so that `httpd -t` shows what is wrong. */
+int acme_httpd_check_config(apr_pool_t *pconf, apr_pool_t *plog,
+    apr_pool_t *ptemp, server_rec *base);
+
+/* ---- acme_httpd_tls.c ------------------------------------------------- */
+
+void acme_httpd_tls_hooks(void);
+
+/* mod_ssl has read its files: the placeholders go. */
+void acme_httpd_tls_read(struct acme_httpd_conf *conf);
+
+/* ---- acme_httpd_challenge.c ------------------------------------------- */
+
+/* Hook quick_handler. */
+int acme_httpd_request(request_rec *r, int lookup);
+
+/* ---- acme_httpd_host.c ------------------------------------------------ */
+
+/* Path of the configuration file that this server was started with. */
+const char *acme_httpd_conf_path(const process_rec *process, apr_pool_t *pool);
+
+void acme_httpd_host_start(struct acme_httpd_conf *conf);
+
+/* Every few seconds in the parent: a supervisor that died is started again. */
+void acme_httpd_host_watch(struct acme_httpd_conf *conf);
+
+void acme_httpd_host_child(struct acme_httpd_conf *conf);
+
+#endif
