@@ -2,22 +2,32 @@
 
 UNIT_SRCS    := $(sort $(wildcard t/unit/test_*.c))
 UNIT_HELPERS := $(sort $(wildcard t/unit/fake_*.c t/unit/helper_*.c))
-PERL_TESTS   := $(sort $(wildcard t/harness/*.t t/*.t))
+HARNESS      := $(sort $(wildcard t/harness/*.t))
+INTEGRATION  := $(sort $(wildcard t/*.t))
 UNIT_BINS     = $(patsubst %.c,$(O)/%,$(UNIT_SRCS))
 
 TESTS      ?=
+HOST       ?=
 TEST_JOBS  ?= 2
 TEST_FLAGS ?=
 
 # What the tests try.  Unit tests are named by their .c file.
 WANTED      = $(patsubst t/unit/%.c,$(O)/t/unit/%,$(TESTS))
 CHECK_TESTS = $(or $(filter $(O)/%,$(WANTED)),$(UNIT_BINS))
-ALL_TESTS   = $(or $(WANTED),$(UNIT_BINS) $(PERL_TESTS))
+ALL_TESTS   = $(call on_hosts,$(or $(WANTED),$(UNIT_BINS) $(HARNESS) $(INTEGRATION)))
+
+# An integration test runs on each host, as t/x.t@HOST (see build/run-test);
+# only on one if its name begins with that, and once if it begins with both_.
+HOSTS    = $(or $(filter nginx httpd,$(HOST)),nginx httpd)
+ONCE     = $(filter-out t/%.t,$1) $(filter t/harness/% t/both_%,$1)
+SHARED   = $(filter-out t/harness/% t/both_% t/nginx_% t/httpd_%,$(filter t/%.t,$1))
+on_hosts = $(ONCE) $(foreach h,$(HOSTS),$(patsubst %,%@$h,$(SHARED) $(filter t/$h_%,$1)))
 
 # The stock nginx knows nothing of sanitizers: their runtime is preloaded.
 ABS_O    = $(abspath $(O))
 PRELOAD  = $(if $(filter address,$(SAN)),$(shell $(CC) -print-file-name=libasan.so))
 TEST_ENV = ACME_NGINX='$(NGINX)' ACME_NGINX_MODULE=$(ABS_O)/ngx_acme_module.so \
+           ACME_HTTPD_MODULE=$(ABS_O)/mod_acme_httpd.so \
            ACME_ACMECTL=$(ABS_O)/acmectl ACME_PRELOAD=$(PRELOAD)
 PROVE    = $(TEST_ENV) prove -j$(TEST_JOBS) --timer --exec build/run-test $(TEST_FLAGS)
 

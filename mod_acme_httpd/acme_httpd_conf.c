@@ -5,6 +5,7 @@
 #include "mod_acme_httpd.h"
 
 #include <apr_lib.h>
+#include <apr_uri.h>
 #include <strings.h>
 
 #define USERDATA "acme_httpd"
@@ -28,6 +29,7 @@ conf_of(apr_pool_t *pconf)
     conf->state_dir = ACME_HTTPD_STATE_DIR;
     conf->domains =
         apr_array_make(pconf, 8, sizeof(struct acme_httpd_domain *));
+    conf->notes = apr_array_make(pconf, 4, sizeof(struct acme_httpd_note));
     conf->service.lifetime = -1;
     (void)apr_pool_userdata_setn(conf, USERDATA, apr_pool_cleanup_null, pconf);
     return conf;
@@ -189,15 +191,26 @@ set_placeholder(cmd_parms *cmd, void *dir, const char *arg)
 
 /* ---- for domains, also in their section ------------------------------- */
 
+/* The core looks more closely, but cannot say where it was written. */
+static bool
+is_https_url(apr_pool_t *pool, const char *text)
+{
+    apr_uri_t uri;
+
+    return apr_uri_parse(pool, text, &uri) == APR_SUCCESS &&
+           uri.scheme != NULL && strcasecmp(uri.scheme, "https") == 0 &&
+           uri.hostname != NULL && *uri.hostname != '\0';
+}
+
 static const char *
 set_ca(cmd_parms *cmd, void *dir, const char *arg)
 {
     (void)dir;
     if (acme_issuer_directory(arg) == NULL &&
-        strncasecmp(arg, "https://", 8) != 0)
+        !is_https_url(cmd->temp_pool, arg))
         return fail(cmd, arg,
             "it must be the https URL of a CA's ACME directory, or one of "
-            "letsencrypt, letsencrypt-test");
+            "letsencrypt, letsencrypt-staging");
     settings_of(cmd)->ca = arg;
     return NULL;
 }
@@ -258,7 +271,10 @@ add_contact(cmd_parms *cmd, void *dir, const char *arg)
     if (settings->contacts == NULL)
         settings->contacts = apr_array_make(cmd->pool, 1, sizeof(char *));
     if (settings->contacts->nelts == ACME_CONTACTS_MAX)
-        return fail(cmd, arg, "too many contacts");
+        return fail(cmd, arg,
+            apr_psprintf(cmd->temp_pool,
+                "there are more than %d contacts; remove some",
+                ACME_CONTACTS_MAX));
     APR_ARRAY_PUSH(settings->contacts, const char *) =
         apr_pstrdup(cmd->pool, url);
     return NULL;
@@ -310,6 +326,8 @@ key_word(apr_pool_t *pool, const char *word, const char *bits)
     return word;
 }
 
+#define KEY_TYPES "Default, P-256, P-384, P-521 or RSA [2048|3072|4096]"
+
 static const char *
 set_private_keys(cmd_parms *cmd, void *dir, int argc, char *const argv[])
 {
@@ -320,8 +338,7 @@ set_private_keys(cmd_parms *cmd, void *dir, int argc, char *const argv[])
     (void)dir;
     acme_error_clear(&err);
     if (argc == 0)
-        return "ACMEPrivateKeys needs a key type: Default, P-256, P-384, "
-               "P-521, RSA [bits]";
+        return "ACMEPrivateKeys needs a key type: " KEY_TYPES;
     if (argc > 1 && strcasecmp(argv[0], "rsa") == 0 && apr_isdigit(*argv[1]))
         bits = argv[1];
     if (argc > (bits != NULL ? 2 : 1))
@@ -329,7 +346,11 @@ set_private_keys(cmd_parms *cmd, void *dir, int argc, char *const argv[])
             "one key type per certificate in this version");
     if (acme_key_type_parse(key_word(cmd->pool, argv[0], bits), &type, &err) !=
         ACME_OK)
-        return fail(cmd, argv[0], err.what);
+        return fail(cmd,
+            bits != NULL
+                ? apr_pstrcat(cmd->temp_pool, argv[0], " ", bits, NULL)
+                : argv[0],
+            "no such key type; use " KEY_TYPES);
     settings_of(cmd)->key_type = type;
     return NULL;
 }
@@ -367,7 +388,8 @@ add_domain(cmd_parms *cmd, const char *words, struct acme_httpd_domain **out)
     domain->within = cmd->server;
     domain->file = cmd->directive->filename;
     domain->line = cmd->directive->line_num;
-    while (error == NULL && *(word = ap_getword_conf(cmd->pool, &words))) {
+    while (error == NULL && *words != '\0') {
+        word = ap_getword_conf(cmd->pool, &words);
         if (strcasecmp(word, "auto") == 0)
             domain->automatic = true;
         else if (strcasecmp(word, "manual") == 0)
@@ -407,9 +429,9 @@ check_section(cmd_parms *cmd, const ap_directive_t *line)
         if (known->name == NULL) {
             cmd->err_directive = line;
             return apr_psprintf(cmd->pool,
-                "%s not allowed in <ACMEDomain>; close it with "
+                "%s%s not allowed in <ACMEDomain>; close it with "
                 "</ACMEDomain> before",
-                line->directive);
+                line->directive, *line->directive == '<' ? ">" : "");
         }
     }
     return NULL;
@@ -461,7 +483,7 @@ const command_rec acme_httpd_commands[] = {
     AP_INIT_TAKE1("ACMEAccountKey", set_account_key, IN_SECTION, RSRC_CONF,
         "type of the account key to make, or file of one to use"),
     AP_INIT_TAKE_ARGV("ACMEPrivateKeys", set_private_keys, IN_SECTION,
-        RSRC_CONF, "key type: Default, P-256, P-384, P-521, RSA [bits]"),
+        RSRC_CONF, "key type: " KEY_TYPES),
     AP_INIT_RAW_ARGS("ACMEDomain", domain_line, NULL, RSRC_CONF,
         "names of one certificate, then auto or manual"),
     AP_INIT_RAW_ARGS("<ACMEDomain", domain_section, NULL, RSRC_CONF,

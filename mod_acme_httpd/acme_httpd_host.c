@@ -4,8 +4,10 @@
  */
 #include "mod_acme_httpd.h"
 
+#include <apr_file_info.h>
 #include <apr_getopt.h>
 #include <apr_portable.h>
+#include <errno.h>
 #include <http_main.h>
 #include <mpm_common.h>
 #include <stdint.h>
@@ -24,20 +26,27 @@ APLOG_USE_MODULE(acme_httpd);
 const char *
 acme_httpd_conf_path(const process_rec *process, apr_pool_t *pool)
 {
-    const char *path = SERVER_CONFIG_FILE, *arg;
+    const char *root = HTTPD_ROOT, *file = SERVER_CONFIG_FILE, *arg;
     apr_getopt_t *options;
-    char option;
+    char option, *path;
 
     if (apr_getopt_init(&options, pool, process->argc, process->argv) ==
         APR_SUCCESS) {
         options->errfn = NULL;
         while (apr_getopt(options, AP_SERVER_BASEARGS "Xk:", &option, &arg) ==
-               APR_SUCCESS)
-            if (option == 'f')
-                path = arg;
+               APR_SUCCESS) {
+            if (option == 'd')
+                root = arg;
+            else if (option == 'f')
+                file = arg;
+        }
     }
-    path = ap_server_root_relative(pool, path);
-    return path != NULL ? path : SERVER_CONFIG_FILE;
+
+    /* ServerRoot comes too late for it. */
+    if (apr_filepath_merge(&path, root, file, APR_FILEPATH_TRUENAME, pool) !=
+        APR_SUCCESS)
+        return file;
+    return path;
 }
 
 /* ---- called in the supervisor process only ---------------------------- */
@@ -72,6 +81,18 @@ title_room(const process_rec *process)
     return end - start < TITLE_MAX ? (size_t)(end - start) : 0;
 }
 
+/* What httpd calls itself in syslog(3): the word after "syslog:facility:", or
+ * its name. */
+static const char *
+syslog_name(const struct acme_httpd_conf *conf)
+{
+    const char *word = conf->base->error_fname;
+
+    word = word != NULL ? ap_strchr_c(word, ':') : NULL;
+    word = word != NULL ? ap_strchr_c(word + 1, ':') : NULL;
+    return word != NULL && word[1] != '\0' ? word + 1 : conf->program;
+}
+
 /* As ps shows it: over the command line. */
 static void
 set_title(void *ctx, const char *title)
@@ -86,6 +107,11 @@ set_title(void *ctx, const char *title)
         memset(start, 0, room);
         apr_cpystrn(start, text, room);
     }
+#ifdef __GLIBC__
+    /* A part of the command line, and what syslog(3) falls back to when the
+     * core has closed httpd's connection; the facility stays. */
+    program_invocation_short_name = (char *)(uintptr_t)syslog_name(conf);
+#endif
 }
 
 /* ---- in the parent ---------------------------------------------------- */

@@ -16,14 +16,44 @@ struct build {
     apr_pool_t *pool;    /* temporary */
     apr_hash_t *owner;   /* name -> domain */
     apr_hash_t *below;   /* ".example.com" -> domain, or `several` */
-    apr_hash_t *issuers; /* settings as text -> index in core's config + 1 */
+    apr_hash_t *issuers; /* settings as text -> index in core's config */
+    apr_hash_t *written; /* place of a virtual host -> struct written */
+    bool certificate;    /* an SSLCertificateFile for all */
     bool startup;        /* somebody looks at stderr */
+};
+
+/* What mod_ssl and httpd itself do not tell of a virtual host. */
+struct written {
+    bool name, tls, certificate;
 };
 
 /* In build.below: names of more than one domain end so. */
 static const struct acme_httpd_domain several;
 
 /* ---- telling ---------------------------------------------------------- */
+
+/* At a start nobody can log yet: stderr is gone, the error log not open. */
+static void
+note(struct acme_httpd_conf *conf, int level, const char *text)
+{
+    struct acme_httpd_note *made = apr_array_push(conf->notes);
+
+    made->level = level;
+    made->text = apr_pstrdup(conf->pool, text);
+}
+
+void
+acme_httpd_check_log(struct acme_httpd_conf *conf)
+{
+    int i;
+
+    for (i = 0; i < conf->notes->nelts; i++) {
+        const struct acme_httpd_note *one =
+            &APR_ARRAY_IDX(conf->notes, i, struct acme_httpd_note);
+
+        ap_log_error(APLOG_MARK, one->level, 0, conf->base, "%s", one->text);
+    }
+}
 
 static void say(const struct build *b, int level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
@@ -39,8 +69,10 @@ say(const struct build *b, int level, const char *fmt, ...)
     va_end(args);
     if (b->startup)
         ap_log_error(APLOG_MARK, level | APLOG_STARTUP, 0, NULL, "%s", text);
-    else
+    else if (level <= APLOG_ERR)
         ap_log_error(APLOG_MARK, level, 0, b->conf->base, "%s", text);
+    else
+        note(b->conf, level, text);
 }
 
 /* "ACMEDomain example.com (/etc/apache2/apache2.conf:12)" */
@@ -138,17 +170,72 @@ canonical(const struct build *b, const char *host)
     return apr_pstrdup(b->pool, name);
 }
 
-/* ServerName and those of ServerAlias without a wildcard, as written.  A
- * virtual host without a ServerName has been given the main server's. */
+static const char *
+place(const struct build *b, const char *file, int line)
+{
+    return apr_psprintf(b->pool, "%s:%d", file, line);
+}
+
+static void
+read_host(struct build *b, const ap_directive_t *host)
+{
+    struct written *written = apr_pcalloc(b->pool, sizeof(*written));
+    const ap_directive_t *line;
+
+    for (line = host->first_child; line != NULL; line = line->next) {
+        if (strcasecmp(line->directive, "ServerName") == 0)
+            written->name = true;
+        else if (strcasecmp(line->directive, "SSLEngine") == 0)
+            written->tls = strcasecmp(line->args, "off") != 0;
+        else if (strcasecmp(line->directive, "SSLCertificateFile") == 0)
+            written->certificate = true;
+    }
+    apr_hash_set(b->written, place(b, host->filename, host->line_num),
+        APR_HASH_KEY_STRING, written);
+}
+
+static void
+read_tree(struct build *b)
+{
+    const ap_directive_t *line;
+
+    for (line = ap_conftree; line != NULL; line = line->next) {
+        if (strcasecmp(line->directive, "<VirtualHost") == 0)
+            read_host(b, line);
+        else if (strcasecmp(line->directive, "SSLCertificateFile") == 0)
+            b->certificate = true;
+    }
+}
+
+/* NULL: not known, or the main server. */
+static const struct written *
+written_in(const struct build *b, const server_rec *s)
+{
+    if (!s->is_virtual || s->defn_name == NULL)
+        return NULL;
+    return apr_hash_get(b->written,
+        place(b, s->defn_name, (int)s->defn_line_number), APR_HASH_KEY_STRING);
+}
+
+/* A virtual host without a ServerName has been given one by now: the main
+ * server's, or what its address is called in the DNS. */
+static bool
+is_named(const struct build *b, const server_rec *s)
+{
+    const struct written *written = written_in(b, s);
+
+    return s->server_hostname != NULL &&
+           (s->is_virtual ? written != NULL && written->name : true);
+}
+
+/* ServerName and those of ServerAlias without a wildcard, as written. */
 static apr_array_header_t *
 exact_names(const struct build *b, const server_rec *s)
 {
     apr_array_header_t *names = apr_array_make(b->pool, 4, sizeof(char *));
     int i;
 
-    if (s->server_hostname != NULL &&
-        (!s->is_virtual ||
-            s->server_hostname != b->conf->base->server_hostname))
+    if (is_named(b, s))
         APR_ARRAY_PUSH(names, const char *) = s->server_hostname;
     for (i = 0; s->names != NULL && i < s->names->nelts; i++) {
         const char *name = APR_ARRAY_IDX(s->names, i, const char *);
@@ -280,27 +367,25 @@ warn_wild(const struct build *b, const server_rec *s,
             describe(b, domain));
 }
 
+static void
+serve(server_rec *s, struct acme_httpd_domain *domain)
+{
+    acme_httpd_server_of(s)->domain = domain;
+    domain->used = true;
+}
+
 static bool
 match(struct build *b, server_rec *s, bool *grown)
 {
-    struct acme_httpd_server *server = acme_httpd_server_of(s);
     apr_array_header_t *names = exact_names(b, s);
     struct acme_httpd_domain *domain = NULL;
-    bool by_wildcard = false;
     int i;
 
     if (!match_exact(b, s, names, &domain))
         return false;
-    if (domain == NULL) {
-        domain = match_wild(b, s);
-        by_wildcard = domain != NULL;
-    }
     if (domain == NULL)
         return true;
-    server->domain = domain;
-    domain->used = true;
-    if (by_wildcard)
-        return true;
+    serve(s, domain);
     warn_wild(b, s, domain);
     for (i = 0; i < names->nelts; i++)
         if (!take_in(b, s, domain, APR_ARRAY_IDX(names, i, const char *),
@@ -309,10 +394,12 @@ match(struct build *b, server_rec *s, bool *grown)
     return true;
 }
 
-/* A name taken in may make another virtual host one of the domain's. */
+/* A name taken in may make another virtual host one of the domain's; only
+ * who has no such name then is left to its wildcards. */
 static bool
 match_hosts(struct build *b)
 {
+    struct acme_httpd_domain *domain;
     bool grown = true;
     server_rec *s;
 
@@ -323,6 +410,37 @@ match_hosts(struct build *b)
             if (acme_httpd_server_of(s)->domain == NULL &&
                 !match(b, s, &grown))
                 return false;
+    }
+    for (s = b->conf->base; s != NULL; s = s->next)
+        if (acme_httpd_server_of(s)->domain == NULL &&
+            (domain = match_wild(b, s)) != NULL)
+            serve(s, domain);
+    return true;
+}
+
+/*
+ * mod_ssl would end the server for it, and not before the start, where a
+ * configuration test says nothing any more.  mod_md gives certificates too.
+ */
+static bool
+check_uncovered(const struct build *b)
+{
+    const struct written *written;
+    const server_rec *s;
+
+    if (apr_is_empty_array(b->conf->domains) || b->certificate ||
+        ap_find_linked_module("mod_md.c") != NULL)
+        return true;
+    for (s = b->conf->base; s != NULL; s = s->next) {
+        written = written_in(b, s);
+        if (written == NULL || !written->tls || written->certificate ||
+            acme_httpd_server_of(s)->domain != NULL)
+            continue;
+        say(b, APLOG_ERR,
+            "%s has SSLEngine on but no certificate: none of its names is in "
+            "an ACMEDomain, and it has no SSLCertificateFile; add one of them",
+            describe_host(b, s));
+        return false;
     }
     return true;
 }
@@ -339,8 +457,8 @@ name_issuer(struct build *b, struct acme_issuer *issuer, const char *ca)
 
     if (acme_issuer_directory(ca) == NULL &&
         apr_uri_parse(b->pool, ca, &uri) == APR_SUCCESS &&
-        uri.hostname != NULL)
-        base = uri.hostname;
+        uri.hostname != NULL && *uri.hostname != '\0')
+        base = lower(b->pool, uri.hostname);
     issuer->name = base;
     for (n = 2;
          acme_config_find_issuer(b->conf->config, issuer->name, &ignored); n++)
@@ -496,6 +614,42 @@ check_ssl(const struct build *b)
     return false;
 }
 
+static bool
+same_settings(const struct acme_httpd_settings *one,
+    const struct acme_httpd_settings *other)
+{
+    return one->ca == other->ca && one->ca_file == other->ca_file &&
+           one->contacts == other->contacts && one->terms == other->terms &&
+           one->key_type == other->key_type &&
+           one->account_type == other->account_type &&
+           one->account_file == other->account_file;
+}
+
+/* They are for what is written next to them, not for what is served there. */
+static void
+warn_settings(const struct build *b)
+{
+    const struct acme_httpd_server *wide = acme_httpd_server_of(b->conf->base);
+    apr_hash_t *within = apr_hash_make(b->pool);
+    const server_rec *s;
+    int i;
+
+    for (i = 0; i < b->conf->domains->nelts; i++) {
+        const struct acme_httpd_domain *domain =
+            APR_ARRAY_IDX(b->conf->domains, i, struct acme_httpd_domain *);
+
+        apr_hash_set(within, &domain->within, sizeof(domain->within), domain);
+    }
+    for (s = b->conf->base->next; s != NULL; s = s->next)
+        if (!same_settings(&acme_httpd_server_of(s)->settings,
+                &wide->settings) &&
+            apr_hash_get(within, &s, sizeof(s)) == NULL)
+            say(b, APLOG_WARNING,
+                "the ACME settings in %s have no effect without an "
+                "ACMEDomain there; move them into <ACMEDomain>",
+                describe_host(b, s));
+}
+
 /* What must not keep the server from starting. */
 static void
 warn(const struct build *b)
@@ -506,6 +660,7 @@ warn(const struct build *b)
     if (acme_host_check_state(b->conf->config, &err) != ACME_OK)
         say(b, APLOG_WARNING, "ACMEStateDir \"%s\" cannot be used: %s",
             b->conf->state_dir, err.what);
+    warn_settings(b);
     if (ap_coredumpdir_configured)
         say(b, APLOG_WARNING,
             "CoreDumpDirectory makes children dumpable: core files and other "
@@ -529,9 +684,11 @@ acme_httpd_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     b.owner = apr_hash_make(ptemp);
     b.below = apr_hash_make(ptemp);
     b.issuers = apr_hash_make(ptemp);
+    b.written = apr_hash_make(ptemp);
     b.startup = ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG;
+    read_tree(&b);
     if (!check_ssl(&b) || !index_domains(&b) || !match_hosts(&b) ||
-        !make_config(&b, base))
+        !check_uncovered(&b) || !make_config(&b, base))
         return HTTP_INTERNAL_SERVER_ERROR;
     warn(&b);
     return OK;

@@ -7,9 +7,9 @@
  */
 #include "mod_acme_httpd.h"
 
-#include <apr_file_info.h>
 #include <apr_file_io.h>
 #include <apr_optional_hooks.h>
+#include <fcntl.h>
 #include <http_ssl.h>
 #include <openssl/ssl.h>
 #include <stdlib.h>
@@ -26,128 +26,158 @@ typedef int ssl_HOOK_init_server_t(server_rec *s, apr_pool_t *pool,
 
 /* ---- placeholders ----------------------------------------------------- */
 
+static void
+close_file(struct acme_httpd_file *file)
+{
+    if (file->path == NULL)
+        return;
+    (void)unlink(file->path);
+    (void)close(file->fd);
+    file->path = NULL;
+}
+
 static apr_status_t
-remove_placeholders(void *data)
+close_placeholder(void *data)
 {
     struct acme_httpd_conf *conf = data;
-    apr_finfo_t info;
-    apr_dir_t *dir;
 
-    acme_key_unref(conf->placeholder_key);
-    conf->placeholder_key = NULL;
-    if (conf->placeholders == NULL)
-        return APR_SUCCESS;
-    if (apr_dir_open(&dir, conf->placeholders, conf->pool) == APR_SUCCESS) {
-        while (apr_dir_read(&info, APR_FINFO_NAME, dir) == APR_SUCCESS)
-            (void)apr_file_remove(apr_pstrcat(conf->pool, conf->placeholders,
-                                      "/", info.name, NULL),
-                conf->pool);
-        (void)apr_dir_close(dir);
-    }
-    (void)apr_dir_remove(conf->placeholders, conf->pool);
-    conf->placeholders = NULL;
+    acme_live_placeholder_free(conf->placeholder);
+    close_file(&conf->placeholder_key);
+    close_file(&conf->placeholder_cert);
+    conf->placeholder = NULL;
     return APR_SUCCESS;
 }
 
-static const char *
-private_directory(apr_pool_t *pool, const char *parent)
+static bool
+open_file(apr_pool_t *pool, const char *directory,
+    struct acme_httpd_file *file)
 {
-    char *path;
+    char *path =
+        apr_pstrcat(pool, directory, "/acme-placeholder-XXXXXX", NULL);
 
-    if (parent == NULL)
-        return NULL;
-    path = apr_pstrcat(pool, parent, "/acme-placeholders-XXXXXX", NULL);
-    return mkdtemp(path);
+    file->fd = mkostemp(path, O_CLOEXEC);
+    if (file->fd != -1)
+        file->path = path;
+    return file->fd != -1;
+}
+
+static bool
+write_file(const struct acme_httpd_file *file, const struct acme_buf *text)
+{
+    return pwrite(file->fd, text->data, text->len, 0) == (ssize_t)text->len &&
+           ftruncate(file->fd, (off_t)text->len) == 0;
 }
 
 /* Where the server keeps what it needs while it runs; else where everybody
  * may write. */
-static const char *
-make_directory(apr_pool_t *pool)
+static bool
+open_files(struct acme_httpd_conf *conf)
 {
-    const char *temp = NULL, *dir;
+    const char *directory = ap_runtime_dir_relative(conf->pool, ".");
 
-    dir = private_directory(pool, ap_runtime_dir_relative(pool, "."));
-    if (dir == NULL && apr_temp_dir_get(&temp, pool) == APR_SUCCESS)
-        dir = private_directory(pool, temp);
-    return dir;
+    if (directory == NULL ||
+        !open_file(conf->pool, directory, &conf->placeholder_key)) {
+        if (apr_temp_dir_get(&directory, conf->pool) != APR_SUCCESS ||
+            !open_file(conf->pool, directory, &conf->placeholder_key))
+            return false;
+    }
+    conf->placeholder_directory = directory;
+    return open_file(conf->pool, directory, &conf->placeholder_cert);
 }
 
-static apr_status_t
-write_file(const char *path, const struct acme_buf *text, apr_pool_t *pool)
+/* The key once, for all. */
+static enum acme_rc
+open_placeholder(struct acme_httpd_conf *conf, struct acme_buf *pem,
+    struct acme_error *err)
 {
-    apr_file_t *file;
-    apr_status_t rv, closed;
+    enum acme_rc rc = acme_live_placeholder_new(&conf->placeholder, err);
 
-    rv = apr_file_open(&file, path,
-        APR_FOPEN_WRITE | APR_FOPEN_CREATE | APR_FOPEN_EXCL,
-        APR_FPROT_UREAD | APR_FPROT_UWRITE, pool);
-    if (rv != APR_SUCCESS)
-        return APR_STATUS_IS_EEXIST(rv) ? APR_SUCCESS : rv;
-    rv = apr_file_write_full(file, text->data, text->len, NULL);
-    closed = apr_file_close(file);
-    return rv != APR_SUCCESS ? rv : closed;
+    if (rc != ACME_OK)
+        return rc;
+    apr_pool_cleanup_register(conf->pool, conf, close_placeholder,
+        apr_pool_cleanup_null);
+    rc = acme_live_placeholder_key(conf->placeholder, pem, err);
+    if (rc == ACME_OK &&
+        (!open_files(conf) || !write_file(&conf->placeholder_key, pem)))
+        rc = acme_error_errno(err, ACME_IO, errno,
+            "\"%s\" cannot be written; set DefaultRuntimeDir to a directory "
+            "that can",
+            ap_runtime_dir_relative(conf->pool, "."));
+    acme_buf_clear(pem);
+    return rc;
 }
 
 /*
- * One path per lineage for all its virtual hosts: mod_ssl takes virtual hosts
- * with the same paths for such with the same certificate
- * (SSLVHostSNIPolicy).  NULL: logged.
+ * The one certificate file, by another path for each lineage: mod_ssl takes
+ * virtual hosts with the same path for such with the same certificate
+ * (SSLVHostSNIPolicy).  A set bit of the index is "/.", another one a "/".
  */
+static const char *
+path_for(const struct acme_httpd_conf *conf, size_t lineage)
+{
+    char bits[2 * 8 * sizeof(lineage) + 1], *p = bits;
+
+    for (; lineage > 0; lineage >>= 1) {
+        *p++ = '/';
+        if (lineage & 1)
+            *p++ = '.';
+    }
+    *p = '\0';
+    return apr_pstrcat(conf->pool, conf->placeholder_directory, bits,
+        conf->placeholder_cert.path + strlen(conf->placeholder_directory),
+        NULL);
+}
+
+/* mod_ssl reads the file as soon as it knows its path, so one does for all.
+ * NULL: logged. */
 static const char *
 placeholder(struct acme_httpd_conf *conf, server_rec *s, size_t index)
 {
     const struct acme_lineage *lineage = &conf->config->lineage[index];
-    const char *path = NULL;
+    enum acme_rc rc = ACME_OK;
     struct acme_error err;
     struct acme_buf pem;
-    apr_status_t rv;
 
     acme_error_clear(&err);
-    acme_buf_init_secret(&pem, PEM_MAX);
-    if (conf->placeholders == NULL) {
-        apr_pool_cleanup_register(conf->pool, conf, remove_placeholders,
-            apr_pool_cleanup_null);
-        conf->placeholders = make_directory(conf->pool);
-    }
-    if (conf->placeholders == NULL) {
-        ap_log_error(APLOG_MARK, APLOG_EMERG, errno, s,
-            "cannot make a directory for placeholder certificates in \"%s\"; "
-            "set DefaultRuntimeDir to one that can be written",
-            ap_runtime_dir_relative(conf->pool, "."));
-        goto done;
-    }
-    path = apr_pstrcat(conf->pool, conf->placeholders, "/", lineage->name,
-        ".pem", NULL);
-    if (access(path, F_OK) == 0)
-        goto done;
-    if (acme_live_placeholder_pem(lineage->names, lineage->nnames,
-            &conf->placeholder_key, &pem, &err) != ACME_OK) {
-        ap_log_error(APLOG_MARK, APLOG_EMERG, 0, s,
-            "cannot make a placeholder certificate: %s", err.what);
-        path = NULL;
-        goto done;
-    }
-    rv = write_file(path, &pem, conf->pool);
-    if (rv != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_EMERG, rv, s,
-            "cannot write the placeholder certificate \"%s\"", path);
-        path = NULL;
-    }
-
-done:
+    acme_buf_init(&pem, PEM_MAX);
+    if (conf->placeholder == NULL)
+        rc = open_placeholder(conf, &pem, &err);
+    if (rc == ACME_OK)
+        rc = acme_live_placeholder_cert(conf->placeholder, lineage->names,
+            lineage->nnames, &pem, &err);
+    if (rc == ACME_OK && !write_file(&conf->placeholder_cert, &pem))
+        rc = acme_error_errno(&err, ACME_IO, errno, "cannot write \"%s\"",
+            conf->placeholder_cert.path);
     acme_buf_clear(&pem);
-    return path;
+    if (rc == ACME_OK)
+        return path_for(conf, index);
+    ap_log_error(APLOG_MARK, APLOG_EMERG, 0, s,
+        "cannot make a placeholder certificate for mod_ssl: %s", err.what);
+    return NULL;
 }
 
 void
 acme_httpd_tls_read(struct acme_httpd_conf *conf)
 {
-    if (conf->placeholders != NULL)
-        apr_pool_cleanup_run(conf->pool, conf, remove_placeholders);
+    if (conf->placeholder != NULL)
+        apr_pool_cleanup_run(conf->pool, conf, close_placeholder);
 }
 
 /* ---- hooks of mod_ssl ------------------------------------------------- */
+
+/* Once: not in the first of two readings at start. */
+static void
+warn_explicit(const struct acme_httpd_server *server, server_rec *s)
+{
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG)
+        return;
+    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+        "the virtual host \"%s\" in %s:%u keeps its SSLCertificateFile "
+        "and does not serve the certificate of ACMEDomain in %s:%d; "
+        "remove SSLCertificateFile and SSLCertificateKeyFile there",
+        s->server_hostname, s->defn_name != NULL ? s->defn_name : "?",
+        s->defn_line_number, server->domain->file, server->domain->line);
+}
 
 /* Called for virtual hosts with SSLEngine, with the files they are
  * configured with. */
@@ -163,19 +193,15 @@ add_cert_files(server_rec *s, apr_pool_t *pool, apr_array_header_t *cert_files,
         return DECLINED;
     if (!apr_is_empty_array(cert_files)) {
         server->explicit_files = true;
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
-            "the virtual host \"%s\" in %s:%u keeps its SSLCertificateFile "
-            "and does not serve the certificate of ACMEDomain in %s:%d; "
-            "remove SSLCertificateFile and SSLCertificateKeyFile there",
-            s->server_hostname, s->defn_name != NULL ? s->defn_name : "?",
-            s->defn_line_number, server->domain->file, server->domain->line);
+        warn_explicit(server, s);
         return DECLINED;
     }
     path = placeholder(server->conf, s, server->domain->lineage);
     if (path == NULL)
         return DECLINED;
     APR_ARRAY_PUSH(cert_files, const char *) = path;
-    APR_ARRAY_PUSH(key_files, const char *) = path;
+    APR_ARRAY_PUSH(key_files, const char *) =
+        server->conf->placeholder_key.path;
     return DONE;
 }
 

@@ -28,6 +28,7 @@ post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
         return OK;
 
     /* An error here would end the server in a reload: warnings only. */
+    acme_httpd_check_log(conf);
     acme_httpd_host_start(conf);
     return OK;
 }

@@ -48,6 +48,17 @@ struct acme_httpd_domain {
     size_t lineage; /* in the core's config, if used */
 };
 
+struct acme_httpd_file {
+    const char *path; /* NULL: none */
+    int fd;
+};
+
+/* What check_config has to say once there is a log. */
+struct acme_httpd_note {
+    int level;
+    const char *text;
+};
+
 /* One reading of the configuration, and all that lives as long. */
 struct acme_httpd_conf {
     apr_pool_t *pool; /* pconf */
@@ -56,6 +67,7 @@ struct acme_httpd_conf {
     const char *state_dir;
     const char *user;
     apr_array_header_t *domains; /* struct acme_httpd_domain * */
+    apr_array_header_t *notes;   /* struct acme_httpd_note */
 
     struct acme_config *config; /* NULL: nothing to do */
     const char *program;        /* "apache2" */
@@ -64,8 +76,10 @@ struct acme_httpd_conf {
     struct acme_service service;
     struct acme_live_cache *cache; /* of this child process */
 
-    const char *placeholders; /* directory, while mod_ssl reads it */
-    struct acme_key *placeholder_key;
+    /* While mod_ssl reads its files; NULL: before and after. */
+    struct acme_placeholder *placeholder;
+    const char *placeholder_directory;
+    struct acme_httpd_file placeholder_key, placeholder_cert;
 };
 
 #define ACME_HTTPD_PLACEHOLDER_503 0
@@ -103,12 +117,13 @@ struct acme_httpd_settings acme_httpd_settings_merge(
 /* Hook check_config, so that `httpd -t` shows what is wrong. */
 int acme_httpd_check_config(apr_pool_t *pconf, apr_pool_t *plog,
     apr_pool_t *ptemp, server_rec *base);
+void acme_httpd_check_log(struct acme_httpd_conf *conf);
 
 /* ---- acme_httpd_tls.c ------------------------------------------------- */
 
 void acme_httpd_tls_hooks(void);
 
-/* mod_ssl has read its files: the placeholders go. */
+/* mod_ssl has read its files: the placeholder goes. */
 void acme_httpd_tls_read(struct acme_httpd_conf *conf);
 
 /* ---- acme_httpd_challenge.c ------------------------------------------- */

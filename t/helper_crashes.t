@@ -15,7 +15,7 @@ $t->site('a.test')->start;
 $t->wait_for(sub { $t->ca->challenge_posts }, 10) or $t->give_up;
 
 kill 'SEGV', $t->engine_pid;
-ok $t->wait_log(qr/acme: engine died of signal 11/), 'the log says so';
+ok $t->wait_log(qr/engine died of signal 11/), 'the log says so';
 ok $t->wait_helpers, 'it is back';
 ok $t->wait_for(sub { ($t->status('a.test') // {})->{failures} }, 5),
     'the attempt has failed';

@@ -32,7 +32,7 @@ for my $kind (sort keys %kill) {
         my $new = $kill{$kind}->();
         return $new && $new != $old && $t->wait_helpers(1);
     }, 5), 'all helpers are back in seconds';
-    ok $t->wait_log(qr/acme: $kind died of signal 9/), 'the log says so';
+    ok $t->wait_log(qr/$kind died of signal 9/), 'the log says so';
 
     ok $t->wait_certificate($name, 20), 'the certificate arrives';
     is scalar(grep { $_->{names}[0] eq $name } $t->ca->orders), 1,

@@ -14,7 +14,7 @@ $t->site('p384.test', key => 'ecdsa:384');
 $t->site(['wide.test', 'www.wide.test', 'm.wide.test']);
 $t->site('chosen.test', identifiers => ['chosen.test', 'more.test'],
     lineage => 'of-our-choice');
-$t->site('.dot.test');
+$t->site($t->of(nginx => '.dot.test', httpd => ['dot.test', 'www.dot.test']));
 $t->site('both.test', identifiers => ['both.test', 'other.test']);
 $t->site('other.test', identifiers => ['other.test', 'both.test']);
 $t->start;
@@ -58,7 +58,8 @@ is $t->serial('nobody.test'), $got{'default.test'}{serial},
     'unknown name: the default';
 is $got{'both.test'}{serial}, $got{'other.test'}{serial},
     'equal sets of names share a certificate';
-is $t->live_version('of-our-choice'), 1, 'lineage of our choice';
+is $t->live_version($t->of(nginx => 'of-our-choice', httpd => 'chosen.test')),
+    1, 'lineage of our choice, where there is one';
 is $got{'default.test'}{depth}, 2, 'the chain is sent, without the root';
 is scalar($t->ca->orders), 7, 'one order for each';
 is scalar($t->ca->accounts), 1, 'one account';

@@ -72,6 +72,6 @@ check('after a reload');
 $t->configure(user => 'nobody')->reload;
 $t->wait_helpers;
 my ($nobody) = user_ids('nobody');
-like status_of($t->engine_pid)->{Uid}, qr/^$nobody\b/, 'acme_user: names it';
+like status_of($t->engine_pid)->{Uid}, qr/^$nobody\b/, 'another user for it';
 
 $t->done;

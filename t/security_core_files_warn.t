@@ -11,21 +11,24 @@ use Acme::Test;
 Acme::Test->need_root;
 my $t = Acme::Test->new(ca => 'own');
 my $user = $t->server->worker_user;
-my %cores = (nginx => "worker_rlimit_core 1m;\n");
-my $warns = qr/\[warn\].*worker_rlimit_core.*private keys/;
+my $cores = { nginx => "worker_rlimit_core 1m;\n",
+    httpd => "CoreDumpDirectory %%DIR%%/tmp\n" };
+my $directive = $t->of(nginx => 'worker_rlimit_core',
+    httpd => 'CoreDumpDirectory');
+my $warns = qr/${\$t->terminal_level('warn')}.*$directive.*private keys/;
 
 $t->site('a.test');
 my ($exit, $out) = $t->test_config;
 is $exit, 0, 'the test succeeds';
-unlike $out, qr/core/, 'no cores, no warning';
+unlike $out, qr/$directive|core file/, 'no cores, no warning';
 
-$t->configure(main => $cores{ $t->server->name });
+$t->configure(main => $cores);
 ($exit, $out) = $t->test_config;
 is $exit, 0, 'with core files it succeeds as well';
 like $out, $warns, 'with a warning';
 
 $t->start;
-like $t->log, $warns, 'and another one at start';
+like $t->said_since(0), $warns, 'and another one at start';
 my @workers = $t->worker_pids;
 ok $t->run_as($user, sub { memory_opens($workers[0]) }),
     'it does not exaggerate';

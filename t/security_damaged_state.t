@@ -67,9 +67,10 @@ for my $how (sort keys %damage) {
             != 200;
         for my $name (qw(a.test b.test)) {
             # right, or nothing at all
-            my $seen = $t->serial($name) // next;
-            push @bad, "$name: $seen" if !$t->peer_certificate($name,
-                verify => 1);
+            my $seen = $t->peer_certificate($name) // next;
+            next if $seen->{issuer} eq $seen->{subject};    # placeholder
+            push @bad, "$name: $seen->{serial}"
+                if !$t->peer_certificate($name, verify => 1);
         }
         for my $verb (['status'], ['--json', 'certificates'],
             ['key', 'thumbprint'], ['renew']) {
@@ -82,7 +83,8 @@ for my $how (sort keys %damage) {
     }
 }
 $t->wait_helpers;
-unlike $t->log, qr/died of signal|exited on signal|broke the protocol/,
+unlike $t->log,
+    qr/died of signal|exited on signal|exit signal|broke the protocol/,
     'nothing crashed';
 
 # and by itself it comes back to work

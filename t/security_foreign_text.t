@@ -33,7 +33,7 @@ for my $name (sort keys %fault) {
     $t->site($name);
 }
 # they quote such a line, harmlessly: looked at below
-$t->expect_log(qr{acme: certificate not obtained});
+$t->expect_log(qr{certificate not obtained});
 $t->start;
 for my $name (sort keys %fault) {
     ok $t->wait_for(sub { ($t->status($name) // {})->{error} }, 30),

@@ -16,12 +16,14 @@ Acme::Test->need_root;
 my $t = Acme::Test->new(ca => 'own', workers => 1);
 my $pem = new_key();
 my $file = spew($t->dir . '/conf/account.pem', $pem, 0600);
-my %helper = (nginx => "proxy_cache_path %%DIR%%/tmp/c keys_zone=z:1m;\n");
+my $helper = { nginx => "proxy_cache_path %%DIR%%/tmp/c keys_zone=z:1m;\n",
+    httpd => "LoadModule cgid_module %%MODULES%%/mod_cgid.so\n"
+        . "ScriptSock %%DIR%%/run/cgid\n" };
 
 $t->start_ca;
 $t->issuer('testca', ca => $t->ca);
 $t->issuer('operator', ca => $t->ca, account_key => $file);
-$t->configure(global => $helper{ $t->server->name });
+$t->configure(global => $helper);
 $t->site('a.test')->site('b.test', acme => 'operator')->start;
 $t->wait_certificate($_) or $t->give_up for qw(a.test b.test);
 my ($made) = grep { m{^keys/\w+\.pem$} } $t->state_files;
@@ -34,11 +36,13 @@ my %tls = map { $_ => private_scalar($t->state_text("live/$_/privkey.pem")) }
 sub servers ()
 {
     my %ours = map { $_ => 1 } $t->supervisor_pids;
+    my %workers = map { $_ => 1 } $t->worker_pids;
     my $table = process_table();
     my @children = grep { $_->{ppid} == $t->master_pid && !$ours{ $_->{pid} } }
         values %$table;
     return master => $t->master_pid,
-        map { ("$_->{title} $_->{pid}" => $_->{pid}) } @children;
+        map { (($workers{ $_->{pid} } ? 'worker' : $_->{title})
+            . " $_->{pid}" => $_->{pid}) } @children;
 }
 
 sub look ($when)

@@ -18,7 +18,7 @@ $t->site('a.test')->site('plain.test', acme => undef)->start;
 $t->wait_certificate('a.test') or $t->give_up;
 $t->stop;
 rename $t->state, $t->state . '.kept' or die "rename: $!\n";
-$t->expect_log(qr/\[alert\].*acme/);
+$t->expect_log(qr/${\$t->level('alert')}.*acme/);
 
 my @directories = qw(accounts keys archive live renewal record orders ledger
     locks servers archive/a.test);

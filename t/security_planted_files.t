@@ -43,7 +43,7 @@ mkdir $t->state('orders/token.test'), 0700;
 my @files = grep { -f $t->state($_) } $t->state_files;
 my @common = grep { m{^(?:accounts|keys|ledger)/} } @files;
 rename $t->state, $t->state . '.kept' or die "rename: $!\n";
-$t->expect_log(qr/\[alert\].*acme/);
+$t->expect_log(qr/${\$t->level('alert')}.*acme/);
 
 # A new copy of the state with something planted; the log of a server on it.
 my $round = 0;

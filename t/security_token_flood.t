@@ -13,10 +13,10 @@ use IO::Socket::INET;
 use constant { REQUESTS => 10_000, BATCH => 50, CONNECTIONS => 20 };
 
 my $t = Acme::Test->new(ca => 'own', log_level => 'notice');
-my %quiet = (nginx =>
-    'keepalive_requests 100000; access_log off; log_not_found off;');
-$t->site('a.test', extra => $quiet{ $t->server->name })
-    ->start;
+$t->site('a.test', extra => {
+    nginx => 'keepalive_requests 100000; access_log off; log_not_found off;',
+    httpd => 'MaxKeepAliveRequests 0',
+})->start;
 $t->wait_certificate('a.test') or $t->give_up;
 
 my @alphabet = ('A' .. 'Z', 'a' .. 'z', 0 .. 9, '-', '_');

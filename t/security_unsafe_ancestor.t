@@ -38,6 +38,7 @@ sub picture ()
     return join "\n", sort @seen;
 }
 
+my ($warn, $error) = ($t->terminal_level('warn'), $t->level('error'));
 my $before = picture();
 $t->site('a.test')->site('plain.test', acme => undef);
 my $started;
@@ -47,7 +48,7 @@ for my $way (sort keys %ways) {
     mkdir $home, 0755 or die "$home: $!\n";
     $ways{$way}->($path, $home);
     chown $uid, $gid, $home;
-    my $blame = qr/\[warn\].*cannot be used.*"\Q$home\E" belongs to uid $uid/;
+    my $blame = qr/$warn.*cannot be used.*"\Q$home\E" belongs to uid $uid/;
 
     $t->configure(state => $path);
     my ($exit, $out) = $t->test_config;
@@ -55,8 +56,8 @@ for my $way (sort keys %ways) {
     like $out, $blame, '  and says who is to blame';
     my $mark = $t->log_mark;
     ok $started++ ? $t->reload : $t->start, '  the server goes on';
-    like $t->log_since($mark), $blame, '  with the same words';
-    ok $t->wait_log(qr/\[error\].*"\Q$home\E"/, 5, since => $mark),
+    like $t->said_since($mark), $blame, '  with the same words';
+    ok $t->wait_log(qr/$error.*"\Q$home\E"/, 5, since => $mark),
         '  the store stays out of it';
     is $t->http_get('/', host => 'plain.test')->{status}, 200,
         '  other servers serve';

@@ -11,17 +11,18 @@ use Acme::Test;
 
 Acme::Test->need_root;
 my $t = Acme::Test->new(ca => 'own');
+my $ours = $t->ours;
 my %case = (
     'the next layout' => {
         spoil => sub { spew($t->state('format'), "2\n", 0600) },
         cure => sub { spew($t->state('format'), "1\n", 0600) },
-        says => qr/acme: .*layout/,
+        says => qr/$ours.*layout/,
     },
     'a FIFO for a directory' => {
         spoil => sub { rmdir $t->state('ledger');
             mkfifo($t->state('ledger'), 0600) },
         cure => sub { unlink $t->state('ledger') },
-        says => qr/acme: .*ledger/,
+        says => qr/$ours.*ledger/,
     },
 );
 $t->site('a.test')->start;

@@ -152,8 +152,8 @@ set_placeholder(void)
     acme_error_clear(&why);
     set->npairs = 1;
     pair = &set->pair[0];
-    if (acme_placeholder_new(PLACEHOLDER_NAME, NULL, 0, &pair->key,
-            &pair->chain, &why) == ACME_OK &&
+    if (acme_placeholder_new(PLACEHOLDER_NAME, &pair->key, &pair->chain,
+            &why) == ACME_OK &&
         prepare(pair))
         return set;
     set_unref(set);
@@ -377,19 +377,56 @@ acme_live_apply_placeholder(struct acme_live_cache *cache, SSL *ssl)
     return result;
 }
 
+/* ---- as files --------------------------------------------------------- */
+
+struct acme_placeholder {
+    struct acme_key *key;
+    struct acme_chain *chain;
+};
+
 enum acme_rc
-acme_live_placeholder_pem(const char *const *names, size_t nnames,
-    struct acme_key **key, struct acme_buf *pem, struct acme_error *err)
+acme_live_placeholder_new(struct acme_placeholder **placeholder,
+    struct acme_error *err)
 {
-    struct acme_chain *chain = NULL;
+    struct acme_placeholder *made = calloc(1, sizeof(*made));
     enum acme_rc rc;
 
-    rc = acme_placeholder_new(PLACEHOLDER_NAME, names, nnames, key, &chain,
-        err);
+    if (made == NULL)
+        return acme_error_nomem(err);
+    rc = acme_placeholder_new(PLACEHOLDER_NAME, &made->key, &made->chain, err);
     if (rc == ACME_OK)
-        rc = acme_key_to_pem(*key, pem, err);
-    if (rc == ACME_OK)
-        rc = acme_chain_to_pem(chain, 0, 0, pem, err);
-    acme_chain_free(chain);
+        *placeholder = made;
+    else
+        acme_live_placeholder_free(made);
     return rc;
+}
+
+void
+acme_live_placeholder_free(struct acme_placeholder *placeholder)
+{
+    if (placeholder == NULL)
+        return;
+    acme_chain_free(placeholder->chain);
+    acme_key_unref(placeholder->key);
+    free(placeholder);
+}
+
+enum acme_rc
+acme_live_placeholder_key(const struct acme_placeholder *placeholder,
+    struct acme_buf *pem, struct acme_error *err)
+{
+    return acme_key_to_pem(placeholder->key, pem, err);
+}
+
+enum acme_rc
+acme_live_placeholder_cert(struct acme_placeholder *placeholder,
+    const char *const *names, size_t nnames, struct acme_buf *pem,
+    struct acme_error *err)
+{
+    enum acme_rc rc = acme_placeholder_rename(placeholder->chain,
+        placeholder->key, names, nnames, err);
+
+    return rc != ACME_OK
+               ? rc
+               : acme_chain_to_pem(placeholder->chain, 0, 0, pem, err);
 }

@@ -40,11 +40,19 @@ enum acme_live_result acme_live_apply_placeholder(
     struct acme_live_cache *cache, struct ssl_st *ssl);
 
 /*
- * A placeholder for `names` (canonical) as a file has it, for a server that
- * must have one: appends the key, which is worth nothing, and the certificate
- * as PEM.  *key: made if NULL, shared by as many as you like, yours to unref.
+ * The placeholder as files, for a server that must have some before it makes
+ * an SSL_CTX.  Its key is worth nothing.  Made once; its certificate can be
+ * had for any names (canonical), again and again.  Both append PEM.
  */
-enum acme_rc acme_live_placeholder_pem(const char *const *names, size_t nnames,
-    struct acme_key **key, struct acme_buf *pem, struct acme_error *err);
+struct acme_placeholder;
+enum acme_rc acme_live_placeholder_new(struct acme_placeholder **placeholder,
+    struct acme_error *err);
+void acme_live_placeholder_free(struct acme_placeholder *p); /* accepts NULL */
+enum acme_rc acme_live_placeholder_key(
+    const struct acme_placeholder *placeholder, struct acme_buf *pem,
+    struct acme_error *err);
+enum acme_rc acme_live_placeholder_cert(struct acme_placeholder *placeholder,
+    const char *const *names, size_t nnames, struct acme_buf *pem,
+    struct acme_error *err);
 
 #endif

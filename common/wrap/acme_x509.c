@@ -844,8 +844,7 @@ add_sans(X509 *cert, const char *const *names, size_t nnames)
 }
 
 static X509 *
-self_signed(const char *title, const char *const *names, size_t nnames,
-    const struct acme_key *key)
+self_signed(const char *title, const struct acme_key *key)
 {
     X509 *cert = X509_new();
 
@@ -856,7 +855,6 @@ self_signed(const char *title, const char *const *names, size_t nnames,
         X509_set_pubkey(cert, acme_key_evp(key)) &&
         add_extension(cert, NID_basic_constraints, "critical,CA:FALSE") &&
         add_extension(cert, NID_ext_key_usage, "serverAuth") &&
-        add_sans(cert, names, nnames) &&
         X509_sign(cert, acme_key_evp(key), digest_of(key)) > 0)
         return cert;
     X509_free(cert);
@@ -864,17 +862,15 @@ self_signed(const char *title, const char *const *names, size_t nnames,
 }
 
 enum acme_rc
-acme_placeholder_new(const char *title, const char *const *names,
-    size_t nnames, struct acme_key **key, struct acme_chain **chain,
-    struct acme_error *err)
+acme_placeholder_new(const char *title, struct acme_key **key,
+    struct acme_chain **chain, struct acme_error *err)
 {
     struct acme_key *new_key = NULL;
     struct acme_chain *made = NULL;
-    enum acme_rc rc = ACME_OK;
+    enum acme_rc rc;
 
     ERR_set_mark();
-    if (*key == NULL)
-        rc = acme_key_generate(ACME_KEY_ECDSA_256, &new_key, err);
+    rc = acme_key_generate(ACME_KEY_ECDSA_256, &new_key, err);
     if (rc != ACME_OK)
         goto done;
     made = calloc(1, sizeof(*made));
@@ -882,15 +878,13 @@ acme_placeholder_new(const char *title, const char *const *names,
         rc = acme_error_nomem(err);
         goto done;
     }
-    made->cert[0] =
-        self_signed(title, names, nnames, *key != NULL ? *key : new_key);
+    made->cert[0] = self_signed(title, new_key);
     if (made->cert[0] == NULL) {
         rc = acme_openssl_fail(err, ACME_CRYPTO, "cannot make a certificate");
         goto done;
     }
     made->count = 1;
-    if (new_key != NULL)
-        *key = new_key;
+    *key = new_key;
     *chain = made;
     new_key = NULL;
     made = NULL;
@@ -898,6 +892,25 @@ acme_placeholder_new(const char *title, const char *const *names,
 done:
     acme_chain_free(made);
     acme_key_unref(new_key);
+    ERR_pop_to_mark();
+    return rc;
+}
+
+enum acme_rc
+acme_placeholder_rename(struct acme_chain *chain, const struct acme_key *key,
+    const char *const *names, size_t nnames, struct acme_error *err)
+{
+    X509 *cert = chain->cert[0];
+    enum acme_rc rc = ACME_OK;
+    int at;
+
+    ERR_set_mark();
+    at = X509_get_ext_by_NID(cert, NID_subject_alt_name, -1);
+    if (at >= 0)
+        X509_EXTENSION_free(X509_delete_ext(cert, at));
+    if (!add_sans(cert, names, nnames) ||
+        X509_sign(cert, acme_key_evp(key), digest_of(key)) <= 0)
+        rc = acme_openssl_fail(err, ACME_CRYPTO, "cannot name a certificate");
     ERR_pop_to_mark();
     return rc;
 }

@@ -99,15 +99,20 @@ enum acme_rc acme_csr_new(const struct acme_key *key, const char *const *names,
     size_t nnames, struct acme_buf *der, struct acme_error *err);
 
 /*
- * A self-signed certificate, valid from yesterday for a year: what is served,
- * if so configured, before the first real one.  `title` (printable text) is
- * shown as CN; `names` (canonical) are the subjectAltName, which nnames 0
- * leaves out.  If *key is not NULL on entry, that key signs and is left alone:
- * many placeholders may share it.  Else one is made and put into *key, yours
- * to unref.
+ * A self-signed certificate and its new key: what is served, if so configured,
+ * before the first real one.  Valid from yesterday for a year; `title`
+ * (printable text) is shown as CN, and it has no other name.
  */
-enum acme_rc acme_placeholder_new(const char *title, const char *const *names,
-    size_t nnames, struct acme_key **key, struct acme_chain **chain,
+enum acme_rc acme_placeholder_new(const char *title, struct acme_key **key,
+    struct acme_chain **chain, struct acme_error *err);
+
+/*
+ * Makes a placeholder out to `names` (canonical) instead of those it had, for
+ * little more than a signature.  Only for who holds the only reference to it:
+ * it is changed.
+ */
+enum acme_rc acme_placeholder_rename(struct acme_chain *chain,
+    const struct acme_key *key, const char *const *names, size_t nnames,
     struct acme_error *err);
 
 #endif

@@ -10,8 +10,8 @@ use Crypt::PK::ECC;
 use Exporter 'import';
 use POSIX ();
 
-our @EXPORT_OK = qw(private_scalar found_in memory_opens trace_refused
-    descriptors status_of areas);
+our @EXPORT_OK = qw(private_scalar pem_line found_in found_in_file
+    memory_opens trace_refused descriptors status_of areas);
 
 use constant { PTRACE_ATTACH => 16, PTRACE_DETACH => 17 };
 
@@ -24,6 +24,12 @@ sub private_scalar ($pem)
     return Crypt::PK::ECC->new(\$pem)->export_key_raw('private');
 }
 
+# The line of the PEM text of an EC key (PKCS#8) that no other key has.
+sub pem_line ($pem)
+{
+    return (split /\n/, $pem)[2];
+}
+
 # Which of the secrets (name => bytes) are in the memory of $pid, sorted: in
 # the order of bytes of a DER file or in that of a big number.  shared => 0
 # leaves out memory shared with others.  Dies if the memory cannot be read.
@@ -34,15 +40,25 @@ sub found_in ($pid, $secrets, %o)
     open my $mem, '<:raw', "/proc/$pid/mem" or die "mem of $pid: $!\n";
     for my $map (mappings($pid)) {
         next if $map->{shared} && !($o{shared} // 1);
-        for my $bytes (pieces($mem, $map)) {
-            for my $name (keys %$secrets) {
-                my $secret = $secrets->{$name};
-                $found{$name} = 1 if index($bytes, $secret) >= 0
-                    || index($bytes, scalar reverse $secret) >= 0;
-            }
-        }
+        $found{$_} = 1 for held_by($secrets, pieces($mem, $map));
     }
     return sort keys %found;
+}
+
+# The same of a file.
+sub found_in_file ($path, $secrets)
+{
+    open my $fh, '<:raw', $path or die "$path: $!\n";
+    return sort +held_by($secrets, pieces($fh, { from => 0, to => -s $fh }));
+}
+
+sub held_by ($secrets, @pieces)
+{
+    return grep {
+        my $secret = $secrets->{$_};
+        my $number = reverse $secret;
+        grep { index($_, $secret) >= 0 || index($_, $number) >= 0 } @pieces;
+    } keys %$secrets;
 }
 
 # Readable ones, without the kernel's own and without program text.

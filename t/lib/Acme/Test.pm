@@ -2,7 +2,7 @@ package Acme::Test;
 
 # One integration test: a private directory, ports, a CA, DNS, a server of
 # either kind, and a teardown that looks closely.  Says nothing of how a
-# server is configured: that is its driver's (Acme::Nginx).
+# server is configured: that is its driver's (Acme::Nginx, Acme::Httpd).
 
 use v5.36;
 use Acme::DNS;
@@ -14,6 +14,7 @@ use Acme::Tls qw(load_pem peer);
 use Acme::Tool qw(built);
 use Acme::Watch qw(alarming_lines exposed_keys left_processes
     sanitizer_reports);
+use File::Basename qw(basename);
 use File::Path qw(remove_tree);
 use File::Temp qw(tempdir);
 use JSON::PP;
@@ -42,7 +43,8 @@ my %live;       # tests of this process that are not torn down yet
 
 new(%options):
 
-    host       'nginx' | 'httpd'; default $ACME_TEST_HOST, else nginx
+    host       'nginx' | 'httpd'; default: the one that the test file's name
+               begins with (nginx_, httpd_), $ACME_TEST_HOST, nginx
     ca         'none' | 'own' | 'pebble', or { type => ..., options of
                Acme::CA or Acme::Pebble }; default none
     ca_start   0: the CA is made, not started ($t->ca->start later)
@@ -51,6 +53,12 @@ new(%options):
     run_as     the whole server as this user, not as root
     workers    how many (2)
     log_level  'info'
+
+and for httpd, which nginx does not heed:
+
+    mpm        'event' (default) | 'prefork'
+    single     1: one process for everything (-X)
+    no_ssl     1: without mod_ssl            http2  1: with mod_http2
 
 Directory and processes are gone after done, die, SIGINT and SIGTERM.
 ACME_TEST_KEEP=1 keeps the directory and prints where it is.
@@ -61,8 +69,8 @@ sub new ($class, %o)
 {
     my $self = bless { pid => $$, problems => [], expected => [],
         ports => {}, run_as => $o{run_as}, cas => [], spawned => [] }, $class;
-    my $driver = $DRIVER{ $o{host} // $ENV{ACME_TEST_HOST} // 'nginx' }
-        // die "no such host: $o{host}\n";
+    my $host = $o{host} // default_host();
+    my $driver = $DRIVER{$host} // die "no such host: $host\n";
 
     adopt_orphans();
     catch_signals();
@@ -73,11 +81,18 @@ sub new ($class, %o)
 
     eval "require $driver" or die $@;
     $self->{server} = $driver->new($self,
-        map { $_ => $o{$_} } qw(daemon run_as workers log_level));
+        map { $_ => $o{$_} } qw(daemon run_as workers log_level mpm single
+            no_ssl http2));
     $self->{dns} = Acme::DNS->new(dir => "$self->{dir}/ca") if $o{dns};
     $self->{ca_start} = $o{ca_start} // 1;
     $self->add_ca($o{ca}) if ($o{ca} // 'none') ne 'none';
     return $self;
+}
+
+sub default_host ()
+{
+    return $1 if basename($0) =~ /^(nginx|httpd)_/;
+    return $ENV{ACME_TEST_HOST} || 'nginx';
 }
 
 # Skips a test file that makes no sense without root.
@@ -143,6 +158,10 @@ site(NAME or [NAMES], %options) adds a server with a plain and a TLS port:
     tls, plain   0: no such listener         default  1: default server
     extra        text of the server's own    root     docroot
 
+httpd has no named issuers: one of them becomes settings of the whole server,
+several become settings of each ACMEDomain.  Sites of the same names, issuer
+and key are one ACMEDomain there, key is one, and lineages have no names.
+
 issuer(NAME, %options): uri and ca_file (or ca => handle for both), contact
 => [..], terms (1), account_key, verify, extra.  With a CA and no issuer()
 of that name there is one called 'testca' for it.
@@ -151,12 +170,17 @@ configure(site => .., sites => [..], issuer => {..}, issuers => [..],
 global => TEXT, main => TEXT, and settings: state, terms, stateless,
 placeholder, user, plain_server): all at once; each sites entry has
 {names => [..]} and the options of site.  global is text at http level (of
-the whole server in httpd), plain_server leaves our module out.
+the whole server in httpd), main at the top of the file, plain_server leaves
+our module out.
+
+What is text of the server's own (extra, global, main, raw) is either text or
+{ nginx => TEXT, httpd => TEXT }.
 
 raw_config(TEXT, whole => 1): the escape hatch for tests of one server:
 TEXT goes where sites and issuers would, or is the whole file.  It may use
 %%STATE%% %%HTTP%% %%TLS%% %%CA_URL%% %%CA_FILE%% %%MODULE%% %%DIR%%
-%%WWW%% %%LOG%% %%PID%% %%USER%% and %%PORT:name%%.
+%%WWW%% %%LOG%% %%PID%% %%USER%% and %%PORT:name%%; %%MODULES%% is where the
+modules of a stock httpd are.
 
 =cut
 
@@ -225,18 +249,23 @@ sub is_raw ($self) { return defined $self->{model}{raw} }
 sub config_text ($self)
 {
     my %model = %{ $self->{model} };
-    my $ca = $self->ca;
 
     $model{settings} = { %{ $model{settings} } };
     $model{settings}{state} //= '%%STATE%%'
         if !$model{plain_server} && !exists $model{settings}{state};
-    if ($ca && !grep { $_->{name} eq 'testca' } @{ $model{issuers} }) {
-        $model{issuers} = [@{ $model{issuers} },
-            { name => 'testca', uri => $ca->url, ca_file => $ca->ca_file,
-                terms => 1 }];
-    }
-    $model{issuers} = [] if $model{plain_server};
+    $model{issuers} = $model{plain_server} ? [] : [$self->issuers];
     return $self->{server}->render(\%model);
+}
+
+sub issuers ($self)
+{
+    my @issuers = @{ $self->{model}{issuers} };
+    my $ca = $self->ca;
+
+    push @issuers, { name => 'testca', uri => $ca->url,
+        ca_file => $ca->ca_file, terms => 1 }
+        if $ca && !grep { $_->{name} eq 'testca' } @issuers;
+    return @issuers;
 }
 
 =head1 RUNNING
@@ -245,10 +274,11 @@ start        CA, DNS, server; dies if the server does not come up
              (may_fail => 1: returns false then, and failure() says why)
 stop         the server, 'TERM' or another signal; a master or a helper
              that stays is a problem of the test
-reload       true when new workers took over, false when refused
+reload       true when new workers took over, false when refused; hard => 1
+             is httpd's restart
 restart      stop and start
-test_config  ($exit, $output) of nginx -t for the configuration, or for a
-             text of the same kind as in raw_config
+test_config  ($exit, $output) of the server's -t for the configuration, or
+             for a text of the same kind as in raw_config
 done         teardown, its verdict as a test, done_testing
 give_up      ends the test here, as failed, with the end of the log
 
@@ -289,10 +319,10 @@ sub restart ($self)
     return $self->stop->start;
 }
 
-sub reload ($self)
+sub reload ($self, %o)
 {
     $self->{server}->write_config($self->config_text);
-    return $self->{server}->reload;
+    return $self->{server}->reload(%o);
 }
 
 sub test_config ($self, $text = undef)
@@ -324,6 +354,11 @@ wait_for(CODE, SECONDS, WHAT): CODE's first true value; false after SECONDS
 wait_log(qr/../, SECONDS, since => mark): true when the log has it
 log, log_mark, log_since(mark): the server's log
 expect_log(qr/../, ..): alarming lines that this test provokes
+said_since(mark): that, and what start has shown on the terminal
+level('warn'): what the server writes before a message of that level, a regex
+terminal_level('warn'): the same for said_since and test_config
+ours: what it writes in every line of our module, a regex
+issuer_name(NAME): what log, status and acmectl call an issuer
 wait_certificate(NAME, SECONDS, %opt): waits for one that verifies against
     the CA's root, and returns it
 wait_new_serial(NAME, OLD SERIAL, SECONDS)
@@ -360,10 +395,33 @@ sub log_since ($self, $mark)
     return length $text > $mark ? substr $text, $mark : '';
 }
 
+sub said_since ($self, $mark)
+{
+    return $self->{server}->terminal . $self->log_since($mark);
+}
+
 sub expect_log ($self, @regexes)
 {
     push @{ $self->{expected} }, @regexes;
     return $self;
+}
+
+sub level ($self, $name) { return $self->{server}->level($name) }
+sub ours ($self) { return $self->{server}->ours }
+
+sub terminal_level ($self, $name)
+{
+    return $self->{server}->terminal_level($name);
+}
+
+sub issuer_name ($self, $name)
+{
+    my %order;
+    $order{ $_ // '' } //= keys %order
+        for map { $_->{acme} } @{ $self->{model}{sites} };
+    return $self->{server}->issuer_name($name, sort {
+        ($order{ $a->{name} } // 1e9) <=> ($order{ $b->{name} } // 1e9)
+    } $self->issuers);
 }
 
 sub peer_certificate ($self, $name, %o)
@@ -491,6 +549,7 @@ live_version(LINEAGE): the number live/ points at
 live_certificate(LINEAGE): its leaf, parsed
 status(LINEAGE): what acmectl certificates --json tells of it
 port(NAME): a loopback port of this test; 'http' and 'tls' exist
+host: 'nginx' or 'httpd'; of(nginx => .., httpd => ..): what is this host's
 ca, cas, dns, server: the handles
 problem(TEXT): one more reason for teardown to fail
 
@@ -502,6 +561,8 @@ sub ca ($self) { return $self->{cas}[0] }
 sub cas ($self) { return @{ $self->{cas} } }
 sub dns ($self) { return $self->{dns} }
 sub server ($self) { return $self->{server} }
+sub host ($self) { return $self->{server}->name }
+sub of ($self, %values) { return $values{ $self->host } }
 
 sub state ($self, @parts)
 {
@@ -598,8 +659,10 @@ sub own_pids ($self)
 sub all_pids ($self)
 {
     my $table = process_table();
-    return $self->own_pids,
-        grep { touches($table->{$_}, $self->{dir}) } keys %$table;
+    delete $table->{$$};
+    my @found = grep { touches($table->{$_}, $self->{dir}) } keys %$table;
+    return $self->own_pids, @found,
+        map { $_->{pid} } map { descendants($table, $_) } @found;
 }
 
 # Whoever is left of the server is named, then ended.

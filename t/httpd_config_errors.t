@@ -1,0 +1,211 @@
+#!/usr/bin/perl
+# Mistakes in the text are found by apache2 -t: each message names the
+# directive, the value, the cure and the place, and nothing is written.
+
+use v5.36;
+use lib 't/lib';
+use Test::More;
+use Acme::Proc qw(slurp spew);
+use Acme::Test;
+
+my $t = Acme::Test->new(host => 'httpd');
+my $dir = $t->dir;
+my $at = qr/test\.conf:\d+/;            # a place, in our own messages
+
+spew("$dir/www/key.pem", "no certificate in here\n");
+spew("$dir/www/open.key", "anything\n");
+chmod 0666, "$dir/www/open.key";
+symlink '/dev/zero', "$dir/www/zero.pem";
+
+# A virtual host with these names, and more in it.
+sub host ($names = 'a.test', $more = '')
+{
+    my ($name, @aliases) = split ' ', $names;
+    return "<VirtualHost 127.0.0.1:%%TLS%%>\n"
+        . ($name ? "ServerName $name\n" : '')
+        . (@aliases ? "ServerAlias @aliases\n" : '')
+        . "$more\n</VirtualHost>\n";
+}
+
+sub section ($more, $names = 'a.test')
+{
+    return "<ACMEDomain $names>\n$more\n</ACMEDomain>\n";
+}
+
+# Reported with the line of the directive.
+my $many = join ' ', map { "a$_\@a.test" } 1 .. 17;
+my @values = (
+    ['ACMEStateDir', '', qr/one argument/],
+    ['ACMEStateDir', 'one two', qr/one argument/],
+    ['ACMEUser', 'nobody-there', qr/"nobody-there": .*useradd/],
+    ['ACMEStateless', 'x', qr/must be On or Off/],
+    ['ACMEPlaceholder', 'x', qr/"x": it must be "503".* or "serve"/],
+    ['ACMECertificateAuthority', 'foo',
+        qr/"foo": .*https URL.*letsencrypt, letsencrypt-staging/],
+    ['ACMECertificateAuthority', 'http://ca.test/dir',
+        qr{"http://ca\.test/dir": .*https URL}],
+    ['ACMECertificateAuthority', 'https:///dir',
+        qr{"https:///dir": .*https URL}],
+    ['ACMECertificateAuthority', 'https://ca.test:x/dir',
+        qr{"https://ca\.test:x/dir"}],
+    ['ACMECACertificateFile', '%%DIR%%/none.pem',
+        qr{"$dir/none\.pem" does not exist}],
+    ['ACMECACertificateFile', 'www/key.pem',
+        qr{"www/key\.pem": "$dir/www/key\.pem" has no PEM certificate}],
+    ['ACMECACertificateFile', '%%WWW%%/zero.pem', qr{zero\.pem"}],
+    ['ACMECertificateAgreement', 'no', qr/"no": it must be "accepted"/],
+    ['ACMEContactEmail', '', qr/argument/],
+    ['ACMEContactEmail', $many,
+        qr/"a17\@a\.test": .*more than 16 contacts; remove/],
+    ['ACMEContactEmail', 'a@' . 'x' x 5000, qr/more than \d+ bytes/],
+    ['ACMEAccountKey', '%%DIR%%/none.key',
+        qr/account key.*none\.key.*No such file/],
+    ['ACMEAccountKey', 'www/open.key',
+        qr{"$dir/www/open\.key" is open to every user.*chmod}],
+    ['ACMEAccountKey', 'rsa:1000', qr/"rsa:1000": .*use .*rsa\[:2048/],
+    ['ACMEPrivateKeys', '', qr/needs a key type: Default, P-256/],
+    ['ACMEPrivateKeys', 'RSA 1000', qr/"RSA 1000": .*RSA \[2048/],
+    ['ACMEPrivateKeys', 'RSA abc', qr/"abc": .*one key type/],
+    ['ACMEPrivateKeys', 'P-999', qr/"P-999": .*P-256/],
+    ['ACMEPrivateKeys', 'P-256 P-384', qr/"P-384": one key type/],
+    ['ACMEPrivateKeys', 'RSA 2048 P-256', qr/"P-256": one key type/],
+    ['ACMEPrivateKeys', 'Default P-256', qr/"P-256": one key type/],
+);
+
+my @domains = (
+    ['no names', 'ACMEDomain', qr/ACMEDomain needs the names/],
+    ['nothing but a mode', 'ACMEDomain manual',
+        qr/ACMEDomain needs the names/],
+    ['an empty name', 'ACMEDomain a.test "" b.test', qr/ACMEDomain "": /],
+    ['no domain name', 'ACMEDomain "a b.test"', qr/"a b\.test": .*letters/],
+    ['an underscore', 'ACMEDomain a_b.test', qr/"a_b\.test": .*underscore/],
+    ['a U-label', "ACMEDomain b\xc3\xbccher.test", qr/A-label form/],
+    ['a wildcard', 'ACMEDomain a.test *.a.test', qr/"\*\.a\.test": .*http-01/],
+    ['a URL', 'ACMEDomain https://a.test/', qr{"https://a\.test/": }],
+    ['a section without names', section('', ''),
+        qr/ACMEDomain needs the names/],
+    ['a section without ">"', "<ACMEDomain a.test\n</ACMEDomain>",
+        qr/ACMEDomain> .*closing ">"/],
+    ['a section that is not closed', '<ACMEDomain a.test>',
+        qr/<ACMEDomain> was not closed/],
+    ['no section at all', '</ACMEDomain>',
+        qr/<\/ACMEDomain> without matching/],
+    ['a foreign directive', section('DocumentRoot %%WWW%%'),
+        qr/DocumentRoot not allowed in <ACMEDomain>.*<\/ACMEDomain>/],
+    ['a virtual host', section(host()),
+        qr/<VirtualHost> not allowed in <ACMEDomain>/],
+    ['a section in a section', section(section('', 'b.test')),
+        qr/<ACMEDomain> not allowed in <ACMEDomain>/],
+    ['a domain in a section', section('ACMEDomain b.test'),
+        qr/ACMEDomain not allowed in <ACMEDomain>/],
+    ['a directive of the server', section('ACMEStateDir %%STATE%%'),
+        qr/ACMEStateDir not allowed in <ACMEDomain>/],
+    ['a bad value', section('ACMEPrivateKeys P-999'), qr/"P-999"/],
+    ['ACMEStateDir', host('a.test', 'ACMEStateDir %%STATE%%'),
+        qr/ACMEStateDir cannot occur within <VirtualHost>/],
+    ['ACMEStoreDir', host('a.test', 'ACMEStoreDir %%STATE%%'),
+        qr/ACMEStoreDir cannot occur within <VirtualHost>/],
+    ['ACMEUser', host('a.test', 'ACMEUser nobody'),
+        qr/ACMEUser cannot occur within <VirtualHost>/],
+);
+
+# Reported for the whole.
+my @together = (
+    ['a name of two domains',
+        "ACMEDomain a.test b.test\nACMEDomain c.test B.test\n" . host(),
+        qr/"b\.test" is in .* a\.test \(\S+$at\) .* c\.test .*$at.*remove it/],
+    ['a domain twice', "ACMEDomain a.test\nACMEDomain a.test\n" . host(),
+        qr/"a\.test" is in .*$at.* and in .*$at/],
+    ['a virtual host of two domains',
+        "ACMEDomain a.test\nACMEDomain b.test\n" . host('a.test b.test'),
+        qr/the\ virtual\ host\ in\ \S+$at\ has\ names\ of\ two\ certificates:
+            .*"a\.test".*$at.*"b\.test".*$at.*one\ ACMEDomain/x],
+    ['an alias that a manual domain has not',
+        "ACMEDomain a.test manual\n" . host('a.test www.a.test'),
+        qr/"www\.a\.test" of .*$at .*not among .*a\.test .*$at.*"auto"/],
+    ['the same, written in another case',
+        "ACMEDomain a.test manual\n" . host('A.test WWW.A.test'),
+        qr/"www\.a\.test" of .*not among/i],
+    ['a server name that a manual domain has not',
+        "ACMEDomain a.test manual\n" . host('b.test a.test'),
+        qr/"b\.test" of .*not among/],
+    ['an alias of two domains',
+        "ACMEDomain a.test\nACMEDomain b.test\n" . host('a.test x.test')
+            . host('b.test x.test'),
+        qr/$at has names of two certificates: .*"x\.test"/],
+    ['domains that a third virtual host joins',
+        "ACMEDomain a.test\nACMEDomain b.test\n" . host('x.test y.test')
+            . host('a.test x.test') . host('b.test y.test'),
+        qr/$at has names of two certificates: .*"[xy]\.test".*"[xy]\.test"/],
+    ['a misspelt name',
+        "ACMEDomain example.test\n" . host('example.test', 'SSLEngine on')
+            . host('exmaple.test', 'SSLEngine on'),
+        qr/$at has SSLEngine on but no certificate: .*SSLCertificateFile/],
+);
+
+# The line that a message names first.
+sub named_line ($out)
+{
+    my ($number) = $out =~ m{(?:line |/test\.conf:)(\d+)} or return '';
+    return (split /\n/, slurp("$dir/conf/test.conf"))[$number - 1] // '';
+}
+
+sub refused ($what, $text, $message, %o)
+{
+    my $test = $o{test} // $t;
+    my ($exit, $out) = $test->test_config("ACMEStateDir %%STATE%%\n$text");
+
+    ok $exit eq '1' && $out =~ $message && $out =~ m{/test\.conf\b}
+        && (!$o{line} || named_line($out) =~ $o{line}), $what
+        or diag "exit $exit: $out";
+    return;
+}
+
+for my $case (@values) {
+    my ($name, $value, $message) = @$case;
+    my $shown = length $value < 40 ? $value : substr($value, 0, 40) . '...';
+
+    refused("$name $shown", "ACMEDomain a.test\n$name $value\n" . host(),
+        qr/^$name\b.*$message/ms, line => qr/^$name /);
+}
+refused(@$_) for @domains;
+refused(@$_) for @together;
+refused('mod_ssl is not loaded', "ACMEDomain a.test\n" . host(),
+    qr/ACMEDomain a\.test \(\S+$at\) needs mod_ssl.*LoadModule.*a2enmod/,
+    test => Acme::Test->new(host => 'httpd', no_ssl => 1));
+
+# Where none of it can be: it is for servers, not for files or requests.
+my @directives = ('ACMEStateDir %%STATE%%', 'ACMEStoreDir %%STATE%%',
+    'ACMEUser nobody', 'ACMEStateless on', 'ACMEPlaceholder serve',
+    'ACMECertificateAuthority letsencrypt', 'ACMECACertificateFile none',
+    'ACMECertificateAgreement accepted', 'ACMEContactEmail a@a.test',
+    'ACMEAccountKey rsa', 'ACMEPrivateKeys rsa', 'ACMEDomain a.test',
+    section(''));
+my %context = (Directory => '%%WWW%%', Location => '/', Files => '*',
+    If => 'true');
+
+for my $where (sort keys %context) {
+    for my $line (@directives) {
+        my ($name) = $line =~ /(\w+)/;
+        refused("$name in <$where>",
+            "<$where $context{$where}>\n$line\n</$where>\n" . host(),
+            qr/$name>? (?:not allowed|cannot occur)/);
+    }
+}
+is_deeply [glob "$dir/var/* $dir/run/*"], [], 'no file was made';
+
+$t->expect_log(qr/\.htaccess: <?ACME\w+>? not allowed here/);
+$t->raw_config("Listen 127.0.0.1:%%HTTP%%\nDocumentRoot %%WWW%%\n"
+    . "<Directory %%WWW%%>\nAllowOverride All\n</Directory>")->start;
+is $t->http_get('/')->{status}, 200, 'a .htaccess can be there';
+for my $line (@directives) {
+    my ($name) = $line =~ /(\w+)/;
+    my $mark = $t->log_mark;
+
+    spew("$dir/www/.htaccess", $t->server->fill("$line\n"));
+    is $t->http_get('/')->{status}, 500, "$name in a .htaccess";
+    like $t->log_since($mark), qr/\.htaccess: <?$name>? not allowed here/,
+        'and the log says so';
+}
+
+$t->done;

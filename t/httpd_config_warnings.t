@@ -1,0 +1,143 @@
+#!/usr/bin/perl
+# What apache2 -t warns of and accepts, with nothing but "Syntax OK" where
+# there is nothing to say; and that a graceful tells the error log as much.
+
+use v5.36;
+use lib 't/lib';
+use Test::More;
+use Acme::Proc qw(run spew);
+use Acme::Test;
+
+my $t = Acme::Test->new(host => 'httpd');
+my $dir = $t->dir;
+
+# Text of the server, the lines of the domain, names of the virtual host.
+sub conf (%o)
+{
+    my ($name, @aliases) = split ' ', $o{names} // 'a.test';
+    my $state = $o{state} // '%%STATE%%';
+    my $terms = $o{terms} // 'ACMECertificateAgreement accepted';
+    my $domain = $o{domain} // 'ACMEDomain a.test';
+    my $text = $o{text} // '';
+
+    return <<~"END";
+        Listen 127.0.0.1:%%HTTP%%
+        ACMEStateDir $state
+        ACMECertificateAuthority https://127.0.0.1:%%PORT:none%%/dir
+        $terms
+        $text
+        $domain
+        <VirtualHost 127.0.0.1:%%HTTP%%>
+        ServerName $name
+        ${\ (@aliases ? "ServerAlias @aliases" : '')}
+        </VirtualHost>
+        END
+}
+
+# Every path below, with mode, owner, size, mtime and ctime.
+sub listing ($top)
+{
+    my @found;
+    require File::Find;
+    File::Find::find({ no_chdir => 1, wanted => sub {
+        push @found, join ' ', $_, (lstat)[2, 4, 5, 7, 9, 10];
+    } }, $top);
+    return [sort @found];
+}
+
+spew("$dir/var/file", "not a directory\n");
+mkdir "$dir/var/open";
+chmod 0777, "$dir/var/open";
+my $before = listing("$dir/var");
+
+my $at = qr{\S+/test\.conf:\d+};
+my $host = "<VirtualHost 127.0.0.1:%%HTTP%%>\nServerName b.test\n";
+my $end = '</VirtualHost>';
+my @cases = (
+    ['nothing to complain about', conf(), undef],
+    ['a module without a domain', conf(domain => ''), undef],
+    ['aliases', conf(names => 'a.test www.a.test m.a.test'), undef],
+    ['a manual domain with all of them',
+        conf(names => 'a.test www.a.test',
+            domain => 'ACMEDomain www.a.test a.test x.test manual'), undef],
+    ['directives in conditions', conf(text => "<IfModule core.c>\n"
+        . "ACMEDomain b.test\n<virtualhost 127.0.0.1:%%HTTP%%>\n"
+        . "<IfModule core.c>\nservername b.test\n</IfModule>\n"
+        . "</VirtualHost>\n</IfModule>"), undef],
+    ['modes in any case', conf(domain => 'ACMEDomain a.test AUTO'), undef],
+    ['two domains, two virtual hosts',
+        conf(text => "ACMEDomain b.test\n$host$end"), undef],
+    ['settings of a virtual host with its domain',
+        conf(text => "${host}ACMEPrivateKeys RSA\nACMEDomain b.test\n$end"),
+        undef],
+    ['ACMEPlaceholder of a virtual host',
+        conf(text => "${host}ACMEPlaceholder serve\n$end"), undef],
+    ['a section', conf(domain => "<ACMEDomain a.test>\n"
+        . "ACMEPrivateKeys RSA 3072\n<IfModule ssl_module>\n"
+        . "ACMEContactEmail a\@a.test\n</IfModule>\n</ACMEDomain>"), undef],
+    ['terms accepted in the section only', conf(terms => '',
+        domain => "<ACMEDomain a.test>\nACMECertificateAgreement accepted\n"
+            . '</ACMEDomain>'), undef],
+
+    ['terms not accepted', conf(terms => ''),
+        qr/terms of service .*"127\.0\.0\.1".* "ACMECertificateAgreement acc/],
+    ['a domain in no virtual host', conf(names => 'b.test'),
+        qr/ACMEDomain a\.test \($at\): no virtual host .*ServerName/],
+    ['an alias of one label', conf(names => 'a.test intranet'),
+        qr/"intranet" of the virtual host in $at is not put .*\($at\)/],
+    ['an alias that is an address', conf(names => 'a.test 10.0.0.1'),
+        qr/"10\.0\.0\.1" of the virtual host in $at is not put into/],
+    ['an alias that is no name', conf(names => 'a.test a_b.test'),
+        qr/"a_b\.test" of the virtual host in $at is not put into/],
+    ['a wildcard alias', conf(names => 'a.test *.a.test'),
+        qr/"\*\.a\.test" of the virtual host in $at is not put .*http-01/],
+    ['settings of a virtual host without a domain',
+        conf(text => "${host}ACMEPrivateKeys RSA\n$end"),
+        qr/ACME settings in the virtual host in $at have no effect .*move/],
+    ['a core dump directory', conf(text => 'CoreDumpDirectory %%DIR%%/tmp'),
+        qr/CoreDumpDirectory .*core files.*private keys/],
+    ['a file as state directory', conf(state => '%%DIR%%/var/file'),
+        qr{ACMEStateDir "$dir/var/file" cannot be used: .*directory}],
+    ['a parent that others can write', conf(state => 'var/open/state'),
+        qr{ACMEStateDir "$dir/var/open/state" cannot be .*"$dir/var/open"}],
+    ['no parent', conf(state => '%%DIR%%/var/no/such/state'),
+        qr{ACMEStateDir "$dir/var/no/such/state" cannot be used: }],
+);
+
+for my $case (@cases) {
+    my ($what, $text, $message) = @$case;
+    my ($exit, $out) = $t->test_config($text);
+    my @lines = split /\n/, $out;
+
+    ok $exit eq '0' && pop @lines eq 'Syntax OK'
+        && @lines == ($message ? 1 : 0)
+        && (!$message || $lines[0] =~ $message), $what
+        or diag "exit $exit: $out";
+}
+$t->test_config(conf(names => 'a.test www.a.test'));
+my $ran = run(env => $t->server->environment, cmd => [
+    $t->server->test_command("$dir/conf/test.conf"), '-e', 'info']);
+like $ran->{stderr}, qr/^"www\.a\.test" of .* in $at is put into .*\($at\)$/m,
+    '-e info tells what auto takes in';
+is_deeply listing("$dir/var"), $before, 'no file was made or touched';
+is_deeply [glob "$dir/run/*"], [], 'nor at runtime';
+
+# A server that runs on such a configuration.
+my $warning = qr/"intranet" of the virtual host in \S+:\d+ is not put into/;
+my $conf = conf(names => 'a.test intranet');
+$t->raw_config($conf)->start;
+$t->wait_helpers or $t->give_up;
+my $mark = $t->log_mark;
+ok $t->reload, 'graceful';
+like $t->log_since($mark), qr/\[acme_httpd:warn\][^\n]*$warning/,
+    'the warning is in the error log';
+$t->stop;
+
+$before = listing("$dir/var");
+ok -e $t->state('format'), 'a state directory';
+my ($exit, $out) = $t->test_config(conf(names => 'b.test',
+    domain => 'ACMEDomain b.test'));
+is "$exit $out", "0 Syntax OK\n", 'another configuration for it is fine';
+is_deeply listing("$dir/var"), $before, 'and has not touched it';
+
+$t->done;
