@@ -171,7 +171,7 @@ acme_httpd_host_start(struct acme_httpd_conf *conf)
             &conf->area, &err) != ACME_OK)
         goto done;
     apr_pool_cleanup_register(conf->pool, conf, stop, apr_pool_cleanup_null);
-    (void)start(conf, 0, &err);
+    conf->unsupervised = start(conf, 0, &err) != ACME_OK;
 
 done:
     if (err.rc != ACME_OK)
@@ -193,9 +193,10 @@ acme_httpd_host_watch(struct acme_httpd_conf *conf)
     if (start(conf, ACME_SERVICE_NO_WAIT, &err) == ACME_OK)
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, conf->base,
             "the supervisor has ended and is started again");
-    else
+    else if (!conf->unsupervised)
         ap_log_error(APLOG_MARK, APLOG_ALERT, 0, conf->base,
             "certificates are served but not renewed: %s", err.what);
+    conf->unsupervised = err.rc != ACME_OK;
 }
 
 /* ---- in the children -------------------------------------------------- */

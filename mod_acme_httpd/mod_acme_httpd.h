@@ -74,6 +74,7 @@ struct acme_httpd_conf {
     pid_t parent;               /* who started the service */
     struct acme_area *area;     /* NULL: no service */
     struct acme_service service;
+    bool unsupervised;             /* and the log says so */
     struct acme_live_cache *cache; /* of this child process */
 
     /* While mod_ssl reads its files; NULL: before and after. */
