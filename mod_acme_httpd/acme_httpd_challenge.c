@@ -30,8 +30,9 @@ on_placeholder(const struct acme_httpd_server *server, request_rec *r)
 {
     return server->domain != NULL && !server->explicit_files &&
            server->placeholder != ACME_HTTPD_PLACEHOLDER_SERVE &&
-           (server->conf->area == NULL || acme_area_version(server->conf->area,
-                                              server->domain->lineage) == 0) &&
+           (server->conf->cache == NULL ||
+               acme_area_version(server->conf->area,
+                   server->domain->lineage) == 0) &&
            ap_ssl_conn_is_ssl(r->connection);
 }
 
@@ -44,7 +45,7 @@ acme_httpd_request(request_rec *r, int lookup)
 
     if (lookup)
         return DECLINED;
-    if (conf->area != NULL && r->method_number == M_GET &&
+    if (conf->cache != NULL && r->method_number == M_GET &&
         server->stateless != 0 && r->hostname != NULL &&
         acme_challenge_answer(conf->config, conf->area, r->hostname,
             strlen(r->hostname), r->uri, strlen(r->uri), text))

@@ -121,6 +121,7 @@ start(struct acme_httpd_conf *conf, unsigned flags, struct acme_error *err)
 {
     struct acme_server server;
     apr_os_file_t fd;
+    enum acme_rc rc;
 
     memset(&server, 0, sizeof(server));
     server.ctx = conf;
@@ -132,8 +133,12 @@ start(struct acme_httpd_conf *conf, unsigned flags, struct acme_error *err)
         server.fds = &fd;
         server.nfds = 1;
     }
-    return acme_service_start(conf->config, conf->area, &server,
+    acme_area_inherit(conf->area, true);
+    rc = acme_service_start(conf->config, conf->area, &server,
         flags | ACME_SERVICE_DETACH, &conf->service, err);
+    /* Daemons of other modules, forked whenever, have no part in it. */
+    acme_area_inherit(conf->area, false);
+    return rc;
 }
 
 /* The pool of a configuration goes with it; a daemon that was forked from the
@@ -202,11 +207,29 @@ acme_httpd_host_watch(struct acme_httpd_conf *conf)
 /* ---- in the children -------------------------------------------------- */
 
 void
+acme_httpd_host_open(struct acme_httpd_conf *conf)
+{
+    struct acme_error err;
+
+    acme_error_clear(&err);
+    if (getpid() == conf->parent ||
+        acme_area_open(conf->area, &err) == ACME_OK)
+        return;
+    ap_log_error(APLOG_MARK, APLOG_ALERT, 0, conf->base,
+        "this child serves no certificate: %s", err.what);
+    acme_area_free(conf->area);
+    conf->area = NULL;
+}
+
+void
 acme_httpd_host_child(struct acme_httpd_conf *conf)
 {
     struct acme_error err;
 
     acme_error_clear(&err);
+    acme_httpd_host_open(conf);
+    if (conf->area == NULL)
+        return;
 
     /* With -X the only child is the parent. */
     if (getpid() != conf->parent) {

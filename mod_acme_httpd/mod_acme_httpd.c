@@ -9,8 +9,7 @@
 #include <http_request.h>
 #include <mpm_common.h>
 
-/* Runs behind mod_ssl, and behind all that forks daemons of its own: these
- * have no part in the key area. */
+/* Runs behind mod_ssl, which has read its files by then. */
 static int
 post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     server_rec *base)
@@ -47,6 +46,23 @@ monitor(apr_pool_t *pool, server_rec *base)
     return DECLINED;
 }
 
+/* The only place where a child of the MPM and a daemon of another module,
+ * which takes a user of its own its own way, are told apart.  mod_cgid's comes
+ * here too, but not while a generation starts. */
+static int
+drop_privileges(apr_pool_t *pool, server_rec *base)
+{
+    struct acme_httpd_conf *conf = acme_httpd_server_of(base)->conf;
+    int state = AP_MPMQ_STOPPING;
+
+    (void)pool;
+    if (conf->area != NULL &&
+        ap_mpm_query(AP_MPMQ_MPM_STATE, &state) == APR_SUCCESS &&
+        state == AP_MPMQ_STARTING)
+        acme_httpd_host_open(conf);
+    return OK;
+}
+
 static void
 child_init(apr_pool_t *pool, server_rec *base)
 {
@@ -64,6 +80,8 @@ register_hooks(apr_pool_t *pool)
     ap_hook_check_config(acme_httpd_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_monitor(monitor, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_drop_privileges(drop_privileges, NULL, NULL,
+        APR_HOOK_REALLY_FIRST);
     ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
     acme_httpd_tls_hooks();
 

@@ -142,6 +142,9 @@ void acme_httpd_host_start(struct acme_httpd_conf *conf);
 /* Every few seconds in the parent: a supervisor that died is started again. */
 void acme_httpd_host_watch(struct acme_httpd_conf *conf);
 
+/* In a child of the MPM that is still root, if the server was started so. */
+void acme_httpd_host_open(struct acme_httpd_conf *conf);
+
 void acme_httpd_host_child(struct acme_httpd_conf *conf);
 
 #endif

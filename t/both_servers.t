@@ -13,6 +13,10 @@ my $ca = $nginx->ca;
 my %verify = (verify => 0, ca_file => $ca->root_file);
 $httpd->configure(state => $nginx->state)->issuer('testca', ca => $ca);
 
+# of other users than nginx's, workers and engine
+$httpd->configure(user => 'nobody', global => "User daemon\nGroup daemon\n")
+    if $> == 0;
+
 # the CA looks for challenges at nginx only, and takes its time
 $nginx->start_ca;
 $ca->fault(where => 'validate', do => 'slow-validation', seconds => 3);

@@ -248,7 +248,7 @@ publish_only(struct process *process)
     process->keeper = NULL;
     process->store = NULL;
     if (process->errand != NULL ||
-        acme_store_open(process->config->state_dir, ACME_STORE_READ,
+        acme_store_open(process->config->state_dir, ACME_STORE_SALVAGE,
             &process->store, &err) != ACME_OK ||
         acme_keeper_new(process->config, process->store, process->area,
             &process->host, &process->keeper, &err) != ACME_OK)

@@ -1,11 +1,16 @@
+#define _GNU_SOURCE
 #include "state/acme_area.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/acme_base64.h"
@@ -88,6 +93,9 @@ struct acme_area {
     size_t nissuers;
     size_t size;
     unsigned char *map;
+    int handle;  /* O_PATH, of the memory's file; -1: it has none */
+    bool hidden; /* processes forked from `owner` do not have the mapping */
+    pid_t owner;
 
     /* Into the mapping. */
     struct head *head;
@@ -189,16 +197,58 @@ pages(size_t bytes)
     return (bytes + page - 1) / page * page;
 }
 
+#define FILE_NAME "acme-keys" /* for people who look at maps */
+#define FD_PATH "/proc/self/fd/%d"
+
+/* Linux 6.3; an older one refuses it. */
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8u
+#endif
+
+/* A file without a name that only its owner can open.  -1: not here. */
+static int
+memory_file(struct acme_area *area)
+{
+    int fd = -1;
+#if defined(MFD_CLOEXEC) && defined(O_PATH) && defined(MADV_DONTFORK)
+    char path[sizeof(FD_PATH) + 10];
+    struct rlimit limit;
+
+    /* Past this limit there is a signal, not an error. */
+    if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur < area->size)
+        return -1;
+    fd = memfd_create(FILE_NAME, MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+    if (fd == -1 && errno == EINVAL)
+        fd = memfd_create(FILE_NAME, MFD_CLOEXEC);
+    if (fd == -1)
+        return -1;
+    (void)snprintf(path, sizeof(path), FD_PATH, fd);
+    if (fchmod(fd, S_IRUSR | S_IWUSR) == 0 &&
+        ftruncate(fd, (off_t)area->size) == 0)
+        area->handle = open(path, O_PATH | O_CLOEXEC);
+    if (area->handle == -1) {
+        close(fd);
+        fd = -1;
+    }
+#else
+    (void)area;
+#endif
+    return fd;
+}
+
 static enum acme_rc
 map(struct acme_area *area, struct acme_error *err)
 {
-    int flags = MAP_SHARED | MAP_ANONYMOUS;
+    int file = memory_file(area),
+        flags = MAP_SHARED | (file == -1 ? MAP_ANONYMOUS : 0);
     void *mapping;
 
 #ifdef MAP_NORESERVE
     flags |= MAP_NORESERVE;
 #endif
-    mapping = mmap(NULL, area->size, PROT_READ | PROT_WRITE, flags, -1, 0);
+    mapping = mmap(NULL, area->size, PROT_READ | PROT_WRITE, flags, file, 0);
+    if (file != -1)
+        close(file);
     if (mapping == MAP_FAILED)
         return acme_error_errno(err, ACME_NOMEM, errno,
             "cannot map %zu bytes of memory for the keys of %zu certificates",
@@ -211,37 +261,50 @@ map(struct acme_area *area, struct acme_error *err)
     return ACME_OK;
 }
 
+static void
+lay_out(struct acme_area *area)
+{
+    unsigned char *at = area->map;
+
+    area->head = (void *)at;
+    at += pages(sizeof(struct head));
+    area->thumbprint = (void *)at;
+    at += pages(area->nissuers * sizeof(struct thumbprint));
+    area->state = (void *)at;
+    area->slots = at + pages(area->nlineages * sizeof(struct state));
+}
+
 enum acme_rc
 acme_area_new(size_t nlineages, size_t nissuers, struct acme_area **area,
     struct acme_error *err)
 {
     const size_t max = SIZE_MAX / 4;
     struct acme_area *made = NULL;
-    size_t thumbprints, states;
     enum acme_rc rc;
 
     if (nlineages > max / ACME_SLOT_BYTES ||
         nissuers > max / sizeof(struct thumbprint))
         return acme_error_set(err, ACME_NOMEM,
             "no memory is large enough for %zu certificates", nlineages);
-    thumbprints = pages(nissuers * sizeof(struct thumbprint));
-    states = pages(nlineages * sizeof(struct state));
     made = calloc(1, sizeof(*made));
     if (made == NULL)
         return acme_error_nomem(err);
+    made->handle = -1;
+    made->owner = getpid();
     made->nlineages = nlineages;
     made->nissuers = nissuers;
-    made->size = pages(sizeof(struct head)) + thumbprints + states +
+    made->size = pages(sizeof(struct head)) +
+                 pages(nissuers * sizeof(struct thumbprint)) +
+                 pages(nlineages * sizeof(struct state)) +
                  nlineages * ACME_SLOT_BYTES;
     rc = map(made, err);
     if (rc != ACME_OK) {
+        if (made->handle != -1)
+            close(made->handle);
         free(made);
         return rc;
     }
-    made->head = (void *)made->map;
-    made->thumbprint = (void *)(made->map + pages(sizeof(struct head)));
-    made->state = (void *)((unsigned char *)made->thumbprint + thumbprints);
-    made->slots = (unsigned char *)made->state + states;
+    lay_out(made);
     *area = made;
     return ACME_OK;
 }
@@ -251,8 +314,56 @@ acme_area_free(struct acme_area *area)
 {
     if (area == NULL)
         return;
-    munmap(area->map, area->size);
+    /* In a process that has not inherited it the place, and in one that has
+     * closed what it inherited the number, is somebody else's by now. */
+    if (!area->hidden || area->owner == getpid())
+        munmap(area->map, area->size);
+    if (area->handle != -1 && area->owner == getpid())
+        close(area->handle);
     free(area);
+}
+
+void
+acme_area_inherit(struct acme_area *area, bool inherit)
+{
+#ifdef MADV_DONTFORK
+    if (area->handle != -1 && madvise(area->map, area->size,
+                                  inherit ? MADV_DOFORK : MADV_DONTFORK) == 0)
+        area->hidden = !inherit;
+#else
+    (void)area;
+    (void)inherit;
+#endif
+}
+
+enum acme_rc
+acme_area_open(struct acme_area *area, struct acme_error *err)
+{
+    char path[sizeof(FD_PATH) + 10];
+    void *mapping = MAP_FAILED;
+    int fd;
+
+    if (!area->hidden)
+        return ACME_OK;
+    (void)snprintf(path, sizeof(path), FD_PATH, area->handle);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd != -1)
+        mapping = mmap(NULL, area->size, PROT_READ, MAP_SHARED, fd, 0);
+    if (mapping == MAP_FAILED)
+        (void)acme_error_errno(err, ACME_IO, errno, "cannot map the keys");
+    if (fd != -1)
+        close(fd);
+    if (mapping == MAP_FAILED)
+        return err->rc;
+#ifdef MADV_DONTDUMP
+    madvise(mapping, area->size, MADV_DONTDUMP);
+#endif
+    close(area->handle);
+    area->handle = -1;
+    area->hidden = false;
+    area->map = mapping;
+    lay_out(area);
+    return ACME_OK;
 }
 
 void

@@ -20,12 +20,22 @@
 
 struct acme_area;
 
-/* Anonymous shared memory, not in core dumps, pages touched only where used.
- * Made before the fork. */
+/* Shared memory without a name, not in core dumps, pages touched only where
+ * used.  Made before the fork. */
 enum acme_rc acme_area_new(size_t nlineages, size_t nissuers,
     struct acme_area **area, struct acme_error *err);
 /* Unmaps it in this process; accepts NULL. */
 void acme_area_free(struct acme_area *area);
+
+/*
+ * Whether processes forked from now on have the area.  One that does not can
+ * still take it with acme_area_open(), read-only for good, while its user is
+ * that of acme_area_new(); of what it inherits nothing else opens it.  Without
+ * effect where the system cannot do it (Linux with /proc can): then all have
+ * it, and acme_area_open() has nothing to do.
+ */
+void acme_area_inherit(struct acme_area *area, bool inherit);
+enum acme_rc acme_area_open(struct acme_area *area, struct acme_error *err);
 
 /* ---- the store's side ------------------------------------------------- */
 

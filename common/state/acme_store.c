@@ -139,32 +139,53 @@ parse_format(const char *text)
 
 /* ACME_NOENT: no format file. */
 static enum acme_rc
-check_format(const struct acme_store *store, struct acme_error *err)
+read_format(const struct acme_store *store, unsigned long *format,
+    struct acme_error *err)
 {
-    unsigned long format, known;
     struct acme_buf text;
     enum acme_rc rc;
 
     acme_buf_init(&text, 64);
     rc = acme_store_read(store, "format", 64, &text, err);
-    if (rc != ACME_OK)
-        goto done;
-    format = parse_format(acme_buf_str(&text));
-    known = store->mode == ACME_STORE_WRITE ? FORMAT : FORMAT_READ;
-    if (format == 0)
-        rc = acme_error_set(err, ACME_IO,
+    if (rc == ACME_OK)
+        *format = parse_format(acme_buf_str(&text));
+    acme_buf_clear(&text);
+    if (rc == ACME_OK && *format == 0)
+        return acme_error_set(err, ACME_IO,
             "\"format\" holds no layout version; restore the directory from "
             "a backup, or configure another one");
-    else if (format > known)
+    return rc;
+}
+
+static enum acme_rc
+check_format(const struct acme_store *store, struct acme_error *err)
+{
+    const bool writes = store->mode == ACME_STORE_WRITE;
+    unsigned long format = 0, known = writes ? FORMAT : FORMAT_READ;
+    enum acme_rc rc = read_format(store, &format, err);
+
+    if (rc == ACME_OK && format > known)
         rc = acme_error_set(err, ACME_IO,
             "its layout is version %lu, this program %s version %d; use the "
             "newer program again, or configure another directory",
-            format, store->mode == ACME_STORE_WRITE ? "writes" : "reads up to",
-            (int)known);
-
-done:
-    acme_buf_clear(&text);
+            format, writes ? "writes" : "reads up to", (int)known);
     return rc;
+}
+
+/* What is below is verified piece by piece; it only must not be of a newer
+ * program, that may have meant something else by it. */
+static bool
+can_salvage(const struct acme_store *store)
+{
+    unsigned long format = 0;
+    struct acme_error ignored;
+    struct stat st;
+
+    acme_error_clear(&ignored);
+    (void)read_format(store, &format, &ignored);
+    return format <= FORMAT_READ &&
+           fstatat(store->fd, "archive", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISDIR(st.st_mode);
 }
 
 static enum acme_rc
@@ -252,7 +273,8 @@ open_store(struct acme_store *store, const char *path, struct acme_error *err)
     if (store->mode == ACME_STORE_WRITE)
         return furnish(store, err);
     rc = check_private(store, err);
-    if (rc == ACME_OK)
+    if (rc == ACME_OK &&
+        (store->mode != ACME_STORE_SALVAGE || !can_salvage(store)))
         rc = check_format(store, err);
     return rc;
 }

@@ -20,13 +20,15 @@
 struct acme_store;
 
 enum acme_store_mode {
-    ACME_STORE_READ, /* must exist; nothing is made or changed */
-    ACME_STORE_WRITE /* made if absent; a newer format is refused */
+    ACME_STORE_READ,    /* must exist; nothing is made or changed */
+    ACME_STORE_SALVAGE, /* so, and "format" may be missing or damaged: each
+                         * version in it is checked before it is believed */
+    ACME_STORE_WRITE    /* made if absent; a newer format is refused */
 };
 
 /* The owner of all files is the caller's effective user.  A directory that is
  * neither empty nor has our "format" in it is refused, its mode untouched.
- * ACME_NOENT (only with READ): there is none yet. */
+ * ACME_NOENT (only without WRITE): there is none yet. */
 enum acme_rc acme_store_open(const char *path, enum acme_store_mode mode,
     struct acme_store **store, struct acme_error *err);
 void acme_store_close(struct acme_store *store); /* accepts NULL */

@@ -2,6 +2,7 @@
  * The key area from both sides.  Its .c file is included: to scribble over
  * it and to die in the middle of a write one must know where things are.
  */
+#define _GNU_SOURCE
 #include <limits.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -765,6 +766,85 @@ test_protect(void **state)
     acme_area_free(area);
 }
 
+/* ---- who has it ------------------------------------------------------- */
+
+/* What `act` returns in a forked process, or minus the signal it died of. */
+static int
+forked(struct acme_area *area, int (*act)(struct acme_area *area))
+{
+    pid_t pid = fork();
+    int status;
+
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        alarm(20);
+        signal(SIGSEGV, SIG_DFL);
+        _exit(act(area));
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static int
+reads(struct acme_area *area)
+{
+    return (int)acme_area_version(area, 0);
+}
+
+static int
+opens_and_reads(struct acme_area *area)
+{
+    struct acme_error why;
+
+    acme_error_clear(&why);
+    return acme_area_open(area, &why) == ACME_OK ? reads(area) : 100;
+}
+
+static int
+opens_and_writes(struct acme_area *area)
+{
+    if (opens_and_reads(area) != 7)
+        return 100;
+    if (mprotect(area->map, area->size, PROT_READ | PROT_WRITE) == 0)
+        return 101;
+    acme_area_beat(area, 1);
+    return 102;
+}
+
+static int
+opens_as_another(struct acme_area *area)
+{
+    return setgid(65534) == 0 && setuid(65534) == 0 ? opens_and_reads(area)
+                                                    : 101;
+}
+
+static void
+test_not_inherited(void **state)
+{
+    struct acme_area *area = area_new(1, 1);
+
+    (void)state;
+    if (area->handle == -1) {
+        acme_area_free(area);
+        skip(); /* not here */
+    }
+    assert_int_equal(put_filled(area, 0, 10, 10, 'x', 7), ACME_OK);
+    assert_int_equal(forked(area, reads), 7);
+    assert_int_equal(forked(area, opens_and_reads), 7);
+
+    acme_area_inherit(area, false);
+    assert_int_equal(reads(area), 7);
+    assert_int_equal(forked(area, reads), -SIGSEGV);
+    assert_int_equal(forked(area, opens_and_reads), 7);
+    assert_int_equal(forked(area, opens_and_writes), -SIGSEGV);
+    if (geteuid() == 0)
+        assert_int_equal(forked(area, opens_as_another), 100);
+
+    acme_area_inherit(area, true);
+    assert_int_equal(forked(area, reads), 7);
+    acme_area_free(area);
+}
+
 /* What the kernel says about the area's mapping. */
 static bool
 read_smaps(const struct acme_area *area, long *rss, bool *dont_dump)
@@ -833,6 +913,7 @@ main(void)
         cmocka_unit_test(test_scribbled_slots),
         cmocka_unit_test(test_scribbled_tokens),
         cmocka_unit_test(test_protect),
+        cmocka_unit_test(test_not_inherited),
         cmocka_unit_test(test_mapping),
     };
 

@@ -157,9 +157,12 @@ test_open_read(void **state)
     assert_false(helper_tmp_exists(&tmp, "none"));
     helper_tmp_mkdir(&tmp, "empty");
     expect_error(open_at("empty", ACME_STORE_READ), ACME_NOENT, "format");
+    expect_error(open_at("empty", ACME_STORE_SALVAGE), ACME_NOENT, "format");
     assert_int_equal(helper_tmp_count(&tmp, "empty"), 0);
     assert_int_equal(fchmodat(tmp.fd, "state", 0770, 0), 0);
     expect_error(open_at("state", ACME_STORE_READ), ACME_IO,
+        "writable by others");
+    expect_error(open_at("state", ACME_STORE_SALVAGE), ACME_IO,
         "writable by others");
     assert_int_equal(helper_tmp_mode(&tmp, "state"), 0770);
     assert_int_equal(fchmodat(tmp.fd, "state", 0755, 0), 0);
@@ -183,7 +186,10 @@ test_format(void **state)
             "\"format\" holds no layout version");
         expect_error(open_at("state", ACME_STORE_WRITE), ACME_IO,
             "\"format\" holds no layout version");
+        ok(open_at("state", ACME_STORE_SALVAGE));
     }
+    assert_int_equal(unlinkat(tmp.fd, "state/format", 0), 0);
+    ok(open_at("state", ACME_STORE_SALVAGE));
     helper_tmp_puts(&tmp, "state/format", "1");
     ok(open_at("state", ACME_STORE_WRITE));
     helper_tmp_puts(&tmp, "state/format", "2\n");
@@ -193,6 +199,7 @@ test_format(void **state)
         "newer program");
     helper_tmp_puts(&tmp, "state/format", "3\n");
     expect_error(open_at("state", ACME_STORE_READ), ACME_IO, "version 3");
+    expect_error(open_at("state", ACME_STORE_SALVAGE), ACME_IO, "version 3");
     assert_content("state/format", "3\n");
 }
 

@@ -131,13 +131,13 @@ sub status_of ($pid)
         split /\n/, slurp("/proc/$pid/status") // '' };
 }
 
-# Shared anonymous mappings: [{name, flags}]
+# Shared mappings of memory without a name in any directory: [{name, flags}]
 sub areas ($pid)
 {
     my (@areas, $in);
     for my $line (split /\n/, slurp("/proc/$pid/smaps") // '') {
         if ($line =~ /^[\da-f]+-[\da-f]+ (\S{4})/) {
-            $in = $1 =~ /s$/ && $line =~ m{/dev/zero \(deleted\)}
+            $in = $1 =~ /s$/ && $line =~ m{/(?:dev/zero|memfd:\S+) \(deleted\)}
                 ? { name => $line } : undef;
             push @areas, $in if $in;
         } elsif ($in && $line =~ /^VmFlags: (.*)/) {
