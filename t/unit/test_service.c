@@ -335,6 +335,13 @@ teardown(void **state)
 
 /* ---- life ------------------------------------------------------------- */
 
+/* The lineages, after the workers have been served. */
+static bool
+has_declared(struct world *w)
+{
+    return helper_tmp_exists(&w->tmp, "state/renewal/a.test.json");
+}
+
 static void
 test_parts(void **state)
 {
@@ -344,7 +351,7 @@ test_parts(void **state)
     assert_int_equal(parent_of(w->service.pid), getpid());
     /* start() came back when the store was ready */
     assert_int_not_equal(acme_area_last_beat(w->area), 0);
-    assert_true(helper_tmp_exists(&w->tmp, "state/renewal/a.test.json"));
+    assert_true(wait_for(w, has_declared));
     assert_int_equal(helper_tmp_count(&w->tmp, "state/servers"), 2);
 }
 

@@ -119,7 +119,8 @@ sub children_lines ($self)
     my $n = $self->{workers};
     my @lines = ("StartServers $n", 'ServerLimit ' . 4 * $n);
 
-    return @lines, "MaxRequestWorkers $n", 'MinSpareServers 1',
+    # after a graceful prefork may be content with its spare ones
+    return @lines, "MaxRequestWorkers $n", "MinSpareServers $n",
         'MaxSpareServers ' . ($n + 1) if $self->{mpm} eq 'prefork';
     return @lines, 'ThreadsPerChild ' . THREADS,
         'MaxRequestWorkers ' . $n * THREADS, 'MinSpareThreads 1',

@@ -133,6 +133,8 @@ sub reload ($self, %o)
     my %old = map { $_ => 1 } $self->worker_pids;
     my $mark = $self->{test}->log_mark;
     my $accepted;
+    # not the spare ones of prefork
+    my ($enough) = sort { $a <=> $b } scalar keys %old || 1, $self->{workers};
 
     $self->{terminal} = '';
     return 0 if !$self->may_reload;
@@ -142,7 +144,7 @@ sub reload ($self, %o)
         reap();
         my @new = grep { !$old{$_} } $self->worker_pids;
         my $refused = $self->refused($mark);
-        $accepted = !$refused && @new >= (keys %old || 1);
+        $accepted = !$refused && @new >= $enough;
         return $accepted || $refused;
     }) or die "no new workers 15 s after a reload\n";
     # the old ones still accept until the master's word reaches them
