@@ -76,6 +76,11 @@
 /* Polls of one authorization or order before the job is handed back, and the
  * shortest time it is handed back for then (seconds). */
 #define ACME_POLLS_INLINE 10
+
+/* Jobs side by side in one engine, and at one CA: most of a job is waiting
+ * for the CA, and a CA should not see a crowd. */
+#define ACME_JOBS_MAX 8
+#define ACME_JOBS_PER_CA 4
 #define ACME_POLL_PAUSE 15
 
 /* badNonce answers in a row before a request gives up. */

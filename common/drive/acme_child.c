@@ -163,13 +163,35 @@ child_wait(void *ctx, unsigned ms)
 }
 
 bool
+acme_child_open_wake(struct acme_child *child)
+{
+    return pipe2(child->wake, O_CLOEXEC | O_NONBLOCK) == 0;
+}
+
+/* A full pipe has woken it already. */
+void
+acme_child_wake(void *ctx)
+{
+    const struct acme_child *child = ctx;
+    ssize_t ignored = write(child->wake[1], "", 1);
+
+    (void)ignored;
+}
+
+bool
 acme_child_idle(void *ctx, unsigned ms)
 {
     const struct acme_child *child = ctx;
-    struct pollfd fds[2] = { { child->stop, POLLIN, 0 },
-        { child->frame, POLLIN, 0 } };
+    struct pollfd fds[3] = { { child->stop, POLLIN, 0 },
+        { child->frame, POLLIN, 0 }, { child->wake[0], POLLIN, 0 } };
+    char bytes[64];
 
-    return poll(fds, 2, (int)ms) <= 0 || fds[0].revents == 0;
+    if (poll(fds, 3, (int)ms) <= 0)
+        return true;
+    if (fds[2].revents != 0)
+        while (read(child->wake[0], bytes, sizeof(bytes)) > 0)
+            continue;
+    return fds[0].revents == 0;
 }
 
 struct acme_host

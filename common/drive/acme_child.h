@@ -14,10 +14,11 @@
 
 /* Descriptors of a child; -1 where it has none. */
 struct acme_child {
-    int stop;  /* end of file: stop */
-    int log;   /* lines to the supervisor */
-    int frame; /* the pair between store and engine */
-    int ready; /* store, first life: closed when the area is filled */
+    int stop;    /* end of file: stop */
+    int log;     /* lines to the supervisor */
+    int frame;   /* the pair between store and engine */
+    int ready;   /* store, first life: closed when the area is filled */
+    int wake[2]; /* engine: what acme_child_wake() writes to */
 };
 
 /*
@@ -34,8 +35,12 @@ void acme_child_close_others(const int *keep, size_t nkeep);
 struct acme_host acme_child_host(struct acme_child *child);
 
 /* Like the host's wait(), but also ends early, with true, when a frame is
- * there; ctx is the struct acme_child. */
+ * there or acme_child_wake() was called, by whatever thread; ctx is the struct
+ * acme_child. */
 bool acme_child_idle(void *ctx, unsigned ms);
+void acme_child_wake(void *ctx);
+/* Makes acme_child_wake() possible. */
+bool acme_child_open_wake(struct acme_child *child);
 
 /* ---- the supervisor's side of the lines ------------------------------- */
 

@@ -7,7 +7,6 @@
 #include "base/acme_log.h"
 #include "base/acme_time.h"
 #include "drive/acme_heap.h"
-#include "drive/acme_job.h"
 #include "state/acme_schedule.h"
 #include "wrap/acme_hash.h"
 #include "wrap/acme_json.h"
@@ -27,6 +26,8 @@
 #define LOOK_MS 1000
 
 struct planned {
+    bool running;
+    bool again; /* asked for while it runs */
     bool asked; /* by a person, who waits for `id` */
     time_t since;
     bool force;
@@ -42,11 +43,11 @@ struct ledger {
 
 struct acme_engine {
     struct acme_engine_conf conf;
-    struct ledger *ledger;       /* nissuers */
-    struct planned *planned;     /* nlineages */
-    struct acme_client **client; /* nissuers, opened when first needed */
-    struct acme_heap *later;     /* by time */
-    struct acme_heap *due;       /* by urgency, then time */
+    struct acme_crew *crew;
+    struct ledger *ledger;   /* nissuers */
+    struct planned *planned; /* nlineages */
+    struct acme_heap *later; /* by time */
+    struct acme_heap **due;  /* of each CA, by urgency, then time */
 };
 
 static time_t
@@ -61,31 +62,63 @@ draw(const struct acme_engine *engine)
     return engine->conf.random(engine->conf.random_ctx);
 }
 
+static enum acme_rc
+new_crew(struct acme_engine *engine, struct acme_error *err)
+{
+    const struct acme_engine_conf *conf = &engine->conf;
+    struct acme_crew_conf crew = { .config = conf->config,
+        .host = conf->host,
+        .vault = conf->vault,
+        .network = conf->network,
+        .present_ms = conf->present_ms,
+        .wake = conf->wake,
+        .wake_ctx = conf->idle_ctx };
+
+    return acme_crew_new(&crew, &engine->crew, err);
+}
+
+/* A heap for each CA. */
+static bool
+new_heaps(struct acme_engine *engine)
+{
+    const struct acme_config *config = engine->conf.config;
+    bool good = true;
+    size_t i;
+
+    for (i = 0; i < config->nissuers && good; i++) {
+        if (acme_crew_ca(engine->crew, i) == i) {
+            engine->due[i] = acme_heap_new(config->nlineages);
+            good = engine->due[i] != NULL;
+        }
+    }
+    engine->later = acme_heap_new(config->nlineages);
+    return good && engine->later != NULL;
+}
+
 enum acme_rc
 acme_engine_new(const struct acme_engine_conf *conf, struct acme_engine **out,
     struct acme_error *err)
 {
     struct acme_engine *engine = calloc(1, sizeof(*engine));
-    size_t n = conf->config->nlineages;
+    size_t nissuers = conf->config->nissuers;
+    enum acme_rc rc;
 
     if (engine == NULL)
         return acme_error_nomem(err);
     engine->conf = *conf;
-    engine->planned = calloc(n + 1, sizeof(engine->planned[0]));
-    engine->client =
-        calloc(conf->config->nissuers + 1, sizeof(struct acme_client *));
-    engine->ledger =
-        calloc(conf->config->nissuers + 1, sizeof(engine->ledger[0]));
-    engine->later = acme_heap_new(n);
-    engine->due = acme_heap_new(n);
-    if (engine->planned == NULL || engine->client == NULL ||
-        engine->ledger == NULL || engine->later == NULL ||
-        engine->due == NULL) {
+    engine->planned =
+        calloc(conf->config->nlineages + 1, sizeof(engine->planned[0]));
+    engine->ledger = calloc(nissuers + 1, sizeof(engine->ledger[0]));
+    engine->due = calloc(nissuers + 1, sizeof(struct acme_heap *));
+    rc = new_crew(engine, err);
+    if (rc == ACME_OK && (engine->planned == NULL || engine->ledger == NULL ||
+                             engine->due == NULL || !new_heaps(engine)))
+        rc = acme_error_nomem(err);
+    if (rc == ACME_OK)
+        *out = engine;
+    else
         acme_engine_free(engine);
-        return acme_error_nomem(err);
-    }
-    *out = engine;
-    return ACME_OK;
+    return rc;
 }
 
 void
@@ -95,23 +128,30 @@ acme_engine_free(struct acme_engine *engine)
 
     if (engine == NULL)
         return;
-    for (i = 0; engine->client != NULL && i < engine->conf.config->nissuers;
-         i++)
-        acme_client_free(engine->client[i]);
+    acme_crew_free(engine->crew);
+    for (i = 0; engine->due != NULL && i < engine->conf.config->nissuers; i++)
+        acme_heap_free(engine->due[i]);
     acme_heap_free(engine->later);
-    acme_heap_free(engine->due);
+    free(engine->due);
     free(engine->ledger);
-    free(engine->client);
     free(engine->planned);
     free(engine);
 }
 
 /* ---- planning --------------------------------------------------------- */
 
+static struct acme_heap *
+due_of(const struct acme_engine *engine, size_t lineage)
+{
+    size_t issuer = engine->conf.config->lineage[lineage].issuer;
+
+    return engine->due[acme_crew_ca(engine->crew, issuer)];
+}
+
 static void
 put_off(struct acme_engine *engine, size_t lineage, time_t at)
 {
-    acme_heap_remove(engine->due, lineage);
+    acme_heap_remove(due_of(engine, lineage), lineage);
     acme_heap_put(engine->later, lineage, (int64_t)at, (int64_t)lineage);
 }
 
@@ -313,13 +353,35 @@ acme_engine_plan(struct acme_engine *engine, bool crashed,
     return ACME_OK;
 }
 
+/* The most urgent one that is due, of a CA that has room for a job (`any`:
+ * of any CA).  False: there is none. */
+static bool
+first_due(const struct acme_engine *engine, bool any, size_t *lineage)
+{
+    int64_t least = INT64_MAX, urgency;
+    bool found = false;
+    size_t i, head;
+
+    for (i = 0; i < engine->conf.config->nissuers; i++) {
+        if (engine->due[i] == NULL ||
+            !(any || acme_crew_has_room(engine->crew, i)) ||
+            !acme_heap_first(engine->due[i], &head, &urgency) ||
+            urgency >= least)
+            continue;
+        least = urgency;
+        *lineage = head;
+        found = true;
+    }
+    return found;
+}
+
 time_t
 acme_engine_next(const struct acme_engine *engine)
 {
     size_t lineage;
     int64_t at;
 
-    if (acme_heap_first(engine->due, &lineage, &at))
+    if (first_due(engine, true, &lineage))
         return now(engine);
     return acme_heap_first(engine->later, &lineage, &at) ? (time_t)at : 0;
 }
@@ -333,7 +395,7 @@ make_due(struct acme_engine *engine)
     while (acme_heap_first(engine->later, &lineage, &at) &&
            at <= (int64_t)now(engine)) {
         acme_heap_remove(engine->later, lineage);
-        acme_heap_put(engine->due, lineage,
+        acme_heap_put(due_of(engine, lineage), lineage,
             (int64_t)engine->planned[lineage].urgency, at);
     }
 }
@@ -394,6 +456,14 @@ too_soon(struct acme_engine *engine, size_t lineage, char *text, size_t size)
     return text;
 }
 
+static void
+go_now(struct acme_engine *engine, size_t lineage)
+{
+    acme_heap_remove(engine->later, lineage);
+    acme_heap_put(due_of(engine, lineage), lineage, ACME_URGENT_NOW,
+        (int64_t)now(engine));
+}
+
 void
 acme_engine_request(struct acme_engine *engine, size_t lineage, unsigned flags,
     uint64_t id)
@@ -412,8 +482,10 @@ acme_engine_request(struct acme_engine *engine, size_t lineage, unsigned flags,
         reply(engine, lineage, false, text);
         return;
     }
-    acme_heap_remove(engine->later, lineage);
-    acme_heap_put(engine->due, lineage, ACME_URGENT_NOW, (int64_t)now(engine));
+    if (planned->running)
+        planned->again = true;
+    else
+        go_now(engine, lineage);
 }
 
 enum acme_rc
@@ -430,8 +502,9 @@ acme_engine_notices(struct acme_engine *engine)
         if (notice.verb == ACME_VERB_RENEW)
             acme_engine_request(engine, notice.lineage, notice.flags,
                 notice.id);
-        else if (plan_one(engine, notice.lineage, false, false, &err) !=
-                 ACME_OK)
+        else if (!engine->planned[notice.lineage].running &&
+                 plan_one(engine, notice.lineage, false, false, &err) !=
+                     ACME_OK)
             log_failure(engine, notice.lineage, "cannot plan", &err);
     }
     return rc;
@@ -501,46 +574,6 @@ note_patience(struct acme_engine *engine, size_t issuer,
 }
 
 /* ---- running ---------------------------------------------------------- */
-
-static const char **
-other_directories(const struct acme_config *config, size_t issuer, size_t *n)
-{
-    const char **others = calloc(config->nissuers + 1, sizeof(*others));
-    size_t i;
-
-    *n = 0;
-    for (i = 0; others != NULL && i < config->nissuers; i++) {
-        if (strcmp(config->issuer[i].directory,
-                config->issuer[issuer].directory) != 0)
-            others[(*n)++] = config->issuer[i].directory;
-    }
-    return others;
-}
-
-static enum acme_rc
-open_client(struct acme_engine *engine, size_t issuer, struct acme_error *err)
-{
-    struct acme_engine_network *network = &engine->conf.network;
-    struct acme_client_conf conf;
-    struct acme_transport transport;
-    const char **others = NULL;
-    enum acme_rc rc;
-
-    if (engine->client[issuer] != NULL)
-        return ACME_OK;
-    rc = network->open(network->ctx, issuer, &transport, err);
-    if (rc != ACME_OK)
-        return rc;
-    others = other_directories(engine->conf.config, issuer, &conf.nother);
-    if (others == NULL)
-        return acme_error_nomem(err);
-    conf.directory_url = engine->conf.config->issuer[issuer].directory;
-    conf.other_directories = others;
-    engine->client[issuer] =
-        acme_client_new(&conf, engine->conf.host, transport);
-    free(others);
-    return engine->client[issuer] != NULL ? ACME_OK : acme_error_nomem(err);
-}
 
 static void
 on_success(struct acme_engine *engine, size_t lineage,
@@ -612,9 +645,11 @@ on_failure(struct acme_engine *engine, size_t lineage,
 
 /* What the record says after an attempt, and when the lineage is due again. */
 static void
-conclude(struct acme_engine *engine, size_t lineage,
-    const struct acme_job_result *result, const struct acme_error *err)
+conclude(struct acme_engine *engine, const struct acme_crew_ended *ended)
 {
+    const struct acme_job_result *result = &ended->result;
+    const struct acme_error *err = &ended->err;
+    size_t lineage = ended->lineage;
     struct planned *planned = &engine->planned[lineage];
     struct acme_vault_lineage view;
     struct acme_record *record = &view.record;
@@ -630,7 +665,7 @@ conclude(struct acme_engine *engine, size_t lineage,
         return;
     }
     record->attempt_open = false;
-    if (result->ordered && planned->force)
+    if (result->ordered && ended->force)
         record->forced = now(engine);
     if (err->rc == ACME_OK)
         on_success(engine, lineage, record, result, &answer);
@@ -683,55 +718,91 @@ on_busy(struct acme_engine *engine, size_t lineage,
     put_off(engine, lineage, now(engine) + BUSY_RETRY);
 }
 
+/* A person who asked while the job ran has not been answered by it. */
 static void
-run_job(struct acme_engine *engine, size_t lineage)
+end_job(struct acme_engine *engine, const struct acme_crew_ended *ended)
 {
-    const struct acme_config *config = engine->conf.config;
-    struct acme_job_result result;
-    struct acme_error err;
-    struct acme_job job = { config, engine->conf.host, engine->conf.vault,
-        lineage, NULL, engine->planned[lineage].force,
-        engine->conf.present_ms };
-    size_t issuer = config->lineage[lineage].issuer;
+    struct planned *planned = &engine->planned[ended->lineage];
+    bool again = planned->again;
 
-    if (must_wait(engine, lineage, issuer))
-        return;
-    memset(&result, 0, sizeof(result));
-    acme_error_clear(&err);
-    if (open_client(engine, issuer, &err) == ACME_OK) {
-        job.client = engine->client[issuer];
-        (void)acme_job_run(&job, &result, &err);
+    planned->running = planned->again = false;
+    if (again)
+        planned->asked = false;
+    if (ended->err.rc == ACME_BUSY)
+        on_busy(engine, ended->lineage, &ended->err);
+    else
+        conclude(engine, ended);
+    if (again) {
+        planned->asked = true;
+        go_now(engine, ended->lineage);
     }
-    if (err.rc == ACME_BUSY) {
-        on_busy(engine, lineage, &err);
-        return;
-    }
-    conclude(engine, lineage, &result, &err);
+}
+
+static void
+end_jobs(struct acme_engine *engine)
+{
+    struct acme_crew_ended ended;
+
+    while (acme_crew_take(engine->crew, &ended))
+        end_job(engine, &ended);
 }
 
 bool
 acme_engine_run_one(struct acme_engine *engine)
 {
+    const struct acme_config *config = engine->conf.config;
     size_t lineage;
-    int64_t ignored;
 
+    end_jobs(engine);
     make_due(engine);
-    if (!acme_heap_first(engine->due, &lineage, &ignored))
+    if (!first_due(engine, false, &lineage))
         return false;
-    acme_heap_remove(engine->due, lineage);
-    run_job(engine, lineage);
+    acme_heap_remove(due_of(engine, lineage), lineage);
+    if (must_wait(engine, lineage, config->lineage[lineage].issuer))
+        return true;
+    engine->planned[lineage].running =
+        acme_crew_start(engine->crew, lineage, engine->planned[lineage].force);
+    if (!engine->planned[lineage].running)
+        put_off(engine, lineage, now(engine) + 1);
+    end_jobs(engine);
     return true;
 }
 
+/* Until the next one is due.  What is due already waits for room. */
 static unsigned
 sleep_ms(const struct acme_engine *engine)
 {
-    time_t next = acme_engine_next(engine);
-    time_t left = next - now(engine);
+    size_t lineage;
+    int64_t next;
+    time_t left;
 
-    if (next == 0 || left >= LOOK_MS / 1000)
+    if (!acme_heap_first(engine->later, &lineage, &next))
+        return LOOK_MS;
+    left = (time_t)next - now(engine);
+    if (left >= LOOK_MS / 1000)
         return LOOK_MS;
     return left <= 0 ? 0 : (unsigned)left * 1000;
+}
+
+static enum acme_rc
+serve(struct acme_engine *engine, struct acme_error *err)
+{
+    const struct acme_engine_conf *conf = &engine->conf;
+
+    if (conf->settle_ms > 0 &&
+        !conf->host->wait(conf->host->ctx, conf->settle_ms))
+        return ACME_OK;
+    for (;;) {
+        if (acme_engine_notices(engine) != ACME_OK)
+            return acme_error_set(err, ACME_IO, "the store is gone");
+        if (acme_engine_run_one(engine)) {
+            if (!conf->host->wait(conf->host->ctx, 0))
+                return ACME_OK;
+            continue;
+        }
+        if (!conf->idle(conf->idle_ctx, sleep_ms(engine)))
+            return ACME_OK;
+    }
 }
 
 enum acme_rc
@@ -740,20 +811,9 @@ acme_engine_loop(struct acme_engine *engine, bool crashed,
 {
     enum acme_rc rc = acme_engine_plan(engine, crashed, err);
 
-    if (rc == ACME_OK && engine->conf.settle_ms > 0 &&
-        !engine->conf.host->wait(engine->conf.host->ctx,
-            engine->conf.settle_ms))
-        return ACME_OK;
-    while (rc == ACME_OK) {
-        if (acme_engine_notices(engine) != ACME_OK)
-            return acme_error_set(err, ACME_IO, "the store is gone");
-        if (acme_engine_run_one(engine)) {
-            if (!engine->conf.host->wait(engine->conf.host->ctx, 0))
-                break;
-            continue;
-        }
-        if (!engine->conf.idle(engine->conf.idle_ctx, sleep_ms(engine)))
-            break;
-    }
+    if (rc == ACME_OK)
+        rc = serve(engine, err);
+    acme_crew_join(engine->crew);
+    end_jobs(engine);
     return rc;
 }

@@ -9,34 +9,29 @@
 #include <stdbool.h>
 
 #include "base/acme_host.h"
+#include "drive/acme_crew.h"
 #include "drive/acme_vault.h"
 #include "state/acme_config.h"
-#include "wrap/acme_http.h"
 
 struct acme_engine;
-
-/* How the engine gets a transport to an issuer (libcurl, or a script). */
-struct acme_engine_network {
-    void *ctx;
-    enum acme_rc (*open)(void *ctx, size_t issuer,
-        struct acme_transport *transport, struct acme_error *err);
-};
 
 /* Borrows all of it.  present_ms: see struct acme_job. */
 struct acme_engine_conf {
     const struct acme_config *config;
     const struct acme_host *host;
     struct acme_vault *vault;
-    struct acme_engine_network network;
+    struct acme_network network;
     unsigned present_ms;
     /* Before the first job: in a reload the workers of the old configuration
      * take connections until the new ones run, and decline the challenges of
      * names that are new. */
     unsigned settle_ms;
-    /* Between jobs: like host->wait, but ends early when the store has
-     * something to say. */
+    /* When there is nothing to start: like host->wait, but ends early when
+     * the store has something to say or wake() was called. */
     bool (*idle)(void *ctx, unsigned ms);
-    void *idle_ctx;
+    /* Called by other threads.  NULL: one job at a time, in this one. */
+    void (*wake)(void *ctx);
+    void *idle_ctx; /* of both */
     uint32_t (*random)(void *ctx);
     void *random_ctx;
 };
@@ -60,7 +55,9 @@ time_t acme_engine_next(const struct acme_engine *engine);
  * ACME_IO: the store is gone. */
 enum acme_rc acme_engine_notices(struct acme_engine *engine);
 
-/* Runs the most urgent due job, if there is one; false: none was due. */
+/* Concludes the jobs that have ended and starts the most urgent due one there
+ * is room for; without threads it has ended when this returns.  False: none
+ * was started. */
 bool acme_engine_run_one(struct acme_engine *engine);
 
 /* Asks for a renewal as a person would; `id` as in struct acme_notice.

@@ -22,13 +22,12 @@
  * machine under load takes its time. */
 #define SETTLE_MS 2000
 
-/* The network side of one process: a transport per issuer, and the trust
- * files read before their reader became somebody else. */
+/* The network side of one process: the trust files, read before their reader
+ * became somebody else. */
 struct network {
     const struct acme_config *config;
     const struct acme_host *host;
-    struct acme_buf *trust;       /* nissuers */
-    struct acme_http_curl **curl; /* nissuers */
+    struct acme_buf *trust; /* nissuers */
     char user_agent[64];
 };
 
@@ -49,7 +48,8 @@ open_transport(void *ctx, size_t issuer, struct acme_transport *transport,
     struct network *network = ctx;
     const struct acme_issuer *conf = &network->config->issuer[issuer];
     struct acme_http_curl_conf curl;
-    enum acme_rc rc = ACME_OK;
+    struct acme_http_curl *made = NULL;
+    enum acme_rc rc;
 
     if (conf->ca_file != NULL && network->trust[issuer].len == 0) {
         return acme_error_set(err, ACME_CONFIG,
@@ -62,11 +62,9 @@ open_transport(void *ctx, size_t issuer, struct acme_transport *transport,
     curl.user_agent = network->user_agent;
     if (conf->ca_file != NULL)
         curl.ca_pem = acme_buf_str(&network->trust[issuer]);
-    if (network->curl[issuer] == NULL)
-        rc = acme_http_curl_new(&curl, network->host, &network->curl[issuer],
-            err);
+    rc = acme_http_curl_new(&curl, network->host, &made, err);
     if (rc == ACME_OK)
-        *transport = acme_http_curl_transport(network->curl[issuer]);
+        *transport = acme_http_curl_transport(made); /* until we end */
     return rc;
 }
 
@@ -99,9 +97,7 @@ open_network(struct network *network, const struct acme_config *config,
     network->config = config;
     network->host = host;
     network->trust = calloc(config->nissuers + 1, sizeof(struct acme_buf));
-    network->curl =
-        calloc(config->nissuers + 1, sizeof(struct acme_http_curl *));
-    if (network->trust == NULL || network->curl == NULL)
+    if (network->trust == NULL)
         return acme_error_nomem(err);
     (void)snprintf(network->user_agent, sizeof(network->user_agent),
         "acme/%s (%s)", ACME_VERSION, config->server);
@@ -129,6 +125,7 @@ run(struct network *network, struct acme_child *child, bool crashed,
         conf.present_ms = present_ms;
         conf.settle_ms = present_ms == 0 ? SETTLE_MS : 0;
         conf.idle = acme_child_idle;
+        conf.wake = acme_child_open_wake(child) ? acme_child_wake : NULL;
         conf.idle_ctx = child;
         conf.random = draw;
         rc = acme_engine_new(&conf, &engine, err);

@@ -136,7 +136,8 @@ static bool
 start_part(struct supervisor *supervisor, struct part *part, int frame,
     void (*become)(struct supervisor *supervisor, struct acme_child *child))
 {
-    struct acme_child child = { -1, supervisor->log[1], frame, -1 };
+    struct acme_child child = { -1, supervisor->log[1], frame, -1,
+        { -1, -1 } };
     int stop[2];
 
     if (pipe2(stop, O_CLOEXEC) != 0)

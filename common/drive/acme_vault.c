@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +13,10 @@
 
 struct acme_vault {
     int fd;
-    bool gone;
+    atomic_bool gone;
+    /* From a question to the end of its answer: what follows is one
+     * thread's. */
+    pthread_mutex_t lock;
     acme_vault_exchange *exchange;
     void *ctx;
     struct acme_buf request, reply;
@@ -27,6 +32,11 @@ vault_new(struct acme_vault **out, struct acme_error *err)
     if (vault == NULL)
         return acme_error_nomem(err);
     vault->fd = -1;
+    atomic_init(&vault->gone, false);
+    if (pthread_mutex_init(&vault->lock, NULL) != 0) {
+        free(vault);
+        return acme_error_nomem(err);
+    }
     acme_buf_init_secret(&vault->request, ACME_FRAME_MAX);
     acme_buf_init_secret(&vault->reply, ACME_FRAME_MAX);
     *out = vault;
@@ -122,6 +132,7 @@ acme_vault_free(struct acme_vault *vault)
         return;
     acme_buf_clear(&vault->request);
     acme_buf_clear(&vault->reply);
+    (void)pthread_mutex_destroy(&vault->lock);
     free(vault);
 }
 
@@ -139,38 +150,51 @@ acme_vault_is_gone(const struct acme_vault *vault)
     return vault->gone;
 }
 
-bool
-acme_vault_notice(struct acme_vault *vault, struct acme_notice *notice,
-    enum acme_rc *rc)
+/* False: a frame that is no notice, or the end. */
+static bool
+receive_notices(struct acme_vault *vault)
 {
     struct acme_error ignored;
     struct acme_frame frame;
 
-    *rc = ACME_OK;
     while (vault->nnotices == 0 && readable(vault->fd)) {
         acme_error_clear(&ignored);
         if (acme_frame_recv(vault->fd, &vault->reply, &ignored) != ACME_OK ||
             !acme_frame_open(&frame, vault->reply.data, vault->reply.len) ||
-            !take_notice(vault, &frame)) {
-            *rc = ACME_IO;
-            vault->gone = true;
+            !take_notice(vault, &frame))
             return false;
-        }
     }
-    if (vault->nnotices == 0)
-        return false;
-    *notice = vault->notice[0];
-    vault->nnotices--;
-    memmove(vault->notice, vault->notice + 1,
-        vault->nnotices * sizeof(vault->notice[0]));
     return true;
+}
+
+bool
+acme_vault_notice(struct acme_vault *vault, struct acme_notice *notice,
+    enum acme_rc *rc)
+{
+    bool found;
+
+    (void)pthread_mutex_lock(&vault->lock);
+    *rc = receive_notices(vault) ? ACME_OK : ACME_IO;
+    if (*rc != ACME_OK)
+        vault->gone = true;
+    found = *rc == ACME_OK && vault->nnotices > 0;
+    if (found) {
+        *notice = vault->notice[0];
+        vault->nnotices--;
+        memmove(vault->notice, vault->notice + 1,
+            vault->nnotices * sizeof(vault->notice[0]));
+    }
+    (void)pthread_mutex_unlock(&vault->lock);
+    return found;
 }
 
 /* ---- one question and its answer -------------------------------------- */
 
+/* Every ask() needs its finish(). */
 static struct acme_buf *
 ask(struct acme_vault *vault, enum acme_verb verb, size_t index)
 {
+    (void)pthread_mutex_lock(&vault->lock);
     acme_frame_begin(&vault->request, verb, (uint32_t)index);
     return &vault->request;
 }
@@ -195,7 +219,8 @@ answer(struct acme_vault *vault, struct acme_frame *frame,
     return acme_frame_get_error(frame, err);
 }
 
-/* Forgets key material that passed through the buffers. */
+/* Forgets key material that passed through the buffers, and lets others ask.
+ * Nothing that `frame` points to is valid any more. */
 static enum acme_rc
 finish(struct acme_vault *vault, const struct acme_frame *frame,
     enum acme_rc rc, struct acme_error *err)
@@ -204,6 +229,7 @@ finish(struct acme_vault *vault, const struct acme_frame *frame,
         rc = acme_error_set(err, ACME_IO, "bad frame of the store");
     acme_buf_clear(&vault->request);
     acme_buf_clear(&vault->reply);
+    (void)pthread_mutex_unlock(&vault->lock);
     return rc;
 }
 
@@ -479,11 +505,15 @@ acme_vault_order_put(struct acme_vault *vault, size_t lineage,
     struct acme_error *err)
 {
     struct acme_buf *request = ask(vault, ACME_VERB_ORDER_PUT, lineage);
+    struct acme_frame frame;
     enum acme_rc rc;
 
+    memset(&frame, 0, sizeof(frame));
     acme_frame_add(request, text->data, text->len);
     rc = add_key(request, key, err);
-    return rc == ACME_OK ? simple(vault, err) : rc;
+    if (rc == ACME_OK)
+        rc = answer(vault, &frame, err);
+    return finish(vault, &frame, rc, err);
 }
 
 enum acme_rc

@@ -2,6 +2,7 @@
  * The state directory as the engine sees it: typed questions over frames to
  * the store process.  Knows no path.  Every call blocks until the store has
  * answered; notices that arrive meanwhile are kept for acme_vault_notice().
+ * Any thread may call; one question is asked at a time.
  */
 #ifndef ACME_VAULT_H
 #define ACME_VAULT_H
