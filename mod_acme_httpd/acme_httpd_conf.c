@@ -40,7 +40,6 @@ settings_init(struct acme_httpd_settings *settings)
 {
     memset(settings, 0, sizeof(*settings));
     settings->terms = -1;
-    settings->key_type = ACME_KEY_NONE;
     settings->account_type = ACME_KEY_NONE;
 }
 
@@ -71,8 +70,10 @@ acme_httpd_settings_merge(const struct acme_httpd_settings *wide,
         merged.contacts = wide->contacts;
     if (merged.terms == -1)
         merged.terms = wide->terms;
-    if (merged.key_type == ACME_KEY_NONE)
-        merged.key_type = wide->key_type;
+    if (merged.ntypes == 0) {
+        merged.ntypes = wide->ntypes;
+        memcpy(merged.type, wide->type, sizeof(merged.type));
+    }
     if (merged.account_type == ACME_KEY_NONE && merged.account_file == NULL) {
         merged.account_type = wide->account_type;
         merged.account_file = wide->account_file;
@@ -329,30 +330,52 @@ key_word(apr_pool_t *pool, const char *word, const char *bits)
 #define KEY_TYPES "Default, P-256, P-384, P-521 or RSA [2048|3072|4096]"
 
 static const char *
-set_private_keys(cmd_parms *cmd, void *dir, int argc, char *const argv[])
+add_key_type(cmd_parms *cmd, struct acme_httpd_settings *settings,
+    const char *word, const char *bits)
 {
     enum acme_key_type type = ACME_KEY_NONE;
-    const char *bits = NULL;
     struct acme_error err;
+    const char *shown =
+        bits != NULL ? apr_pstrcat(cmd->temp_pool, word, " ", bits, NULL)
+                     : word;
+    size_t i;
+
+    acme_error_clear(&err);
+    if (acme_key_type_parse(key_word(cmd->pool, word, bits), &type, &err) !=
+        ACME_OK)
+        return fail(cmd, shown, "no such key type; use " KEY_TYPES);
+    for (i = 0; i < settings->ntypes; i++)
+        if (acme_key_algorithm_number(settings->type[i]) ==
+            acme_key_algorithm_number(type))
+            return fail(cmd, shown,
+                "one curve and one RSA size is all there can be");
+    settings->type[settings->ntypes++] = type;
+    return NULL;
+}
+
+static const char *
+set_private_keys(cmd_parms *cmd, void *dir, int argc, char *const argv[])
+{
+    struct acme_httpd_settings *settings = settings_of(cmd);
+    const char *error = NULL, *bits;
+    int i;
 
     (void)dir;
-    acme_error_clear(&err);
+    settings->ntypes = 0;
     if (argc == 0)
         return "ACMEPrivateKeys needs a key type: " KEY_TYPES;
-    if (argc > 1 && strcasecmp(argv[0], "rsa") == 0 && apr_isdigit(*argv[1]))
-        bits = argv[1];
-    if (argc > (bits != NULL ? 2 : 1))
-        return fail(cmd, argv[bits != NULL ? 2 : 1],
-            "one key type per certificate in this version");
-    if (acme_key_type_parse(key_word(cmd->pool, argv[0], bits), &type, &err) !=
-        ACME_OK)
-        return fail(cmd,
-            bits != NULL
-                ? apr_pstrcat(cmd->temp_pool, argv[0], " ", bits, NULL)
-                : argv[0],
-            "no such key type; use " KEY_TYPES);
-    settings_of(cmd)->key_type = type;
-    return NULL;
+    for (i = 0; i < argc && error == NULL; i++) {
+        const char *word = argv[i];
+
+        if (argc > 1 && strcasecmp(word, "default") == 0)
+            return fail(cmd, word, "it stands alone");
+        bits = NULL;
+        if (strcasecmp(word, "rsa") == 0 && i + 1 < argc &&
+            apr_isdigit(*argv[i + 1]))
+            bits = argv[++i];
+        error = add_key_type(cmd, settings, word, bits);
+    }
+    return error;
 }
 
 /* ---- domains ---------------------------------------------------------- */
@@ -483,7 +506,7 @@ const command_rec acme_httpd_commands[] = {
     AP_INIT_TAKE1("ACMEAccountKey", set_account_key, IN_SECTION, RSRC_CONF,
         "type of the account key to make, or file of one to use"),
     AP_INIT_TAKE_ARGV("ACMEPrivateKeys", set_private_keys, IN_SECTION,
-        RSRC_CONF, "key type: " KEY_TYPES),
+        RSRC_CONF, "key types: " KEY_TYPES ", or one of each"),
     AP_INIT_RAW_ARGS("ACMEDomain", domain_line, NULL, RSRC_CONF,
         "names of one certificate, then auto or manual"),
     AP_INIT_RAW_ARGS("<ACMEDomain", domain_section, NULL, RSRC_CONF,

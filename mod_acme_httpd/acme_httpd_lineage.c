@@ -552,9 +552,10 @@ add_lineage(struct build *b, struct acme_httpd_domain *domain)
     memset(&lineage, 0, sizeof(lineage));
     lineage.nnames = (size_t)domain->names->nelts;
     lineage.names = (const char *const *)domain->names->elts;
-    lineage.ntypes = 1;
-    lineage.type[0] = settings.key_type != ACME_KEY_NONE ? settings.key_type
-                                                         : ACME_KEY_ECDSA_256;
+    lineage.ntypes = settings.ntypes > 0 ? settings.ntypes : 1;
+    lineage.type[0] = ACME_KEY_ECDSA_256;
+    if (settings.ntypes > 0)
+        memcpy(lineage.type, settings.type, sizeof(settings.type));
     rc = use_issuer(b, &settings, &lineage.issuer, &err);
     if (rc == ACME_OK)
         rc = acme_config_add_lineage(b->conf->config, &lineage,
@@ -620,7 +621,8 @@ same_settings(const struct acme_httpd_settings *one,
 {
     return one->ca == other->ca && one->ca_file == other->ca_file &&
            one->contacts == other->contacts && one->terms == other->terms &&
-           one->key_type == other->key_type &&
+           one->ntypes == other->ntypes &&
+           memcmp(one->type, other->type, sizeof(one->type)) == 0 &&
            one->account_type == other->account_type &&
            one->account_file == other->account_file;
 }

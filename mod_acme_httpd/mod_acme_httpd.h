@@ -31,7 +31,8 @@ struct acme_httpd_settings {
     const char *ca_file;          /* "": the system's */
     apr_array_header_t *contacts; /* const char *, URLs */
     int terms;
-    enum acme_key_type key_type; /* of the certificate */
+    size_t ntypes; /* of the certificate; 0: nothing was said */
+    enum acme_key_type type[ACME_ALGORITHMS];
     enum acme_key_type account_type;
     const char *account_file; /* instead of account_type */
 };

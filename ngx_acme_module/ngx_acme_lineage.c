@@ -340,19 +340,20 @@ ngx_acme_parameters(ngx_conf_t *cf, ngx_acme_srv_conf_t *ascf,
 
         if (ngx_strncmp(word[i].data, "key=", 4) == 0) {
 
-            if (lineage->ntypes > 0) {
+            if (lineage->ntypes == ACME_ALGORITHMS) {
                 (void) acme_error_set(&err, ACME_CONFIG,
-                                      "one key type per certificate");
+                                      "one key of each algorithm, ecdsa and "
+                                      "rsa, is all there can be");
                 goto failed;
             }
 
             rc = acme_key_type_parse((char *) word[i].data + 4,
-                                     &lineage->type[0], &err);
+                                     &lineage->type[lineage->ntypes], &err);
             if (rc != ACME_OK) {
                 goto failed;
             }
 
-            lineage->ntypes = 1;
+            lineage->ntypes++;
 
         } else if (ngx_strncmp(word[i].data, "name=", 5) == 0) {
 

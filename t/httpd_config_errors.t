@@ -65,11 +65,12 @@ my @values = (
     ['ACMEAccountKey', 'rsa:1000', qr/"rsa:1000": .*use .*rsa\[:2048/],
     ['ACMEPrivateKeys', '', qr/needs a key type: Default, P-256/],
     ['ACMEPrivateKeys', 'RSA 1000', qr/"RSA 1000": .*RSA \[2048/],
-    ['ACMEPrivateKeys', 'RSA abc', qr/"abc": .*one key type/],
+    ['ACMEPrivateKeys', 'RSA abc', qr/"abc": no such key type/],
     ['ACMEPrivateKeys', 'P-999', qr/"P-999": .*P-256/],
-    ['ACMEPrivateKeys', 'P-256 P-384', qr/"P-384": one key type/],
-    ['ACMEPrivateKeys', 'RSA 2048 P-256', qr/"P-256": one key type/],
-    ['ACMEPrivateKeys', 'Default P-256', qr/"P-256": one key type/],
+    ['ACMEPrivateKeys', 'P-256 P-384', qr/"P-384": one curve and one RSA/],
+    ['ACMEPrivateKeys', 'RSA 2048 RSA 3072',
+        qr/"RSA 3072": one curve and one RSA/],
+    ['ACMEPrivateKeys', 'Default P-256', qr/"Default": it stands alone/],
 );
 
 my @domains = (

@@ -51,6 +51,21 @@ print_validity(const struct acme_json *lineage)
             left / 3600);
 }
 
+/* Of the key types behind the first. */
+static void
+print_others(const struct acme_json *list)
+{
+    size_t i;
+
+    for (i = 1; i < acme_json_count(list); i++) {
+        const struct acme_json *one = acme_json_at(list, i);
+
+        (void)printf("  %-14s%s, serial %s\n", "also",
+            acme_json_str(one, "key"), acme_json_str(one, "serial"));
+        print_validity(one);
+    }
+}
+
 static void
 print_lineage(const struct acme_json *lineage)
 {
@@ -65,6 +80,7 @@ print_lineage(const struct acme_json *lineage)
     print_text("signed by", acme_json_str(lineage, "signed_by"));
     print_text("serial", acme_json_str(lineage, "serial"));
     print_validity(lineage);
+    print_others(acme_json_get(lineage, "certificates"));
     print_text("renewal", acme_json_str(lineage, "renew_at"));
     print_text("next attempt", acme_json_str(lineage, "next_attempt"));
     print_text("last error",

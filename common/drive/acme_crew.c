@@ -214,10 +214,10 @@ thread(void *data)
 }
 
 bool
-acme_crew_start(struct acme_crew *crew, size_t lineage, bool force)
+acme_crew_start(struct acme_crew *crew, size_t unit, bool force)
 {
     const struct acme_crew_conf *conf = &crew->conf;
-    size_t issuer = conf->config->lineage[lineage].issuer;
+    size_t issuer = conf->config->lineage[acme_unit_lineage(unit)].issuer;
     struct seat *seat = free_seat(crew);
 
     if (seat == NULL)
@@ -229,7 +229,7 @@ acme_crew_start(struct acme_crew *crew, size_t lineage, bool force)
     seat->job = (struct acme_job){ .config = conf->config,
         .host = conf->host,
         .vault = conf->vault,
-        .lineage = lineage,
+        .unit = unit,
         .client = seat->line != NULL ? seat->line->client : NULL,
         .force = force,
         .present_ms = conf->present_ms };
@@ -263,7 +263,7 @@ acme_crew_take(struct acme_crew *crew, struct acme_crew_ended *ended)
     if (seat == NULL)
         return false;
     join(seat);
-    ended->lineage = seat->job.lineage;
+    ended->unit = seat->job.unit;
     ended->force = seat->job.force;
     ended->result = seat->result;
     ended->err = seat->err;

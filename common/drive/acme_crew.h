@@ -49,11 +49,11 @@ size_t acme_crew_ca(const struct acme_crew *crew, size_t issuer);
 bool acme_crew_has_room(const struct acme_crew *crew, size_t ca);
 
 /* Starts a job.  False: there is no room. */
-bool acme_crew_start(struct acme_crew *crew, size_t lineage, bool force);
+bool acme_crew_start(struct acme_crew *crew, size_t unit, bool force);
 
 /* A job that has ended; false: none has. */
 struct acme_crew_ended {
-    size_t lineage;
+    size_t unit;
     bool force;
     struct acme_job_result result;
     struct acme_error err;

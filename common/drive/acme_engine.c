@@ -25,14 +25,23 @@
 /* Never sleep longer without a look at the clock (suspend, clock set). */
 #define LOOK_MS 1000
 
+/* A unit. */
 struct planned {
+    bool wanted;
     bool running;
     bool again; /* asked for while it runs */
-    bool asked; /* by a person, who waits for `id` */
+    bool asked; /* by a person, who waits for it */
     time_t since;
     bool force;
-    uint64_t id;
     enum acme_urgency urgency;
+};
+
+/* A person's question about a lineage, until all its units have an answer. */
+struct question {
+    uint64_t id;
+    unsigned left;
+    bool ok;
+    char text[ACME_LOG_LINE_MAX];
 };
 
 /* What the ledger says of a CA: read once, kept on disk as it changes. */
@@ -44,10 +53,11 @@ struct ledger {
 struct acme_engine {
     struct acme_engine_conf conf;
     struct acme_crew *crew;
-    struct ledger *ledger;   /* nissuers */
-    struct planned *planned; /* nlineages */
-    struct acme_heap *later; /* by time */
-    struct acme_heap **due;  /* of each CA, by urgency, then time */
+    struct ledger *ledger;      /* nissuers */
+    struct planned *planned;    /* of each unit */
+    struct question **question; /* nlineages; NULL: none */
+    struct acme_heap *later;    /* by time */
+    struct acme_heap **due;     /* of each CA, by urgency, then time */
 };
 
 static time_t
@@ -60,6 +70,18 @@ static uint32_t
 draw(const struct acme_engine *engine)
 {
     return engine->conf.random(engine->conf.random_ctx);
+}
+
+static size_t
+count_units(const struct acme_engine *engine)
+{
+    return acme_unit(engine->conf.config->nlineages, 0);
+}
+
+static const struct acme_lineage *
+wish_of(const struct acme_engine *engine, size_t unit)
+{
+    return &engine->conf.config->lineage[acme_unit_lineage(unit)];
 }
 
 static enum acme_rc
@@ -87,11 +109,11 @@ new_heaps(struct acme_engine *engine)
 
     for (i = 0; i < config->nissuers && good; i++) {
         if (acme_crew_ca(engine->crew, i) == i) {
-            engine->due[i] = acme_heap_new(config->nlineages);
+            engine->due[i] = acme_heap_new(count_units(engine));
             good = engine->due[i] != NULL;
         }
     }
-    engine->later = acme_heap_new(config->nlineages);
+    engine->later = acme_heap_new(count_units(engine));
     return good && engine->later != NULL;
 }
 
@@ -107,12 +129,16 @@ acme_engine_new(const struct acme_engine_conf *conf, struct acme_engine **out,
         return acme_error_nomem(err);
     engine->conf = *conf;
     engine->planned =
-        calloc(conf->config->nlineages + 1, sizeof(engine->planned[0]));
+        calloc(count_units(engine) + 1, sizeof(engine->planned[0]));
+    engine->question =
+        calloc(conf->config->nlineages + 1, sizeof(struct question *));
     engine->ledger = calloc(nissuers + 1, sizeof(engine->ledger[0]));
     engine->due = calloc(nissuers + 1, sizeof(struct acme_heap *));
     rc = new_crew(engine, err);
-    if (rc == ACME_OK && (engine->planned == NULL || engine->ledger == NULL ||
-                             engine->due == NULL || !new_heaps(engine)))
+    if (rc == ACME_OK &&
+        (engine->planned == NULL || engine->question == NULL ||
+            engine->ledger == NULL || engine->due == NULL ||
+            !new_heaps(engine)))
         rc = acme_error_nomem(err);
     if (rc == ACME_OK)
         *out = engine;
@@ -131,7 +157,11 @@ acme_engine_free(struct acme_engine *engine)
     acme_crew_free(engine->crew);
     for (i = 0; engine->due != NULL && i < engine->conf.config->nissuers; i++)
         acme_heap_free(engine->due[i]);
+    for (i = 0; engine->question != NULL && i < engine->conf.config->nlineages;
+         i++)
+        free(engine->question[i]);
     acme_heap_free(engine->later);
+    free(engine->question);
     free(engine->due);
     free(engine->ledger);
     free(engine->planned);
@@ -141,28 +171,28 @@ acme_engine_free(struct acme_engine *engine)
 /* ---- planning --------------------------------------------------------- */
 
 static struct acme_heap *
-due_of(const struct acme_engine *engine, size_t lineage)
+due_of(const struct acme_engine *engine, size_t unit)
 {
-    size_t issuer = engine->conf.config->lineage[lineage].issuer;
+    size_t issuer = wish_of(engine, unit)->issuer;
 
     return engine->due[acme_crew_ca(engine->crew, issuer)];
 }
 
 static void
-put_off(struct acme_engine *engine, size_t lineage, time_t at)
+put_off(struct acme_engine *engine, size_t unit, time_t at)
 {
-    acme_heap_remove(due_of(engine, lineage), lineage);
-    acme_heap_put(engine->later, lineage, (int64_t)at, (int64_t)lineage);
+    acme_heap_remove(due_of(engine, unit), unit);
+    acme_heap_put(engine->later, unit, (int64_t)at, (int64_t)unit);
 }
 
 /* Hash of what a failure may have been about: when it changes, what waited
  * for a change goes again. */
 static void
-config_hash(const struct acme_engine *engine, size_t lineage,
-    const struct acme_vault_lineage *view, char hash[ACME_HASH_HEX])
+config_hash(const struct acme_engine *engine, size_t unit,
+    const struct acme_vault_unit *view, char hash[ACME_HASH_HEX])
 {
     const struct acme_config *config = engine->conf.config;
-    const struct acme_lineage *wish = &config->lineage[lineage];
+    const struct acme_lineage *wish = wish_of(engine, unit);
     const struct acme_issuer *issuer = &config->issuer[wish->issuer];
     struct acme_buf text;
     size_t i;
@@ -183,8 +213,8 @@ config_hash(const struct acme_engine *engine, size_t lineage,
 }
 
 static void
-urgency(struct acme_engine *engine, size_t lineage,
-    const struct acme_vault_lineage *view)
+urgency(struct acme_engine *engine, size_t unit,
+    const struct acme_vault_unit *view)
 {
     struct acme_leaf leaf;
     struct acme_error ignored;
@@ -193,7 +223,7 @@ urgency(struct acme_engine *engine, size_t lineage,
     memset(&leaf, 0, sizeof(leaf));
     if (view->leaf != NULL)
         (void)acme_chain_leaf(view->leaf, &leaf, &ignored);
-    engine->planned[lineage].urgency =
+    engine->planned[unit].urgency =
         acme_schedule_urgency(leaf.not_before, leaf.not_after, now(engine));
 }
 
@@ -203,7 +233,7 @@ urgency(struct acme_engine *engine, size_t lineage,
  * be followed by the next at once.
  */
 static time_t
-not_at_once(struct acme_engine *engine, size_t lineage,
+not_at_once(struct acme_engine *engine, size_t unit,
     const struct acme_leaf *leaf, time_t at)
 {
     time_t least = (leaf->not_after - leaf->not_before) / 20;
@@ -215,15 +245,15 @@ not_at_once(struct acme_engine *engine, size_t lineage,
     acme_log(engine->conf.host, ACME_LOG_WARN,
         "the new certificate is close to its renewal already, lineage "
         "\"%s\"; is the clock right?",
-        engine->conf.config->lineage[lineage].name);
+        wish_of(engine, unit)->name);
     return now(engine) + least;
 }
 
 /* The renewal time of the live certificate, drawn once and remembered.
  * is_new: it came with the job that just ended. */
 static enum acme_rc
-pick_renewal(struct acme_engine *engine, size_t lineage,
-    struct acme_vault_lineage *view, bool is_new, struct acme_error *err)
+pick_renewal(struct acme_engine *engine, size_t unit,
+    struct acme_vault_unit *view, bool is_new, struct acme_error *err)
 {
     struct acme_record *record = &view->record;
     struct acme_leaf leaf;
@@ -234,16 +264,15 @@ pick_renewal(struct acme_engine *engine, size_t lineage,
     record->renew_at =
         acme_schedule_renew_at(leaf.not_before, leaf.not_after, draw(engine));
     if (is_new)
-        record->renew_at =
-            not_at_once(engine, lineage, &leaf, record->renew_at);
+        record->renew_at = not_at_once(engine, unit, &leaf, record->renew_at);
     (void)snprintf(record->renew_serial, sizeof(record->renew_serial), "%s",
         leaf.serial);
-    return acme_vault_record(engine->conf.vault, lineage, record, err);
+    return acme_vault_record(engine->conf.vault, unit, record, err);
 }
 
 static enum acme_rc
-plan_view(struct acme_engine *engine, size_t lineage,
-    struct acme_vault_lineage *view, bool is_new, struct acme_error *err)
+plan_view(struct acme_engine *engine, size_t unit,
+    struct acme_vault_unit *view, bool is_new, struct acme_error *err)
 {
     struct acme_record *record = &view->record;
     char hash[ACME_HASH_HEX];
@@ -251,25 +280,25 @@ plan_view(struct acme_engine *engine, size_t lineage,
     time_t at = 0;
     enum acme_rc rc = ACME_OK;
 
-    urgency(engine, lineage, view);
+    urgency(engine, unit, view);
     if (view->leaf != NULL)
-        rc = pick_renewal(engine, lineage, view, is_new, err);
+        rc = pick_renewal(engine, unit, view, is_new, err);
     if (!acme_job_is_needed(view, &why) && !view->order &&
-        !engine->planned[lineage].asked)
+        !engine->planned[unit].asked)
         at = record->renew_at;
-    config_hash(engine, lineage, view, hash);
+    config_hash(engine, unit, view, hash);
     if ((!record->wait_for_config || strcmp(hash, record->config) == 0) &&
         record->next_attempt > at)
         at = record->next_attempt;
-    put_off(engine, lineage, at);
+    put_off(engine, unit, at);
     return rc;
 }
 
 /* An attempt that is still open was cut off.  Only one that killed its
  * engine counts as a failure; a stop in the middle is nobody's fault. */
 static enum acme_rc
-close_attempt(struct acme_engine *engine, size_t lineage,
-    struct acme_vault_lineage *view, bool crashed, struct acme_error *err)
+close_attempt(struct acme_engine *engine, size_t unit,
+    struct acme_vault_unit *view, bool crashed, struct acme_error *err)
 {
     struct acme_record *record = &view->record;
     struct acme_schedule_next next;
@@ -288,23 +317,34 @@ close_attempt(struct acme_engine *engine, size_t lineage,
         record->error = cut;
         record->error_time = now(engine);
     }
-    return acme_vault_record(engine->conf.vault, lineage, record, err);
+    return acme_vault_record(engine->conf.vault, unit, record, err);
 }
 
+static void reply(struct acme_engine *engine, size_t unit, bool ok,
+    const char *text);
+
 static enum acme_rc
-plan_one(struct acme_engine *engine, size_t lineage, bool at_start,
-    bool crashed, struct acme_error *err)
+plan_one(struct acme_engine *engine, size_t unit, bool at_start, bool crashed,
+    struct acme_error *err)
 {
-    struct acme_vault_lineage view;
+    struct acme_vault_unit view;
     enum acme_rc rc;
 
-    rc = acme_vault_lineage(engine->conf.vault, lineage, &view, err);
+    rc = acme_vault_unit(engine->conf.vault, unit, &view, err);
     if (rc != ACME_OK)
         return rc;
+    engine->planned[unit].wanted = view.type != ACME_KEY_NONE;
+    if (!engine->planned[unit].wanted) {
+        acme_heap_remove(due_of(engine, unit), unit);
+        acme_heap_remove(engine->later, unit);
+        acme_vault_unit_clear(&view);
+        reply(engine, unit, true, "this key is not wanted any more");
+        return ACME_OK;
+    }
     if (view.record.attempt_open &&
-        acme_vault_lock(engine->conf.vault, lineage, err) == ACME_OK) {
-        rc = close_attempt(engine, lineage, &view, crashed, err);
-        acme_vault_unlock(engine->conf.vault, lineage);
+        acme_vault_lock(engine->conf.vault, unit, err) == ACME_OK) {
+        rc = close_attempt(engine, unit, &view, crashed, err);
+        acme_vault_unlock(engine->conf.vault, unit);
     } else {
         acme_error_clear(err); /* busy: that attempt lives elsewhere */
     }
@@ -313,13 +353,13 @@ plan_one(struct acme_engine *engine, size_t lineage, bool at_start,
         view.record.error.rc == ACME_CONFIG)
         view.record.next_attempt = 0;
     if (rc == ACME_OK)
-        rc = plan_view(engine, lineage, &view, false, err);
-    acme_vault_lineage_clear(&view);
+        rc = plan_view(engine, unit, &view, false, err);
+    acme_vault_unit_clear(&view);
     return rc;
 }
 
 static void
-log_failure(const struct acme_engine *engine, size_t lineage, const char *what,
+log_failure(const struct acme_engine *engine, size_t unit, const char *what,
     const struct acme_error *err)
 {
     char line[ACME_LOG_LINE_MAX];
@@ -328,8 +368,7 @@ log_failure(const struct acme_engine *engine, size_t lineage, const char *what,
         return; /* it has said why itself */
 
     acme_log(engine->conf.host, ACME_LOG_ERROR, "%s, lineage \"%s\": %s", what,
-        engine->conf.config->lineage[lineage].name,
-        acme_error_line(err, line, sizeof(line)));
+        wish_of(engine, unit)->name, acme_error_line(err, line, sizeof(line)));
 }
 
 enum acme_rc
@@ -339,7 +378,7 @@ acme_engine_plan(struct acme_engine *engine, bool crashed,
     struct acme_error own;
     size_t i;
 
-    for (i = 0; i < engine->conf.config->nlineages; i++) {
+    for (i = 0; i < count_units(engine); i++) {
         acme_error_clear(&own);
         if (plan_one(engine, i, true, crashed, &own) == ACME_OK)
             continue;
@@ -356,7 +395,7 @@ acme_engine_plan(struct acme_engine *engine, bool crashed,
 /* The most urgent one that is due, of a CA that has room for a job (`any`:
  * of any CA).  False: there is none. */
 static bool
-first_due(const struct acme_engine *engine, bool any, size_t *lineage)
+first_due(const struct acme_engine *engine, bool any, size_t *unit)
 {
     int64_t least = INT64_MAX, urgency;
     bool found = false;
@@ -369,7 +408,7 @@ first_due(const struct acme_engine *engine, bool any, size_t *lineage)
             urgency >= least)
             continue;
         least = urgency;
-        *lineage = head;
+        *unit = head;
         found = true;
     }
     return found;
@@ -378,41 +417,53 @@ first_due(const struct acme_engine *engine, bool any, size_t *lineage)
 time_t
 acme_engine_next(const struct acme_engine *engine)
 {
-    size_t lineage;
+    size_t unit;
     int64_t at;
 
-    if (first_due(engine, true, &lineage))
+    if (first_due(engine, true, &unit))
         return now(engine);
-    return acme_heap_first(engine->later, &lineage, &at) ? (time_t)at : 0;
+    return acme_heap_first(engine->later, &unit, &at) ? (time_t)at : 0;
 }
 
 static void
 make_due(struct acme_engine *engine)
 {
-    size_t lineage;
+    size_t unit;
     int64_t at;
 
-    while (acme_heap_first(engine->later, &lineage, &at) &&
+    while (acme_heap_first(engine->later, &unit, &at) &&
            at <= (int64_t)now(engine)) {
-        acme_heap_remove(engine->later, lineage);
-        acme_heap_put(due_of(engine, lineage), lineage,
-            (int64_t)engine->planned[lineage].urgency, at);
+        acme_heap_remove(engine->later, unit);
+        acme_heap_put(due_of(engine, unit), unit,
+            (int64_t)engine->planned[unit].urgency, at);
     }
 }
 
 /* ---- people ----------------------------------------------------------- */
 
 static void
-reply(struct acme_engine *engine, size_t lineage, bool ok, const char *text)
+reply(struct acme_engine *engine, size_t unit, bool ok, const char *text)
 {
-    struct planned *planned = &engine->planned[lineage];
+    struct question **place = &engine->question[acme_unit_lineage(unit)];
+    struct planned *planned = &engine->planned[unit];
+    struct question *question = *place;
     struct acme_error ignored;
+    size_t len;
 
-    if (!planned->asked)
+    if (!planned->asked || question == NULL)
+        return;
+    planned->asked = planned->force = false;
+    question->ok = question->ok && ok;
+    len = strlen(question->text);
+    (void)snprintf(question->text + len, sizeof(question->text) - len, "%s%s",
+        len > 0 ? "; " : "", text);
+    if (--question->left > 0)
         return;
     acme_error_clear(&ignored);
-    (void)acme_vault_done(engine->conf.vault, planned->id, ok, text, &ignored);
-    planned->asked = planned->force = false;
+    (void)acme_vault_done(engine->conf.vault, question->id, question->ok,
+        question->text, &ignored);
+    free(question);
+    *place = NULL;
 }
 
 /* An answer that is given when all it tells of is durable: whoever asked may
@@ -433,20 +484,19 @@ prepare(struct answer *answer, bool ok, const char *text)
 
 /* Text of a refusal, or NULL: forced renewals cost the CA's limits. */
 static const char *
-too_soon(struct acme_engine *engine, size_t lineage, char *text, size_t size)
+too_soon(struct acme_engine *engine, size_t unit, char *text, size_t size)
 {
-    struct acme_vault_lineage view;
+    struct acme_vault_unit view;
     struct acme_error ignored;
     char when[ACME_TIME_TEXT];
     time_t next;
 
     acme_error_clear(&ignored);
-    if (acme_vault_lineage(engine->conf.vault, lineage, &view, &ignored) !=
-        ACME_OK)
+    if (acme_vault_unit(engine->conf.vault, unit, &view, &ignored) != ACME_OK)
         return NULL;
     next =
         view.record.forced == 0 ? 0 : view.record.forced + ACME_FORCE_INTERVAL;
-    acme_vault_lineage_clear(&view);
+    acme_vault_unit_clear(&view);
     if (next <= now(engine))
         return NULL;
     (void)snprintf(text, size,
@@ -457,55 +507,94 @@ too_soon(struct acme_engine *engine, size_t lineage, char *text, size_t size)
 }
 
 static void
-go_now(struct acme_engine *engine, size_t lineage)
+go_now(struct acme_engine *engine, size_t unit)
 {
-    acme_heap_remove(engine->later, lineage);
-    acme_heap_put(due_of(engine, lineage), lineage, ACME_URGENT_NOW,
+    acme_heap_remove(engine->later, unit);
+    acme_heap_put(due_of(engine, unit), unit, ACME_URGENT_NOW,
         (int64_t)now(engine));
+}
+
+static void
+request_unit(struct acme_engine *engine, size_t unit, unsigned flags)
+{
+    struct planned *planned = &engine->planned[unit];
+    char text[ACME_LOG_LINE_MAX];
+
+    planned->since = now(engine);
+    planned->force = (flags & ACME_RENEW_FORCE) != 0;
+    if (planned->force && too_soon(engine, unit, text, sizeof(text)) != NULL) {
+        reply(engine, unit, false, text);
+        return;
+    }
+    if (planned->running)
+        planned->again = true;
+    else
+        go_now(engine, unit);
 }
 
 void
 acme_engine_request(struct acme_engine *engine, size_t lineage, unsigned flags,
     uint64_t id)
 {
-    struct planned *planned = &engine->planned[lineage];
-    char text[ACME_LOG_LINE_MAX];
+    struct question *question = calloc(1, sizeof(*question));
+    struct acme_error ignored;
+    size_t i, unit;
 
-    if (planned->asked)
-        reply(engine, lineage, false, "asked for again by somebody else");
-    planned->asked = true;
-    planned->since = now(engine);
-    planned->force = (flags & ACME_RENEW_FORCE) != 0;
-    planned->id = id;
-    if (planned->force &&
-        too_soon(engine, lineage, text, sizeof(text)) != NULL) {
-        reply(engine, lineage, false, text);
+    for (i = 0; i < ACME_ALGORITHMS; i++)
+        reply(engine, acme_unit(lineage, i), false,
+            "asked for again by somebody else");
+    for (i = 0; i < ACME_ALGORITHMS && question != NULL; i++) {
+        unit = acme_unit(lineage, i);
+        engine->planned[unit].asked = engine->planned[unit].wanted;
+        question->left += engine->planned[unit].wanted;
+    }
+    if (question == NULL || question->left == 0) {
+        free(question);
+        acme_error_clear(&ignored);
+        (void)acme_vault_done(engine->conf.vault, id, false,
+            question == NULL ? "out of memory" : "no key type is wanted",
+            &ignored);
         return;
     }
-    if (planned->running)
-        planned->again = true;
-    else
-        go_now(engine, lineage);
+    question->id = id;
+    question->ok = true;
+    engine->question[lineage] = question;
+    for (i = 0; i < ACME_ALGORITHMS; i++) {
+        unit = acme_unit(lineage, i);
+        if (engine->planned[unit].asked)
+            request_unit(engine, unit, flags);
+    }
+}
+
+static void
+look_again(struct acme_engine *engine, size_t lineage)
+{
+    struct acme_error err;
+    size_t i, unit;
+
+    for (i = 0; i < ACME_ALGORITHMS; i++) {
+        unit = acme_unit(lineage, i);
+        acme_error_clear(&err);
+        if (!engine->planned[unit].running &&
+            plan_one(engine, unit, false, false, &err) != ACME_OK)
+            log_failure(engine, unit, "cannot plan", &err);
+    }
 }
 
 enum acme_rc
 acme_engine_notices(struct acme_engine *engine)
 {
     struct acme_notice notice;
-    struct acme_error err;
     enum acme_rc rc = ACME_OK;
 
     while (acme_vault_notice(engine->conf.vault, &notice, &rc)) {
         if (notice.lineage >= engine->conf.config->nlineages)
             continue;
-        acme_error_clear(&err);
         if (notice.verb == ACME_VERB_RENEW)
             acme_engine_request(engine, notice.lineage, notice.flags,
                 notice.id);
-        else if (!engine->planned[notice.lineage].running &&
-                 plan_one(engine, notice.lineage, false, false, &err) !=
-                     ACME_OK)
-            log_failure(engine, notice.lineage, "cannot plan", &err);
+        else
+            look_again(engine, notice.lineage);
     }
     return rc;
 }
@@ -575,15 +664,26 @@ note_patience(struct acme_engine *engine, size_t issuer,
 
 /* ---- running ---------------------------------------------------------- */
 
+/* ", key rsa:2048", where a lineage has more than one. */
+static const char *
+key_text(const struct acme_engine *engine, size_t unit,
+    const struct acme_vault_unit *view, char text[32])
+{
+    text[0] = '\0';
+    if (wish_of(engine, unit)->ntypes > 1)
+        (void)snprintf(text, 32, ", key %s", acme_key_type_name(view->type));
+    return text;
+}
+
 static void
-on_success(struct acme_engine *engine, size_t lineage,
-    struct acme_record *record, const struct acme_job_result *result,
-    struct answer *answer)
+on_success(struct acme_engine *engine, size_t unit,
+    const struct acme_vault_unit *view, struct acme_record *record,
+    const struct acme_job_result *result, struct answer *answer)
 {
     const struct acme_config *config = engine->conf.config;
-    const struct acme_lineage *wish = &config->lineage[lineage];
-    char until[ACME_TIME_TEXT], text[ACME_LOG_LINE_MAX];
-    const char *done = result->version == 1 ? "obtained" : "renewed";
+    const struct acme_lineage *wish = wish_of(engine, unit);
+    char until[ACME_TIME_TEXT], text[ACME_LOG_LINE_MAX], key[32];
+    const char *done = result->first ? "obtained" : "renewed";
 
     record->failures = record->crashes = 0;
     record->next_attempt = 0;
@@ -596,25 +696,26 @@ on_success(struct acme_engine *engine, size_t lineage,
         "issuer \"%s\", version %u, serial %s, valid until %s",
         config->issuer[wish->issuer].name, result->version,
         result->leaf.serial, acme_time_format(result->leaf.not_after, until));
+    (void)key_text(engine, unit, view, key);
     acme_log(engine->conf.host, ACME_LOG_NOTICE,
-        "certificate %s, lineage \"%s\", %s", done, wish->name, text);
+        "certificate %s, lineage \"%s\"%s, %s", done, wish->name, key, text);
     (void)snprintf(text, sizeof(text),
-        "certificate %s, version %u, serial %s, valid until %s", done,
+        "certificate %s%s, version %u, serial %s, valid until %s", done, key,
         result->version, result->leaf.serial, until);
     prepare(answer, true, text);
 }
 
 static void
-on_failure(struct acme_engine *engine, size_t lineage,
-    const struct acme_vault_lineage *view, struct acme_record *record,
+on_failure(struct acme_engine *engine, size_t unit,
+    const struct acme_vault_unit *view, struct acme_record *record,
     const struct acme_error *err, struct answer *answer)
 {
     const struct acme_config *config = engine->conf.config;
-    const struct acme_lineage *wish = &config->lineage[lineage];
+    const struct acme_lineage *wish = wish_of(engine, unit);
     struct acme_leaf leaf;
     struct acme_error ignored;
     struct acme_schedule_next next;
-    char line[ACME_LOG_LINE_MAX], when[ACME_TIME_TEXT];
+    char line[ACME_LOG_LINE_MAX], when[ACME_TIME_TEXT], key[32];
 
     acme_error_clear(&ignored);
     memset(&leaf, 0, sizeof(leaf));
@@ -629,15 +730,16 @@ on_failure(struct acme_engine *engine, size_t lineage,
     note_patience(engine, wish->issuer, err);
     record->next_attempt = next.at;
     record->wait_for_config = next.wait_for_config;
-    config_hash(engine, lineage, view, record->config);
+    config_hash(engine, unit, view, record->config);
 
     (void)acme_error_line(err, line, sizeof(line));
     acme_log(engine->conf.host,
         next.wait_for_config ? ACME_LOG_ERROR : ACME_LOG_WARN,
-        "certificate not %s, lineage \"%s\", issuer \"%s\": %s; next attempt "
-        "%sat %s (%s)",
+        "certificate not %s, lineage \"%s\"%s, issuer \"%s\": %s; next "
+        "attempt %sat %s (%s)",
         view->leaf == NULL ? "obtained" : "renewed", wish->name,
-        config->issuer[wish->issuer].name, line,
+        key_text(engine, unit, view, key), config->issuer[wish->issuer].name,
+        line,
         next.wait_for_config ? "when the configuration changes, or " : "",
         acme_time_format(next.at, when), next.why);
     prepare(answer, false, line);
@@ -649,47 +751,45 @@ conclude(struct acme_engine *engine, const struct acme_crew_ended *ended)
 {
     const struct acme_job_result *result = &ended->result;
     const struct acme_error *err = &ended->err;
-    size_t lineage = ended->lineage;
-    struct planned *planned = &engine->planned[lineage];
-    struct acme_vault_lineage view;
+    size_t unit = ended->unit;
+    struct planned *planned = &engine->planned[unit];
+    struct acme_vault_unit view;
     struct acme_record *record = &view.record;
     struct answer answer = { .given = false };
     struct acme_error own;
     bool asked;
 
     acme_error_clear(&own);
-    if (acme_vault_lineage(engine->conf.vault, lineage, &view, &own) !=
-        ACME_OK) {
-        log_failure(engine, lineage, "cannot conclude", &own);
-        put_off(engine, lineage, now(engine) + 60);
+    if (acme_vault_unit(engine->conf.vault, unit, &view, &own) != ACME_OK) {
+        log_failure(engine, unit, "cannot conclude", &own);
+        put_off(engine, unit, now(engine) + 60);
         return;
     }
     record->attempt_open = false;
     if (result->ordered && ended->force)
         record->forced = now(engine);
     if (err->rc == ACME_OK)
-        on_success(engine, lineage, record, result, &answer);
+        on_success(engine, unit, &view, record, result, &answer);
     else if (err->rc == ACME_LATER)
         record->next_attempt = err->retry_at;
     else if (err->rc != ACME_STOPPING)
-        on_failure(engine, lineage, &view, record, err, &answer);
+        on_failure(engine, unit, &view, record, err, &answer);
     asked = planned->asked;
     planned->asked = asked && !answer.given; /* plans as if answered */
-    if (acme_vault_record(engine->conf.vault, lineage, record, &own) !=
-            ACME_OK ||
-        plan_view(engine, lineage, &view, result->version != 0, &own) !=
+    if (acme_vault_record(engine->conf.vault, unit, record, &own) != ACME_OK ||
+        plan_view(engine, unit, &view, result->version != 0, &own) !=
             ACME_OK) {
-        log_failure(engine, lineage, "cannot conclude", &own);
-        put_off(engine, lineage, now(engine) + 60);
+        log_failure(engine, unit, "cannot conclude", &own);
+        put_off(engine, unit, now(engine) + 60);
     }
     planned->asked = asked;
     if (answer.given)
-        reply(engine, lineage, answer.ok, answer.text);
-    acme_vault_lineage_clear(&view);
+        reply(engine, unit, answer.ok, answer.text);
+    acme_vault_unit_clear(&view);
 }
 
 static bool
-must_wait(struct acme_engine *engine, size_t lineage, size_t issuer)
+must_wait(struct acme_engine *engine, size_t unit, size_t issuer)
 {
     time_t until = ledger_not_before(engine, issuer);
     char text[ACME_LOG_LINE_MAX], when[ACME_TIME_TEXT];
@@ -700,41 +800,40 @@ must_wait(struct acme_engine *engine, size_t lineage, size_t issuer)
         "issuer \"%s\" asked not to be called before %s",
         engine->conf.config->issuer[issuer].name,
         acme_time_format(until, when));
-    reply(engine, lineage, false, text);
-    put_off(engine, lineage, until);
+    reply(engine, unit, false, text);
+    put_off(engine, unit, until);
     return true;
 }
 
 /* Who waits for an answer is not kept waiting for somebody else's job. */
 static void
-on_busy(struct acme_engine *engine, size_t lineage,
-    const struct acme_error *err)
+on_busy(struct acme_engine *engine, size_t unit, const struct acme_error *err)
 {
     acme_log(engine->conf.host, ACME_LOG_INFO,
         "lineage \"%s\" is worked on by another process",
-        engine->conf.config->lineage[lineage].name);
-    if (now(engine) - engine->planned[lineage].since >= BUSY_PATIENCE)
-        reply(engine, lineage, false, err->what);
-    put_off(engine, lineage, now(engine) + BUSY_RETRY);
+        wish_of(engine, unit)->name);
+    if (now(engine) - engine->planned[unit].since >= BUSY_PATIENCE)
+        reply(engine, unit, false, err->what);
+    put_off(engine, unit, now(engine) + BUSY_RETRY);
 }
 
 /* A person who asked while the job ran has not been answered by it. */
 static void
 end_job(struct acme_engine *engine, const struct acme_crew_ended *ended)
 {
-    struct planned *planned = &engine->planned[ended->lineage];
+    struct planned *planned = &engine->planned[ended->unit];
     bool again = planned->again;
 
     planned->running = planned->again = false;
     if (again)
         planned->asked = false;
     if (ended->err.rc == ACME_BUSY)
-        on_busy(engine, ended->lineage, &ended->err);
+        on_busy(engine, ended->unit, &ended->err);
     else
         conclude(engine, ended);
     if (again) {
         planned->asked = true;
-        go_now(engine, ended->lineage);
+        go_now(engine, ended->unit);
     }
 }
 
@@ -747,23 +846,38 @@ end_jobs(struct acme_engine *engine)
         end_job(engine, &ended);
 }
 
+/* The units of a lineage have one lock, and versions come one by one. */
+static bool
+is_busy(const struct acme_engine *engine, size_t unit)
+{
+    size_t first = acme_unit(acme_unit_lineage(unit), 0), i;
+
+    for (i = 0; i < ACME_ALGORITHMS; i++)
+        if (engine->planned[first + i].running)
+            return true;
+    return false;
+}
+
 bool
 acme_engine_run_one(struct acme_engine *engine)
 {
-    const struct acme_config *config = engine->conf.config;
-    size_t lineage;
+    size_t unit;
 
     end_jobs(engine);
     make_due(engine);
-    if (!first_due(engine, false, &lineage))
+    if (!first_due(engine, false, &unit))
         return false;
-    acme_heap_remove(due_of(engine, lineage), lineage);
-    if (must_wait(engine, lineage, config->lineage[lineage].issuer))
+    acme_heap_remove(due_of(engine, unit), unit);
+    if (must_wait(engine, unit, wish_of(engine, unit)->issuer))
         return true;
-    engine->planned[lineage].running =
-        acme_crew_start(engine->crew, lineage, engine->planned[lineage].force);
-    if (!engine->planned[lineage].running)
-        put_off(engine, lineage, now(engine) + 1);
+    if (is_busy(engine, unit)) {
+        put_off(engine, unit, now(engine) + 1);
+        return true;
+    }
+    engine->planned[unit].running =
+        acme_crew_start(engine->crew, unit, engine->planned[unit].force);
+    if (!engine->planned[unit].running)
+        put_off(engine, unit, now(engine) + 1);
     end_jobs(engine);
     return true;
 }
@@ -772,11 +886,11 @@ acme_engine_run_one(struct acme_engine *engine)
 static unsigned
 sleep_ms(const struct acme_engine *engine)
 {
-    size_t lineage;
+    size_t unit;
     int64_t next;
     time_t left;
 
-    if (!acme_heap_first(engine->later, &lineage, &next))
+    if (!acme_heap_first(engine->later, &unit, &next))
         return LOOK_MS;
     left = (time_t)next - now(engine);
     if (left >= LOOK_MS / 1000)

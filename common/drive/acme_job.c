@@ -21,7 +21,7 @@ struct run {
     const struct acme_job *job;
     const struct acme_lineage *lineage; /* configuration */
     const struct acme_issuer *issuer;
-    struct acme_vault_lineage now; /* the state directory's view */
+    struct acme_vault_unit now; /* the state directory's view */
     struct acme_arena *arena;
     struct acme_key *key; /* of the certificate */
     struct acme_order order;
@@ -32,19 +32,19 @@ struct run {
 };
 
 bool
-acme_job_is_needed(const struct acme_vault_lineage *lineage, const char **why)
+acme_job_is_needed(const struct acme_vault_unit *unit, const char **why)
 {
     size_t i;
 
     *why = NULL;
-    if (lineage->leaf == NULL)
+    if (unit->leaf == NULL)
         *why = "there is no certificate";
-    else if (lineage->live_type != lineage->type)
+    else if (unit->live_type != unit->type)
         *why = "another key type is configured";
-    else if (lineage->other_issuer)
+    else if (unit->other_issuer)
         *why = "another CA is configured";
-    for (i = 0; *why == NULL && i < lineage->nnames; i++) {
-        if (!acme_chain_covers(lineage->leaf, lineage->names[i]))
+    for (i = 0; *why == NULL && i < unit->nnames; i++) {
+        if (!acme_chain_covers(unit->leaf, unit->names[i]))
             *why = "the certificate does not cover all names";
     }
     return *why != NULL;
@@ -71,7 +71,7 @@ enter(struct run *run, const char *name)
         record->attempt = run->job->host->now(run->job->host->ctx);
     record->attempt_open = true;
     (void)snprintf(record->step, sizeof(record->step), "%s", name);
-    return acme_vault_record(run->job->vault, run->job->lineage, record,
+    return acme_vault_record(run->job->vault, run->job->unit, record,
         run->err);
 }
 
@@ -135,7 +135,7 @@ save_memo(struct run *run)
     acme_buf_init(&text, ACME_STATE_JSON_MAX);
     rc = acme_json_render(run->memo, true, &text, run->err);
     if (rc == ACME_OK)
-        rc = acme_vault_order_put(run->job->vault, run->job->lineage, &text,
+        rc = acme_vault_order_put(run->job->vault, run->job->unit, &text,
             run->key, run->err);
     acme_buf_clear(&text);
     return rc;
@@ -182,7 +182,7 @@ drop_order(struct run *run, struct acme_error *err)
     run->memo = NULL;
     acme_key_unref(run->key);
     run->key = NULL;
-    return acme_vault_order_drop(run->job->vault, run->job->lineage, err);
+    return acme_vault_order_drop(run->job->vault, run->job->unit, err);
 }
 
 static enum acme_rc
@@ -192,7 +192,7 @@ read_memo(struct run *run)
     enum acme_rc rc;
 
     acme_buf_init(&text, ACME_STATE_JSON_MAX);
-    rc = acme_vault_order(run->job->vault, run->job->lineage, &text, &run->key,
+    rc = acme_vault_order(run->job->vault, run->job->unit, &text, &run->key,
         run->err);
     if (rc == ACME_OK)
         rc = acme_json_parse(acme_buf_str(&text), text.len, "order.json",
@@ -386,8 +386,8 @@ present(struct run *run)
             challenge->token);
     }
     if (rc == ACME_OK && n > 0)
-        rc = acme_vault_challenges(run->job->vault, run->job->lineage, tokens,
-            n, &others, run->err);
+        rc = acme_vault_challenges(run->job->vault, run->job->unit, tokens, n,
+            &others, run->err);
     if (others && pause_ms < OTHERS_MS)
         pause_ms = OTHERS_MS;
     if (rc == ACME_OK && n > 0 &&
@@ -551,7 +551,7 @@ deliver(struct run *run)
     if (rc == ACME_OK)
         rc = acme_chain_leaf(chain, &run->result->leaf, run->err);
     if (rc == ACME_OK)
-        rc = acme_vault_version(job->vault, job->lineage, run->key, chain,
+        rc = acme_vault_version(job->vault, job->unit, run->key, chain,
             run->order.url, &run->result->version, run->err);
     acme_chain_free(chain);
     acme_buf_clear(&pem);
@@ -613,9 +613,10 @@ run_locked(struct run *run)
     enum acme_rc rc;
 
     /* Somebody else may have done it while we waited for the lock. */
-    rc = acme_vault_lineage(job->vault, job->lineage, &run->now, run->err);
-    if (rc != ACME_OK || !is_due(run))
+    rc = acme_vault_unit(job->vault, job->unit, &run->now, run->err);
+    if (rc != ACME_OK || run->now.type == ACME_KEY_NONE || !is_due(run))
         return rc;
+    run->result->first = run->now.leaf == NULL;
     if (run->now.conflict != NULL)
         return acme_error_set(run->err, ACME_CONFIG, "%s", run->now.conflict);
     rc = obtain(run);
@@ -638,19 +639,19 @@ acme_job_run(const struct acme_job *job, struct acme_job_result *result,
     memset(&run, 0, sizeof(run));
     memset(result, 0, sizeof(*result));
     run.job = job;
-    run.lineage = &job->config->lineage[job->lineage];
+    run.lineage = &job->config->lineage[acme_unit_lineage(job->unit)];
     run.issuer = &job->config->issuer[run.lineage->issuer];
     run.result = result;
     run.err = err;
     run.arena = acme_arena_new();
     if (run.arena == NULL)
         return acme_error_nomem(err);
-    rc = acme_vault_lock(job->vault, job->lineage, err);
+    rc = acme_vault_lock(job->vault, job->unit, err);
     if (rc == ACME_OK) {
         rc = run_locked(&run);
-        acme_vault_unlock(job->vault, job->lineage);
+        acme_vault_unlock(job->vault, job->unit);
     }
-    acme_vault_lineage_clear(&run.now);
+    acme_vault_unit_clear(&run.now);
     acme_json_free(run.memo);
     acme_key_unref(run.key);
     acme_arena_free(run.arena);

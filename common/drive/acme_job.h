@@ -17,7 +17,7 @@ struct acme_job {
     const struct acme_config *config;
     const struct acme_host *host;
     struct acme_vault *vault;
-    size_t lineage;
+    size_t unit;
     struct acme_client *client; /* of the lineage's issuer */
     bool force;                 /* order although nothing is due */
     unsigned present_ms;        /* time others need to notice a challenge */
@@ -25,6 +25,7 @@ struct acme_job {
 
 struct acme_job_result {
     bool ordered;          /* a new order was made at the CA */
+    bool first;            /* the unit had no certificate */
     unsigned version;      /* that is live now; 0: nothing was due */
     struct acme_leaf leaf; /* of that version */
 };
@@ -40,10 +41,9 @@ enum acme_rc acme_job_run(const struct acme_job *job,
     struct acme_job_result *result, struct acme_error *err);
 
 /*
- * Whether a lineage needs an order whatever the date: no certificate, a name
+ * Whether a unit needs an order whatever the date: no certificate, a name
  * missing in it, another key type wanted.  `why` is text for people.
  */
-bool acme_job_is_needed(const struct acme_vault_lineage *lineage,
-    const char **why);
+bool acme_job_is_needed(const struct acme_vault_unit *unit, const char **why);
 
 #endif

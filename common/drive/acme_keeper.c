@@ -10,18 +10,23 @@
 #include "drive/acme_control.h"
 #include "state/acme_dir.h"
 
+/* What is served of one key algorithm: kept, should the files be damaged
+ * later. */
+struct served {
+    enum acme_key_type type; /* ACME_KEY_NONE: nothing */
+    struct acme_buf leaf;    /* DER */
+    bool other_issuer;       /* it came from another CA than is wanted now */
+    bool order;              /* one of ours is in flight */
+};
+
 /* What is kept in memory of a lineage. */
 struct kept {
     struct acme_arena *arena;
     struct acme_lineage wanted;
     const char *conflict; /* or NULL */
     int lock;             /* -1: not held for the engine */
-    bool order;           /* one of ours is in flight */
-    /* What is served: kept, should the files be damaged later. */
-    unsigned published; /* version in the area; 0: none */
-    enum acme_key_type type;
-    struct acme_buf leaf; /* DER */
-    bool other_issuer;    /* it came from another CA than is wanted now */
+    unsigned published;   /* version in the area; 0: none */
+    struct served served[ACME_ALGORITHMS];
 };
 
 struct acme_keeper {
@@ -95,7 +100,7 @@ acme_keeper_new(const struct acme_config *config, struct acme_store *store,
     struct acme_keeper **out, struct acme_error *err)
 {
     struct acme_keeper *keeper = calloc(1, sizeof(*keeper));
-    size_t i;
+    size_t i, k;
 
     if (keeper == NULL)
         return acme_error_nomem(err);
@@ -111,7 +116,8 @@ acme_keeper_new(const struct acme_config *config, struct acme_store *store,
     }
     for (i = 0; i < config->nlineages; i++) {
         keeper->kept[i].lock = -1;
-        acme_buf_init(&keeper->kept[i].leaf, ACME_CHAIN_DER_MAX);
+        for (k = 0; k < ACME_ALGORITHMS; k++)
+            acme_buf_init(&keeper->kept[i].served[k].leaf, ACME_CHAIN_DER_MAX);
     }
     read_own_keys(keeper);
     *out = keeper;
@@ -129,13 +135,14 @@ unlock(struct kept *kept)
 void
 acme_keeper_free(struct acme_keeper *keeper)
 {
-    size_t i;
+    size_t i, k;
 
     if (keeper == NULL)
         return;
     for (i = 0; keeper->kept != NULL && i < keeper->config->nlineages; i++) {
         unlock(&keeper->kept[i]);
-        acme_buf_clear(&keeper->kept[i].leaf);
+        for (k = 0; k < ACME_ALGORITHMS; k++)
+            acme_buf_clear(&keeper->kept[i].served[k].leaf);
         acme_arena_free(keeper->kept[i].arena);
     }
     for (i = 0; keeper->own != NULL && i < keeper->config->nissuers; i++)
@@ -288,43 +295,84 @@ withdraw_others(struct acme_keeper *keeper)
 /* An imported certificate has no issuer in its meta: it is nobody else's. */
 static bool
 is_of_other(const struct acme_keeper *keeper, size_t i,
-    const struct acme_version *version)
+    const struct acme_pair *pair)
 {
     const struct acme_config *config = keeper->config;
-    const char *origin = version->pair[0].origin.issuer;
 
-    return origin[0] != '\0' &&
-           strcmp(origin,
+    return pair->origin.issuer[0] != '\0' &&
+           strcmp(pair->origin.issuer,
                config->issuer[config->lineage[i].issuer].directory) != 0;
 }
 
 static void
-keep_leaf(struct acme_keeper *keeper, size_t i,
-    const struct acme_version *version)
+keep_pair(struct acme_keeper *keeper, size_t i, const struct acme_pair *pair)
 {
-    struct kept *kept = &keeper->kept[i];
+    struct served *served =
+        &keeper->kept[i].served[acme_key_algorithm_number(pair->type)];
     struct acme_chain *chain = NULL;
     struct acme_error ignored;
 
     acme_error_clear(&ignored);
-    acme_buf_reset(&kept->leaf);
-    if (acme_chain_from_der(version->pair[0].chain.data,
-            version->pair[0].chain.len, &chain, &ignored) == ACME_OK)
-        (void)acme_chain_to_der(chain, 0, 1, &kept->leaf, &ignored);
+    acme_buf_reset(&served->leaf);
+    if (acme_chain_from_der(pair->chain.data, pair->chain.len, &chain,
+            &ignored) == ACME_OK)
+        (void)acme_chain_to_der(chain, 0, 1, &served->leaf, &ignored);
     acme_chain_free(chain);
-    kept->type = version->pair[0].type;
-    kept->other_issuer = is_of_other(keeper, i, version);
-    kept->published = version->number;
+    served->type = pair->type;
+    served->other_issuer = is_of_other(keeper, i, pair);
+}
+
+/* What is wanted of lineage i, before it has been settled too. */
+static const struct acme_lineage *
+wanted_of(const struct acme_keeper *keeper, size_t i)
+{
+    const struct kept *kept = &keeper->kept[i];
+
+    return kept->wanted.ntypes > 0 ? &kept->wanted
+                                   : &keeper->config->lineage[i];
+}
+
+static bool
+wants(const struct acme_lineage *wanted, enum acme_key_type type)
+{
+    return acme_lineage_type(wanted, acme_key_algorithm_number(type)) !=
+           ACME_KEY_NONE;
+}
+
+/* Pairs of algorithms that are not wanted any more are not renewed either:
+ * they are left out while there is another. */
+static void
+drop_unwanted(const struct acme_lineage *wanted, struct acme_version *version)
+{
+    struct acme_version rest;
+    size_t i;
+
+    acme_version_init(&rest);
+    rest.number = version->number;
+    for (i = 0; i < version->npairs; i++)
+        if (wants(wanted, version->pair[i].type))
+            rest.pair[rest.npairs++] = version->pair[i];
+    if (rest.npairs == 0 || rest.npairs == version->npairs)
+        return;
+    for (i = 0; i < version->npairs; i++) {
+        if (wants(wanted, version->pair[i].type))
+            continue;
+        acme_buf_clear(&version->pair[i].key);
+        acme_buf_clear(&version->pair[i].chain);
+    }
+    *version = rest;
 }
 
 static enum acme_rc
-put_version(struct acme_keeper *keeper, size_t i,
-    const struct acme_version *version, struct acme_error *err)
+put_version(struct acme_keeper *keeper, size_t i, struct acme_version *version,
+    struct acme_error *err)
 {
+    struct kept *kept = &keeper->kept[i];
     struct acme_area_pair pairs[ACME_TYPES_MAX];
     size_t n;
     enum acme_rc rc = ACME_OK;
 
+    drop_unwanted(wanted_of(keeper, i), version);
     for (n = 0; n < version->npairs; n++) {
         pairs[n].type = version->pair[n].type;
         pairs[n].key = version->pair[n].key.data;
@@ -335,9 +383,16 @@ put_version(struct acme_keeper *keeper, size_t i,
     if (keeper->area != NULL)
         rc = acme_area_put(keeper->area, i, pairs, version->npairs,
             version->number, err);
-    if (rc == ACME_OK)
-        keep_leaf(keeper, i, version);
-    return rc;
+    if (rc != ACME_OK)
+        return rc;
+    for (n = 0; n < ACME_ALGORITHMS; n++) {
+        kept->served[n].type = ACME_KEY_NONE;
+        acme_buf_reset(&kept->served[n].leaf);
+    }
+    for (n = 0; n < version->npairs; n++)
+        keep_pair(keeper, i, &version->pair[n]);
+    kept->published = version->number;
+    return ACME_OK;
 }
 
 /* Puts what is live on disk into the area.  Nothing servable leaves the slot
@@ -364,6 +419,31 @@ publish(struct acme_keeper *keeper, size_t i)
     if (rc != ACME_OK && err.rc != ACME_NOENT)
         log_error(keeper, ACME_LOG_ERROR, &err, "cannot publish certificate");
     acme_version_clear(&version);
+}
+
+static bool
+same_algorithms(const struct acme_lineage *one,
+    const struct acme_lineage *other)
+{
+    size_t i;
+
+    for (i = 0; i < ACME_ALGORITHMS; i++)
+        if ((acme_lineage_type(one, i) == ACME_KEY_NONE) !=
+            (acme_lineage_type(other, i) == ACME_KEY_NONE))
+            return false;
+    return true;
+}
+
+/* Settles, and shows or hides what is wanted again or not any more. */
+static void
+settle_served(struct acme_keeper *keeper, size_t i)
+{
+    struct acme_lineage before = *wanted_of(keeper, i);
+
+    settle(keeper, i);
+    if (keeper->kept[i].published != 0 &&
+        !same_algorithms(&before, wanted_of(keeper, i)))
+        publish(keeper, i);
 }
 
 static void
@@ -458,7 +538,7 @@ recover(struct acme_keeper *keeper, size_t i)
 }
 
 static bool
-has_order(struct acme_keeper *keeper, size_t i)
+has_order(struct acme_keeper *keeper, const char *unit)
 {
     struct acme_error ignored;
     struct acme_buf text, key;
@@ -467,11 +547,22 @@ has_order(struct acme_keeper *keeper, size_t i)
     acme_error_clear(&ignored);
     acme_buf_init(&text, ACME_STATE_JSON_MAX);
     acme_buf_init_secret(&key, ACME_STATE_PEM_MAX);
-    rc = acme_store_order_read(keeper->store, keeper->config->lineage[i].name,
-        &text, &key, &ignored);
+    rc = acme_store_order_read(keeper->store, unit, &text, &key, &ignored);
     acme_buf_clear(&text);
     acme_buf_clear(&key);
     return rc == ACME_OK;
+}
+
+static void
+look_at_orders(struct acme_keeper *keeper, size_t i)
+{
+    char unit[ACME_UNIT_NAME_MAX];
+    size_t k;
+
+    for (k = 0; k < ACME_ALGORITHMS; k++) {
+        acme_store_unit_name(unit, keeper->config->lineage[i].name, k);
+        keeper->kept[i].served[k].order = has_order(keeper, unit);
+    }
 }
 
 void
@@ -487,7 +578,7 @@ acme_keeper_start(struct acme_keeper *keeper, enum acme_keeper_role role)
         if (role != ACME_KEEPER_READS)
             recover(keeper, i);
         publish(keeper, i);
-        keeper->kept[i].order = has_order(keeper, i);
+        look_at_orders(keeper, i);
     }
     publish_thumbprints(keeper);
     publish_tokens(keeper);
@@ -501,7 +592,7 @@ acme_keeper_settle(struct acme_keeper *keeper)
     size_t i;
 
     for (i = 0; i < keeper->config->nlineages; i++)
-        settle(keeper, i);
+        settle_served(keeper, i);
     if (keeper->role == ACME_KEEPER_DECLARES)
         withdraw_others(keeper);
 }
@@ -568,8 +659,10 @@ struct call {
     struct acme_keeper *keeper;
     struct acme_frame in;
     struct acme_buf *reply;
-    size_t index;
-    const char *name; /* of the lineage, for lineage verbs */
+    size_t index;     /* lineage or issuer */
+    size_t algorithm; /* with a lineage: its unit */
+    const char *name; /* of the lineage */
+    char unit[ACME_UNIT_NAME_MAX];
     struct acme_error err;
 };
 
@@ -587,16 +680,17 @@ reply_rc(struct call *call)
 }
 
 static void
-answer_lineage(struct call *call)
+answer_unit(struct call *call)
 {
     const struct kept *kept = &call->keeper->kept[call->index];
+    const struct served *served = &kept->served[call->algorithm];
     struct acme_error why;
     struct acme_buf record;
     size_t i;
 
     acme_error_clear(&why);
     acme_buf_init(&record, ACME_STATE_JSON_MAX);
-    if (acme_store_record_read(call->keeper->store, call->name, &record,
+    if (acme_store_record_read(call->keeper->store, call->unit, &record,
             &why) != ACME_OK)
         log_error(call->keeper, ACME_LOG_ERROR, &why, "record left out");
 
@@ -604,14 +698,15 @@ answer_lineage(struct call *call)
     acme_frame_add_u64(call->reply, kept->wanted.nnames);
     for (i = 0; i < kept->wanted.nnames; i++)
         acme_frame_add_text(call->reply, kept->wanted.names[i]);
-    acme_frame_add_u64(call->reply, kept->wanted.type[0]);
+    acme_frame_add_u64(call->reply,
+        acme_lineage_type(&kept->wanted, call->algorithm));
     acme_frame_add_text(call->reply,
         kept->conflict != NULL ? kept->conflict : "");
     acme_frame_add_u64(call->reply, kept->published);
-    acme_frame_add_u64(call->reply, kept->type);
-    acme_frame_add_u64(call->reply, kept->order);
-    acme_frame_add_u64(call->reply, kept->other_issuer);
-    acme_frame_add(call->reply, kept->leaf.data, kept->leaf.len);
+    acme_frame_add_u64(call->reply, served->type);
+    acme_frame_add_u64(call->reply, served->order);
+    acme_frame_add_u64(call->reply, served->other_issuer);
+    acme_frame_add(call->reply, served->leaf.data, served->leaf.len);
     acme_frame_add(call->reply, record.data, record.len);
     acme_buf_clear(&record);
 }
@@ -624,7 +719,7 @@ answer_record(struct call *call)
 
     acme_frame_get(&call->in, &data, &len);
     if (!call->in.bad)
-        (void)acme_store_record_write(call->keeper->store, call->name, data,
+        (void)acme_store_record_write(call->keeper->store, call->unit, data,
             len, &call->err);
     reply_rc(call);
 }
@@ -636,9 +731,9 @@ answer_record(struct call *call)
 static void
 refresh(struct acme_keeper *keeper, size_t i)
 {
-    settle(keeper, i);
+    settle_served(keeper, i);
     (void)look_at(keeper, i);
-    keeper->kept[i].order = has_order(keeper, i);
+    look_at_orders(keeper, i);
 }
 
 static void
@@ -764,7 +859,7 @@ answer_order(struct call *call)
 
     acme_buf_init(&text, ACME_STATE_JSON_MAX);
     acme_buf_init_secret(&key, ACME_STATE_PEM_MAX);
-    (void)acme_store_order_read(call->keeper->store, call->name, &text, &key,
+    (void)acme_store_order_read(call->keeper->store, call->unit, &text, &key,
         &call->err);
     begin_reply(call);
     if (call->err.rc == ACME_OK) {
@@ -784,9 +879,9 @@ answer_order_put(struct call *call)
     acme_frame_get(&call->in, &text, &text_len);
     acme_frame_get(&call->in, &key, &key_len);
     if (!call->in.bad &&
-        acme_store_order_write(call->keeper->store, call->name, text, text_len,
+        acme_store_order_write(call->keeper->store, call->unit, text, text_len,
             key, key_len, &call->err) == ACME_OK)
-        call->keeper->kept[call->index].order = true;
+        call->keeper->kept[call->index].served[call->algorithm].order = true;
     reply_rc(call);
 }
 
@@ -872,7 +967,7 @@ answer_challenges(struct call *call)
         (void)acme_error_nomem(&call->err);
     else if (get_tokens(call, tokens, (size_t)n) &&
              account(keeper, issuer, &entry, &call->err) == ACME_OK &&
-             acme_store_challenges_write(keeper->store, call->name, entry.id,
+             acme_store_challenges_write(keeper->store, call->unit, entry.id,
                  tokens, (size_t)n, &call->err) == ACME_OK)
         publish_tokens(keeper);
     begin_reply(call);
@@ -887,8 +982,8 @@ drop_order(struct call *call, struct acme_error *err)
 {
     struct acme_keeper *keeper = call->keeper;
 
-    if (acme_store_order_drop(keeper->store, call->name, err) == ACME_OK) {
-        keeper->kept[call->index].order = false;
+    if (acme_store_order_drop(keeper->store, call->unit, err) == ACME_OK) {
+        keeper->kept[call->index].served[call->algorithm].order = false;
         publish_tokens(keeper);
     }
 }
@@ -909,7 +1004,7 @@ refuse(struct call *call, const struct acme_chain *chain)
     char line[ACME_LOG_LINE_MAX];
 
     acme_error_clear(&ignored);
-    (void)acme_store_refused(call->keeper->store, call->name, chain,
+    (void)acme_store_refused(call->keeper->store, call->unit, chain,
         acme_error_line(&call->err, line, sizeof(line)), &ignored);
 }
 
@@ -932,6 +1027,70 @@ check(struct call *call, const struct acme_key *key,
             "\"%s\"",
             surplus, call->name);
     }
+    return rc;
+}
+
+/*
+ * The live version's pairs of the other algorithms, so that every version is
+ * complete by itself; one that nobody wants ends here.
+ */
+static enum acme_rc
+carry_over(struct call *call, const struct acme_version *live,
+    struct acme_version *version)
+{
+    const struct kept *kept = &call->keeper->kept[call->index];
+    struct acme_pair *pair;
+    size_t i;
+
+    for (i = 0; i < live->npairs; i++) {
+        if (acme_key_algorithm_number(live->pair[i].type) == call->algorithm ||
+            !wants(&kept->wanted, live->pair[i].type))
+            continue;
+        pair = &version->pair[version->npairs++];
+        pair->type = live->pair[i].type;
+        pair->origin = live->pair[i].origin;
+        acme_buf_add(&pair->key, live->pair[i].key.data,
+            live->pair[i].key.len);
+        acme_buf_add(&pair->chain, live->pair[i].chain.data,
+            live->pair[i].chain.len);
+        if (!acme_buf_ok(&pair->key) || !acme_buf_ok(&pair->chain))
+            return acme_error_nomem(&call->err);
+    }
+    return ACME_OK;
+}
+
+/* The first type that is wanted comes first: its files have the plain names.
+ */
+static void
+put_in_order(const struct acme_lineage *wanted, struct acme_version *version)
+{
+    struct acme_pair pair;
+    size_t i;
+
+    for (i = 1; i < version->npairs; i++) {
+        if (acme_key_algorithm_number(version->pair[i].type) !=
+            acme_key_algorithm_number(wanted->type[0]))
+            continue;
+        pair = version->pair[0];
+        version->pair[0] = version->pair[i];
+        version->pair[i] = pair;
+    }
+}
+
+static enum acme_rc
+add_others(struct call *call, struct acme_version *version)
+{
+    struct acme_version live;
+    struct acme_error ignored;
+    enum acme_rc rc = ACME_OK;
+
+    acme_error_clear(&ignored);
+    acme_version_init(&live);
+    if (acme_store_live_read(call->keeper->store, call->name, &live,
+            &ignored) == ACME_OK)
+        rc = carry_over(call, &live, version);
+    acme_version_clear(&live);
+    put_in_order(&call->keeper->kept[call->index].wanted, version);
     return rc;
 }
 
@@ -959,6 +1118,8 @@ commit(struct call *call, const struct acme_key *key,
     rc = acme_key_to_der(key, &pair->key, &call->err);
     if (rc == ACME_OK)
         rc = acme_chain_to_der(chain, 0, 0, &pair->chain, &call->err);
+    if (rc == ACME_OK)
+        rc = add_others(call, &version);
     if (rc == ACME_OK)
         rc = acme_store_version_write(keeper->store, call->name, &version, now,
             &call->err);
@@ -994,6 +1155,9 @@ answer_version(struct call *call)
     if (call->in.bad)
         return;
     if (acme_key_from_der(key_der, key_len, &key, &call->err) == ACME_OK &&
+        acme_key_algorithm_number(acme_key_type_of(key)) != call->algorithm)
+        call->in.bad = true;
+    if (call->err.rc == ACME_OK && !call->in.bad &&
         acme_chain_from_der(chain_der, chain_len, &chain, &call->err) ==
             ACME_OK &&
         check(call, key, chain) == ACME_OK)
@@ -1061,7 +1225,7 @@ answer_done(struct call *call)
 /* ---- dispatch --------------------------------------------------------- */
 
 enum scope {
-    OF_LINEAGE,
+    OF_UNIT,
     OF_ISSUER,
     OF_NOTHING
 };
@@ -1075,18 +1239,18 @@ static const struct {
     size_t nfields;
     void (*answer)(struct call *call);
 } verbs[] = {
-    { ACME_VERB_LINEAGE, OF_LINEAGE, 0, answer_lineage },
-    { ACME_VERB_RECORD, OF_LINEAGE, 1, answer_record },
-    { ACME_VERB_LOCK, OF_LINEAGE, 0, answer_lock },
-    { ACME_VERB_UNLOCK, OF_LINEAGE, 0, answer_unlock },
+    { ACME_VERB_UNIT, OF_UNIT, 0, answer_unit },
+    { ACME_VERB_RECORD, OF_UNIT, 1, answer_record },
+    { ACME_VERB_LOCK, OF_UNIT, 0, answer_lock },
+    { ACME_VERB_UNLOCK, OF_UNIT, 0, answer_unlock },
     { ACME_VERB_ACCOUNT, OF_ISSUER, 0, answer_account },
     { ACME_VERB_ACCOUNT_KEY, OF_ISSUER, 1, answer_account_key },
     { ACME_VERB_ACCOUNT_URL, OF_ISSUER, 1, answer_account_url },
-    { ACME_VERB_ORDER, OF_LINEAGE, 0, answer_order },
-    { ACME_VERB_ORDER_PUT, OF_LINEAGE, 2, answer_order_put },
-    { ACME_VERB_CHALLENGES, OF_LINEAGE, ANY_NUMBER, answer_challenges },
-    { ACME_VERB_ORDER_DROP, OF_LINEAGE, 0, answer_order_drop },
-    { ACME_VERB_VERSION, OF_LINEAGE, 3, answer_version },
+    { ACME_VERB_ORDER, OF_UNIT, 0, answer_order },
+    { ACME_VERB_ORDER_PUT, OF_UNIT, 2, answer_order_put },
+    { ACME_VERB_CHALLENGES, OF_UNIT, ANY_NUMBER, answer_challenges },
+    { ACME_VERB_ORDER_DROP, OF_UNIT, 0, answer_order_drop },
+    { ACME_VERB_VERSION, OF_UNIT, 3, answer_version },
     { ACME_VERB_LEDGER, OF_ISSUER, 0, answer_ledger },
     { ACME_VERB_LEDGER_PUT, OF_ISSUER, 1, answer_ledger_put },
     { ACME_VERB_DONE, OF_NOTHING, 3, answer_done },
@@ -1110,13 +1274,24 @@ static bool
 in_range(const struct acme_keeper *keeper, enum scope scope, size_t index)
 {
     switch (scope) {
-    case OF_LINEAGE:
-        return index < keeper->config->nlineages;
+    case OF_UNIT:
+        return acme_unit_lineage(index) < keeper->config->nlineages;
     case OF_ISSUER:
         return index < keeper->config->nissuers;
     default:
         return index == 0;
     }
+}
+
+static void
+choose_unit(struct call *call)
+{
+    size_t unit = call->index;
+
+    call->index = acme_unit_lineage(unit);
+    call->algorithm = acme_unit_algorithm(unit);
+    call->name = call->keeper->config->lineage[call->index].name;
+    acme_store_unit_name(call->unit, call->name, call->algorithm);
 }
 
 bool
@@ -1139,8 +1314,8 @@ acme_keeper_answer(struct acme_keeper *keeper, const struct acme_buf *request,
         if (!in_range(keeper, verbs[i].scope, call.index) ||
             !has_fields(call.in, verbs[i].nfields))
             return false;
-        if (verbs[i].scope == OF_LINEAGE)
-            call.name = keeper->config->lineage[call.index].name;
+        if (verbs[i].scope == OF_UNIT)
+            choose_unit(&call);
         verbs[i].answer(&call);
         return acme_frame_end(&call.in);
     }

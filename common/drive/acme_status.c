@@ -19,7 +19,9 @@ struct view {
     bool damaged;
     bool conflict;
     bool declared;
-    struct acme_record record;
+    struct acme_lineage wanted;
+    struct acme_arena *arena;  /* of wanted */
+    struct acme_record record; /* of the unit that is worst off */
 };
 
 static struct acme_json *
@@ -70,23 +72,21 @@ add_declarations(struct view *view, const struct acme_settings *settings)
 static void
 add_wanted(struct view *view, const struct acme_settings *settings)
 {
-    struct acme_arena *arena = acme_arena_new();
-    struct acme_lineage wanted;
+    struct acme_lineage *wanted = &view->wanted;
     struct acme_error ignored;
     const char *conflict = NULL;
 
     acme_error_clear(&ignored);
-    memset(&wanted, 0, sizeof(wanted));
-    if (arena != NULL && acme_settings_wanted(settings, arena, &wanted,
-                             &conflict, &ignored) == ACME_OK) {
+    view->arena = acme_arena_new();
+    if (view->arena != NULL && acme_settings_wanted(settings, view->arena,
+                                   wanted, &conflict, &ignored) == ACME_OK) {
         acme_json_set(view->json, "names",
-            strings_json(wanted.names, wanted.nnames));
+            strings_json(wanted->names, wanted->nnames));
         acme_json_set(view->json, "keys",
-            types_json(wanted.type, wanted.ntypes));
+            types_json(wanted->type, wanted->ntypes));
         acme_json_set_str(view->json, "conflict", conflict);
         view->conflict = conflict != NULL;
     }
-    acme_arena_free(arena);
 }
 
 static void
@@ -124,27 +124,55 @@ add_files(struct view *view)
 }
 
 static void
-add_leaf(struct view *view, const struct acme_version *version)
+describe_leaf(struct acme_json *json, const struct acme_leaf *leaf)
+{
+    acme_json_set_str(json, "serial", leaf->serial);
+    acme_json_set_str(json, "fingerprint", leaf->fingerprint);
+    acme_json_set_str(json, "signed_by", leaf->issuer);
+    acme_json_set_time(json, "not_before", leaf->not_before);
+    acme_json_set_time(json, "not_after", leaf->not_after);
+}
+
+static bool
+read_leaf(const struct acme_pair *pair, struct acme_leaf *leaf)
 {
     struct acme_chain *chain = NULL;
     struct acme_error ignored;
+    bool good;
 
     acme_error_clear(&ignored);
-    if (acme_chain_from_der(version->pair[0].chain.data,
-            version->pair[0].chain.len, &chain, &ignored) != ACME_OK ||
-        acme_chain_leaf(chain, &view->leaf, &ignored) != ACME_OK) {
-        acme_chain_free(chain);
-        return;
-    }
-    view->version = version->number;
-    acme_json_set_int(view->json, "version", version->number);
-    acme_json_set_str(view->json, "serial", view->leaf.serial);
-    acme_json_set_str(view->json, "fingerprint", view->leaf.fingerprint);
-    acme_json_set_str(view->json, "signed_by", view->leaf.issuer);
-    acme_json_set_time(view->json, "not_before", view->leaf.not_before);
-    acme_json_set_time(view->json, "not_after", view->leaf.not_after);
-    add_files(view);
+    good = acme_chain_from_der(pair->chain.data, pair->chain.len, &chain,
+               &ignored) == ACME_OK &&
+           acme_chain_leaf(chain, leaf, &ignored) == ACME_OK;
     acme_chain_free(chain);
+    return good;
+}
+
+/* The first pair's at the top, for whoever knows of one only. */
+static void
+add_pairs(struct view *view, const struct acme_version *version)
+{
+    struct acme_json *list = acme_json_array(), *one;
+    struct acme_leaf leaf;
+    size_t i;
+
+    for (i = 0; i < version->npairs; i++) {
+        if (!read_leaf(&version->pair[i], &leaf))
+            continue;
+        one = acme_json_object();
+        acme_json_set_str(one, "key",
+            acme_key_type_name(version->pair[i].type));
+        describe_leaf(one, &leaf);
+        acme_json_append(list, one);
+        if (i > 0)
+            continue;
+        view->leaf = leaf;
+        view->version = version->number;
+        acme_json_set_int(view->json, "version", version->number);
+        describe_leaf(view->json, &leaf);
+        add_files(view);
+    }
+    acme_json_set(view->json, "certificates", list);
 }
 
 static void
@@ -157,7 +185,7 @@ add_live(struct view *view)
     acme_version_init(&version);
     if (acme_store_live_read(view->store, view->name, &version, &err) ==
         ACME_OK)
-        add_leaf(view, &version);
+        add_pairs(view, &version);
     if (err.rc != ACME_OK && err.rc != ACME_NOENT) {
         view->damaged = true;
         acme_json_set_str(view->json, "damage", err.what);
@@ -182,25 +210,62 @@ add_error(struct view *view)
 }
 
 static void
-add_record(struct view *view)
+read_record(struct view *view, size_t algorithm, struct acme_record *record)
 {
-    struct acme_record *record = &view->record;
+    char unit[ACME_UNIT_NAME_MAX];
     struct acme_error ignored;
     struct acme_buf text;
 
     acme_error_clear(&ignored);
     acme_buf_init(&text, ACME_STATE_JSON_MAX);
     acme_record_init(record);
-    if (acme_store_record_read(view->store, view->name, &text, &ignored) ==
-        ACME_OK)
+    acme_store_unit_name(unit, view->name, algorithm);
+    if (acme_store_record_read(view->store, unit, &text, &ignored) == ACME_OK)
         (void)acme_record_parse(acme_buf_str(&text), text.len, record,
             &ignored);
-    acme_json_set_time(view->json, "renew_at", record->renew_at);
-    acme_json_set_time(view->json, "next_attempt", record->next_attempt);
-    acme_json_set_int(view->json, "failures", record->failures);
-    if (record->failures > 0)
-        add_error(view);
     acme_buf_clear(&text);
+}
+
+/* Of several units the one that fails, else the one that is due first. */
+static bool
+is_worse(const struct acme_record *one, const struct acme_record *other)
+{
+    if (one->failures != other->failures)
+        return one->failures > other->failures;
+    return one->renew_at != 0 &&
+           (other->renew_at == 0 || one->renew_at < other->renew_at);
+}
+
+static void
+add_record(struct view *view)
+{
+    struct acme_record *worst = &view->record, record;
+    size_t i;
+
+    acme_record_init(worst);
+    for (i = 0; i < ACME_ALGORITHMS; i++) {
+        if (view->declared &&
+            acme_lineage_type(&view->wanted, i) == ACME_KEY_NONE)
+            continue;
+        read_record(view, i, &record);
+        if (is_worse(&record, worst))
+            *worst = record;
+        else if (worst->next_attempt == 0)
+            worst->next_attempt = record.next_attempt;
+    }
+    acme_json_set_time(view->json, "renew_at", worst->renew_at);
+    acme_json_set_time(view->json, "next_attempt", worst->next_attempt);
+    acme_json_set_int(view->json, "failures", worst->failures);
+    if (worst->failures > 0)
+        add_error(view);
+}
+
+/* A key type without a certificate yet. */
+static bool
+is_incomplete(const struct view *view)
+{
+    return acme_json_count(acme_json_get(view->json, "certificates")) <
+           view->wanted.ntypes;
 }
 
 static const char *
@@ -216,7 +281,7 @@ state_of(const struct view *view)
         return view->record.wait_for_config ? "waiting" : "failing";
     if (view->damaged)
         return "damaged";
-    if (view->version == 0 ||
+    if (view->version == 0 || is_incomplete(view) ||
         (view->record.renew_at != 0 && view->record.renew_at <= view->now))
         return "due";
     return "ok";
@@ -243,6 +308,7 @@ acme_status_lineage(struct acme_store *store, const char *state_dir,
     add_live(&view);
     add_record(&view);
     acme_json_set_str(view.json, "state", state_of(&view));
+    acme_arena_free(view.arena);
     *status = view.json;
     return ACME_OK;
 }

@@ -259,7 +259,7 @@ acme_vault_done(struct acme_vault *vault, uint64_t id, bool ok,
 /* ---- lineages --------------------------------------------------------- */
 
 static enum acme_rc
-get_names(struct acme_frame *frame, struct acme_vault_lineage *out,
+get_names(struct acme_frame *frame, struct acme_vault_unit *out,
     struct acme_error *err)
 {
     char name[ACME_NAME_MAX + 1];
@@ -282,7 +282,7 @@ get_names(struct acme_frame *frame, struct acme_vault_lineage *out,
 }
 
 static enum acme_rc
-get_lineage(struct acme_frame *frame, struct acme_vault_lineage *out,
+get_unit(struct acme_frame *frame, struct acme_vault_unit *out,
     struct acme_error *err)
 {
     struct acme_error unreadable;
@@ -317,10 +317,10 @@ get_lineage(struct acme_frame *frame, struct acme_vault_lineage *out,
 }
 
 enum acme_rc
-acme_vault_lineage(struct acme_vault *vault, size_t lineage,
-    struct acme_vault_lineage *out, struct acme_error *err)
+acme_vault_unit(struct acme_vault *vault, size_t unit,
+    struct acme_vault_unit *out, struct acme_error *err)
 {
-    struct acme_vault_lineage found;
+    struct acme_vault_unit found;
     struct acme_frame frame;
     enum acme_rc rc;
 
@@ -330,28 +330,28 @@ acme_vault_lineage(struct acme_vault *vault, size_t lineage,
     found.arena = acme_arena_new();
     if (found.arena == NULL)
         return acme_error_nomem(err);
-    (void)ask(vault, ACME_VERB_LINEAGE, lineage);
+    (void)ask(vault, ACME_VERB_UNIT, unit);
     rc = answer(vault, &frame, err);
     if (rc == ACME_OK)
-        rc = get_lineage(&frame, &found, err);
+        rc = get_unit(&frame, &found, err);
     rc = finish(vault, &frame, rc, err);
     if (rc == ACME_OK)
         *out = found;
     else
-        acme_vault_lineage_clear(&found);
+        acme_vault_unit_clear(&found);
     return rc;
 }
 
 void
-acme_vault_lineage_clear(struct acme_vault_lineage *lineage)
+acme_vault_unit_clear(struct acme_vault_unit *unit)
 {
-    acme_chain_free(lineage->leaf);
-    acme_arena_free(lineage->arena);
-    memset(lineage, 0, sizeof(*lineage));
+    acme_chain_free(unit->leaf);
+    acme_arena_free(unit->arena);
+    memset(unit, 0, sizeof(*unit));
 }
 
 enum acme_rc
-acme_vault_record(struct acme_vault *vault, size_t lineage,
+acme_vault_record(struct acme_vault *vault, size_t unit,
     const struct acme_record *record, struct acme_error *err)
 {
     struct acme_buf text;
@@ -360,7 +360,7 @@ acme_vault_record(struct acme_vault *vault, size_t lineage,
     acme_buf_init(&text, ACME_STATE_JSON_MAX);
     rc = acme_record_render(record, &text, err);
     if (rc == ACME_OK) {
-        acme_frame_add(ask(vault, ACME_VERB_RECORD, lineage), text.data,
+        acme_frame_add(ask(vault, ACME_VERB_RECORD, unit), text.data,
             text.len);
         rc = simple(vault, err);
     }
@@ -369,20 +369,19 @@ acme_vault_record(struct acme_vault *vault, size_t lineage,
 }
 
 enum acme_rc
-acme_vault_lock(struct acme_vault *vault, size_t lineage,
-    struct acme_error *err)
+acme_vault_lock(struct acme_vault *vault, size_t unit, struct acme_error *err)
 {
-    (void)ask(vault, ACME_VERB_LOCK, lineage);
+    (void)ask(vault, ACME_VERB_LOCK, unit);
     return simple(vault, err);
 }
 
 void
-acme_vault_unlock(struct acme_vault *vault, size_t lineage)
+acme_vault_unlock(struct acme_vault *vault, size_t unit)
 {
     struct acme_error ignored;
 
     acme_error_clear(&ignored);
-    (void)ask(vault, ACME_VERB_UNLOCK, lineage);
+    (void)ask(vault, ACME_VERB_UNLOCK, unit);
     (void)simple(vault, &ignored);
 }
 
@@ -472,8 +471,8 @@ acme_vault_account_url(struct acme_vault *vault, size_t issuer,
 /* ---- orders and versions ---------------------------------------------- */
 
 enum acme_rc
-acme_vault_order(struct acme_vault *vault, size_t lineage,
-    struct acme_buf *text, struct acme_key **key, struct acme_error *err)
+acme_vault_order(struct acme_vault *vault, size_t unit, struct acme_buf *text,
+    struct acme_key **key, struct acme_error *err)
 {
     struct acme_frame frame;
     struct acme_key *found = NULL;
@@ -482,7 +481,7 @@ acme_vault_order(struct acme_vault *vault, size_t lineage,
     enum acme_rc rc;
 
     memset(&frame, 0, sizeof(frame));
-    (void)ask(vault, ACME_VERB_ORDER, lineage);
+    (void)ask(vault, ACME_VERB_ORDER, unit);
     rc = answer(vault, &frame, err);
     if (rc == ACME_OK) {
         acme_frame_get(&frame, &data, &len);
@@ -500,11 +499,11 @@ acme_vault_order(struct acme_vault *vault, size_t lineage,
 }
 
 enum acme_rc
-acme_vault_order_put(struct acme_vault *vault, size_t lineage,
+acme_vault_order_put(struct acme_vault *vault, size_t unit,
     const struct acme_buf *text, const struct acme_key *key,
     struct acme_error *err)
 {
-    struct acme_buf *request = ask(vault, ACME_VERB_ORDER_PUT, lineage);
+    struct acme_buf *request = ask(vault, ACME_VERB_ORDER_PUT, unit);
     struct acme_frame frame;
     enum acme_rc rc;
 
@@ -517,19 +516,19 @@ acme_vault_order_put(struct acme_vault *vault, size_t lineage,
 }
 
 enum acme_rc
-acme_vault_order_drop(struct acme_vault *vault, size_t lineage,
+acme_vault_order_drop(struct acme_vault *vault, size_t unit,
     struct acme_error *err)
 {
-    (void)ask(vault, ACME_VERB_ORDER_DROP, lineage);
+    (void)ask(vault, ACME_VERB_ORDER_DROP, unit);
     return simple(vault, err);
 }
 
 enum acme_rc
-acme_vault_challenges(struct acme_vault *vault, size_t lineage,
+acme_vault_challenges(struct acme_vault *vault, size_t unit,
     const struct acme_area_token *tokens, size_t ntokens, bool *others,
     struct acme_error *err)
 {
-    struct acme_buf *request = ask(vault, ACME_VERB_CHALLENGES, lineage);
+    struct acme_buf *request = ask(vault, ACME_VERB_CHALLENGES, unit);
     struct acme_frame frame;
     enum acme_rc rc;
     size_t i;
@@ -547,11 +546,11 @@ acme_vault_challenges(struct acme_vault *vault, size_t lineage,
 }
 
 enum acme_rc
-acme_vault_version(struct acme_vault *vault, size_t lineage,
+acme_vault_version(struct acme_vault *vault, size_t unit,
     const struct acme_key *key, const struct acme_chain *chain,
     const char *order_url, unsigned *version, struct acme_error *err)
 {
-    struct acme_buf *request = ask(vault, ACME_VERB_VERSION, lineage);
+    struct acme_buf *request = ask(vault, ACME_VERB_VERSION, unit);
     struct acme_frame frame;
     struct acme_buf der;
     unsigned number = 0;

@@ -54,13 +54,13 @@ bool acme_vault_is_gone(const struct acme_vault *vault);
 enum acme_rc acme_vault_done(struct acme_vault *vault, uint64_t id, bool ok,
     const char *text, struct acme_error *err);
 
-/* A lineage now: what is wanted of it, what is served, what happened. */
-struct acme_vault_lineage {
+/* A unit now: what is wanted of it, what is served, what happened. */
+struct acme_vault_unit {
     size_t nnames;
-    const char **names; /* in `arena` */
-    enum acme_key_type type;
-    const char *conflict; /* contradictory declarations; NULL: none */
-    unsigned version;     /* 0: none */
+    const char **names;      /* in `arena` */
+    enum acme_key_type type; /* ACME_KEY_NONE: it is not wanted */
+    const char *conflict;    /* contradictory declarations; NULL: none */
+    unsigned version;        /* the lineage's; 0: none */
     enum acme_key_type live_type;
     struct acme_chain *leaf; /* the live one's; NULL: none */
     bool order;              /* one is in flight */
@@ -68,17 +68,18 @@ struct acme_vault_lineage {
     struct acme_record record;
     struct acme_arena *arena;
 };
-enum acme_rc acme_vault_lineage(struct acme_vault *vault, size_t lineage,
-    struct acme_vault_lineage *out, struct acme_error *err);
-void acme_vault_lineage_clear(struct acme_vault_lineage *lineage);
+enum acme_rc acme_vault_unit(struct acme_vault *vault, size_t unit,
+    struct acme_vault_unit *out, struct acme_error *err);
+void acme_vault_unit_clear(struct acme_vault_unit *unit);
 
-enum acme_rc acme_vault_record(struct acme_vault *vault, size_t lineage,
+enum acme_rc acme_vault_record(struct acme_vault *vault, size_t unit,
     const struct acme_record *record, struct acme_error *err);
 
-/* ACME_BUSY names the holder.  Held until unlocked or this process ends. */
-enum acme_rc acme_vault_lock(struct acme_vault *vault, size_t lineage,
+/* The lock is the unit's lineage's.  ACME_BUSY names the holder.  Held until
+ * unlocked or this process ends. */
+enum acme_rc acme_vault_lock(struct acme_vault *vault, size_t unit,
     struct acme_error *err);
-void acme_vault_unlock(struct acme_vault *vault, size_t lineage);
+void acme_vault_unlock(struct acme_vault *vault, size_t unit);
 
 /* The issuer's account key (caller's reference) and URL ("" unknown).
  * ACME_NOENT: no key yet. */
@@ -92,17 +93,17 @@ enum acme_rc acme_vault_account_url(struct acme_vault *vault, size_t issuer,
     const char *url, struct acme_error *err);
 
 /* The order in flight: its blob and certificate key.  ACME_NOENT: none. */
-enum acme_rc acme_vault_order(struct acme_vault *vault, size_t lineage,
+enum acme_rc acme_vault_order(struct acme_vault *vault, size_t unit,
     struct acme_buf *text, struct acme_key **key, struct acme_error *err);
-enum acme_rc acme_vault_order_put(struct acme_vault *vault, size_t lineage,
+enum acme_rc acme_vault_order_put(struct acme_vault *vault, size_t unit,
     const struct acme_buf *text, const struct acme_key *key,
     struct acme_error *err);
-enum acme_rc acme_vault_order_drop(struct acme_vault *vault, size_t lineage,
+enum acme_rc acme_vault_order_drop(struct acme_vault *vault, size_t unit,
     struct acme_error *err);
 
 /* Makes challenges answerable; name and token of each count.  *others: other
  * servers live on the state directory, and see them a moment later. */
-enum acme_rc acme_vault_challenges(struct acme_vault *vault, size_t lineage,
+enum acme_rc acme_vault_challenges(struct acme_vault *vault, size_t unit,
     const struct acme_area_token *tokens, size_t ntokens, bool *others,
     struct acme_error *err);
 
@@ -110,7 +111,7 @@ enum acme_rc acme_vault_challenges(struct acme_vault *vault, size_t lineage,
  * Offers a certificate.  The store checks it, makes it durable and live, and
  * serves it: ACME_OK and the version's number.  ACME_REFUSED: why not.
  */
-enum acme_rc acme_vault_version(struct acme_vault *vault, size_t lineage,
+enum acme_rc acme_vault_version(struct acme_vault *vault, size_t unit,
     const struct acme_key *key, const struct acme_chain *chain,
     const char *order_url, unsigned *version, struct acme_error *err);
 

@@ -190,6 +190,17 @@ acme_config_free(struct acme_config *config)
         acme_arena_free(config->arena);
 }
 
+enum acme_key_type
+acme_lineage_type(const struct acme_lineage *lineage, size_t algorithm)
+{
+    size_t i;
+
+    for (i = 0; i < lineage->ntypes; i++)
+        if (acme_key_algorithm_number(lineage->type[i]) == algorithm)
+            return lineage->type[i];
+    return ACME_KEY_NONE;
+}
+
 /* ---- issuers ---------------------------------------------------------- */
 
 const char *

@@ -52,6 +52,33 @@ struct acme_config {
     struct acme_arena *arena;        /* owns all of it */
 };
 
+/*
+ * A unit is a lineage's certificate of one key algorithm: it has an order, a
+ * record and renewals of its own.  Each lineage has ACME_ALGORITHMS of them,
+ * wanted or not.
+ */
+static inline size_t
+acme_unit(size_t lineage, size_t algorithm)
+{
+    return lineage * ACME_ALGORITHMS + algorithm;
+}
+
+static inline size_t
+acme_unit_lineage(size_t unit)
+{
+    return unit / ACME_ALGORITHMS;
+}
+
+static inline size_t
+acme_unit_algorithm(size_t unit)
+{
+    return unit % ACME_ALGORITHMS;
+}
+
+/* The key type that a lineage has of an algorithm; ACME_KEY_NONE: none. */
+enum acme_key_type acme_lineage_type(const struct acme_lineage *lineage,
+    size_t algorithm);
+
 /* NULL: out of memory.  Copies its arguments. */
 struct acme_config *acme_config_new(const char *state_dir, const char *server,
     const char *instance);

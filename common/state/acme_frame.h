@@ -14,12 +14,12 @@
 #include "base/acme_error.h"
 
 /* Requests of the engine, each answered by one frame of the same verb.  The
- * index is a lineage's, of ACCOUNT_* and LEDGER_* an issuer's. */
+ * index is a unit's, of ACCOUNT_* and LEDGER_* an issuer's. */
 enum acme_verb {
     ACME_VERB_NONE = 0,
-    ACME_VERB_LINEAGE, /* -> names, live leaf, record */
-    ACME_VERB_RECORD,  /* record blob -> */
-    ACME_VERB_LOCK,    /* -> ok or busy */
+    ACME_VERB_UNIT,   /* -> names, live leaf, record */
+    ACME_VERB_RECORD, /* record blob -> */
+    ACME_VERB_LOCK,   /* -> ok or busy */
     ACME_VERB_UNLOCK,
     ACME_VERB_ACCOUNT,     /* -> key, account URL */
     ACME_VERB_ACCOUNT_KEY, /* new key -> */
@@ -32,8 +32,9 @@ enum acme_verb {
     ACME_VERB_LEDGER,     /* -> ledger blob */
     ACME_VERB_LEDGER_PUT, /* ledger blob -> */
     ACME_VERB_DONE,       /* answer to a RENEW: id, ok, text; no reply */
-    /* Notices of the store to the engine; never answered as such. */
-    ACME_VERB_RENEW = 64, /* index, flags, id: asked for by a person */
+    /* Notices of the store to the engine; never answered as such.  The index
+     * is a lineage's. */
+    ACME_VERB_RENEW = 64, /* flags, id: asked for by a person */
     ACME_VERB_CHANGED,    /* somebody else moved this lineage */
     ACME_VERB_LAST
 };

@@ -42,6 +42,9 @@ acme_store_writable(const struct acme_store *store, struct acme_error *err)
         "the state directory was opened for reading only");
 }
 
+/* No lineage can be called so. */
+#define RSA_MARK "~rsa"
+
 enum acme_rc
 acme_store_path(char path[ACME_STORE_PATH_MAX], const char *before,
     const char *name, const char *after, struct acme_error *err)
@@ -51,6 +54,33 @@ acme_store_path(char path[ACME_STORE_PATH_MAX], const char *before,
     rc = acme_lineage_name_check(name, err);
     if (rc == ACME_OK)
         (void)snprintf(path, ACME_STORE_PATH_MAX, "%s%s%s", before, name,
+            after);
+    return rc;
+}
+
+void
+acme_store_unit_name(char out[ACME_UNIT_NAME_MAX], const char *lineage,
+    size_t algorithm)
+{
+    (void)snprintf(out, ACME_UNIT_NAME_MAX, "%s%s", lineage,
+        algorithm == 0 ? "" : RSA_MARK);
+}
+
+enum acme_rc
+acme_store_unit_path(char path[ACME_STORE_PATH_MAX], const char *before,
+    const char *unit, const char *after, struct acme_error *err)
+{
+    char lineage[ACME_UNIT_NAME_MAX];
+    size_t len = strlen(unit), mark = strlen(RSA_MARK);
+    enum acme_rc rc;
+
+    (void)snprintf(lineage, sizeof(lineage), "%s", unit);
+    if (len > mark && len < sizeof(lineage) &&
+        strcmp(unit + len - mark, RSA_MARK) == 0)
+        lineage[len - mark] = '\0';
+    rc = acme_lineage_name_check(lineage, err);
+    if (rc == ACME_OK)
+        (void)snprintf(path, ACME_STORE_PATH_MAX, "%s%s%s", before, unit,
             after);
     return rc;
 }
@@ -451,14 +481,14 @@ acme_store_settings_write(struct acme_store *store, const char *name,
 }
 
 enum acme_rc
-acme_store_record_read(struct acme_store *store, const char *name,
+acme_store_record_read(struct acme_store *store, const char *unit,
     struct acme_buf *text, struct acme_error *err)
 {
     char path[ACME_STORE_PATH_MAX];
     struct acme_error why;
     enum acme_rc rc;
 
-    rc = acme_store_path(path, "record/", name, ".json", err);
+    rc = acme_store_unit_path(path, "record/", unit, ".json", err);
     if (rc != ACME_OK)
         return rc;
     acme_error_clear(&why);
@@ -469,7 +499,7 @@ acme_store_record_read(struct acme_store *store, const char *name,
 }
 
 enum acme_rc
-acme_store_record_write(struct acme_store *store, const char *name,
+acme_store_record_write(struct acme_store *store, const char *unit,
     const void *text, size_t len, struct acme_error *err)
 {
     char path[ACME_STORE_PATH_MAX];
@@ -477,7 +507,7 @@ acme_store_record_write(struct acme_store *store, const char *name,
 
     rc = acme_store_writable(store, err);
     if (rc == ACME_OK)
-        rc = acme_store_path(path, "record/", name, ".json", err);
+        rc = acme_store_unit_path(path, "record/", unit, ".json", err);
     if (rc == ACME_OK && len > ACME_STATE_JSON_MAX)
         rc = acme_error_set(err, ACME_IO, "\"%s\" would be too large", path);
     if (rc == ACME_OK)

@@ -36,6 +36,14 @@ void acme_store_close(struct acme_store *store); /* accepts NULL */
 /* The directory's descriptor (borrowed): for sandboxes and sockets. */
 int acme_store_fd(const struct acme_store *store);
 
+/* ---- units ------------------------------------------------------------ */
+
+/* Name of a lineage's unit (see acme_config.h) in the file system: orders and
+ * records are theirs. */
+#define ACME_UNIT_NAME_MAX (ACME_LINEAGE_MAX + 8)
+void acme_store_unit_name(char out[ACME_UNIT_NAME_MAX], const char *lineage,
+    size_t algorithm);
+
 /* ---- lineages --------------------------------------------------------- */
 
 /* Calls `visit` for every lineage there is (settings or a live version), in
@@ -52,10 +60,10 @@ enum acme_rc acme_store_settings_write(struct acme_store *store,
     struct acme_error *err);
 
 /* record/NAME.json, opaque here.  Reading an absent one appends nothing. */
-enum acme_rc acme_store_record_read(struct acme_store *store, const char *name,
+enum acme_rc acme_store_record_read(struct acme_store *store, const char *unit,
     struct acme_buf *text, struct acme_error *err);
 enum acme_rc acme_store_record_write(struct acme_store *store,
-    const char *name, const void *text, size_t len, struct acme_error *err);
+    const char *unit, const void *text, size_t len, struct acme_error *err);
 
 /* ---- versions --------------------------------------------------------- */
 
@@ -128,32 +136,32 @@ enum acme_rc acme_store_version_write(struct acme_store *store,
 enum acme_rc acme_store_recover(struct acme_store *store, const char *name,
     bool *moved, struct acme_error *err);
 
-/* Keeps a refused chain as evidence: record/NAME.refused.pem, with the
+/* Keeps a refused chain as evidence: record/UNIT.refused.pem, with the
  * reason as text before it. */
-enum acme_rc acme_store_refused(struct acme_store *store, const char *name,
+enum acme_rc acme_store_refused(struct acme_store *store, const char *unit,
     const struct acme_chain *chain, const char *reason,
     struct acme_error *err);
 
 /* ---- orders ----------------------------------------------------------- */
 
 /*
- * orders/NAME: the order blob (opaque) and its key (nothing if there is
+ * orders/UNIT: the order blob (opaque) and its key (nothing if there is
  * none); ACME_NOENT: no order.  Another key than the one that is there makes
  * the old order disappear first: an order is never found with a key that is
  * not its own.  Who writes holds the lineage's lock.
  */
-enum acme_rc acme_store_order_read(struct acme_store *store, const char *name,
+enum acme_rc acme_store_order_read(struct acme_store *store, const char *unit,
     struct acme_buf *text, struct acme_buf *key_der, struct acme_error *err);
-enum acme_rc acme_store_order_write(struct acme_store *store, const char *name,
+enum acme_rc acme_store_order_write(struct acme_store *store, const char *unit,
     const void *text, size_t len, const void *key_der, size_t key_len,
     struct acme_error *err);
 /* challenge.json: what must be answerable for this order.  `account` is an
  * account's id. */
 enum acme_rc acme_store_challenges_write(struct acme_store *store,
-    const char *name, const char *account,
+    const char *unit, const char *account,
     const struct acme_area_token *tokens, size_t ntokens,
     struct acme_error *err);
-enum acme_rc acme_store_order_drop(struct acme_store *store, const char *name,
+enum acme_rc acme_store_order_drop(struct acme_store *store, const char *unit,
     struct acme_error *err);
 
 /* Lets tokens of orders of an operator's own account key (a file outside of

@@ -501,7 +501,7 @@ acme_store_recover(struct acme_store *store, const char *name, bool *moved,
 }
 
 enum acme_rc
-acme_store_refused(struct acme_store *store, const char *name,
+acme_store_refused(struct acme_store *store, const char *unit,
     const struct acme_chain *chain, const char *reason, struct acme_error *err)
 {
     char path[ACME_STORE_PATH_MAX], clean[ACME_LOG_LINE_MAX];
@@ -511,7 +511,7 @@ acme_store_refused(struct acme_store *store, const char *name,
     acme_buf_init(&text, ACME_STATE_PEM_MAX + sizeof(clean));
     rc = acme_store_writable(store, err);
     if (rc == ACME_OK)
-        rc = acme_store_path(path, "record/", name, ".refused.pem", err);
+        rc = acme_store_unit_path(path, "record/", unit, ".refused.pem", err);
     if (rc != ACME_OK)
         goto done;
     acme_log_clean(clean, sizeof(clean), reason, strlen(reason));

@@ -19,7 +19,7 @@
 
 /* ACME_NOENT: no key file. */
 static enum acme_rc
-read_key(const struct acme_store *store, const char *name,
+read_key(const struct acme_store *store, const char *unit,
     struct acme_buf *der, struct acme_error *err)
 {
     char path[ACME_STORE_PATH_MAX];
@@ -30,7 +30,7 @@ read_key(const struct acme_store *store, const char *name,
 
     acme_error_clear(&why);
     acme_buf_init_secret(&pem, ACME_STATE_PEM_MAX);
-    rc = acme_store_path(path, "orders/", name, "/privkey.pem", err);
+    rc = acme_store_unit_path(path, "orders/", unit, "/privkey.pem", err);
     if (rc == ACME_OK)
         rc = acme_store_read(store, path, ACME_STATE_PEM_MAX, &pem, err);
     if (rc != ACME_OK)
@@ -48,7 +48,7 @@ done:
 }
 
 enum acme_rc
-acme_store_order_read(struct acme_store *store, const char *name,
+acme_store_order_read(struct acme_store *store, const char *unit,
     struct acme_buf *text, struct acme_buf *key_der, struct acme_error *err)
 {
     char path[ACME_STORE_PATH_MAX];
@@ -56,13 +56,13 @@ acme_store_order_read(struct acme_store *store, const char *name,
     size_t before = text->len;
     enum acme_rc rc;
 
-    rc = acme_store_path(path, "orders/", name, "/order.json", err);
+    rc = acme_store_unit_path(path, "orders/", unit, "/order.json", err);
     if (rc == ACME_OK)
         rc = acme_store_read(store, path, ACME_STATE_JSON_MAX, text, err);
     if (rc != ACME_OK)
         return rc;
     acme_error_clear(&why);
-    rc = read_key(store, name, key_der, &why);
+    rc = read_key(store, unit, key_der, &why);
     if (rc == ACME_OK || rc == ACME_NOENT)
         return ACME_OK;
     text->len = before;
@@ -73,7 +73,7 @@ acme_store_order_read(struct acme_store *store, const char *name,
 
 /* Whether the key on the disk is this one (absent is the empty one). */
 static bool
-has_key(const struct acme_store *store, const char *name, const void *der,
+has_key(const struct acme_store *store, const char *unit, const void *der,
     size_t len)
 {
     struct acme_error ignored;
@@ -83,7 +83,7 @@ has_key(const struct acme_store *store, const char *name, const void *der,
 
     acme_error_clear(&ignored);
     acme_buf_init_secret(&there, ACME_STATE_PEM_MAX);
-    rc = read_key(store, name, &there, &ignored);
+    rc = read_key(store, unit, &there, &ignored);
     same = (rc == ACME_OK || rc == ACME_NOENT) && there.len == len &&
            (len == 0 || CRYPTO_memcmp(there.data, der, len) == 0);
     acme_buf_clear(&there);
@@ -115,19 +115,19 @@ write_key(const struct acme_store *store, const char *path, const void *der,
  * can use: the old order goes before the key changes.
  */
 static enum acme_rc
-replace_key(const struct acme_store *store, const char *name, const void *der,
+replace_key(const struct acme_store *store, const char *unit, const void *der,
     size_t len, struct acme_error *err)
 {
     char path[ACME_STORE_PATH_MAX];
     enum acme_rc rc;
 
-    if (has_key(store, name, der, len))
+    if (has_key(store, unit, der, len))
         return ACME_OK;
-    rc = acme_store_path(path, "orders/", name, "/order.json", err);
+    rc = acme_store_unit_path(path, "orders/", unit, "/order.json", err);
     if (rc == ACME_OK)
         rc = acme_dir_remove(store->fd, path, err);
     if (rc == ACME_OK)
-        rc = acme_store_path(path, "orders/", name, "/privkey.pem", err);
+        rc = acme_store_unit_path(path, "orders/", unit, "/privkey.pem", err);
     if (rc != ACME_OK)
         return rc;
     if (len == 0)
@@ -136,7 +136,7 @@ replace_key(const struct acme_store *store, const char *name, const void *der,
 }
 
 static enum acme_rc
-make_order(const struct acme_store *store, const char *name,
+make_order(const struct acme_store *store, const char *unit,
     struct acme_error *err)
 {
     char path[ACME_STORE_PATH_MAX];
@@ -144,34 +144,34 @@ make_order(const struct acme_store *store, const char *name,
 
     rc = acme_store_writable(store, err);
     if (rc == ACME_OK)
-        rc = acme_store_path(path, "orders/", name, "", err);
+        rc = acme_store_unit_path(path, "orders/", unit, "", err);
     if (rc == ACME_OK)
         rc = acme_dir_make(store->fd, path, err);
     return rc;
 }
 
 enum acme_rc
-acme_store_order_write(struct acme_store *store, const char *name,
+acme_store_order_write(struct acme_store *store, const char *unit,
     const void *text, size_t len, const void *key_der, size_t key_len,
     struct acme_error *err)
 {
     char path[ACME_STORE_PATH_MAX];
     enum acme_rc rc;
 
-    rc = make_order(store, name, err);
+    rc = make_order(store, unit, err);
     if (rc == ACME_OK)
-        rc = acme_store_path(path, "orders/", name, "/order.json", err);
+        rc = acme_store_unit_path(path, "orders/", unit, "/order.json", err);
     if (rc == ACME_OK && len > ACME_STATE_JSON_MAX)
         rc = acme_error_set(err, ACME_IO, "\"%s\" would be too large", path);
     if (rc == ACME_OK)
-        rc = replace_key(store, name, key_der, key_len, err);
+        rc = replace_key(store, unit, key_der, key_len, err);
     if (rc == ACME_OK)
         rc = acme_dir_write(store->fd, path, 0600, text, len, err);
     return rc;
 }
 
 enum acme_rc
-acme_store_order_drop(struct acme_store *store, const char *name,
+acme_store_order_drop(struct acme_store *store, const char *unit,
     struct acme_error *err)
 {
     char path[ACME_STORE_PATH_MAX], gone[ACME_STORE_PATH_MAX];
@@ -180,14 +180,14 @@ acme_store_order_drop(struct acme_store *store, const char *name,
 
     rc = acme_store_writable(store, err);
     if (rc == ACME_OK)
-        rc = acme_store_path(path, "orders/", name, "", err);
+        rc = acme_store_unit_path(path, "orders/", unit, "", err);
     if (rc != ACME_OK)
         return rc;
     if (fstatat(store->fd, path, &st, AT_SYMLINK_NOFOLLOW) == -1 &&
         errno == ENOENT)
         return ACME_OK;
     /* With one rename, or a crash would leave an order without its key. */
-    (void)snprintf(gone, sizeof(gone), "orders/.%s.tmp", name);
+    (void)snprintf(gone, sizeof(gone), "orders/.%s.tmp", unit);
     rc = acme_dir_remove(store->fd, gone, err);
     if (rc == ACME_OK)
         rc = acme_dir_rename(store->fd, path, gone, err);
@@ -219,7 +219,7 @@ render_challenges(const char *account, const struct acme_area_token *tokens,
 }
 
 enum acme_rc
-acme_store_challenges_write(struct acme_store *store, const char *name,
+acme_store_challenges_write(struct acme_store *store, const char *unit,
     const char *account, const struct acme_area_token *tokens, size_t ntokens,
     struct acme_error *err)
 {
@@ -229,9 +229,10 @@ acme_store_challenges_write(struct acme_store *store, const char *name,
 
     if (!acme_store_id_ok(account))
         return acme_error_set(err, ACME_IO, "a malformed account id");
-    rc = make_order(store, name, err);
+    rc = make_order(store, unit, err);
     if (rc == ACME_OK)
-        rc = acme_store_path(path, "orders/", name, "/challenge.json", err);
+        rc = acme_store_unit_path(path, "orders/", unit, "/challenge.json",
+            err);
     if (rc == ACME_OK && ntokens == 0) {
         rc = acme_dir_remove(store->fd, path, err);
     } else if (rc == ACME_OK) {
@@ -346,7 +347,7 @@ read_challenges(struct tokens *all, const char *path, struct acme_error *err)
 }
 
 static enum acme_rc
-visit_order(void *ctx, const char *name, struct acme_error *err)
+visit_order(void *ctx, const char *unit, struct acme_error *err)
 {
     char path[ACME_STORE_PATH_MAX];
     struct tokens *all = ctx;
@@ -354,7 +355,7 @@ visit_order(void *ctx, const char *name, struct acme_error *err)
     enum acme_rc rc;
 
     acme_error_clear(&why);
-    rc = acme_store_path(path, "orders/", name, "/challenge.json", &why);
+    rc = acme_store_unit_path(path, "orders/", unit, "/challenge.json", &why);
     if (rc != ACME_OK)
         return ACME_OK; /* not one of ours */
     rc = read_challenges(all, path, &why);

@@ -80,6 +80,11 @@ enum acme_rc acme_store_path(char path[ACME_STORE_PATH_MAX],
     const char *before, const char *name, const char *after,
     struct acme_error *err);
 
+/* The same for a unit's name (acme_store_unit_name()). */
+enum acme_rc acme_store_unit_path(char path[ACME_STORE_PATH_MAX],
+    const char *before, const char *unit, const char *after,
+    struct acme_error *err);
+
 /* Reads a file of STATE; ACME_NOENT and ACME_IO as of acme_dir_read(). */
 enum acme_rc acme_store_read(const struct acme_store *store, const char *path,
     size_t max, struct acme_buf *out, struct acme_error *err);

@@ -97,6 +97,12 @@ acme_key_algorithm(enum acme_key_type type)
     return kind_of(type)->algorithm;
 }
 
+size_t
+acme_key_algorithm_number(enum acme_key_type type)
+{
+    return strcmp(acme_key_algorithm(type), "rsa") == 0;
+}
+
 /* The name of a curve; false if its parameters are spelled out instead. */
 static bool
 named_curve(const EVP_PKEY *evp, char *group, size_t size)

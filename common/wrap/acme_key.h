@@ -37,6 +37,10 @@ const char *acme_key_type_name(enum acme_key_type type);
 /* "ecdsa" or "rsa": one key per algorithm can be served. */
 const char *acme_key_algorithm(enum acme_key_type type);
 
+/* The algorithms as numbers: 0 "ecdsa", 1 "rsa". */
+#define ACME_ALGORITHMS 2
+size_t acme_key_algorithm_number(enum acme_key_type type);
+
 /* A new key.  RSA 4096 takes seconds of CPU. */
 enum acme_rc acme_key_generate(enum acme_key_type type, struct acme_key **key,
     struct acme_error *err);

@@ -280,20 +280,23 @@ fake_drive_lineage(struct fake_drive *d, const char *name, size_t issuer,
     char *copy = strdup(names), *at, *save = NULL;
     struct acme_lineage lineage = { .name = name,
         .issuer = issuer,
-        .names = list,
-        .ntypes = 1 };
+        .names = list };
+    char *types = strdup(type != NULL ? type : "ecdsa:256");
     size_t index = 0;
 
     assert_non_null(copy);
+    assert_non_null(types);
     for (at = strtok_r(copy, " ", &save); at != NULL;
          at = strtok_r(NULL, " ", &save))
         list[lineage.nnames++] = at;
-    need(d,
-        acme_key_type_parse(type != NULL ? type : "ecdsa:256",
-            &lineage.type[0], &d->err),
-        "type");
+    for (at = strtok_r(types, " ", &save); at != NULL;
+         at = strtok_r(NULL, " ", &save))
+        need(d,
+            acme_key_type_parse(at, &lineage.type[lineage.ntypes++], &d->err),
+            "type");
     need(d, acme_config_add_lineage(d->config, &lineage, &index, &d->err),
         "lineage");
+    free(types);
     free(copy);
     return index;
 }

@@ -81,8 +81,8 @@ int fake_drive_setup(void **state);
 /* Fails if a CA has complaints or OpenSSL's error queue is not empty. */
 int fake_drive_teardown(void **state);
 
-/* Adds to the configuration: names with spaces between, a key type or NULL
- * (ecdsa:256).  Returns its index. */
+/* Adds to the configuration: names, and key types (NULL: ecdsa:256), with
+ * spaces between.  Returns its index. */
 size_t fake_drive_lineage(struct fake_drive *d, const char *name,
     size_t issuer, const char *names, const char *type);
 

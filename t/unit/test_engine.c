@@ -289,6 +289,50 @@ test_asked_twice(void **state)
     assert_int_equal(d->ndone, 2);
 }
 
+/* Two key types are two orders, and one answer. */
+static void
+test_two_types(void **state)
+{
+    struct fake_drive *d = *state;
+
+    fake_drive_lineage(d, "a.test", 0, "a.test", "ecdsa:256 rsa:2048");
+    fake_drive_open(d);
+    fake_drive_run(d);
+    while (fake_drive_version(d, "a.test") < 2)
+        fake_drive_next(d); /* one waits for the other */
+    assert_int_equal(orders(d), 2);
+    fake_drive_ask(d, 0, ACME_RENEW_FORCE, 7);
+    while (d->ndone == 0)
+        fake_drive_next(d);
+    assert_int_equal(d->ndone, 1);
+    assert_true(d->done_ok);
+    assert_non_null(strstr(d->done_text, "key ecdsa:256, version 3"));
+    assert_non_null(strstr(d->done_text, "key rsa:2048, version 4"));
+    assert_int_equal(orders(d), 4);
+}
+
+/* Nobody waits for the answer of a key that is not wanted. */
+static void
+test_one_type_of_two(void **state)
+{
+    struct fake_drive *d = *state;
+
+    fake_drive_lineage(d, "a.test", 0, "a.test", "ecdsa:256 rsa:2048");
+    fake_drive_open(d);
+    while (fake_drive_version(d, "a.test") < 2)
+        fake_drive_next(d);
+    fake_drive_new_config(d);
+    fake_drive_lineage(d, "a.test", 0, "a.test", "rsa:2048");
+    fake_drive_open(d);
+    fake_drive_ask(d, 0, ACME_RENEW_FORCE, 7);
+    fake_drive_run(d);
+    assert_int_equal(d->ndone, 1);
+    assert_int_equal(fake_drive_version(d, "a.test"), 3);
+    assert_false(helper_tmp_exists(&d->tmp,
+        fake_drive_path("archive/a.test/3/privkey.ecdsa.pem")));
+    assert_int_equal(orders(d), 3);
+}
+
 static void
 test_asked_fails(void **state)
 {
@@ -932,6 +976,8 @@ main(void)
         TEST(test_forced_too_soon, setup_live),
         TEST(test_asked_twice, setup_live),
         TEST(test_asked_fails, setup_live),
+        TEST(test_two_types, fake_drive_setup),
+        TEST(test_one_type_of_two, fake_drive_setup),
         TEST(test_asked_in_back_off, setup_one),
         TEST(test_later, setup_one),
         TEST(test_later_restart, setup_one),

@@ -29,8 +29,10 @@ static enum acme_rc
 run_job(struct fake_drive *d, size_t lineage, bool force, struct outcome *out)
 {
     struct acme_client_conf conf = { FAKE_CA_DIRECTORY, NULL, 0 };
-    struct acme_job job = { d->config, &d->host.host, d->vault, lineage, NULL,
-        force, d->present_ms };
+    enum acme_key_type type = d->config->lineage[lineage].type[0];
+    struct acme_job job = { d->config, &d->host.host, d->vault,
+        acme_unit(lineage, acme_key_algorithm_number(type)), NULL, force,
+        d->present_ms };
     enum acme_rc rc;
 
     acme_error_clear(&out->err);
@@ -138,7 +140,7 @@ test_needed(void **state)
         { { "a.test" }, ACME_KEY_RSA_2048, true, "key type" },
         { { "a.test", "c.test" }, ACME_KEY_ECDSA_256, true, "all names" },
     };
-    struct acme_vault_lineage lineage = { .live_type = ACME_KEY_ECDSA_256 };
+    struct acme_vault_unit lineage = { .live_type = ACME_KEY_ECDSA_256 };
     struct acme_chain *chain = chain_of(have);
     const char *names[3], *why;
     size_t i;

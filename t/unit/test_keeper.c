@@ -224,18 +224,18 @@ static const struct {
     uint32_t end; /* the first index that there is not */
     unsigned fields;
 } verbs[] = {
-    { ACME_VERB_LINEAGE, 2, 0 },
-    { ACME_VERB_RECORD, 2, 1 },
-    { ACME_VERB_LOCK, 2, 0 },
-    { ACME_VERB_UNLOCK, 2, 0 },
+    { ACME_VERB_UNIT, 4, 0 },
+    { ACME_VERB_RECORD, 4, 1 },
+    { ACME_VERB_LOCK, 4, 0 },
+    { ACME_VERB_UNLOCK, 4, 0 },
     { ACME_VERB_ACCOUNT, 2, 0 },
     { ACME_VERB_ACCOUNT_KEY, 2, 1 },
     { ACME_VERB_ACCOUNT_URL, 2, 1 },
-    { ACME_VERB_ORDER, 2, 0 },
-    { ACME_VERB_ORDER_PUT, 2, 2 },
-    { ACME_VERB_CHALLENGES, 2, 3 }, /* for one token */
-    { ACME_VERB_ORDER_DROP, 2, 0 },
-    { ACME_VERB_VERSION, 2, 3 },
+    { ACME_VERB_ORDER, 4, 0 },
+    { ACME_VERB_ORDER_PUT, 4, 2 },
+    { ACME_VERB_CHALLENGES, 4, 3 }, /* for one token */
+    { ACME_VERB_ORDER_DROP, 4, 0 },
+    { ACME_VERB_VERSION, 4, 3 },
     { ACME_VERB_LEDGER, 2, 0 },
     { ACME_VERB_LEDGER_PUT, 2, 1 },
     { ACME_VERB_DONE, 1, 3 },
@@ -305,7 +305,7 @@ test_unknown_verbs(void **state)
     int verb;
 
     for (verb = 0; verb < 300; verb++) {
-        if (verb >= ACME_VERB_LINEAGE && verb <= ACME_VERB_DONE)
+        if (verb >= ACME_VERB_UNIT && verb <= ACME_VERB_DONE)
             continue;
         begin(&frame, (enum acme_verb)verb, 0);
         expect_bad(d, "verb", &frame);
@@ -326,7 +326,7 @@ test_settings_out_of_reach(void **state)
     unsigned n, j;
     int verb;
 
-    for (verb = ACME_VERB_LINEAGE; verb <= ACME_VERB_DONE; verb++) {
+    for (verb = ACME_VERB_UNIT; verb <= ACME_VERB_DONE; verb++) {
         for (n = 0; n <= 3; n++) {
             begin(&frame, (enum acme_verb)verb, 0);
             for (j = 0; j < n; j++)
@@ -760,14 +760,14 @@ static void
 test_fresh_under_lock(void **state)
 {
     struct fake_drive *d = *state;
-    struct acme_vault_lineage view;
+    struct acme_vault_unit view;
 
     renew_elsewhere(d, "a.test", a_names);
     assert_int_equal(acme_vault_lock(d->vault, 0, &d->err), ACME_OK);
-    assert_int_equal(acme_vault_lineage(d->vault, 0, &view, &d->err), ACME_OK);
+    assert_int_equal(acme_vault_unit(d->vault, 0, &view, &d->err), ACME_OK);
     assert_int_equal(view.version, 2);
     assert_int_equal(fake_drive_served(d, "a.test"), 2);
-    acme_vault_lineage_clear(&view);
+    acme_vault_unit_clear(&view);
     acme_vault_unlock(d->vault, 0);
 }
 
@@ -936,16 +936,16 @@ test_union(void **state)
 {
     struct fake_drive *d = *state;
     struct acme_settings *settings;
-    struct acme_vault_lineage view;
+    struct acme_vault_unit view;
 
     second_server(d, 0, "a.test new.a.test");
     settings = settings_of(d, "a.test");
     assert_int_equal(settings->ndeclared, 2);
     acme_settings_free(settings);
-    assert_int_equal(acme_vault_lineage(d->vault, 0, &view, &d->err), ACME_OK);
+    assert_int_equal(acme_vault_unit(d->vault, 0, &view, &d->err), ACME_OK);
     assert_int_equal(view.nnames, 3);
     assert_null(view.conflict);
-    acme_vault_lineage_clear(&view);
+    acme_vault_unit_clear(&view);
     fake_drive_until(d, "a.test", 2, 1);
     assert_true(fake_drive_covers(d, "a.test", "www.a.test"));
     assert_true(fake_drive_covers(d, "a.test", "new.a.test"));
@@ -983,14 +983,14 @@ static void
 test_conflict(void **state)
 {
     struct fake_drive *d = *state;
-    struct acme_vault_lineage view;
+    struct acme_vault_unit view;
     struct acme_record record;
     unsigned orders = fake_ca_count(d->ca, FAKE_NEW_ORDER);
 
     second_server(d, 1, "a.test www.a.test new.a.test");
-    assert_int_equal(acme_vault_lineage(d->vault, 0, &view, &d->err), ACME_OK);
+    assert_int_equal(acme_vault_unit(d->vault, 0, &view, &d->err), ACME_OK);
     assert_non_null(view.conflict);
-    acme_vault_lineage_clear(&view);
+    acme_vault_unit_clear(&view);
     assert_true(fake_host_logged(&d->host, "until the declarations agree"));
     fake_drive_run(d);
     fake_drive_ask(d, 0, ACME_RENEW_FORCE, 3);

@@ -203,6 +203,31 @@ test_format(void **state)
     assert_content("state/format", "3\n");
 }
 
+/* Orders and records have a unit's name, which no lineage can have. */
+static void
+test_units(void **state)
+{
+    char unit[ACME_UNIT_NAME_MAX];
+    struct acme_buf text;
+
+    (void)state;
+    acme_buf_init(&text, 100);
+    acme_store_unit_name(unit, "a.test", 0);
+    assert_string_equal(unit, "a.test");
+    acme_store_unit_name(unit, "a.test", 1);
+    assert_string_equal(unit, "a.test~rsa");
+    ok(acme_store_record_write(store, unit, "{}", 2, &err));
+    assert_content("state/record/a.test~rsa.json", "{}");
+    ok(acme_store_record_read(store, unit, &text, &err));
+    expect_error(acme_store_record_write(store, "a.test~dsa", "{}", 2, &err),
+        ACME_CONFIG, "a.test~dsa");
+    expect_error(acme_store_record_write(store, "~rsa", "{}", 2, &err),
+        ACME_CONFIG, "~rsa");
+    expect_error(acme_store_live(store, "a.test~rsa", &(unsigned){ 0 }, &err),
+        ACME_CONFIG, "a.test~rsa");
+    acme_buf_clear(&text);
+}
+
 /* A typing error must not close /etc. */
 static void
 test_foreign_directory(void **state)
@@ -1867,6 +1892,7 @@ main(void)
         TEST(test_layout),
         TEST(test_open_read),
         TEST(test_format),
+        TEST(test_units),
         TEST(test_foreign_directory),
         TEST(test_open_together),
         TEST(test_planted_layout),

@@ -20,6 +20,7 @@ use v5.36;
 use Errno qw(EAGAIN EINTR EWOULDBLOCK);
 use IO::Socket::INET;
 use IO::Socket::SSL qw($SSL_ERROR SSL_WANT_READ SSL_WANT_WRITE);
+use Net::SSLeay ();
 use POSIX ();
 use Time::HiRes qw(time);
 
@@ -193,6 +194,8 @@ sub advance ($self, $c)
         write => \&write_answer, hang => \&notice_close,
     );
     while ($self->{connections}{ $c->{id} }) {
+        # what another connection has left there would be taken for ours
+        Net::SSLeay::ERR_clear_error();
         last if !$step{ $c->{state} }->($self, $c);
     }
     return;
