@@ -142,9 +142,9 @@ carry(struct fake_drive *d, struct acme_buf *request, struct acme_buf *reply)
     acme_buf_clear(&answer);
 }
 
-static enum acme_rc
-exchange(void *ctx, struct acme_buf *request, struct acme_buf *reply,
-    struct acme_error *err)
+enum acme_rc
+fake_drive_exchange(void *ctx, struct acme_buf *request,
+    struct acme_buf *reply, struct acme_error *err)
 {
     struct fake_drive *d = ctx;
     bool act = !d->dead;
@@ -334,7 +334,8 @@ fake_drive_open(struct fake_drive *d)
     acme_keeper_on_done(d->keeper, take_done, d);
     acme_keeper_start(d->keeper, ACME_KEEPER_DECLARES);
     acme_keeper_settle(d->keeper);
-    need(d, acme_vault_new_direct(exchange, d, &d->vault, &d->err), "vault");
+    need(d, acme_vault_new_direct(fake_drive_exchange, d, &d->vault, &d->err),
+        "vault");
     open_engine(d);
 }
 

@@ -116,6 +116,11 @@ void fake_drive_die(struct fake_drive *d, unsigned n, bool late);
 struct acme_transport fake_drive_transport(struct fake_drive *d,
     size_t issuer);
 
+/* What its vault asks the keeper through (acme_vault_exchange; ctx is the
+ * struct fake_drive). */
+enum acme_rc fake_drive_exchange(void *ctx, struct acme_buf *request,
+    struct acme_buf *reply, struct acme_error *err);
+
 /* A person asks; the answer comes to done_*. */
 void fake_drive_ask(struct fake_drive *d, size_t lineage, unsigned flags,
     uint64_t id);
