@@ -15,6 +15,7 @@ include build/core.mk
 include build/nginx.mk
 include build/httpd.mk
 include build/test.mk
+include build/fuzz.mk
 include build/install.mk
 include build/lint.mk
 

@@ -3,7 +3,8 @@
 
 CLANG_FORMAT ?= clang-format
 NGX_LOOK  = $(wildcard ngx_acme_module/*.[ch])
-FORMATTED = $(wildcard common/*.h common/*/*.[ch] t/unit/*.[ch] mod_acme_httpd/*.[ch])
+FORMATTED = $(wildcard common/*.h common/*/*.[ch] t/unit/*.[ch] t/fuzz/*.[ch] \
+            mod_acme_httpd/*.[ch])
 
 .PHONY: lint format have-clang-format
 

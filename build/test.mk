@@ -12,7 +12,7 @@ TEST_JOBS  ?= 2
 TEST_FLAGS ?=
 
 # What the tests try.  Unit tests are named by their .c file.
-WANTED      = $(patsubst t/unit/%.c,$(O)/t/unit/%,$(TESTS))
+WANTED      = $(patsubst t/%.c,$(O)/t/%,$(TESTS))
 CHECK_TESTS = $(or $(filter $(O)/%,$(WANTED)),$(UNIT_BINS))
 ALL_TESTS   = $(call on_hosts,$(or $(WANTED),$(UNIT_BINS) $(HARNESS) $(INTEGRATION)))
 

@@ -530,13 +530,14 @@ await_work(struct supervisor *supervisor, int answers,
     size_t left = work->nlineages;
 
     while (left > 0) {
-        bool dead;
+        bool engine_ended, store_ended;
 
         (void)watch(supervisor, 50);
-        dead = reap(&supervisor->engine) | reap(&supervisor->store);
+        engine_ended = reap(&supervisor->engine);
+        store_ended = reap(&supervisor->store);
         while (left > 0 && poll(&pfd, 1, 0) == 1 && take_answer(answers, work))
             left--;
-        if (dead)
+        if (engine_ended || store_ended)
             break;
         if (clock_ms() >= next_tick) {
             work->tick(work->ctx);

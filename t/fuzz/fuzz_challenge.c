@@ -1,0 +1,75 @@
+/*
+ * A stranger's request at the challenge path: the first line is the Host
+ * header, what follows is the path.  The answer is the token and one of our
+ * thumbprints, or none.
+ */
+#include "drive/acme_host_check.h"
+#include "fuzz.h"
+
+#define PRINT_0 "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+#define PRINT_1 "BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB"
+
+static const struct acme_config *
+good_config(void)
+{
+    static const char *const names[] = { "a.test", "192.0.2.1" };
+    static struct acme_config *config;
+    const struct acme_issuer issuer = { .name = "ca",
+        .directory = "https://ca.test/dir",
+        .key_type = ACME_KEY_ECDSA_256,
+        .verify = true };
+    const struct acme_lineage lineage = { NULL, 0, 2, names, 1,
+        { ACME_KEY_ECDSA_256 } };
+    struct acme_error err;
+    size_t index;
+
+    if (config != NULL)
+        return config;
+    acme_error_clear(&err);
+    config = acme_config_new("/nowhere", "nginx", "/etc/nginx/nginx.conf");
+    FUZZ_CHECK(config != NULL);
+    FUZZ_CHECK(
+        acme_config_add_issuer(config, &issuer, &index, &err) == ACME_OK);
+    FUZZ_CHECK(
+        acme_config_add_lineage(config, &lineage, &index, &err) == ACME_OK);
+    FUZZ_CHECK(acme_config_finish(config, &err) == ACME_OK);
+    return config;
+}
+
+static const struct acme_area *
+good_area(void)
+{
+    static struct acme_area *area;
+    const struct acme_area_token token = { "b.test", "pending", PRINT_1 };
+    struct acme_error err;
+
+    if (area != NULL)
+        return area;
+    acme_error_clear(&err);
+    FUZZ_CHECK(acme_area_new(1, 1, &area, &err) == ACME_OK);
+    acme_area_put_thumbprint(area, 0, PRINT_0);
+    acme_area_put_tokens(area, &token, 1);
+    return area;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const size_t prefix = strlen(ACME_CHALLENGE_PATH);
+    char answer[ACME_KEY_AUTHORIZATION_MAX + 1];
+    struct fuzz_input path = { data, size }, host = fuzz_line(&path);
+    size_t len;
+
+    if (!acme_challenge_answer(good_config(), good_area(),
+            (const char *)host.at, host.left, (const char *)path.at, path.left,
+            answer))
+        return 0;
+    FUZZ_CHECK(path.left > prefix);
+    len = path.left - prefix;
+    FUZZ_CHECK(len <= ACME_TOKEN_MAX);
+    FUZZ_CHECK(strlen(answer) == len + 1 + ACME_THUMBPRINT_LEN);
+    FUZZ_CHECK(memcmp(answer, path.at + prefix, len) == 0);
+    FUZZ_CHECK(strcmp(answer + len, "." PRINT_0) == 0 ||
+               strcmp(answer + len, "." PRINT_1) == 0);
+    return 0;
+}

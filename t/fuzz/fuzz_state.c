@@ -1,0 +1,113 @@
+/*
+ * The small files of the state directory as values: record/NAME.json and
+ * renewal/NAME.json, both read from one input.  What was understood is
+ * written and read back to the same text.
+ */
+#include "base/acme_arena.h"
+#include "base/acme_limits.h"
+#include "fuzz.h"
+#include "state/acme_record.h"
+#include "state/acme_settings.h"
+
+static void
+check_same(const struct acme_record *a, const struct acme_record *b)
+{
+    FUZZ_CHECK(a->attempt == b->attempt && a->attempt_open == b->attempt_open);
+    FUZZ_CHECK(a->failures == b->failures && a->crashes == b->crashes);
+    FUZZ_CHECK(a->next_attempt == b->next_attempt);
+    FUZZ_CHECK(a->wait_for_config == b->wait_for_config);
+    FUZZ_CHECK(a->error_time == b->error_time && a->forced == b->forced);
+    FUZZ_CHECK(a->renew_at == b->renew_at);
+    FUZZ_CHECK(strcmp(a->step, b->step) == 0);
+    FUZZ_CHECK(strcmp(a->config, b->config) == 0);
+    FUZZ_CHECK(strcmp(a->renew_serial, b->renew_serial) == 0);
+    FUZZ_CHECK(a->error.rc == b->error.rc && a->error.nsub == b->error.nsub);
+    FUZZ_CHECK(strcmp(a->error.what, b->error.what) == 0);
+    FUZZ_CHECK(strcmp(a->error.type, b->error.type) == 0);
+    FUZZ_CHECK(strcmp(a->error.detail, b->error.detail) == 0);
+}
+
+static void
+try_record(const char *text, size_t len)
+{
+    struct acme_record record, again;
+    struct acme_buf first, second;
+    struct acme_error err;
+
+    acme_error_clear(&err);
+    acme_buf_init(&first, (size_t)1 << 20);
+    acme_buf_init(&second, (size_t)1 << 20);
+    acme_record_init(&record);
+    acme_record_init(&again);
+    if (acme_record_parse(text, len, &record, &err) == ACME_OK) {
+        FUZZ_CHECK(acme_record_render(&record, &first, &err) == ACME_OK);
+        FUZZ_CHECK(acme_record_parse(acme_buf_str(&first), first.len, &again,
+                       &err) == ACME_OK);
+        check_same(&record, &again);
+        FUZZ_CHECK(acme_record_render(&again, &second, &err) == ACME_OK);
+        FUZZ_CHECK(strcmp(acme_buf_str(&first), acme_buf_str(&second)) == 0);
+    }
+    acme_buf_clear(&first);
+    acme_buf_clear(&second);
+}
+
+static void
+render(const struct acme_settings *settings, struct acme_buf *text)
+{
+    struct acme_error err;
+
+    acme_error_clear(&err);
+    FUZZ_CHECK(acme_settings_render(settings, text, &err) == ACME_OK);
+}
+
+static void
+use_settings(struct acme_settings *settings)
+{
+    struct acme_arena *arena = acme_arena_new();
+    struct acme_lineage wanted;
+    const char *conflict = NULL;
+    struct acme_error err;
+
+    acme_error_clear(&err);
+    FUZZ_CHECK(arena != NULL);
+    if (acme_settings_wanted(settings, arena, &wanted, &conflict, &err) ==
+        ACME_OK)
+        FUZZ_CHECK(wanted.ntypes <= ACME_TYPES_MAX);
+    (void)acme_settings_withdraw(settings, "nginx:/etc/nginx/nginx.conf");
+    acme_arena_free(arena);
+}
+
+static void
+try_settings(const char *text, size_t len)
+{
+    struct acme_settings *settings = NULL, *again = NULL;
+    struct acme_buf first, second;
+    struct acme_error err;
+
+    acme_error_clear(&err);
+    acme_buf_init(&first, (size_t)1 << 24);
+    acme_buf_init(&second, (size_t)1 << 24);
+    if (acme_settings_parse(text, len, &settings, &err) == ACME_OK) {
+        render(settings, &first);
+        if (first.len <= ACME_STATE_JSON_MAX) {
+            FUZZ_CHECK(acme_settings_parse(acme_buf_str(&first), first.len,
+                           &again, &err) == ACME_OK);
+            render(again, &second);
+            FUZZ_CHECK(
+                strcmp(acme_buf_str(&first), acme_buf_str(&second)) == 0);
+        }
+        use_settings(settings);
+    }
+    acme_settings_free(settings);
+    acme_settings_free(again);
+    acme_buf_clear(&first);
+    acme_buf_clear(&second);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    try_record((const char *)data, size);
+    try_settings((const char *)data, size);
+    return 0;
+}
