@@ -684,22 +684,23 @@ answer_unit(struct call *call)
 {
     const struct kept *kept = &call->keeper->kept[call->index];
     const struct served *served = &kept->served[call->algorithm];
+    enum acme_key_type type =
+        acme_lineage_type(&kept->wanted, call->algorithm);
     struct acme_error why;
     struct acme_buf record;
     size_t i;
 
     acme_error_clear(&why);
     acme_buf_init(&record, ACME_STATE_JSON_MAX);
-    if (acme_store_record_read(call->keeper->store, call->unit, &record,
-            &why) != ACME_OK)
+    if (type != ACME_KEY_NONE && acme_store_record_read(call->keeper->store,
+                                     call->unit, &record, &why) != ACME_OK)
         log_error(call->keeper, ACME_LOG_ERROR, &why, "record left out");
 
     begin_reply(call);
     acme_frame_add_u64(call->reply, kept->wanted.nnames);
     for (i = 0; i < kept->wanted.nnames; i++)
         acme_frame_add_text(call->reply, kept->wanted.names[i]);
-    acme_frame_add_u64(call->reply,
-        acme_lineage_type(&kept->wanted, call->algorithm));
+    acme_frame_add_u64(call->reply, type);
     acme_frame_add_text(call->reply,
         kept->conflict != NULL ? kept->conflict : "");
     acme_frame_add_u64(call->reply, kept->published);
