@@ -23,12 +23,16 @@ ONCE     = $(filter-out t/%.t,$1) $(filter t/harness/% t/both_%,$1)
 SHARED   = $(filter-out t/harness/% t/both_% t/nginx_% t/httpd_%,$(filter t/%.t,$1))
 on_hosts = $(ONCE) $(foreach h,$(HOSTS),$(patsubst %,%@$h,$(SHARED) $(filter t/$h_%,$1)))
 
-# The stock nginx knows nothing of sanitizers: their runtime is preloaded.
+# The stock servers know nothing of sanitizers: their runtime is preloaded, and
+# before it what collects the reports.
 ABS_O    = $(abspath $(O))
-PRELOAD  = $(if $(filter address,$(SAN)),$(shell $(CC) -print-file-name=libasan.so))
+RUNTIME  = $(if $(filter address,$(SAN)),$(shell $(CC) -print-file-name=libasan.so))
+REPORTS  = $(if $(RUNTIME),$(O)/reports.so)
+PRELOAD  = $(if $(RUNTIME),$(abspath $(REPORTS)):$(RUNTIME))
 TEST_ENV = ACME_NGINX='$(NGINX)' ACME_NGINX_MODULE=$(ABS_O)/ngx_acme_module.so \
            ACME_HTTPD_MODULE=$(ABS_O)/mod_acme_httpd.so \
-           ACME_ACMECTL=$(ABS_O)/acmectl ACME_PRELOAD=$(PRELOAD)
+           ACME_ACMECTL=$(ABS_O)/acmectl ACME_PRELOAD=$(PRELOAD) \
+           ACME_STEPS_LIBRARY=$(ABS_O)/steps.so
 PROVE    = $(TEST_ENV) prove -j$(TEST_JOBS) --timer --exec build/run-test $(TEST_FLAGS)
 
 $(O)/t/unit/%: $(O)/obj/t/unit/%.o $(call objs,$(UNIT_HELPERS)) $(O)/libacme.a
@@ -48,5 +52,11 @@ test: deps
 	@$(MAKE) all
 	@$(MAKE) run-tests
 
-run-tests: $(filter $(O)/%,$(ALL_TESTS))
+# steps.so makes durable steps fail and their process die (t/lib/Acme/Crash.pm).
+$(O)/steps.so $(O)/reports.so: $(O)/%.so: t/preload/%.c
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) -std=gnu11 $(WARNINGS) -O1 -g -fPIC -shared -o $@ $< -ldl
+
+run-tests: $(O)/steps.so $(REPORTS) $(filter $(O)/%,$(ALL_TESTS))
 	@$(PROVE) $(ALL_TESTS)

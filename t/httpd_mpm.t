@@ -101,6 +101,7 @@ for my $mpm (qw(event prefork)) {
         is_deeply [$t->worker_pids], [], 'no children';
         my $second = renew($first->{serial});
         is https(), 200, 'served';
+        $t->wait_for(sub { keys %{ served(0) } }, 5, 'its log line');
         is_deeply [keys %{ served(0) }], [$t->master_pid], 'by the only one';
         finish();
     };

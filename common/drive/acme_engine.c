@@ -320,6 +320,18 @@ close_attempt(struct acme_engine *engine, size_t unit,
     return acme_vault_record(engine->conf.vault, unit, record, err);
 }
 
+/* The units of a lineage have one lock, and versions come one by one. */
+static bool
+is_busy(const struct acme_engine *engine, size_t unit)
+{
+    size_t first = acme_unit(acme_unit_lineage(unit), 0), i;
+
+    for (i = 0; i < ACME_ALGORITHMS; i++)
+        if (engine->planned[first + i].running)
+            return true;
+    return false;
+}
+
 static void reply(struct acme_engine *engine, size_t unit, bool ok,
     const char *text);
 
@@ -341,7 +353,7 @@ plan_one(struct acme_engine *engine, size_t unit, bool at_start, bool crashed,
         reply(engine, unit, true, "this key is not wanted any more");
         return ACME_OK;
     }
-    if (view.record.attempt_open &&
+    if (view.record.attempt_open && !is_busy(engine, unit) &&
         acme_vault_lock(engine->conf.vault, unit, err) == ACME_OK) {
         rc = close_attempt(engine, unit, &view, crashed, err);
         acme_vault_unlock(engine->conf.vault, unit);
@@ -844,18 +856,6 @@ end_jobs(struct acme_engine *engine)
 
     while (acme_crew_take(engine->crew, &ended))
         end_job(engine, &ended);
-}
-
-/* The units of a lineage have one lock, and versions come one by one. */
-static bool
-is_busy(const struct acme_engine *engine, size_t unit)
-{
-    size_t first = acme_unit(acme_unit_lineage(unit), 0), i;
-
-    for (i = 0; i < ACME_ALGORITHMS; i++)
-        if (engine->planned[first + i].running)
-            return true;
-    return false;
 }
 
 bool

@@ -519,8 +519,9 @@ publish_tokens(struct acme_keeper *keeper)
     acme_buf_clear(&problems);
 }
 
+/* What a crash left; the lineage's lock is held. */
 static void
-recover(struct acme_keeper *keeper, size_t i)
+recover_locked(struct acme_keeper *keeper, size_t i)
 {
     const char *name = keeper->config->lineage[i].name;
     struct acme_error err;
@@ -535,6 +536,26 @@ recover(struct acme_keeper *keeper, size_t i)
             "lineage \"%s\"",
             name);
     }
+}
+
+/* Where somebody has the lock nothing has crashed, and what looks left over
+ * is his work. */
+static void
+recover(struct acme_keeper *keeper, size_t i)
+{
+    struct acme_error err;
+    int lock = -1;
+    enum acme_rc rc;
+
+    acme_error_clear(&err);
+    rc = acme_store_lock(keeper->store, "lineage",
+        keeper->config->lineage[i].name, &lock, &err);
+    if (rc == ACME_OK)
+        recover_locked(keeper, i);
+    else if (rc != ACME_BUSY)
+        log_error(keeper, ACME_LOG_WARN, &err, "cannot recover lineage");
+    if (lock != -1)
+        close(lock);
 }
 
 static bool
@@ -732,6 +753,7 @@ answer_record(struct call *call)
 static void
 refresh(struct acme_keeper *keeper, size_t i)
 {
+    recover_locked(keeper, i);
     settle_served(keeper, i);
     (void)look_at(keeper, i);
     look_at_orders(keeper, i);

@@ -61,7 +61,7 @@ struct supervisor {
     int log[2];
     int ready; /* -1 once used */
     struct part store, engine;
-    bool crashed; /* the last engine died of a signal */
+    bool crashed; /* the last engine, or store, died of itself */
 };
 
 static void supervisor_log(struct supervisor *supervisor,
@@ -285,7 +285,9 @@ watch_parts(struct supervisor *supervisor)
         report_death(supervisor, &supervisor->engine);
     if (store_ended)
         report_death(supervisor, &supervisor->store);
-    supervisor->crashed = engine_ended && is_crash(supervisor->engine.status);
+    supervisor->crashed =
+        (engine_ended && is_crash(supervisor->engine.status)) ||
+        (store_ended && is_crash(supervisor->store.status));
     return true;
 }
 

@@ -3,6 +3,7 @@
  * they are complete, then served by moving one link; and what is put right
  * after a crash in between.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -402,22 +403,55 @@ done:
 
 /* ---- after a crash ---------------------------------------------------- */
 
+/* Of an order: what a writer left, one that was dropped half way, the key of
+ * one that did not get to the disk. */
+static enum acme_rc
+tidy_order(const struct acme_store *store, const char *unit,
+    struct acme_error *err)
+{
+    char path[ACME_STORE_PATH_MAX];
+    struct stat st;
+    enum acme_rc rc;
+
+    (void)snprintf(path, sizeof(path), "orders/.%s.tmp", unit);
+    rc = acme_dir_remove(store->fd, path, err);
+    if (rc != ACME_OK)
+        return rc;
+    (void)snprintf(path, sizeof(path), "orders/%s", unit);
+    acme_dir_sweep(store->fd, path, ACME_DIR_SWEEP_ALL);
+    (void)snprintf(path, sizeof(path), "orders/%s/order.json", unit);
+    if (fstatat(store->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 ||
+        errno != ENOENT)
+        return ACME_OK;
+    (void)snprintf(path, sizeof(path), "orders/%s", unit);
+    return acme_dir_remove(store->fd, path, err);
+}
+
 /* What a crashed writer of this lineage left; the caller holds its lock, so
  * that it is nobody's work. */
 static enum acme_rc
-tidy(const struct acme_store *store, const char *name, struct acme_error *err)
+tidy(const struct acme_store *store, const char *name,
+    const struct acme_store_numbers *all, struct acme_error *err)
 {
-    char path[ACME_STORE_PATH_MAX];
+    char path[ACME_STORE_PATH_MAX], unit[ACME_UNIT_NAME_MAX];
     enum acme_rc rc;
+    size_t i;
 
     rc = acme_store_path(path, "archive/", name, "", err);
     if (rc != ACME_OK)
         return rc;
     acme_dir_sweep(store->fd, path, ACME_DIR_SWEEP_ALL);
-    (void)snprintf(path, sizeof(path), "orders/%s", name);
-    acme_dir_sweep(store->fd, path, ACME_DIR_SWEEP_ALL);
+    for (i = 0; i < all->count; i++) {
+        acme_store_version_path(path, name, all->number[i]);
+        acme_dir_sweep(store->fd, path, ACME_DIR_SWEEP_ALL);
+    }
     (void)snprintf(path, sizeof(path), "live/.%s.tmp", name);
-    return acme_dir_remove(store->fd, path, err);
+    rc = acme_dir_remove(store->fd, path, err);
+    for (i = 0; i < ACME_ALGORITHMS && rc == ACME_OK; i++) {
+        acme_store_unit_name(unit, name, i);
+        rc = tidy_order(store, unit, err);
+    }
+    return rc;
 }
 
 /* Complete in fact, or only called so?  A pending version must be read once
@@ -483,19 +517,21 @@ acme_store_recover(struct acme_store *store, const char *name, bool *moved,
 
     rc = acme_store_writable(store, err);
     if (rc == ACME_OK)
-        rc = tidy(store, name, err);
+        rc = acme_store_versions(store, name, &all, err);
+    if (rc == ACME_OK)
+        rc = tidy(store, name, &all, err);
     if (rc != ACME_OK)
-        return rc;
+        goto done;
     acme_error_clear(&why);
     rc = acme_store_live(store, name, &live, &why);
-    if (rc == ACME_NOENT)
-        live = 0;
-    else if (rc != ACME_OK)
-        return acme_error_set(err, rc, "%s", why.what);
-    rc = acme_store_versions(store, name, &all, err);
+    if (rc != ACME_OK && rc != ACME_NOENT) {
+        (void)acme_error_set(err, rc, "%s", why.what);
+        goto done;
+    }
     *moved = false;
-    if (rc == ACME_OK)
-        rc = resume(store, name, live, &all, moved, err);
+    rc = resume(store, name, rc == ACME_OK ? live : 0, &all, moved, err);
+
+done:
     free(all.number);
     return rc;
 }

@@ -996,12 +996,35 @@ test_recover_tidies(void **state)
     helper_tmp_mkdir(&tmp, "state/archive/a/.1.old.tmp");
     helper_tmp_link(&tmp, "../archive/a/2", "state/live/.a.tmp");
     helper_tmp_link(&tmp, "../archive/b/2", "state/live/.b.tmp");
+    helper_tmp_puts(&tmp, "state/archive/a/1/.meta.json.0123.tmp", "");
     helper_tmp_mkdir(&tmp, "state/orders/a");
+    helper_tmp_puts(&tmp, "state/orders/a/order.json", "{}");
     helper_tmp_puts(&tmp, "state/orders/a/.order.json.0123.tmp", "");
     assert_false(recover());
     assert_int_equal(helper_tmp_count(&tmp, "state/archive/a"), 1);
+    assert_int_equal(helper_tmp_count(&tmp, "state/archive/a/1"), 5);
     assert_int_equal(helper_tmp_count(&tmp, "state/live"), 2);
-    assert_int_equal(helper_tmp_count(&tmp, "state/orders/a"), 0);
+    assert_int_equal(helper_tmp_count(&tmp, "state/orders/a"), 1);
+}
+
+/* A key, or challenges, without their order; an order half removed; of this
+ * lineage only. */
+static void
+test_recover_tidies_orders(void **state)
+{
+    (void)state;
+    write_version(1);
+    helper_tmp_mkdir(&tmp, "state/orders/a");
+    helper_tmp_puts(&tmp, "state/orders/a/privkey.pem", "");
+    helper_tmp_mkdir(&tmp, "state/orders/.a.tmp");
+    helper_tmp_puts(&tmp, "state/orders/.a.tmp/privkey.pem", "");
+    helper_tmp_mkdir(&tmp, "state/orders/a~rsa");
+    helper_tmp_puts(&tmp, "state/orders/a~rsa/privkey.pem", "");
+    helper_tmp_mkdir(&tmp, "state/orders/b");
+    helper_tmp_mkdir(&tmp, "state/orders/.b.tmp");
+    assert_false(recover());
+    assert_int_equal(helper_tmp_count(&tmp, "state/orders"), 2);
+    assert_false(recover());
 }
 
 static void
@@ -1916,6 +1939,7 @@ main(void)
         TEST(test_recover_marks),
         TEST(test_recover_damaged),
         TEST(test_recover_tidies),
+        TEST(test_recover_tidies_orders),
         TEST(test_refused),
         TEST(test_order),
         TEST(test_order_key_refused),
