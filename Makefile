@@ -51,7 +51,7 @@ valgrind:
 	    $(MAKE) check
 
 bench: all
-	@set -e; for b in $(filter-out %.md,$(wildcard build/bench/*)); do \
+	@set -e; for b in $(filter-out %.md %/lib,$(wildcard build/bench/*)); do \
 	    echo "== $$b"; $(TEST_ENV) $$b; done
 
 clean:

@@ -441,8 +441,10 @@ tidy(const struct acme_store *store, const char *name,
     if (rc != ACME_OK)
         return rc;
     acme_dir_sweep(store->fd, path, ACME_DIR_SWEEP_ALL);
-    for (i = 0; i < all->count; i++) {
-        acme_store_version_path(path, name, all->number[i]);
+    /* Nothing is written into a version but the end of its mark, and that
+     * while it is the newest. */
+    if (all->count > 0) {
+        acme_store_version_path(path, name, all->number[0]);
         acme_dir_sweep(store->fd, path, ACME_DIR_SWEEP_ALL);
     }
     (void)snprintf(path, sizeof(path), "live/.%s.tmp", name);
