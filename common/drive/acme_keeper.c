@@ -26,6 +26,8 @@ struct kept {
     const char *conflict; /* or NULL */
     int lock;             /* -1: not held for the engine */
     unsigned published;   /* version in the area; 0: none */
+    bool unread;          /* memory was short for what is live, */
+    bool unsettled;       /* or for what is wanted */
     struct served served[ACME_ALGORITHMS];
 };
 
@@ -110,14 +112,14 @@ acme_keeper_new(const struct acme_config *config, struct acme_store *store,
     keeper->host = host;
     keeper->kept = calloc(config->nlineages + 1, sizeof(*keeper->kept));
     keeper->own = calloc(config->nissuers + 1, sizeof(struct acme_key *));
-    if (keeper->kept == NULL || keeper->own == NULL) {
-        acme_keeper_free(keeper);
-        return acme_error_nomem(err);
-    }
-    for (i = 0; i < config->nlineages; i++) {
+    for (i = 0; keeper->kept != NULL && i < config->nlineages; i++) {
         keeper->kept[i].lock = -1;
         for (k = 0; k < ACME_ALGORITHMS; k++)
             acme_buf_init(&keeper->kept[i].served[k].leaf, ACME_CHAIN_DER_MAX);
+    }
+    if (keeper->kept == NULL || keeper->own == NULL) {
+        acme_keeper_free(keeper);
+        return acme_error_nomem(err);
     }
     read_own_keys(keeper);
     *out = keeper;
@@ -230,7 +232,8 @@ settle(struct acme_keeper *keeper, size_t i)
     struct acme_error err;
 
     acme_error_clear(&err);
-    if (load_wanted(keeper, i, &err) != ACME_OK) {
+    kept->unsettled = load_wanted(keeper, i, &err) == ACME_NOMEM;
+    if (err.rc != ACME_OK) {
         /* Without its settings the configuration's own wish counts. */
         log_error(keeper, ACME_LOG_ERROR, &err, "cannot use settings");
         kept->wanted = *lineage;
@@ -304,22 +307,23 @@ is_of_other(const struct acme_keeper *keeper, size_t i,
                config->issuer[config->lineage[i].issuer].directory) != 0;
 }
 
-static void
-keep_pair(struct acme_keeper *keeper, size_t i, const struct acme_pair *pair)
+static enum acme_rc
+keep_pair(struct acme_keeper *keeper, size_t i, const struct acme_pair *pair,
+    struct acme_error *err)
 {
     struct served *served =
         &keeper->kept[i].served[acme_key_algorithm_number(pair->type)];
     struct acme_chain *chain = NULL;
-    struct acme_error ignored;
+    enum acme_rc rc;
 
-    acme_error_clear(&ignored);
     acme_buf_reset(&served->leaf);
-    if (acme_chain_from_der(pair->chain.data, pair->chain.len, &chain,
-            &ignored) == ACME_OK)
-        (void)acme_chain_to_der(chain, 0, 1, &served->leaf, &ignored);
+    rc = acme_chain_from_der(pair->chain.data, pair->chain.len, &chain, err);
+    if (rc == ACME_OK)
+        rc = acme_chain_to_der(chain, 0, 1, &served->leaf, err);
     acme_chain_free(chain);
     served->type = pair->type;
     served->other_issuer = is_of_other(keeper, i, pair);
+    return rc;
 }
 
 /* What is wanted of lineage i, before it has been settled too. */
@@ -389,10 +393,11 @@ put_version(struct acme_keeper *keeper, size_t i, struct acme_version *version,
         kept->served[n].type = ACME_KEY_NONE;
         acme_buf_reset(&kept->served[n].leaf);
     }
-    for (n = 0; n < version->npairs; n++)
-        keep_pair(keeper, i, &version->pair[n]);
     kept->published = version->number;
-    return ACME_OK;
+    for (n = 0; rc == ACME_OK && n < version->npairs; n++)
+        rc = keep_pair(keeper, i, &version->pair[n], err);
+    kept->unread = rc == ACME_NOMEM;
+    return rc;
 }
 
 /* Puts what is live on disk into the area.  Nothing servable leaves the slot
@@ -418,6 +423,7 @@ publish(struct acme_keeper *keeper, size_t i)
     /* damage is told of, also where that leaves nothing to serve */
     if (rc != ACME_OK && err.rc != ACME_NOENT)
         log_error(keeper, ACME_LOG_ERROR, &err, "cannot publish certificate");
+    keeper->kept[i].unread = rc == ACME_NOMEM;
     acme_version_clear(&version);
 }
 
@@ -630,7 +636,7 @@ look_at(struct acme_keeper *keeper, size_t i)
     acme_error_clear(&err);
     if (acme_store_live(keeper->store, keeper->config->lineage[i].name,
             &number, &err) != ACME_OK ||
-        number == keeper->kept[i].published)
+        (number == keeper->kept[i].published && !keeper->kept[i].unread))
         return false;
     publish(keeper, i);
     return keeper->kept[i].published == number;
@@ -705,17 +711,24 @@ answer_unit(struct call *call)
 {
     const struct kept *kept = &call->keeper->kept[call->index];
     const struct served *served = &kept->served[call->algorithm];
-    enum acme_key_type type =
-        acme_lineage_type(&kept->wanted, call->algorithm);
+    enum acme_key_type type;
     struct acme_error why;
     struct acme_buf record;
     size_t i;
 
     acme_error_clear(&why);
     acme_buf_init(&record, ACME_STATE_JSON_MAX);
+    if (kept->unsettled)
+        settle_served(call->keeper, call->index);
+    if (kept->unread)
+        (void)look_at(call->keeper, call->index);
+    type = acme_lineage_type(&kept->wanted, call->algorithm);
     if (type != ACME_KEY_NONE && acme_store_record_read(call->keeper->store,
                                      call->unit, &record, &why) != ACME_OK)
         log_error(call->keeper, ACME_LOG_ERROR, &why, "record left out");
+    /* Less than there is would be taken for a reason to order. */
+    if (kept->unread || kept->unsettled || why.rc == ACME_NOMEM)
+        (void)acme_error_nomem(&call->err);
 
     begin_reply(call);
     acme_frame_add_u64(call->reply, kept->wanted.nnames);
@@ -1105,13 +1118,16 @@ add_others(struct call *call, struct acme_version *version)
 {
     struct acme_version live;
     struct acme_error ignored;
-    enum acme_rc rc = ACME_OK;
+    enum acme_rc rc;
 
     acme_error_clear(&ignored);
     acme_version_init(&live);
-    if (acme_store_live_read(call->keeper->store, call->name, &live,
-            &ignored) == ACME_OK)
+    rc =
+        acme_store_live_read(call->keeper->store, call->name, &live, &ignored);
+    if (rc == ACME_OK)
         rc = carry_over(call, &live, version);
+    else
+        rc = rc == ACME_NOMEM ? acme_error_nomem(&call->err) : ACME_OK;
     acme_version_clear(&live);
     put_in_order(&call->keeper->kept[call->index].wanted, version);
     return rc;

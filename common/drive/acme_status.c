@@ -22,7 +22,16 @@ struct view {
     struct acme_lineage wanted;
     struct acme_arena *arena;  /* of wanted */
     struct acme_record record; /* of the unit that is worst off */
+    bool nomem;                /* nothing of it can be told */
 };
+
+/* What is not damage. */
+static void
+note(struct view *view, const struct acme_error *err)
+{
+    if (err->rc == ACME_NOMEM || err->rc == ACME_CRYPTO)
+        view->nomem = true;
+}
 
 static struct acme_json *
 types_json(const enum acme_key_type *type, size_t n)
@@ -78,6 +87,7 @@ add_wanted(struct view *view, const struct acme_settings *settings)
 
     acme_error_clear(&ignored);
     view->arena = acme_arena_new();
+    view->nomem = view->nomem || view->arena == NULL;
     if (view->arena != NULL && acme_settings_wanted(settings, view->arena,
                                    wanted, &conflict, &ignored) == ACME_OK) {
         acme_json_set(view->json, "names",
@@ -87,6 +97,7 @@ add_wanted(struct view *view, const struct acme_settings *settings)
         acme_json_set_str(view->json, "conflict", conflict);
         view->conflict = conflict != NULL;
     }
+    note(view, &ignored);
 }
 
 static void
@@ -103,6 +114,7 @@ add_settings(struct view *view)
     } else if (err.rc != ACME_NOENT) {
         acme_json_set_str(view->json, "damage", err.what);
     }
+    note(view, &err);
     acme_settings_free(settings);
 }
 
@@ -134,7 +146,8 @@ describe_leaf(struct acme_json *json, const struct acme_leaf *leaf)
 }
 
 static bool
-read_leaf(const struct acme_pair *pair, struct acme_leaf *leaf)
+read_leaf(struct view *view, const struct acme_pair *pair,
+    struct acme_leaf *leaf)
 {
     struct acme_chain *chain = NULL;
     struct acme_error ignored;
@@ -144,6 +157,7 @@ read_leaf(const struct acme_pair *pair, struct acme_leaf *leaf)
     good = acme_chain_from_der(pair->chain.data, pair->chain.len, &chain,
                &ignored) == ACME_OK &&
            acme_chain_leaf(chain, leaf, &ignored) == ACME_OK;
+    note(view, &ignored);
     acme_chain_free(chain);
     return good;
 }
@@ -157,7 +171,7 @@ add_pairs(struct view *view, const struct acme_version *version)
     size_t i;
 
     for (i = 0; i < version->npairs; i++) {
-        if (!read_leaf(&version->pair[i], &leaf))
+        if (!read_leaf(view, &version->pair[i], &leaf))
             continue;
         one = acme_json_object();
         acme_json_set_str(one, "key",
@@ -190,6 +204,7 @@ add_live(struct view *view)
         view->damaged = true;
         acme_json_set_str(view->json, "damage", err.what);
     }
+    note(view, &err);
     acme_version_clear(&version);
 }
 
@@ -223,6 +238,7 @@ read_record(struct view *view, size_t algorithm, struct acme_record *record)
     if (acme_store_record_read(view->store, unit, &text, &ignored) == ACME_OK)
         (void)acme_record_parse(acme_buf_str(&text), text.len, record,
             &ignored);
+    note(view, &ignored);
     acme_buf_clear(&text);
 }
 
@@ -309,6 +325,10 @@ acme_status_lineage(struct acme_store *store, const char *state_dir,
     add_record(&view);
     acme_json_set_str(view.json, "state", state_of(&view));
     acme_arena_free(view.arena);
+    if (view.nomem) {
+        acme_json_free(view.json);
+        return acme_error_nomem(err);
+    }
     *status = view.json;
     return ACME_OK;
 }

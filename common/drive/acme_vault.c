@@ -296,8 +296,11 @@ get_unit(struct acme_frame *frame, struct acme_vault_unit *out,
         return rc;
     out->type = (enum acme_key_type)acme_frame_get_u64(frame);
     acme_frame_get_text(frame, conflict, sizeof(conflict));
-    if (conflict[0] != '\0')
+    if (conflict[0] != '\0') {
         out->conflict = acme_arena_strdup(out->arena, conflict);
+        if (out->conflict == NULL)
+            return acme_error_nomem(err);
+    }
     out->version = (unsigned)acme_frame_get_u64(frame);
     out->live_type = (enum acme_key_type)acme_frame_get_u64(frame);
     out->order = acme_frame_get_u64(frame) != 0;
@@ -311,7 +314,10 @@ get_unit(struct acme_frame *frame, struct acme_vault_unit *out,
     acme_frame_get(frame, &data, &len);
     /* A record that cannot be read is an empty one: it only remembers. */
     acme_error_clear(&unreadable);
-    if (acme_record_parse(data, len, &out->record, &unreadable) != ACME_OK)
+    rc = acme_record_parse(data, len, &out->record, &unreadable);
+    if (rc == ACME_NOMEM)
+        return acme_error_nomem(err);
+    if (rc != ACME_OK)
         acme_record_init(&out->record);
     return ACME_OK;
 }

@@ -5,7 +5,9 @@
 #include <openssl/x509v3.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "wrap/acme_openssl.h"
 #include "wrap/acme_x509.h"
 
 #define NOBODY UINT32_MAX
@@ -56,6 +58,15 @@ set_ref(struct set *set)
 }
 
 static void
+clear_pair(struct pair *pair)
+{
+    sk_X509_free(pair->issuers);
+    acme_chain_free(pair->chain);
+    acme_key_unref(pair->key);
+    memset(pair, 0, sizeof(*pair));
+}
+
+static void
 set_unref(struct set *set)
 {
     size_t i;
@@ -63,11 +74,8 @@ set_unref(struct set *set)
     if (set == NULL ||
         atomic_fetch_sub_explicit(&set->refs, 1, memory_order_acq_rel) != 1)
         return;
-    for (i = 0; i < set->npairs; i++) {
-        sk_X509_free(set->pair[i].issuers);
-        acme_chain_free(set->pair[i].chain);
-        acme_key_unref(set->pair[i].key);
-    }
+    for (i = 0; i < set->npairs; i++)
+        clear_pair(&set->pair[i]);
     free(set);
 }
 
@@ -88,6 +96,9 @@ prepare(struct pair *pair)
 {
     size_t i, n = acme_chain_count(pair->chain);
 
+    if (!acme_openssl_is_whole(
+            X509_get0_pubkey(acme_chain_x509(pair->chain, 0))))
+        return false;
     pair->issuers = sk_X509_new_reserve(NULL, (int)n);
     if (pair->issuers == NULL)
         return false;
@@ -104,35 +115,55 @@ prepare(struct pair *pair)
 /* False: the pair must not be served; what there is of it is freed with the
  * set. */
 static bool
-parse_pair(const struct acme_area_pair *from, struct pair *pair)
+parse_pair(const struct acme_area_pair *from, struct pair *pair,
+    struct acme_error *why)
 {
-    struct acme_error why;
-
-    acme_error_clear(&why);
-    return acme_key_from_der(from->key, from->key_len, &pair->key, &why) ==
-               ACME_OK &&
-           acme_chain_from_der(from->chain, from->chain_len, &pair->chain,
-               &why) == ACME_OK &&
-           acme_chain_matches(pair->chain, pair->key) && prepare(pair);
+    if (acme_key_from_der(from->key, from->key_len, &pair->key, why) !=
+            ACME_OK ||
+        acme_chain_from_der(from->chain, from->chain_len, &pair->chain, why) !=
+            ACME_OK ||
+        !acme_chain_matches(pair->chain, pair->key))
+        return false;
+    if (prepare(pair))
+        return true;
+    (void)acme_error_nomem(why);
+    return false;
 }
 
-/* What the slot holds now; NULL: nothing that could be served. */
+/* OpenSSL does not always say that memory was short: what is wrong with a
+ * pair has to be found twice. */
+static bool
+parse_twice(const struct acme_area_pair *from, struct pair *pair,
+    struct acme_error *why)
+{
+    if (parse_pair(from, pair, why))
+        return true;
+    clear_pair(pair);
+    return parse_pair(from, pair, why);
+}
+
+/* What the slot holds now; NULL: nothing that could be served.  Memory was
+ * short: *generation is 0, so that it is read again. */
 static struct set *
 set_read(const struct acme_area *area, size_t lineage, uint32_t *generation)
 {
     struct acme_area_pair pairs[ACME_TYPES_MAX];
     struct acme_buf copy;
+    struct acme_error why;
     struct set *set = NULL;
     bool good = false;
     size_t i, n = 0;
 
+    acme_error_clear(&why);
     acme_buf_init_secret(&copy, ACME_SLOT_BYTES);
     if (acme_area_get(area, lineage, &copy, pairs, &n, generation))
         set = set_new();
     for (i = 0, good = set != NULL; good && i < n; i++) {
         set->npairs++;
-        good = parse_pair(&pairs[i], &set->pair[i]);
+        good = parse_twice(&pairs[i], &set->pair[i], &why);
     }
+    if (!acme_buf_ok(&copy) || (n > 0 && set == NULL) || why.rc == ACME_NOMEM)
+        *generation = 0;
     acme_buf_clear(&copy);
     if (good)
         return set;

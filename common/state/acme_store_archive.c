@@ -403,28 +403,46 @@ done:
 
 /* ---- after a crash ---------------------------------------------------- */
 
+static bool
+is_of_kind(const struct acme_store *store, const char *path, mode_t kind)
+{
+    struct stat st;
+
+    return fstatat(store->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+           (st.st_mode & S_IFMT) == kind;
+}
+
+static bool
+is_absent(const struct acme_store *store, const char *path)
+{
+    struct stat st;
+
+    return fstatat(store->fd, path, &st, AT_SYMLINK_NOFOLLOW) == -1 &&
+           errno == ENOENT;
+}
+
 /* Of an order: what a writer left, one that was dropped half way, the key of
- * one that did not get to the disk. */
+ * one that did not get to the disk.  Whatever else is in its place is not
+ * ours to take away. */
 static enum acme_rc
 tidy_order(const struct acme_store *store, const char *unit,
     struct acme_error *err)
 {
-    char path[ACME_STORE_PATH_MAX];
-    struct stat st;
+    char path[ACME_STORE_PATH_MAX], file[ACME_STORE_PATH_MAX];
     enum acme_rc rc;
 
     (void)snprintf(path, sizeof(path), "orders/.%s.tmp", unit);
     rc = acme_dir_remove(store->fd, path, err);
-    if (rc != ACME_OK)
+    (void)snprintf(path, sizeof(path), "orders/%s", unit);
+    if (rc != ACME_OK || !is_of_kind(store, path, S_IFDIR))
         return rc;
-    (void)snprintf(path, sizeof(path), "orders/%s", unit);
     acme_dir_sweep(store->fd, path, ACME_DIR_SWEEP_ALL);
-    (void)snprintf(path, sizeof(path), "orders/%s/order.json", unit);
-    if (fstatat(store->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 ||
-        errno != ENOENT)
+    (void)snprintf(file, sizeof(file), "orders/%s/privkey.pem", unit);
+    if (!is_of_kind(store, file, S_IFREG))
         return ACME_OK;
-    (void)snprintf(path, sizeof(path), "orders/%s", unit);
-    return acme_dir_remove(store->fd, path, err);
+    (void)snprintf(file, sizeof(file), "orders/%s/order.json", unit);
+    return is_absent(store, file) ? acme_dir_remove(store->fd, path, err)
+                                  : ACME_OK;
 }
 
 /* What a crashed writer of this lineage left; the caller holds its lock, so

@@ -103,48 +103,53 @@ acme_key_algorithm_number(enum acme_key_type type)
     return strcmp(acme_key_algorithm(type), "rsa") == 0;
 }
 
-/* The name of a curve; false if its parameters are spelled out instead. */
+/*
+ * The name of a curve, "" if its parameters are spelled out instead.  False:
+ * out of memory, as a key of a curve that is not spelled out has its name.
+ */
 static bool
 named_curve(const EVP_PKEY *evp, char *group, size_t size)
 {
     int is_explicit = 1;
 
-    return EVP_PKEY_get_utf8_string_param(evp, OSSL_PKEY_PARAM_GROUP_NAME,
-               group, size, NULL) &&
-           EVP_PKEY_get_int_param(evp,
-               OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS,
-               &is_explicit) &&
-           !is_explicit;
+    group[0] = '\0';
+    if (!EVP_PKEY_get_int_param(evp,
+            OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS, &is_explicit))
+        return false;
+    return is_explicit || EVP_PKEY_get_utf8_string_param(evp,
+                              OSSL_PKEY_PARAM_GROUP_NAME, group, size, NULL);
 }
 
-/* What a key is; ACME_KEY_NONE if it is none of ours. */
-static enum acme_key_type
-classify(const EVP_PKEY *evp)
+/* What a key is, ACME_KEY_NONE if it is none of ours; false: out of memory. */
+static bool
+classify(const EVP_PKEY *evp, enum acme_key_type *type)
 {
-    bool rsa = EVP_PKEY_is_a(evp, "RSA");
+    bool rsa = acme_openssl_is_a(evp, "RSA");
     unsigned bits = (unsigned)EVP_PKEY_get_bits(evp);
-    char group[32] = "";
+    char group[64] = "";
     size_t i;
 
-    if (!rsa &&
-        (!EVP_PKEY_is_a(evp, "EC") || !named_curve(evp, group, sizeof(group))))
-        return ACME_KEY_NONE;
+    *type = ACME_KEY_NONE;
+    if (!acme_openssl_is_whole(evp) ||
+        (acme_openssl_is_a(evp, "EC") &&
+            !named_curve(evp, group, sizeof(group))))
+        return false;
     for (i = 1; i < KINDS; i++) {
         if (kinds[i].group == NULL ? rsa && kinds[i].bits == bits
                                    : strcmp(kinds[i].group, group) == 0)
-            return (enum acme_key_type)i;
+            *type = (enum acme_key_type)i;
     }
-    return ACME_KEY_NONE;
+    return true;
 }
 
 /* Takes `evp` on success only. */
 static enum acme_rc
 wrap_key(EVP_PKEY *evp, struct acme_key **out, struct acme_error *err)
 {
-    enum acme_key_type type = classify(evp);
+    enum acme_key_type type;
     struct acme_key *key;
 
-    if (type == ACME_KEY_NONE && acme_openssl_no_memory())
+    if (!classify(evp, &type))
         return acme_error_nomem(err);
     if (type == ACME_KEY_NONE)
         return acme_error_set(err, ACME_CONFIG,

@@ -6,7 +6,9 @@
 #define ACME_OPENSSL_H
 
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <stdbool.h>
+#include <strings.h>
 
 #include "base/acme_error.h"
 
@@ -20,6 +22,24 @@ acme_openssl_no_memory(void)
 {
     return ERR_GET_REASON(ERR_peek_error()) == ERR_R_MALLOC_FAILURE ||
            ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE;
+}
+
+/* EVP_PKEY_is_a(), which answers no when memory is short, without memory. */
+static inline bool
+acme_openssl_is_a(const EVP_PKEY *evp, const char *type)
+{
+    const char *name = EVP_PKEY_get0_type_name(evp);
+
+    return name != NULL && strcasecmp(name, type) == 0;
+}
+
+/* A key read or made while memory was short may be one of 0 bits, for good:
+ * OpenSSL asks its provider once. */
+static inline bool
+acme_openssl_is_whole(const EVP_PKEY *evp)
+{
+    return evp != NULL && EVP_PKEY_get_bits(evp) > 0 &&
+           EVP_PKEY_get_security_bits(evp) > 0;
 }
 
 /* `what: <OpenSSL's reason>`, or ACME_NOMEM if that was the reason. */

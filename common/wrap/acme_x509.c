@@ -486,17 +486,23 @@ matches(const X509 *leaf, const struct acme_key *key)
 {
     const EVP_PKEY *public_key = X509_get0_pubkey(leaf);
 
-    return public_key != NULL &&
+    return public_key != NULL && acme_openssl_is_whole(public_key) &&
            EVP_PKEY_eq(public_key, acme_key_evp(key)) == 1;
 }
 
 bool
 acme_chain_matches(const struct acme_chain *chain, const struct acme_key *key)
 {
+    X509 *again = NULL;
     bool equal;
 
     ERR_set_mark();
     equal = matches(chain->cert[0], key);
+    /* OpenSSL does not say when it was short of memory, and remembers it: a
+     * mismatch is one that is found in a copy too. */
+    if (!equal && (again = X509_dup(chain->cert[0])) != NULL)
+        equal = matches(again, key);
+    X509_free(again);
     ERR_pop_to_mark();
     return equal;
 }
@@ -515,14 +521,15 @@ check_public_keys(const struct acme_chain *chain, struct acme_error *err)
             return acme_error_set(err, ACME_REFUSED,
                 "certificate %zu has a key that cannot be read", i + 1);
         is_explicit = 0;
-        if (EVP_PKEY_is_a(evp, "EC") &&
+        if (acme_openssl_is_a(evp, "EC") &&
             (!EVP_PKEY_get_int_param(evp,
                  OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS,
                  &is_explicit) ||
                 is_explicit))
             return acme_error_set(err, ACME_REFUSED,
                 "certificate %zu has a key that is on no named curve", i + 1);
-        if ((EVP_PKEY_is_a(evp, "RSA") || EVP_PKEY_is_a(evp, "RSA-PSS")) &&
+        if ((acme_openssl_is_a(evp, "RSA") ||
+                acme_openssl_is_a(evp, "RSA-PSS")) &&
             EVP_PKEY_get_bits(evp) > RSA_BITS_MAX)
             return acme_error_set(err, ACME_REFUSED,
                 "certificate %zu has an RSA key of more than %d bits", i + 1,
@@ -593,19 +600,6 @@ check_links(const struct acme_chain *chain, struct acme_error *err)
     return ACME_OK;
 }
 
-enum acme_rc
-acme_chain_check_links(const struct acme_chain *chain, struct acme_error *err)
-{
-    enum acme_rc rc;
-
-    ERR_set_mark();
-    rc = check_public_keys(chain, err);
-    if (rc == ACME_OK)
-        rc = check_links(chain, err);
-    ERR_pop_to_mark();
-    return rc;
-}
-
 /* Whether `wanted` is a line of `names`. */
 static bool
 has_line(const char *names, const char *wanted)
@@ -657,33 +651,93 @@ check_names(const X509 *leaf, const char *const *names, size_t nnames,
     return rc;
 }
 
-enum acme_rc
-acme_chain_check(const struct acme_chain *chain, const struct acme_key *key,
-    const char *const *names, size_t nnames, time_t now, unsigned *surplus,
-    struct acme_error *err)
+/* What a certificate has to match. */
+struct wish {
+    const struct acme_key *key;
+    const char *const *names;
+    size_t nnames;
+    time_t now;
+};
+
+/* `wish` NULL: its links only. */
+static enum acme_rc
+check(const struct acme_chain *chain, const struct wish *wish,
+    unsigned *surplus, struct acme_error *err)
 {
     X509 *leaf = chain->cert[0];
     enum acme_rc rc;
 
-    ERR_set_mark();
     rc = check_public_keys(chain, err);
-    if (rc == ACME_OK && !matches(leaf, key))
+    if (rc == ACME_OK && wish == NULL)
+        return check_links(chain, err);
+    if (rc == ACME_OK && !matches(leaf, wish->key))
         rc = acme_error_set(err, ACME_REFUSED,
             "the certificate is for another key than the one asked for");
     if (rc == ACME_OK)
         rc = check_leaf(leaf, err);
     if (rc == ACME_OK)
-        rc = check_times(leaf, now, err);
+        rc = check_times(leaf, wish->now, err);
     if (rc == ACME_OK)
         rc = check_links(chain, err);
     if (rc == ACME_OK)
-        rc = check_names(leaf, names, nnames, surplus, err);
-    if (rc == ACME_REFUSED && acme_openssl_no_memory()) {
+        rc = check_names(leaf, wish->names, wish->nnames, surplus, err);
+    return rc;
+}
+
+/*
+ * OpenSSL remembers what it could not find out when memory was short, and
+ * does not always say that this was it: a refusal counts if a copy that is
+ * read anew is refused too.
+ */
+static bool
+is_refused_again(const struct acme_chain *chain, const struct wish *wish)
+{
+    struct acme_chain *copy = NULL;
+    struct acme_error err;
+    struct acme_buf der;
+    bool refused;
+
+    acme_error_clear(&err);
+    acme_buf_init(&der, ACME_CHAIN_DER_MAX);
+    refused = acme_chain_to_der(chain, 0, 0, &der, &err) == ACME_OK &&
+              acme_chain_from_der(der.data, der.len, &copy, &err) == ACME_OK &&
+              check(copy, wish, NULL, &err) == ACME_REFUSED;
+    acme_chain_free(copy);
+    acme_buf_clear(&der);
+    return refused && !acme_openssl_no_memory();
+}
+
+static enum acme_rc
+check_twice(const struct acme_chain *chain, const struct wish *wish,
+    unsigned *surplus, struct acme_error *err)
+{
+    enum acme_rc rc;
+
+    ERR_set_mark();
+    rc = check(chain, wish, surplus, err);
+    if (rc == ACME_REFUSED &&
+        (acme_openssl_no_memory() || !is_refused_again(chain, wish))) {
         acme_error_clear(err);
         rc = acme_error_nomem(err);
     }
     ERR_pop_to_mark();
     return rc;
+}
+
+enum acme_rc
+acme_chain_check(const struct acme_chain *chain, const struct acme_key *key,
+    const char *const *names, size_t nnames, time_t now, unsigned *surplus,
+    struct acme_error *err)
+{
+    const struct wish wish = { key, names, nnames, now };
+
+    return check_twice(chain, &wish, surplus, err);
+}
+
+enum acme_rc
+acme_chain_check_links(const struct acme_chain *chain, struct acme_error *err)
+{
+    return check_twice(chain, NULL, NULL, err);
 }
 
 /* Takes nothing; false: out of memory. */
