@@ -9,6 +9,9 @@ use Acme::Proc qw(process_table reap slurp);
 use Acme::Test;
 
 my $t = Acme::Test->new(ca => 'own');
+# nginx starts the new binary with an empty environment
+$t->configure(main => join '', map { "env $_;\n" }
+    qw(LD_PRELOAD ASAN_OPTIONS UBSAN_OPTIONS)) if $ENV{ACME_PRELOAD};
 $t->site('a.test')->start;
 my $first = $t->wait_certificate('a.test') or $t->give_up;
 $t->wait_helpers;

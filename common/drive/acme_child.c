@@ -82,10 +82,6 @@ null_standard(const int *keep, size_t nkeep)
     int fd, null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
     for (fd = 0; null != -1 && fd <= 2; fd++) {
-#ifdef __SANITIZE_ADDRESS__
-        if (fd == 2) /* where the sanitizer reports */
-            continue;
-#endif
         if (!is_kept(fd, keep, nkeep))
             (void)dup2(null, fd);
     }

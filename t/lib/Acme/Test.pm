@@ -535,6 +535,8 @@ sub acmectl ($self, @args)
         %o, cmd => [built('ACME_ACMECTL', 'acmectl'), @args],
         env => { ACME_STATE_DIR => $self->state, %{ $o{env} // {} } },
     );
+    $self->problem("acmectl: $1")
+        if $ran->{stderr} =~ /(.*(?:Sanitizer:|runtime error:).*)/;
     return ($ran->{timed_out} ? 'timeout'
         : $ran->{signal} ? "signal $ran->{signal}" : $ran->{exit},
         $ran->{stdout}, $ran->{stderr});

@@ -16,6 +16,7 @@ our @EXPORT_OK = qw(alarming_lines sanitizer_reports exposed_keys
 my $SANITIZER = qr{
     ERROR:\ (?:Address|Leak|HWAddress|Memory)Sanitizer
     | WARNING:\ ThreadSanitizer | SUMMARY:\ \w+Sanitizer
+    | \w+Sanitizer:\ (?:CHECK|nested\ bug)
     | :\d+:\d+:\ runtime\ error:
 }x;
 
@@ -36,7 +37,7 @@ sub sanitizer_reports (@files)
     for my $file (@files) {
         my $text = slurp($file) // next;
         push @found, "sanitizer: $file: $1"
-            if $text =~ /^(.*$SANITIZER.*)$/m;
+            if $text =~ /^(.*$SANITIZER.*(?:\n[^\n\0]+){0,40})/m;
     }
     return @found;
 }
