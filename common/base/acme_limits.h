@@ -76,12 +76,17 @@
 /* Polls of one authorization or order before the job is handed back, and the
  * shortest time it is handed back for then (seconds). */
 #define ACME_POLLS_INLINE 10
+#define ACME_POLL_PAUSE 15
 
-/* Jobs side by side in one engine, and at one CA: most of a job is waiting
- * for the CA, and a CA should not see a crowd. */
+/* Jobs at work side by side in one engine, and at one CA: it should not see a
+ * crowd. */
 #define ACME_JOBS_MAX 8
 #define ACME_JOBS_PER_CA 4
-#define ACME_POLL_PAUSE 15
+
+/* Jobs that have begun, those that wait for an answer included: a CA that
+ * wants to be asked again in a second or two does not hold up the next. */
+#define ACME_JOBS_OPEN 256
+#define ACME_JOBS_OPEN_PER_CA 192
 
 /* badNonce answers in a row before a request gives up. */
 #define ACME_NONCE_RETRIES 5

@@ -5,15 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Hundreds of the usual 8 MB are refused where memory is not overcommitted. */
+#define STACK_SIZE ((size_t)1024 * 1024)
+
 enum {
     FREE,
     RUNNING,
     ENDED
 };
 
-/* A client, and whether a job has it. */
 struct line {
-    struct acme_client *client;
+    struct acme_connection *connection;
     bool taken;
 };
 
@@ -22,18 +24,30 @@ struct seat {
     struct acme_crew *crew;
     pthread_t thread;
     bool threaded;
-    size_t ca;
-    struct line *line; /* NULL: none could be opened */
+    size_t issuer;
+    struct line *line;     /* with a turn; else NULL */
+    struct acme_host host; /* the crew's, but waiting gives the turn away */
     struct acme_job job;
     struct acme_job_result result;
     struct acme_error err;
 };
 
+/* Jobs of a CA. */
+struct count {
+    unsigned open;
+    unsigned working;
+    unsigned wanting; /* have begun and want a turn again */
+};
+
 struct acme_crew {
     struct acme_crew_conf conf;
-    size_t *ca;                            /* nissuers */
+    size_t *ca; /* nissuers */
+    struct seat *seat;
+    pthread_mutex_t lock; /* of all that follows */
+    pthread_cond_t given; /* a turn has been given away */
+    unsigned working;
+    struct count *count;                   /* nissuers */
     struct line (*line)[ACME_JOBS_PER_CA]; /* nissuers */
-    struct seat seat[ACME_JOBS_MAX];
 };
 
 /* ---- life ------------------------------------------------------------- */
@@ -50,6 +64,19 @@ first_of(const struct acme_config *config, size_t issuer)
     return i;
 }
 
+static bool
+make_seats(struct acme_crew *crew)
+{
+    size_t i;
+
+    crew->seat = calloc(ACME_JOBS_OPEN, sizeof(crew->seat[0]));
+    for (i = 0; crew->seat != NULL && i < ACME_JOBS_OPEN; i++) {
+        crew->seat[i].crew = crew;
+        atomic_init(&crew->seat[i].state, FREE);
+    }
+    return crew->seat != NULL;
+}
+
 enum acme_rc
 acme_crew_new(const struct acme_crew_conf *conf, struct acme_crew **out,
     struct acme_error *err)
@@ -60,13 +87,13 @@ acme_crew_new(const struct acme_crew_conf *conf, struct acme_crew **out,
     if (crew == NULL)
         return acme_error_nomem(err);
     crew->conf = *conf;
+    (void)pthread_mutex_init(&crew->lock, NULL);
+    (void)pthread_cond_init(&crew->given, NULL);
     crew->ca = calloc(n + 1, sizeof(crew->ca[0]));
+    crew->count = calloc(n + 1, sizeof(crew->count[0]));
     crew->line = calloc(n + 1, sizeof(crew->line[0]));
-    for (i = 0; i < ACME_JOBS_MAX; i++) {
-        crew->seat[i].crew = crew;
-        atomic_init(&crew->seat[i].state, FREE);
-    }
-    if (crew->ca == NULL || crew->line == NULL) {
+    if (crew->ca == NULL || crew->count == NULL || crew->line == NULL ||
+        !make_seats(crew)) {
         acme_crew_free(crew);
         return acme_error_nomem(err);
     }
@@ -79,20 +106,27 @@ acme_crew_new(const struct acme_crew_conf *conf, struct acme_crew **out,
 void
 acme_crew_free(struct acme_crew *crew)
 {
+    struct acme_crew_ended ignored;
     size_t i, k;
 
     if (crew == NULL)
         return;
     acme_crew_join(crew);
+    while (crew->seat != NULL && acme_crew_take(crew, &ignored))
+        continue;
     for (i = 0; crew->line != NULL && i < crew->conf.config->nissuers; i++)
         for (k = 0; k < ACME_JOBS_PER_CA; k++)
-            acme_client_free(crew->line[i][k].client);
+            acme_connection_free(crew->line[i][k].connection);
+    (void)pthread_cond_destroy(&crew->given);
+    (void)pthread_mutex_destroy(&crew->lock);
     free(crew->line);
+    free(crew->count);
+    free(crew->seat);
     free(crew->ca);
     free(crew);
 }
 
-/* ---- clients ---------------------------------------------------------- */
+/* ---- connections ------------------------------------------------------ */
 
 static const char **
 other_directories(const struct acme_config *config, size_t issuer, size_t *n)
@@ -114,7 +148,7 @@ open_line(struct acme_crew *crew, size_t issuer, struct line *line,
     struct acme_error *err)
 {
     struct acme_network *network = &crew->conf.network;
-    struct acme_client_conf conf;
+    struct acme_connection_conf conf;
     struct acme_transport transport;
     const char **others = NULL;
     enum acme_rc rc;
@@ -127,32 +161,128 @@ open_line(struct acme_crew *crew, size_t issuer, struct line *line,
         return acme_error_nomem(err);
     conf.directory_url = crew->conf.config->issuer[issuer].directory;
     conf.other_directories = others;
-    line->client = acme_client_new(&conf, crew->conf.host, transport);
+    line->connection = acme_connection_new(&conf, crew->conf.host, transport);
     free(others);
-    return line->client != NULL ? ACME_OK : acme_error_nomem(err);
+    return line->connection != NULL ? ACME_OK : acme_error_nomem(err);
 }
 
-/* One that has been used before, if there is one.  NULL: `err` says why. */
-static struct line *
-take_line(struct acme_crew *crew, size_t issuer, struct acme_error *err)
+/* All that an issuer may need, so that none is missing later: whoever has a
+ * turn has a line. */
+static enum acme_rc
+open_lines(struct acme_crew *crew, size_t issuer, struct acme_error *err)
 {
-    struct line *lines = crew->line[issuer], *unused = NULL;
+    enum acme_rc rc = ACME_OK;
     size_t i;
 
-    for (i = 0; i < ACME_JOBS_PER_CA; i++) {
-        if (lines[i].taken)
-            continue;
-        if (lines[i].client != NULL) {
-            lines[i].taken = true;
-            return &lines[i];
-        }
-        if (unused == NULL)
-            unused = &lines[i];
-    }
-    if (unused == NULL || open_line(crew, issuer, unused, err) != ACME_OK)
-        return NULL;
-    unused->taken = true;
-    return unused;
+    for (i = 0; i < ACME_JOBS_PER_CA && rc == ACME_OK; i++)
+        if (crew->line[issuer][i].connection == NULL)
+            rc = open_line(crew, issuer, &crew->line[issuer][i], err);
+    return rc;
+}
+
+/* The first is the one that has been used before. */
+static struct line *
+free_line(struct line lines[ACME_JOBS_PER_CA])
+{
+    while (lines->taken)
+        lines++;
+    return lines;
+}
+
+/* ---- turns ------------------------------------------------------------ */
+
+static bool
+has_turn(const struct acme_crew *crew, size_t ca)
+{
+    return crew->working < ACME_JOBS_MAX &&
+           crew->count[ca].working < ACME_JOBS_PER_CA;
+}
+
+/* With crew->lock, and a turn to be had. */
+static void
+begin_turn(struct seat *seat)
+{
+    struct acme_crew *crew = seat->crew;
+
+    crew->working++;
+    crew->count[crew->ca[seat->issuer]].working++;
+    seat->line = free_line(crew->line[seat->issuer]);
+    seat->line->taken = true;
+    acme_client_use(seat->job.client, seat->line->connection);
+}
+
+static void
+end_turn(struct seat *seat)
+{
+    struct acme_crew *crew = seat->crew;
+
+    (void)pthread_mutex_lock(&crew->lock);
+    crew->working--;
+    crew->count[crew->ca[seat->issuer]].working--;
+    seat->line->taken = false;
+    seat->line = NULL;
+    (void)pthread_cond_broadcast(&crew->given);
+    (void)pthread_mutex_unlock(&crew->lock);
+}
+
+static void
+want_turn(struct seat *seat)
+{
+    struct acme_crew *crew = seat->crew;
+    size_t ca = crew->ca[seat->issuer];
+
+    (void)pthread_mutex_lock(&crew->lock);
+    crew->count[ca].wanting++;
+    while (!has_turn(crew, ca))
+        (void)pthread_cond_wait(&crew->given, &crew->lock);
+    crew->count[ca].wanting--;
+    begin_turn(seat);
+    (void)pthread_mutex_unlock(&crew->lock);
+}
+
+static void
+wake(const struct acme_crew *crew)
+{
+    if (crew->conf.wake != NULL)
+        crew->conf.wake(crew->conf.wake_ctx);
+}
+
+/* ---- the host of a job ------------------------------------------------ */
+
+static const struct acme_host *
+host_of(void *ctx)
+{
+    const struct seat *seat = ctx;
+
+    return seat->crew->conf.host;
+}
+
+static void
+seat_log(void *ctx, enum acme_level level, const char *line)
+{
+    host_of(ctx)->log(host_of(ctx)->ctx, level, line);
+}
+
+static time_t
+seat_now(void *ctx)
+{
+    return host_of(ctx)->now(host_of(ctx)->ctx);
+}
+
+static bool
+seat_wait(void *ctx, unsigned ms)
+{
+    const struct acme_host *host = host_of(ctx);
+    struct seat *seat = ctx;
+    bool goes_on;
+
+    if (ms == 0)
+        return host->wait(host->ctx, 0);
+    end_turn(seat);
+    wake(seat->crew);
+    goes_on = host->wait(host->ctx, ms);
+    want_turn(seat);
+    return goes_on;
 }
 
 /* ---- seats ------------------------------------------------------------ */
@@ -170,35 +300,34 @@ state_of(const struct seat *seat)
 }
 
 static struct seat *
-free_seat(struct acme_crew *crew)
+find_seat(struct acme_crew *crew, int state)
 {
     size_t i;
 
-    for (i = 0; i < ACME_JOBS_MAX; i++)
-        if (state_of(&crew->seat[i]) == FREE)
+    for (i = 0; i < ACME_JOBS_OPEN; i++)
+        if (state_of(&crew->seat[i]) == state)
             return &crew->seat[i];
     return NULL;
 }
 
 bool
-acme_crew_has_room(const struct acme_crew *crew, size_t ca)
+acme_crew_has_room(struct acme_crew *crew, size_t ca)
 {
-    size_t i, taken = 0, same = 0;
+    const struct count *count = &crew->count[ca];
+    bool room;
 
-    for (i = 0; i < ACME_JOBS_MAX; i++) {
-        if (state_of(&crew->seat[i]) == FREE)
-            continue;
-        taken++;
-        same += crew->seat[i].ca == ca;
-    }
-    return taken < ACME_JOBS_MAX && same < ACME_JOBS_PER_CA;
+    (void)pthread_mutex_lock(&crew->lock);
+    room = has_turn(crew, ca) && count->wanting == 0 &&
+           count->open < ACME_JOBS_OPEN_PER_CA;
+    (void)pthread_mutex_unlock(&crew->lock);
+    return room && find_seat(crew, FREE) != NULL;
 }
 
 static void
 work(struct seat *seat)
 {
-    if (seat->line != NULL)
-        (void)acme_job_run(&seat->job, &seat->result, &seat->err);
+    (void)acme_job_run(&seat->job, &seat->result, &seat->err);
+    end_turn(seat);
     atomic_store_explicit(&seat->state, ENDED, memory_order_release);
 }
 
@@ -206,40 +335,102 @@ static void *
 thread(void *data)
 {
     struct seat *seat = data;
-    const struct acme_crew_conf *conf = &seat->crew->conf;
+    const struct acme_crew *crew = seat->crew;
 
     work(seat);
-    conf->wake(conf->wake_ctx);
+    wake(crew);
     return NULL;
+}
+
+static bool
+start_thread(struct seat *seat)
+{
+    pthread_attr_t attr;
+    bool good;
+
+    if (pthread_attr_init(&attr) != 0)
+        return false;
+    good = pthread_attr_setstacksize(&attr, STACK_SIZE) == 0 &&
+           pthread_create(&seat->thread, &attr, thread, seat) == 0;
+    (void)pthread_attr_destroy(&attr);
+    return good;
+}
+
+static enum acme_rc
+prepare(struct seat *seat, size_t unit, bool force)
+{
+    struct acme_crew *crew = seat->crew;
+    const struct acme_crew_conf *conf = &crew->conf;
+
+    memset(&seat->result, 0, sizeof(seat->result));
+    acme_error_clear(&seat->err);
+    seat->issuer = conf->config->lineage[acme_unit_lineage(unit)].issuer;
+    seat->host = (struct acme_host){ seat, seat_log, seat_now, seat_wait };
+    seat->job = (struct acme_job){ .config = conf->config,
+        .host = &seat->host,
+        .vault = conf->vault,
+        .unit = unit,
+        .force = force,
+        .present_ms = conf->present_ms };
+    seat->job.client = acme_client_new(NULL, &seat->host);
+    if (seat->job.client == NULL)
+        return acme_error_nomem(&seat->err);
+    return open_lines(crew, seat->issuer, &seat->err);
+}
+
+/* False: the last turn has been taken by one that had begun. */
+static bool
+try_turn(struct seat *seat)
+{
+    struct acme_crew *crew = seat->crew;
+    bool free;
+
+    (void)pthread_mutex_lock(&crew->lock);
+    free = has_turn(crew, crew->ca[seat->issuer]);
+    if (free)
+        begin_turn(seat);
+    (void)pthread_mutex_unlock(&crew->lock);
+    return free;
+}
+
+static void
+count_open(const struct seat *seat, int change)
+{
+    struct acme_crew *crew = seat->crew;
+
+    (void)pthread_mutex_lock(&crew->lock);
+    crew->count[crew->ca[seat->issuer]].open += (unsigned)change;
+    (void)pthread_mutex_unlock(&crew->lock);
+}
+
+static void
+clear(struct seat *seat)
+{
+    acme_client_free(seat->job.client);
+    seat->job.client = NULL;
+    atomic_store_explicit(&seat->state, FREE, memory_order_relaxed);
 }
 
 bool
 acme_crew_start(struct acme_crew *crew, size_t unit, bool force)
 {
-    const struct acme_crew_conf *conf = &crew->conf;
-    size_t issuer = conf->config->lineage[acme_unit_lineage(unit)].issuer;
-    struct seat *seat = free_seat(crew);
+    struct seat *seat = find_seat(crew, FREE);
 
     if (seat == NULL)
         return false;
-    memset(&seat->result, 0, sizeof(seat->result));
-    acme_error_clear(&seat->err);
-    seat->ca = crew->ca[issuer];
-    seat->line = take_line(crew, issuer, &seat->err);
-    seat->job = (struct acme_job){ .config = conf->config,
-        .host = conf->host,
-        .vault = conf->vault,
-        .unit = unit,
-        .client = seat->line != NULL ? seat->line->client : NULL,
-        .force = force,
-        .present_ms = conf->present_ms };
-    atomic_store_explicit(&seat->state, RUNNING, memory_order_relaxed);
-
-    /* Without a thread it takes longer, and that is all. */
-    seat->threaded = conf->wake != NULL &&
-                     pthread_create(&seat->thread, NULL, thread, seat) == 0;
-    if (!seat->threaded)
-        work(seat);
+    if (prepare(seat, unit, force) != ACME_OK) {
+        atomic_store_explicit(&seat->state, ENDED, memory_order_relaxed);
+    } else if (!try_turn(seat)) {
+        clear(seat);
+        return false;
+    } else {
+        atomic_store_explicit(&seat->state, RUNNING, memory_order_relaxed);
+        /* Without a thread it takes longer, and that is all. */
+        seat->threaded = crew->conf.wake != NULL && start_thread(seat);
+        if (!seat->threaded)
+            work(seat);
+    }
+    count_open(seat, 1);
     return true;
 }
 
@@ -254,12 +445,8 @@ join(struct seat *seat)
 bool
 acme_crew_take(struct acme_crew *crew, struct acme_crew_ended *ended)
 {
-    struct seat *seat = NULL;
-    size_t i;
+    struct seat *seat = find_seat(crew, ENDED);
 
-    for (i = 0; i < ACME_JOBS_MAX && seat == NULL; i++)
-        if (state_of(&crew->seat[i]) == ENDED)
-            seat = &crew->seat[i];
     if (seat == NULL)
         return false;
     join(seat);
@@ -267,9 +454,8 @@ acme_crew_take(struct acme_crew *crew, struct acme_crew_ended *ended)
     ended->force = seat->job.force;
     ended->result = seat->result;
     ended->err = seat->err;
-    if (seat->line != NULL)
-        seat->line->taken = false;
-    atomic_store_explicit(&seat->state, FREE, memory_order_relaxed);
+    count_open(seat, -1);
+    clear(seat);
     return true;
 }
 
@@ -278,6 +464,6 @@ acme_crew_join(struct acme_crew *crew)
 {
     size_t i;
 
-    for (i = 0; i < ACME_JOBS_MAX; i++)
+    for (i = 0; crew->seat != NULL && i < ACME_JOBS_OPEN; i++)
         join(&crew->seat[i]);
 }

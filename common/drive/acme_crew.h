@@ -1,9 +1,10 @@
 /*
- * Runs jobs side by side, a thread each: at most ACME_JOBS_MAX of them, and
- * ACME_JOBS_PER_CA at one CA.  A client of a CA, with its connection, its
- * directory and its nonce, goes from job to job.  All of this is called from
- * one thread, the engine's; what happens in others is acme_job_run() and
- * nothing else.
+ * Runs jobs side by side, a thread each.  To work, a job needs a turn: there
+ * are ACME_JOBS_MAX of them, ACME_JOBS_PER_CA at one CA, and each comes with a
+ * connection to the CA, its directory and its nonce.  While a job waits it
+ * gives its turn to others, of which there may be ACME_JOBS_OPEN.  All of this
+ * is called from one thread, the engine's; what happens in others is
+ * acme_job_run() and nothing else.
  */
 #ifndef ACME_CREW_H
 #define ACME_CREW_H
@@ -16,8 +17,8 @@
 
 struct acme_crew;
 
-/* How a job gets a transport of its own to an issuer (libcurl, or a script).
- * It is used by one thread at a time and is valid as long as `ctx`. */
+/* How to get a transport to an issuer (libcurl, or a script).  It is used by
+ * one thread at a time and is valid as long as `ctx`. */
 struct acme_network {
     void *ctx;
     enum acme_rc (*open)(void *ctx, size_t issuer,
@@ -27,12 +28,12 @@ struct acme_network {
 /* Borrows all of it. */
 struct acme_crew_conf {
     const struct acme_config *config;
-    const struct acme_host *host; /* log and wait are called by all threads */
+    const struct acme_host *host; /* called by all threads */
     struct acme_vault *vault;
     struct acme_network network;
     unsigned present_ms; /* see struct acme_job */
-    /* Called by a thread whose job has ended, so that somebody looks.  NULL:
-     * no threads, acme_crew_start() runs the job. */
+    /* Called by a thread whose job has ended or waits, so that somebody
+     * looks.  NULL: no threads, acme_crew_start() runs the job. */
     void (*wake)(void *ctx);
     void *wake_ctx;
 };
@@ -45,8 +46,9 @@ void acme_crew_free(struct acme_crew *crew);
 /* Issuers of the same CA have the same number, that of the first of them. */
 size_t acme_crew_ca(const struct acme_crew *crew, size_t issuer);
 
-/* Whether one more job may be started at that CA. */
-bool acme_crew_has_room(const struct acme_crew *crew, size_t ca);
+/* Whether one more job may be started at that CA.  Those that have begun come
+ * first. */
+bool acme_crew_has_room(struct acme_crew *crew, size_t ca);
 
 /* Starts a job.  False: there is no room. */
 bool acme_crew_start(struct acme_crew *crew, size_t unit, bool force);

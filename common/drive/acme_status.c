@@ -145,6 +145,8 @@ describe_leaf(struct acme_json *json, const struct acme_leaf *leaf)
     acme_json_set_time(json, "not_after", leaf->not_after);
 }
 
+/* The store has verified the pair: that it can't be read can only be a lack of
+ * memory, which OpenSSL does not always call that. */
 static bool
 read_leaf(struct view *view, const struct acme_pair *pair,
     struct acme_leaf *leaf)
@@ -157,7 +159,7 @@ read_leaf(struct view *view, const struct acme_pair *pair,
     good = acme_chain_from_der(pair->chain.data, pair->chain.len, &chain,
                &ignored) == ACME_OK &&
            acme_chain_leaf(chain, leaf, &ignored) == ACME_OK;
-    note(view, &ignored);
+    view->nomem = view->nomem || !good;
     acme_chain_free(chain);
     return good;
 }

@@ -62,7 +62,8 @@ post_account(struct acme_client *client, const char *new_account,
     if (rc == ACME_OK)
         rc = check_status(account, err);
     if (rc == ACME_OK)
-        rc = acme_client_location(client, new_account, &response, url, err);
+        rc = acme_connection_location(acme_client_connection(client),
+            new_account, &response, url, err);
     if (rc == ACME_OK)
         rc = acme_client_set_account(client, url, err);
     acme_json_free(account);
@@ -100,7 +101,8 @@ try_known(struct acme_client *client, const char *url, struct acme_error *err)
     struct acme_error cause;
 
     acme_error_clear(&cause);
-    if (acme_client_check_url(client, url, &cause) != ACME_OK)
+    if (acme_connection_check_url(acme_client_connection(client), url,
+            &cause) != ACME_OK)
         return acme_client_set_account(client, NULL, err);
     if (read_account(client, url, &cause) == ACME_OK)
         return ACME_OK;
@@ -201,7 +203,8 @@ ensure(struct acme_client *client, const struct acme_account_wish *wish,
     const struct acme_directory *directory;
     enum acme_rc rc;
 
-    rc = acme_client_directory(client, &directory, err);
+    rc = acme_connection_directory(acme_client_connection(client), &directory,
+        err);
     if (rc == ACME_OK && known[0] != '\0')
         rc = try_known(client, known, err);
     if (rc == ACME_OK && acme_client_account(client) == NULL)

@@ -6,6 +6,7 @@
 #include "base/acme_base64.h"
 #include "base/acme_log.h"
 #include "base/acme_name.h"
+#include "protocol/acme_answer.h"
 
 /* Longest challenge type kept; the longest defined has 16 characters. */
 enum {
@@ -81,7 +82,7 @@ take_challenge_error(const struct acme_json *json, struct acme_arena *arena,
     if (error == NULL)
         return acme_error_nomem(err);
     snprintf(what, sizeof(what), "challenge %s failed", challenge->type);
-    acme_client_problem(problem, what, error);
+    acme_answer_problem(problem, what, error);
     challenge->error = error;
     return ACME_OK;
 }
@@ -105,7 +106,8 @@ read_challenge(struct acme_client *client, const struct acme_json *json,
     if (rc == ACME_OK)
         rc = acme_json_need_str(json, "url", ACME_URL_MAX - 1, &url, err);
     if (rc == ACME_OK)
-        rc = acme_client_check_url(client, url, err);
+        rc = acme_connection_check_url(acme_client_connection(client), url,
+            err);
     if (rc == ACME_OK)
         rc = keep(arena, url, &challenge->url, err);
     if (rc == ACME_OK)

@@ -5,6 +5,7 @@
 #include "base/acme_base64.h"
 #include "base/acme_log.h"
 #include "base/acme_name.h"
+#include "protocol/acme_answer.h"
 
 static const char *const status_names[] = { [ACME_STATUS_UNKNOWN] = "unknown",
     [ACME_STATUS_PENDING] = "pending",
@@ -129,7 +130,7 @@ take_url(struct acme_client *client, const char *text,
 
     if (text == NULL)
         return acme_error_set(err, ACME_WIRE, "URL is not a string");
-    rc = acme_client_check_url(client, text, err);
+    rc = acme_connection_check_url(acme_client_connection(client), text, err);
     if (rc != ACME_OK)
         return rc;
     copy = acme_arena_strdup(arena, text);
@@ -205,7 +206,7 @@ take_error(const struct acme_json *root, struct acme_arena *arena,
     error = acme_arena_alloc(arena, sizeof(*error));
     if (error == NULL)
         return acme_error_nomem(err);
-    acme_client_problem(acme_json_get(root, "error"),
+    acme_answer_problem(acme_json_get(root, "error"),
         "the CA made the order invalid", error);
     order->error = error;
     return ACME_OK;
@@ -256,8 +257,8 @@ exchange(struct acme_client *client, const struct acme_client_request *request,
     acme_http_response_init(&response);
     rc = acme_client_post_json(client, request, &response, &root, err);
     if (rc == ACME_OK && url == NULL) {
-        rc = acme_client_location(client, request->url, &response, location,
-            err);
+        rc = acme_connection_location(acme_client_connection(client),
+            request->url, &response, location, err);
         url = location;
     }
     if (rc == ACME_OK)
@@ -310,7 +311,8 @@ acme_order_new(struct acme_client *client, const char *const *names,
     struct acme_json *payload = NULL;
     enum acme_rc rc;
 
-    rc = acme_client_directory(client, &directory, err);
+    rc = acme_connection_directory(acme_client_connection(client), &directory,
+        err);
     if (rc != ACME_OK)
         goto done;
     payload = render_order(&wish);

@@ -223,7 +223,9 @@ ask_step(const char *step, struct acme_client *client,
 
     acme_error_clear(&err);
     if (strcmp(step, "directory") == 0) {
-        check_error(acme_client_directory(client, &known, &err), &err);
+        check_error(acme_connection_directory(acme_client_connection(client),
+                        &known, &err),
+            &err);
     } else if (strcmp(step, "account") == 0) {
         (void)acme_client_set_account(client, NULL, &err);
         check_error(acme_account_ensure(client, &wish, &created, &err), &err);
@@ -243,12 +245,14 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const others[] = { "https://other.test/d" };
-    const struct acme_client_conf conf = { "https://ca.test/d", others, 1 };
+    const struct acme_connection_conf conf = { "https://ca.test/d", others,
+        1 };
     static struct acme_key *key;
     static struct script script;
     struct acme_transport transport = { &script, perform };
     struct fuzz_input in = { data, size };
     struct acme_arena *arena = acme_arena_new();
+    struct acme_connection *connection;
     struct acme_client *client;
     struct acme_error err;
 
@@ -259,14 +263,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memset(&script, 0, sizeof(script));
     fake_host_init(&script.host);
     read_script(&script, in);
-    client = acme_client_new(&conf, &script.host.host, transport);
-    FUZZ_CHECK(client != NULL && arena != NULL);
+    connection = acme_connection_new(&conf, &script.host.host, transport);
+    FUZZ_CHECK(connection != NULL && arena != NULL);
+    client = acme_client_new(connection, &script.host.host);
+    FUZZ_CHECK(client != NULL);
     acme_client_set_key(client, key);
     FUZZ_CHECK(acme_client_set_account(client, "https://ca.test/a/1", &err) ==
                ACME_OK);
     ask_step(script.step, client, arena);
     FUZZ_CHECK_QUEUE();
     acme_client_free(client);
+    acme_connection_free(connection);
     acme_arena_free(arena);
     fake_host_clear(&script.host);
     return 0;

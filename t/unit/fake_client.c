@@ -13,15 +13,25 @@
 #include "protocol/acme_account.h"
 
 void
+fake_client_connect(struct fake_client *f,
+    const struct acme_connection_conf *conf)
+{
+    acme_client_free(f->client);
+    acme_connection_free(f->connection);
+    f->connection =
+        acme_connection_new(conf, &f->host.host, fake_ca_transport(f->ca));
+    assert_non_null(f->connection);
+    f->client = acme_client_new(f->connection, &f->host.host);
+    assert_non_null(f->client);
+}
+
+void
 fake_client_renew_at(struct fake_client *f, const char *directory_url)
 {
     static const char *const others[] = { FAKE_OTHER_DIRECTORY };
-    struct acme_client_conf conf = { directory_url, others, 1 };
+    struct acme_connection_conf conf = { directory_url, others, 1 };
 
-    acme_client_free(f->client);
-    f->client =
-        acme_client_new(&conf, &f->host.host, fake_ca_transport(f->ca));
-    assert_non_null(f->client);
+    fake_client_connect(f, &conf);
     acme_client_set_key(f->client, f->key);
 }
 
@@ -78,6 +88,7 @@ fake_client_teardown(void **state)
     assert_string_equal(fake_ca_complaints(f->ca), "");
     assert_int_equal(ERR_peek_error(), 0);
     acme_client_free(f->client);
+    acme_connection_free(f->connection);
     acme_key_unref(f->key);
     acme_arena_free(f->arena);
     fake_ca_free(f->ca);

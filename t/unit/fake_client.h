@@ -29,6 +29,7 @@ struct fake_client {
     struct fake_host host;
     struct fake_ca *ca;
     struct acme_key *key;
+    struct acme_connection *connection;
     struct acme_client *client;
     struct acme_arena *arena;
     struct acme_error err;
@@ -45,6 +46,10 @@ int fake_client_teardown(void **state);
  * nonce are forgotten), and of another directory URL. */
 void fake_client_renew(struct fake_client *f);
 void fake_client_renew_at(struct fake_client *f, const char *directory_url);
+
+/* So, but over a connection that is made like this, and without a key. */
+void fake_client_connect(struct fake_client *f,
+    const struct acme_connection_conf *conf);
 
 /* Makes an account as acme_account_ensure() does. */
 void fake_client_register(struct fake_client *f);

@@ -79,7 +79,7 @@ get_directory(struct fake_client *f)
     const struct acme_directory *directory = NULL;
     enum acme_rc rc;
 
-    rc = acme_client_directory(f->client, &directory, &f->err);
+    rc = acme_connection_directory(f->connection, &directory, &f->err);
     assert_int_equal(rc == ACME_OK, directory != NULL);
     return rc;
 }
@@ -94,7 +94,7 @@ test_directory(void **state)
 
     f->ca->conf.terms = "http://ca.test/terms v1";
     f->ca->conf.eab_required = true;
-    acme_client_directory(f->client, &directory, &f->err);
+    acme_connection_directory(f->connection, &directory, &f->err);
     fake_client_expect(f, "directory", ACME_OK, NULL);
     assert_string_equal(directory->new_nonce, "https://ca.test/new-nonce");
     assert_string_equal(directory->new_account, "https://ca.test/new-account");
@@ -117,7 +117,7 @@ test_directory_plain(void **state)
         fake_client_next_case(f);
         fake_client_renew(f);
         fake_ca_json(f->ca, FAKE_DIRECTORY, 1, "meta", metas[i]);
-        acme_client_directory(f->client, &directory, &f->err);
+        acme_connection_directory(f->connection, &directory, &f->err);
         fake_client_expect(f, metas[i] ? metas[i] : "none", ACME_OK, NULL);
         assert_string_equal(directory->terms, "");
         assert_false(directory->eab_required);
@@ -256,7 +256,7 @@ test_directory_failed_refresh(void **state)
     struct fake_client *f = *state;
     const struct acme_directory *directory = NULL;
 
-    acme_client_directory(f->client, &directory, &f->err);
+    acme_connection_directory(f->connection, &directory, &f->err);
     fake_host_pass(&f->host, 4000);
     fake_ca_json(f->ca, FAKE_DIRECTORY, 1, "newOrder", "1");
     get_directory(f);
@@ -369,10 +369,13 @@ test_redirect_moves(void **state)
         "https://moved.test/dir");
     get_directory(f);
     fake_client_expect(f, "moved", ACME_OK, NULL);
-    acme_client_check_url(f->client, "https://ca.test/order/1", &f->err);
-    acme_client_check_url(f->client, "https://moved.test/order/1", &f->err);
+    acme_connection_check_url(f->connection, "https://ca.test/order/1",
+        &f->err);
+    acme_connection_check_url(f->connection, "https://moved.test/order/1",
+        &f->err);
     fake_client_expect(f, "both", ACME_OK, NULL);
-    acme_client_check_url(f->client, "https://third.test/order/1", &f->err);
+    acme_connection_check_url(f->connection, "https://third.test/order/1",
+        &f->err);
     fake_client_expect(f, "third", ACME_WIRE, "third.test");
 }
 
@@ -415,7 +418,7 @@ test_check_url(void **state)
 
     for (i = 0; i < COUNT(cases); i++) {
         fake_client_next_case(f);
-        acme_client_check_url(f->client, cases[i].url, &f->err);
+        acme_connection_check_url(f->connection, cases[i].url, &f->err);
         fake_client_expect(f, cases[i].url, cases[i].rc, NULL);
     }
 }
@@ -440,15 +443,13 @@ test_shared_origin(void **state)
 {
     static const char *const others[] = { "https://ca.test/rsa/dir",
         "not a URL", "https://other.test/dir" };
-    struct acme_client_conf conf = { FAKE_CA_DIRECTORY, others, 3 };
+    struct acme_connection_conf conf = { FAKE_CA_DIRECTORY, others, 3 };
     struct fake_client *f = *state;
 
-    acme_client_free(f->client);
-    f->client =
-        acme_client_new(&conf, &f->host.host, fake_ca_transport(f->ca));
+    fake_client_connect(f, &conf);
     get_directory(f);
     fake_client_expect(f, "shared", ACME_OK, NULL);
-    acme_client_check_url(f->client, "https://other.test/x", &f->err);
+    acme_connection_check_url(f->connection, "https://other.test/x", &f->err);
     fake_client_expect(f, "other", ACME_WIRE, "another configured CA");
 }
 
@@ -478,8 +479,8 @@ test_location(void **state)
         acme_http_response_init(&response);
         strcpy(response.location, cases[i].location);
         strcpy(out, "unchanged");
-        acme_client_location(f->client, "https://ca.test/order/1", &response,
-            out, &f->err);
+        acme_connection_location(f->connection, "https://ca.test/order/1",
+            &response, out, &f->err);
         fake_client_expect(f, cases[i].location, cases[i].rc, NULL);
         assert_string_equal(out, cases[i].out);
     }

@@ -28,20 +28,24 @@ struct outcome {
 static enum acme_rc
 run_job(struct fake_drive *d, size_t lineage, bool force, struct outcome *out)
 {
-    struct acme_client_conf conf = { FAKE_CA_DIRECTORY, NULL, 0 };
+    struct acme_connection_conf conf = { FAKE_CA_DIRECTORY, NULL, 0 };
     enum acme_key_type type = d->config->lineage[lineage].type[0];
     struct acme_job job = { d->config, &d->host.host, d->vault,
         acme_unit(lineage, acme_key_algorithm_number(type)), NULL, force,
         d->present_ms };
+    struct acme_connection *connection;
     enum acme_rc rc;
 
     acme_error_clear(&out->err);
-    job.client =
-        acme_client_new(&conf, &d->host.host, fake_drive_transport(d, 0));
+    connection =
+        acme_connection_new(&conf, &d->host.host, fake_drive_transport(d, 0));
+    assert_non_null(connection);
+    job.client = acme_client_new(connection, &d->host.host);
     assert_non_null(job.client);
     rc = acme_job_run(&job, &out->result, &out->err);
     assert_int_equal(rc, out->err.rc);
     acme_client_free(job.client);
+    acme_connection_free(connection);
     return rc;
 }
 

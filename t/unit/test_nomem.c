@@ -1088,21 +1088,24 @@ test_keeper(void **state)
 static enum acme_rc
 run_job(size_t unit, struct acme_job_result *result, struct acme_error *err)
 {
-    struct acme_client_conf conf = { FAKE_CA_DIRECTORY, NULL, 0 };
+    struct acme_connection_conf conf = { FAKE_CA_DIRECTORY, NULL, 0 };
     struct fake_drive *d = world.d;
     struct acme_job job = { .config = d->config,
         .host = &d->host.host,
         .vault = d->vault,
         .unit = unit };
     struct acme_transport transport = { NULL, perform };
+    struct acme_connection *connection;
     enum acme_rc rc;
 
     world.ca = fake_drive_transport(d, 0);
-    job.client = acme_client_new(&conf, &d->host.host, transport);
-    if (job.client == NULL)
-        return acme_error_nomem(err);
-    rc = acme_job_run(&job, result, err);
+    connection = acme_connection_new(&conf, &d->host.host, transport);
+    if (connection != NULL)
+        job.client = acme_client_new(connection, &d->host.host);
+    rc = job.client != NULL ? acme_job_run(&job, result, err)
+                            : acme_error_nomem(err);
     acme_client_free(job.client);
+    acme_connection_free(connection);
     return rc;
 }
 

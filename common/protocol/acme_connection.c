@@ -1,0 +1,420 @@
+#include "protocol/acme_connection.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/acme_log.h"
+#include "protocol/acme_answer.h"
+#include "wrap/acme_url.h"
+
+enum {
+    DIRECTORY_AGE = 3600,
+    /* Boulder keeps a nonce for hours, others for minutes; an old one only
+     * costs a badNonce. */
+    NONCE_AGE = 1800,
+    SHOWN_URL = 256 /* of a URL in an error text */
+};
+
+struct acme_connection {
+    const struct acme_host *host;
+    struct acme_transport transport;
+    char *directory_url;
+
+    char home[ACME_ORIGIN_MAX];  /* of directory_url; "" if that is bad */
+    char final[ACME_ORIGIN_MAX]; /* of where its redirects ended */
+    char (*others)[ACME_ORIGIN_MAX];
+    size_t nothers;
+
+    struct acme_directory directory;
+    bool have_directory;
+    time_t fetched;
+
+    /* A request spends one nonce and its answer brings one, so there is
+     * never a second one to keep. */
+    char nonce[ACME_NONCE_MAX + 1];
+    time_t nonce_at;
+};
+
+/* acme_url_parse() bounds a URL before it comes here. */
+static void
+copy_url(char out[ACME_URL_MAX], const char *url)
+{
+    size_t len = strnlen(url, ACME_URL_MAX - 1);
+
+    memcpy(out, url, len);
+    out[len] = '\0';
+}
+
+static time_t
+now(const struct acme_connection *connection)
+{
+    return connection->host->now(connection->host->ctx);
+}
+
+/* ---- making one ---- */
+
+/* An origin for comparisons, "" for a bad URL; false: out of memory. */
+static bool
+copy_origin(char out[ACME_ORIGIN_MAX], const char *text)
+{
+    struct acme_error err;
+    struct acme_url url;
+    enum acme_rc rc;
+
+    acme_error_clear(&err);
+    rc = acme_url_parse(text, ACME_CONFIG, &url, &err);
+    if (rc == ACME_OK)
+        memcpy(out, url.origin, sizeof(url.origin));
+    return rc != ACME_NOMEM;
+}
+
+/* A bad URL has no origin to be kept from, and whoever configured that CA
+ * hears of it from its own client. */
+static bool
+copy_others(struct acme_connection *connection,
+    const struct acme_connection_conf *conf)
+{
+    size_t i;
+
+    if (conf->nother == 0)
+        return true;
+    connection->others = calloc(conf->nother, sizeof(*connection->others));
+    if (connection->others == NULL)
+        return false;
+    connection->nothers = conf->nother;
+    for (i = 0; i < conf->nother; i++) {
+        if (!copy_origin(connection->others[i], conf->other_directories[i]))
+            return false;
+    }
+    return true;
+}
+
+struct acme_connection *
+acme_connection_new(const struct acme_connection_conf *conf,
+    const struct acme_host *host, struct acme_transport transport)
+{
+    struct acme_connection *connection;
+
+    connection = calloc(1, sizeof(*connection));
+    if (connection == NULL)
+        return NULL;
+    connection->host = host;
+    connection->transport = transport;
+    connection->directory_url = strdup(conf->directory_url);
+    if (connection->directory_url == NULL ||
+        !copy_origin(connection->home, conf->directory_url) ||
+        !copy_others(connection, conf)) {
+        acme_connection_free(connection);
+        return NULL;
+    }
+    return connection;
+}
+
+void
+acme_connection_free(struct acme_connection *connection)
+{
+    if (connection == NULL)
+        return;
+    free(connection->others);
+    free(connection->directory_url);
+    free(connection);
+}
+
+/* ---- where requests may go ---- */
+
+/* Two issuers of one CA share their origin: that one is ours as well. */
+static bool
+is_others(const struct acme_connection *connection, const char *origin)
+{
+    size_t i;
+
+    if (strcmp(origin, connection->home) == 0)
+        return false;
+    for (i = 0; i < connection->nothers; i++) {
+        if (strcmp(origin, connection->others[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+static enum acme_rc
+refuse_url(const char *url, const char *why, struct acme_error *err)
+{
+    char shown[SHOWN_URL];
+
+    acme_log_clean(shown, sizeof(shown), url, strlen(url));
+    return acme_error_set(err, ACME_WIRE, "URL \"%s\" %s", shown, why);
+}
+
+/* `final`: origin at which the directory's redirects ended, or "". */
+static enum acme_rc
+check_origin(const struct acme_connection *connection, const char *final,
+    const char *text, struct acme_error *err)
+{
+    struct acme_url url;
+    enum acme_rc rc;
+
+    rc = acme_url_parse(text, ACME_WIRE, &url, err);
+    if (rc != ACME_OK)
+        return rc;
+    if (is_others(connection, url.origin))
+        return refuse_url(text, "is of another configured CA", err);
+    if (strcmp(url.origin, connection->home) != 0 &&
+        strcmp(url.origin, final) != 0)
+        return refuse_url(text, "is not of the directory's origin", err);
+    return ACME_OK;
+}
+
+enum acme_rc
+acme_connection_check_url(struct acme_connection *connection, const char *url,
+    struct acme_error *err)
+{
+    return check_origin(connection, connection->final, url, err);
+}
+
+enum acme_rc
+acme_connection_location(struct acme_connection *connection, const char *base,
+    const struct acme_http_response *response, char out[ACME_URL_MAX],
+    struct acme_error *err)
+{
+    char url[ACME_URL_MAX];
+    enum acme_rc rc;
+
+    if (response->location[0] == '\0')
+        return acme_error_set(err, ACME_WIRE, "answer without a Location");
+    rc = acme_url_resolve(base, response->location, url, err);
+    if (rc == ACME_OK)
+        rc = acme_connection_check_url(connection, url, err);
+    if (rc != ACME_OK)
+        return acme_error_wrap(err, "Location");
+    memcpy(out, url, sizeof(url));
+    return ACME_OK;
+}
+
+/* ---- directory (RFC 8555 7.1.1) ---- */
+
+static bool
+is_redirect(int status)
+{
+    return status == 301 || status == 302 || status == 303 || status == 307 ||
+           status == 308;
+}
+
+static enum acme_rc
+get_once(struct acme_connection *connection, const char *url,
+    struct acme_http_response *response, struct acme_error *err)
+{
+    struct acme_http_request request = { 0 };
+
+    request.method = "GET";
+    request.url = url;
+    request.accept = "application/json";
+    request.max_body = ACME_JSON_MAX;
+    return connection->transport.perform(connection->transport.ctx, &request,
+        response, err);
+}
+
+/* Where a redirect leads: any https origin but another CA's. */
+static enum acme_rc
+follow(const struct acme_connection *connection, char url[ACME_URL_MAX],
+    char origin[ACME_ORIGIN_MAX], const struct acme_http_response *response,
+    struct acme_error *err)
+{
+    char next[ACME_URL_MAX];
+    struct acme_url parts;
+    enum acme_rc rc;
+
+    if (response->location[0] == '\0')
+        return acme_error_set(err, ACME_WIRE, "redirect without a Location");
+    rc = acme_url_resolve(url, response->location, next, err);
+    if (rc == ACME_OK)
+        rc = acme_url_parse(next, ACME_WIRE, &parts, err);
+    if (rc == ACME_OK && is_others(connection, parts.origin))
+        rc = refuse_url(next, "is of another configured CA", err);
+    if (rc != ACME_OK)
+        return acme_error_wrap(err, "redirect");
+    memcpy(url, next, sizeof(next));
+    memcpy(origin, parts.origin, sizeof(parts.origin));
+    return ACME_OK;
+}
+
+/* The answer at the end of the redirects and the origin it came from. */
+static enum acme_rc
+fetch(struct acme_connection *connection, char origin[ACME_ORIGIN_MAX],
+    struct acme_http_response *response, struct acme_error *err)
+{
+    char url[ACME_URL_MAX];
+    struct acme_url parts;
+    enum acme_rc rc;
+    int hops;
+
+    rc = acme_url_parse(connection->directory_url, ACME_CONFIG, &parts, err);
+    if (rc != ACME_OK)
+        return rc;
+    copy_url(url, connection->directory_url);
+    memcpy(origin, parts.origin, sizeof(parts.origin));
+    for (hops = 0; rc == ACME_OK; hops++) {
+        rc = get_once(connection, url, response, err);
+        if (rc != ACME_OK || !is_redirect(response->status))
+            return rc;
+        if (hops == ACME_HTTP_REDIRECTS_MAX)
+            return acme_error_set(err, ACME_WIRE, "more than %d redirects",
+                ACME_HTTP_REDIRECTS_MAX);
+        rc = follow(connection, url, origin, response, err);
+    }
+    return rc;
+}
+
+static enum acme_rc
+take_url(const struct acme_connection *connection,
+    const struct acme_json *root, const char *name, const char *final,
+    char out[ACME_URL_MAX], struct acme_error *err)
+{
+    const char *text;
+    enum acme_rc rc;
+
+    rc = acme_json_need_str(root, name, ACME_URL_MAX - 1, &text, err);
+    if (rc != ACME_OK)
+        return rc;
+    rc = check_origin(connection, final, text, err);
+    if (rc != ACME_OK)
+        return acme_error_wrap(err, "%s", name);
+    copy_url(out, text);
+    return ACME_OK;
+}
+
+static enum acme_rc
+take_meta(const struct acme_json *meta, struct acme_directory *directory,
+    struct acme_error *err)
+{
+    const char *terms = acme_json_str(meta, "termsOfService");
+    enum acme_rc rc;
+
+    directory->eab_required =
+        acme_json_bool(meta, "externalAccountRequired", false);
+    if (terms == NULL || terms[0] == '\0')
+        return ACME_OK;
+    rc = acme_json_need_str(meta, "termsOfService", ACME_URL_MAX - 1, &terms,
+        err);
+    if (rc == ACME_OK)
+        copy_url(directory->terms, terms);
+    return rc;
+}
+
+static enum acme_rc
+read_directory(const struct acme_connection *connection,
+    const struct acme_json *root, const char *final,
+    struct acme_directory *out, struct acme_error *err)
+{
+    enum acme_rc rc;
+
+    rc = take_url(connection, root, "newNonce", final, out->new_nonce, err);
+    if (rc == ACME_OK)
+        rc = take_url(connection, root, "newAccount", final, out->new_account,
+            err);
+    if (rc == ACME_OK)
+        rc =
+            take_url(connection, root, "newOrder", final, out->new_order, err);
+    if (rc == ACME_OK)
+        rc = take_meta(acme_json_get(root, "meta"), out, err);
+    return rc;
+}
+
+static enum acme_rc
+load_directory(struct acme_connection *connection, struct acme_error *err)
+{
+    struct acme_directory directory = { 0 };
+    struct acme_http_response response;
+    struct acme_json *root = NULL;
+    char final[ACME_ORIGIN_MAX];
+    enum acme_rc rc;
+
+    acme_http_response_init(&response);
+    rc = fetch(connection, final, &response, err);
+    if (rc == ACME_OK)
+        rc = acme_answer_judge(&response, now(connection), err);
+    if (rc == ACME_OK)
+        rc = acme_answer_object(&response, &root, err);
+    if (rc == ACME_OK)
+        rc = read_directory(connection, root, final, &directory, err);
+    if (rc == ACME_OK) {
+        connection->directory = directory;
+        connection->have_directory = true;
+        connection->fetched = now(connection);
+        memcpy(connection->final, final, sizeof(final));
+    }
+    acme_json_free(root);
+    acme_http_response_clear(&response);
+    return rc;
+}
+
+enum acme_rc
+acme_connection_directory(struct acme_connection *connection,
+    const struct acme_directory **directory, struct acme_error *err)
+{
+    time_t age = now(connection) - connection->fetched;
+
+    /* A negative age: the clock was set back. */
+    if (!connection->have_directory || age >= DIRECTORY_AGE || age < 0) {
+        if (load_directory(connection, err) != ACME_OK)
+            return acme_error_wrap(err, "directory");
+    }
+    *directory = &connection->directory;
+    return ACME_OK;
+}
+
+/* ---- nonces (RFC 8555 6.5, 7.2) ---- */
+
+enum acme_rc
+acme_connection_perform(struct acme_connection *connection,
+    const struct acme_http_request *request,
+    struct acme_http_response *response, struct acme_error *err)
+{
+    enum acme_rc rc;
+
+    rc = connection->transport.perform(connection->transport.ctx, request,
+        response, err);
+    if (rc == ACME_OK) {
+        memcpy(connection->nonce, response->nonce, sizeof(connection->nonce));
+        connection->nonce_at = now(connection);
+    }
+    return rc;
+}
+
+static enum acme_rc
+fetch_nonce(struct acme_connection *connection, struct acme_error *err)
+{
+    struct acme_http_request request = { 0 };
+    struct acme_http_response response;
+    enum acme_rc rc;
+
+    acme_http_response_init(&response);
+    request.method = "HEAD";
+    request.url = connection->directory.new_nonce;
+    request.max_body = ACME_JSON_MAX;
+    rc = acme_connection_perform(connection, &request, &response, err);
+    if (rc == ACME_OK && response.status != 204)
+        rc = acme_answer_judge(&response, now(connection), err);
+    if (rc == ACME_OK && response.nonce[0] == '\0')
+        rc = acme_error_set(err, ACME_WIRE, "answer without a nonce");
+    acme_http_response_clear(&response);
+    return rc == ACME_OK ? rc : acme_error_wrap(err, "new nonce");
+}
+
+enum acme_rc
+acme_connection_nonce(struct acme_connection *connection,
+    char nonce[ACME_NONCE_MAX + 1], struct acme_error *err)
+{
+    enum acme_rc rc;
+
+    if (now(connection) - connection->nonce_at >= NONCE_AGE)
+        connection->nonce[0] = '\0';
+    if (connection->nonce[0] == '\0') {
+        rc = fetch_nonce(connection, err);
+        if (rc != ACME_OK)
+            return rc;
+    }
+    memcpy(nonce, connection->nonce, sizeof(connection->nonce));
+    connection->nonce[0] = '\0';
+    return ACME_OK;
+}

@@ -1,0 +1,71 @@
+/*
+ * A way to one CA, and what came over it: its directory and a nonce.  Says
+ * where requests may go: https, the origins of the directory (as configured,
+ * and where its redirects end), never an origin of another CA of this
+ * configuration.  One thread at a time; clients (acme_client.h) share it one
+ * after the other.
+ */
+#ifndef ACME_CONNECTION_H
+#define ACME_CONNECTION_H
+
+#include <stdbool.h>
+
+#include "base/acme_host.h"
+#include "wrap/acme_http.h"
+
+struct acme_connection;
+
+struct acme_connection_conf {
+    const char *directory_url;
+    /* Directory URLs of the configuration's other CAs: their origins are
+     * never talked to, as one key may serve them all (security: a CA could
+     * have us sign for another). */
+    const char *const *other_directories;
+    size_t nother;
+};
+
+struct acme_directory {
+    char new_nonce[ACME_URL_MAX];
+    char new_account[ACME_URL_MAX];
+    char new_order[ACME_URL_MAX];
+    char terms[ACME_URL_MAX]; /* "" if the CA names none */
+    bool eab_required;
+};
+
+/* Copies `conf`; borrows host and transport's ctx.  NULL: out of memory. */
+struct acme_connection *acme_connection_new(
+    const struct acme_connection_conf *conf, const struct acme_host *host,
+    struct acme_transport transport);
+void acme_connection_free(struct acme_connection *connection); /* NULL too */
+
+/*
+ * The directory (borrowed), fetched on first use and again after an hour.
+ * Redirects: at most 3, https, never to another CA's origin.
+ * Blocks.
+ */
+enum acme_rc acme_connection_directory(struct acme_connection *connection,
+    const struct acme_directory **directory, struct acme_error *err);
+
+/* Whether a URL out of a CA's answer may be talked to. */
+enum acme_rc acme_connection_check_url(struct acme_connection *connection,
+    const char *url, struct acme_error *err);
+
+/*
+ * Takes a Location header of an answer: it must be there, absolute or
+ * relative to `base`, and of an allowed origin.
+ */
+enum acme_rc acme_connection_location(struct acme_connection *connection,
+    const char *base, const struct acme_http_response *response,
+    char out[ACME_URL_MAX], struct acme_error *err);
+
+/* One exchange; the nonce of its answer is kept.  Blocks. */
+enum acme_rc acme_connection_perform(struct acme_connection *connection,
+    const struct acme_http_request *request,
+    struct acme_http_response *response, struct acme_error *err);
+
+/* The kept nonce, or a new one (RFC 8555 7.2); it is spent by this.  The
+ * directory must be there.  Blocks. */
+enum acme_rc acme_connection_nonce(struct acme_connection *connection,
+    char nonce[ACME_NONCE_MAX + 1], struct acme_error *err);
+
+#endif
