@@ -116,8 +116,11 @@ sub serve ($mpm, $cgi)
             Require all granted
         </Directory>
         END
-    $t->site('a.test')->start;
-    $t->wait_certificate('a.test') or $t->give_up;
+    $t->site('a.test')->start_ca;
+    $t->ca->fault(where => 'validate', do => 'slow-validation', seconds => 3);
+    $t->start;
+    $t->wait_for(sub { $t->ca->challenge_posts }, 15, 'at work')
+        or $t->give_up;
     return $t;
 }
 
@@ -126,10 +129,10 @@ for my $pair (['event', 'cgid'], ['prefork', 'cgi']) {
     my $t = serve($mpm, $cgi);
     my ($made) = grep { m{^keys/\w+\.pem$} } $t->state_files;
     my %account = forms(account => $t->state_text($made));
-    my %tls = forms(TLS => $t->state_text('live/a.test/privkey.pem'));
-
     is_deeply [grep { /number/ } found_in($t->engine_pid, \%account)],
         ['account number'], "$mpm: the engine has the account key";
+    $t->wait_certificate('a.test') or $t->give_up;
+    my %tls = forms(TLS => $t->state_text('live/a.test/privkey.pem'));
     look($t, "$mpm, at work", $cgi, \%account, \%tls);
     ok $t->reload, 'reload';
     $t->wait_helpers;

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
-# An account key is in the engine and nowhere else: not in the memory of the
-# master, of workers or of other children of the server, neither one that we
-# made nor an operator's own.  TLS keys are where they are served from, and
+# An account key is in the engine, while it has something to sign, and nowhere
+# else: not in the memory of the master, of workers or of other children of the
+# server, neither one that we made nor an operator's own.  TLS keys are where they are served from, and
 # never in what a child of the master would inherit.
 
 use v5.36;
@@ -25,12 +25,18 @@ my $helper = { nginx => "proxy_cache_path %%DIR%%/tmp/c keys_zone=z:1m;\n",
 $t->start_ca;
 $t->issuer('testca', ca => $t->ca);
 $t->issuer('operator', ca => $t->ca, account_key => $file);
+$t->ca->fault(where => 'validate', do => 'slow-validation', seconds => 3,
+    times => 2);
 $t->configure(global => $helper);
 $t->site('a.test')->site('b.test', acme => 'operator')->start;
-$t->wait_certificate($_) or $t->give_up for qw(a.test b.test);
+$t->wait_for(sub { $t->ca->challenge_posts == 2 }, 15, 'two jobs at work')
+    or $t->give_up;
 my ($made) = grep { m{^keys/\w+\.pem$} } $t->state_files;
 my %account = (made => private_scalar($t->state_text($made)),
     operator => private_scalar($pem));
+is_deeply [found_in($t->engine_pid, \%account)], [sort keys %account],
+    'the engine has the account keys';
+$t->wait_certificate($_) or $t->give_up for qw(a.test b.test);
 my %tls = map { $_ => private_scalar($t->state_text("live/$_/privkey.pem")) }
     qw(a.test b.test);
 
@@ -62,8 +68,6 @@ sub look ($when)
 
 cmp_ok scalar(my %all = servers()), '>=', 3, 'a child besides the workers';
 look('at work');
-is_deeply [found_in($t->engine_pid, \%account)], [sort keys %account],
-    'the engine has the account keys';
 is_deeply [found_in(($t->worker_pids)[0], \%tls)], [sort keys %tls],
     'the worker has the TLS keys';
 
