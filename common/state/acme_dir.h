@@ -1,8 +1,9 @@
 /*
  * The one door to files below the state directory (and to key files an
  * operator names): nothing is followed that could be planted, everything is
- * bounded, every write is durable.  Paths are relative to an open directory,
- * made of names chosen by us.  Knows no layout (acme_store.h does).
+ * bounded, every write is durable unless its name says otherwise.  Paths are
+ * relative to an open directory, made of names chosen by us.  Knows no layout
+ * (acme_store.h does).
  */
 #ifndef ACME_DIR_H
 #define ACME_DIR_H
@@ -67,6 +68,14 @@ enum acme_rc acme_dir_read_public(const char *path, size_t max,
 enum acme_rc acme_dir_write(int dirfd, const char *path, mode_t mode,
     const void *data, size_t len, struct acme_error *err);
 
+/*
+ * The same without a word to the disk: every process sees the old file or the
+ * new one, also after a crash, but a loss of power may undo it, or leave an
+ * empty file.  For what only spares somebody work.
+ */
+enum acme_rc acme_dir_write_soon(int dirfd, const char *path, mode_t mode,
+    const void *data, size_t len, struct acme_error *err);
+
 /* Makes one new file with its content and fsyncs it, but neither renames it
  * nor fsyncs its directory: for files of a directory nobody sees yet.  One
  * that exists is an error. */
@@ -114,6 +123,11 @@ enum acme_rc acme_dir_sync(int dirfd, const char *path,
 /* Removes a directory with what is in it (one level of files is all we
  * ever make), or a file, or a link itself.  Absent is fine. */
 enum acme_rc acme_dir_remove(int dirfd, const char *path,
+    struct acme_error *err);
+
+/* The same for what must not be seen half removed: it goes out of sight
+ * first, as "PARENT/.BASE.tmp".  A loss of power may bring it back. */
+enum acme_rc acme_dir_drop(int dirfd, const char *path,
     struct acme_error *err);
 
 /*

@@ -67,18 +67,19 @@ write_all(int fd, const void *data, size_t len)
 
 /* The umask is the server's business (nginx runs with 0), hence fchmod. */
 static int
-fill_file(int fd, mode_t mode, const void *data, size_t len)
+fill_file(int fd, mode_t mode, const void *data, size_t len, bool sync)
 {
     if (fchmod(fd, mode) == -1 || write_all(fd, data, len) == -1 ||
-        fsync(fd) == -1)
+        (sync && fsync(fd) == -1))
         return -1;
     return 0;
 }
 
-/* A new file with its content on the disk, or none.  -1 with errno. */
+/* A new file with its content (`sync`: on the disk), or none.  -1 with
+ * errno. */
 static int
 create_file(int dir, const char *name, mode_t mode, const void *data,
-    size_t len)
+    size_t len, bool sync)
 {
     int fd, errnum;
 
@@ -86,7 +87,7 @@ create_file(int dir, const char *name, mode_t mode, const void *data,
         O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, 0600);
     if (fd == -1)
         return -1;
-    if (fill_file(fd, mode, data, len) == 0) {
+    if (fill_file(fd, mode, data, len, sync) == 0) {
         if (close(fd) == 0)
             return 0;
         errnum = errno;
@@ -110,7 +111,7 @@ acme_dir_create(int dirfd, const char *path, mode_t mode, const void *data,
     parent = acme_dir_open_parent(dirfd, path, &base);
     if (parent == -1)
         return acme_dir_fail(err, errno, "write", path);
-    if (create_file(parent, base, mode, data, len) == -1)
+    if (create_file(parent, base, mode, data, len, true) == -1)
         rc = acme_dir_fail(err, errno, "write", path);
     close(parent);
     return rc;
@@ -118,21 +119,21 @@ acme_dir_create(int dirfd, const char *path, mode_t mode, const void *data,
 
 /* temp becomes base, or is removed.  -1 with errno. */
 static int
-publish(int dir, const char *temp, const char *base)
+publish(int dir, const char *temp, const char *base, bool sync)
 {
     int errnum;
 
     if (renameat(dir, temp, dir, base) == 0)
-        return fsync(dir);
+        return sync ? fsync(dir) : 0;
     errnum = errno;
     unlinkat(dir, temp, 0);
     errno = errnum;
     return -1;
 }
 
-enum acme_rc
-acme_dir_write(int dirfd, const char *path, mode_t mode, const void *data,
-    size_t len, struct acme_error *err)
+static enum acme_rc
+replace(int dirfd, const char *path, mode_t mode, const void *data, size_t len,
+    bool sync, struct acme_error *err)
 {
     char temp[TEMP_NAME_MAX];
     const char *base;
@@ -143,11 +144,26 @@ acme_dir_write(int dirfd, const char *path, mode_t mode, const void *data,
     if (parent == -1)
         return acme_dir_fail(err, errno, "write", path);
     rc = temp_name(base, temp, err);
-    if (rc == ACME_OK && (create_file(parent, temp, mode, data, len) == -1 ||
-                             publish(parent, temp, base) == -1))
+    if (rc == ACME_OK &&
+        (create_file(parent, temp, mode, data, len, sync) == -1 ||
+            publish(parent, temp, base, sync) == -1))
         rc = acme_dir_fail(err, errno, "write", path);
     close(parent);
     return rc;
+}
+
+enum acme_rc
+acme_dir_write(int dirfd, const char *path, mode_t mode, const void *data,
+    size_t len, struct acme_error *err)
+{
+    return replace(dirfd, path, mode, data, len, true, err);
+}
+
+enum acme_rc
+acme_dir_write_soon(int dirfd, const char *path, mode_t mode, const void *data,
+    size_t len, struct acme_error *err)
+{
+    return replace(dirfd, path, mode, data, len, false, err);
 }
 
 enum acme_rc
@@ -172,7 +188,7 @@ acme_dir_link(int dirfd, const char *target, const char *path,
     if (unlinkat(parent, temp, 0) == -1 && errno != ENOENT)
         rc = acme_dir_fail(err, errno, "remove", temp);
     else if (symlinkat(target, parent, temp) == -1 ||
-             publish(parent, temp, base) == -1)
+             publish(parent, temp, base, true) == -1)
         rc = acme_dir_fail(err, errno, "write", path);
 
 done:
@@ -205,8 +221,9 @@ acme_dir_rename(int dirfd, const char *from, const char *to,
 
 /* ---- directories ------------------------------------------------------ */
 
-/* Makes and opens one directory of ours; one that is there will do unless
- * `must_be_new`.  -1 with errno; EPERM: it is somebody else's. */
+/* Makes and opens one directory of ours.  One that is there will do, unless
+ * `must_be_new`: that one gets its name for good later, and is synced then.
+ * -1 with errno; EPERM: it is somebody else's. */
 static int
 step_into(int dir, const char *name, bool must_be_new)
 {
@@ -224,13 +241,29 @@ step_into(int dir, const char *name, bool must_be_new)
         errnum = errno;
     else if (st.st_uid != geteuid())
         errnum = EPERM;
-    else if (made && (fchmod(fd, 0700) == -1 || fsync(dir) == -1))
+    else if (made &&
+             (fchmod(fd, 0700) == -1 || (!must_be_new && fsync(dir) == -1)))
         errnum = errno;
     if (errnum == 0)
         return fd;
     close(fd);
     errno = errnum;
     return -1;
+}
+
+/* In one step, what the next function finds in several. */
+static bool
+is_made(int dirfd, const char *path)
+{
+    int dir = acme_dir_open_below(dirfd, path);
+    struct stat st;
+    bool ours;
+
+    if (dir == -1)
+        return false;
+    ours = fstat(dir, &st) == 0 && st.st_uid == geteuid();
+    close(dir);
+    return ours;
 }
 
 enum acme_rc
@@ -241,6 +274,8 @@ acme_dir_make(int dirfd, const char *path, struct acme_error *err)
     int dir, next;
     size_t len;
 
+    if (is_made(dirfd, path))
+        return ACME_OK;
     dir = acme_dir_open_below(dirfd, ".");
     while (dir != -1 && *at != '\0') {
         len = strcspn(at, "/");
@@ -413,6 +448,33 @@ acme_dir_remove(int dirfd, const char *path, struct acme_error *err)
         rc = acme_dir_fail(err, errno, "sync", path);
     close(parent);
     return rc == ACME_NOENT ? ACME_OK : rc; /* it is gone already */
+}
+
+enum acme_rc
+acme_dir_drop(int dirfd, const char *path, struct acme_error *err)
+{
+    char gone[TEMP_NAME_MAX];
+    enum acme_rc rc = ACME_OK;
+    const char *base;
+    int parent, n;
+
+    parent = acme_dir_open_parent(dirfd, path, &base);
+    if (parent == -1)
+        return acme_dir_fail(err, errno, "remove", path);
+    n = snprintf(gone, sizeof(gone), ".%s.tmp", base);
+    if (n < 0 || (size_t)n >= sizeof(gone))
+        rc = acme_dir_fail(err, ENAMETOOLONG, "remove", path);
+    else
+        rc = remove_entry(parent, gone, path, err); /* of a crash */
+    if (rc == ACME_OK || rc == ACME_NOENT) {
+        rc = ACME_OK;
+        if (renameat(parent, base, parent, gone) == 0)
+            rc = remove_entry(parent, gone, path, err);
+        else if (errno != ENOENT)
+            rc = acme_dir_fail(err, errno, "remove", path);
+    }
+    close(parent);
+    return rc;
 }
 
 static bool

@@ -511,7 +511,7 @@ acme_store_record_write(struct acme_store *store, const char *unit,
     if (rc == ACME_OK && len > ACME_STATE_JSON_MAX)
         rc = acme_error_set(err, ACME_IO, "\"%s\" would be too large", path);
     if (rc == ACME_OK)
-        rc = acme_dir_write(store->fd, path, 0600, text, len, err);
+        rc = acme_dir_write_soon(store->fd, path, 0600, text, len, err);
     return rc;
 }
 

@@ -59,7 +59,8 @@ enum acme_rc acme_store_settings_write(struct acme_store *store,
     const char *name, const struct acme_settings *settings,
     struct acme_error *err);
 
-/* record/NAME.json, opaque here.  Reading an absent one appends nothing. */
+/* record/NAME.json, opaque here.  Reading an absent one appends nothing; the
+ * last words may go with the power. */
 enum acme_rc acme_store_record_read(struct acme_store *store, const char *unit,
     struct acme_buf *text, struct acme_error *err);
 enum acme_rc acme_store_record_write(struct acme_store *store,
@@ -114,7 +115,8 @@ enum acme_rc acme_store_live_read(struct acme_store *store, const char *name,
     struct acme_version *version, struct acme_error *err);
 
 /*
- * Writes a new version, durable and complete, marked pending, then moves
+ * Writes a new version, durable and complete, marked (an empty file
+ * "pending"), then moves
  * live to it with one rename and clears the mark.  version->number is set.
  * Older versions beyond ACME_VERSIONS_KEPT are pruned (never live, never
  * younger than ACME_VERSION_MIN_AGE).  The caller has checked the pairs and
@@ -128,8 +130,8 @@ enum acme_rc acme_store_version_write(struct acme_store *store,
 
 /*
  * After a crash: removes half-written versions and temporary files; moves
- * live to a version newer than it whose meta.json says pending and whose
- * files are sound (and only then).  *moved tells whether live moved.  The
+ * live to a version newer than it that is still marked and whose files are
+ * sound (and only then).  *moved tells whether live moved.  The
  * caller holds the lineage's lock: when that is busy nothing has crashed.
  * ACME_IO: a pending version is damaged, by name; the rest was done.
  */

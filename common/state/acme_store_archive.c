@@ -14,58 +14,37 @@
 #include "state/acme_store_private.h"
 #include "wrap/acme_hash.h"
 
-/* ---- the mark in meta.json -------------------------------------------- */
+/* ---- the mark --------------------------------------------------------- */
 
-static enum acme_rc
-is_pending(const struct acme_store *store, const char *name, unsigned number,
-    bool *pending, struct acme_error *err)
+/* An empty file beside the others: this version has not been live yet. */
+static void
+mark_path(char path[ACME_STORE_PATH_MAX], const char *version_dir)
 {
-    char dir[ACME_STORE_VERSION_MAX];
-    struct acme_json *meta;
-    enum acme_rc rc;
-
-    acme_store_version_path(dir, name, number);
-    rc = acme_store_meta_read(store, dir, &meta, err);
-    if (rc == ACME_OK)
-        *pending = acme_json_bool(meta, "pending", false);
-    acme_json_free(meta);
-    return rc;
+    (void)snprintf(path, ACME_STORE_PATH_MAX, "%s/pending", version_dir);
 }
 
-/* Rewrites meta.json without the mark; one without it is left alone. */
+static bool
+is_pending(const struct acme_store *store, const char *name, unsigned number)
+{
+    char dir[ACME_STORE_VERSION_MAX], path[ACME_STORE_PATH_MAX];
+    struct stat st;
+
+    acme_store_version_path(dir, name, number);
+    mark_path(path, dir);
+    return fstatat(store->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 static enum acme_rc
 clear_mark(const struct acme_store *store, const char *name, unsigned number,
     struct acme_error *err)
 {
-    char dir[ACME_STORE_VERSION_MAX], path[ACME_STORE_VERSION_MAX];
-    struct acme_json *meta, *next = NULL;
-    const char *member;
-    enum acme_rc rc;
-    void *at = NULL;
+    char dir[ACME_STORE_VERSION_MAX], path[ACME_STORE_PATH_MAX];
 
+    if (!is_pending(store, name, number))
+        return ACME_OK;
     acme_store_version_path(dir, name, number);
-    rc = acme_store_meta_read(store, dir, &meta, err);
-    if (rc != ACME_OK || !acme_json_bool(meta, "pending", false))
-        goto done;
-    next = acme_json_object();
-    if (next == NULL) {
-        rc = acme_error_nomem(err);
-        goto done;
-    }
-    while ((at = acme_json_next(meta, at)) != NULL) {
-        member = acme_json_iter_name(at);
-        if (strcmp(member, "pending") != 0)
-            acme_json_set(next, member,
-                acme_json_copy(acme_json_iter_value(at)));
-    }
-    (void)snprintf(path, sizeof(path), "archive/%s/%u/meta.json", name,
-        number);
-    rc = acme_store_json_write(store, path, next, err);
-
-done:
-    acme_json_free(next);
-    acme_json_free(meta);
-    return rc;
+    mark_path(path, dir);
+    return acme_dir_remove(store->fd, path, err);
 }
 
 /* ---- writing ---------------------------------------------------------- */
@@ -198,33 +177,53 @@ done:
     return rc;
 }
 
-/* The files of all pairs and meta.json into `dir`, which nobody knows yet. */
+static enum acme_rc
+put_meta(const struct write *w, const struct acme_json *pairs,
+    struct acme_error *err)
+{
+    struct acme_json *meta = acme_json_object();
+    char path[ACME_STORE_PATH_MAX];
+    struct acme_buf text;
+    enum acme_rc rc;
+
+    acme_buf_init(&text, ACME_STATE_JSON_MAX);
+    acme_json_set(meta, "pairs", acme_json_copy(pairs));
+    rc = meta != NULL ? acme_json_render(meta, true, &text, err)
+                      : acme_error_nomem(err);
+    (void)snprintf(path, sizeof(path), "%s/meta.json", w->dir);
+    if (rc == ACME_OK)
+        rc = acme_dir_create(w->store->fd, path, 0600, acme_buf_str(&text),
+            text.len, err);
+    acme_buf_clear(&text);
+    acme_json_free(meta);
+    return rc;
+}
+
+/* The files of all pairs, meta.json and the mark into `dir`, which nobody
+ * knows yet. */
 static enum acme_rc
 fill(const struct acme_store *store, const char *dir,
     const struct acme_version *version, struct acme_error *err)
 {
+    struct acme_json *pairs = acme_json_array();
     struct write w = { store, dir, NULL };
-    char path[ACME_STORE_PATH_MAX];
-    struct acme_json *meta, *pairs;
+    char mark[ACME_STORE_PATH_MAX];
     enum acme_rc rc = ACME_OK;
     size_t i;
 
-    meta = acme_json_object();
-    pairs = acme_json_array();
     for (i = 0; i < version->npairs && rc == ACME_OK; i++) {
         if (i > 0)
             w.extra = acme_key_algorithm(version->pair[i].type);
         rc = put_pair(&w, &version->pair[i], pairs, err);
     }
-    acme_json_set_bool(meta, "pending", true);
-    acme_json_set(meta, "pairs", pairs);
-    (void)snprintf(path, sizeof(path), "%s/meta.json", dir);
-    if (rc == ACME_OK && meta == NULL)
-        rc = acme_error_nomem(err);
-    /* Last: it syncs the directory, and with it the names of all files. */
     if (rc == ACME_OK)
-        rc = acme_store_json_write(store, path, meta, err);
-    acme_json_free(meta);
+        rc = put_meta(&w, pairs, err);
+    mark_path(mark, dir);
+    if (rc == ACME_OK)
+        rc = acme_dir_create(store->fd, mark, 0600, "", 0, err);
+    if (rc == ACME_OK)
+        rc = acme_dir_sync(store->fd, dir, err);
+    acme_json_free(pairs);
     return rc;
 }
 
@@ -250,7 +249,7 @@ archive(const struct acme_store *store, const char *name, unsigned number,
         return rc;
     }
     /* archive/NAME itself may be new, made by somebody who crashed then. */
-    return acme_dir_sync(store->fd, "archive", err);
+    return number == 1 ? acme_dir_sync(store->fd, "archive", err) : ACME_OK;
 }
 
 static enum acme_rc
@@ -332,15 +331,11 @@ static void
 remove_version(const struct acme_store *store, const char *name,
     unsigned number, struct acme_error *err)
 {
-    char dir[ACME_STORE_VERSION_MAX], gone[ACME_STORE_VERSION_MAX];
+    char dir[ACME_STORE_VERSION_MAX];
 
-    /* Out of sight first: what is half removed must not look like a damaged
-     * version. */
+    /* What is half removed must not look like a damaged version. */
     acme_store_version_path(dir, name, number);
-    (void)snprintf(gone, sizeof(gone), "archive/%s/.%u.old.tmp", name, number);
-    if (acme_dir_remove(store->fd, gone, err) == ACME_OK &&
-        acme_dir_rename(store->fd, dir, gone, err) == ACME_OK)
-        (void)acme_dir_remove(store->fd, gone, err);
+    (void)acme_dir_drop(store->fd, dir, err);
 }
 
 /* A slow reader may still be on its way to a version that was live. */
@@ -448,8 +443,7 @@ tidy_order(const struct acme_store *store, const char *unit,
 /* What a crashed writer of this lineage left; the caller holds its lock, so
  * that it is nobody's work. */
 static enum acme_rc
-tidy(const struct acme_store *store, const char *name,
-    const struct acme_store_numbers *all, struct acme_error *err)
+tidy(const struct acme_store *store, const char *name, struct acme_error *err)
 {
     char path[ACME_STORE_PATH_MAX], unit[ACME_UNIT_NAME_MAX];
     enum acme_rc rc;
@@ -459,12 +453,6 @@ tidy(const struct acme_store *store, const char *name,
     if (rc != ACME_OK)
         return rc;
     acme_dir_sweep(store->fd, path, ACME_DIR_SWEEP_ALL);
-    /* Nothing is written into a version but the end of its mark, and that
-     * while it is the newest. */
-    if (all->count > 0) {
-        acme_store_version_path(path, name, all->number[0]);
-        acme_dir_sweep(store->fd, path, ACME_DIR_SWEEP_ALL);
-    }
     (void)snprintf(path, sizeof(path), "live/.%s.tmp", name);
     rc = acme_dir_remove(store->fd, path, err);
     for (i = 0; i < ACME_ALGORITHMS && rc == ACME_OK; i++) {
@@ -503,16 +491,13 @@ resume(struct acme_store *store, const char *name, unsigned live,
 {
     enum acme_rc rc = ACME_OK, damage = ACME_OK;
     unsigned number;
-    bool pending;
     size_t i;
 
     for (i = 0; i < all->count && rc == ACME_OK; i++) {
         number = all->number[i];
         if (number < live)
             break;
-        pending = false;
-        rc = is_pending(store, name, number, &pending, err);
-        if (rc != ACME_OK || !pending)
+        if (!is_pending(store, name, number))
             continue;
         if (number > live && !*moved) {
             *moved = adopt(store, name, number, err) == ACME_OK;
@@ -539,7 +524,7 @@ acme_store_recover(struct acme_store *store, const char *name, bool *moved,
     if (rc == ACME_OK)
         rc = acme_store_versions(store, name, &all, err);
     if (rc == ACME_OK)
-        rc = tidy(store, name, &all, err);
+        rc = tidy(store, name, err);
     if (rc != ACME_OK)
         goto done;
     acme_error_clear(&why);

@@ -103,8 +103,8 @@ write_key(const struct acme_store *store, const char *path, const void *der,
     if (rc == ACME_OK)
         rc = acme_key_to_pem(key, &pem, err);
     if (rc == ACME_OK)
-        rc = acme_dir_write(store->fd, path, 0600, acme_buf_str(&pem), pem.len,
-            err);
+        rc = acme_dir_create(store->fd, path, 0600, acme_buf_str(&pem),
+            pem.len, err);
     acme_key_unref(key);
     acme_buf_clear(&pem);
     return rc;
@@ -121,18 +121,15 @@ replace_key(const struct acme_store *store, const char *unit, const void *der,
     char path[ACME_STORE_PATH_MAX];
     enum acme_rc rc;
 
-    if (has_key(store, unit, der, len))
-        return ACME_OK;
     rc = acme_store_unit_path(path, "orders/", unit, "/order.json", err);
     if (rc == ACME_OK)
         rc = acme_dir_remove(store->fd, path, err);
     if (rc == ACME_OK)
         rc = acme_store_unit_path(path, "orders/", unit, "/privkey.pem", err);
-    if (rc != ACME_OK)
-        return rc;
-    if (len == 0)
-        return acme_dir_remove(store->fd, path, err);
-    return write_key(store, path, der, len, err);
+    if (rc == ACME_OK)
+        rc = acme_dir_remove(store->fd, path, err);
+    return rc == ACME_OK && len > 0 ? write_key(store, path, der, len, err)
+                                    : rc;
 }
 
 static enum acme_rc
@@ -157,49 +154,46 @@ acme_store_order_write(struct acme_store *store, const char *unit,
 {
     char path[ACME_STORE_PATH_MAX];
     enum acme_rc rc;
+    bool known;
 
     rc = make_order(store, unit, err);
     if (rc == ACME_OK)
         rc = acme_store_unit_path(path, "orders/", unit, "/order.json", err);
     if (rc == ACME_OK && len > ACME_STATE_JSON_MAX)
         rc = acme_error_set(err, ACME_IO, "\"%s\" would be too large", path);
-    if (rc == ACME_OK)
+    if (rc != ACME_OK)
+        return rc;
+    /* A new order must not be lost; what has been done about one may be done
+     * again. */
+    known = has_key(store, unit, key_der, key_len);
+    if (!known)
         rc = replace_key(store, unit, key_der, key_len, err);
-    if (rc == ACME_OK)
-        rc = acme_dir_write(store->fd, path, 0600, text, len, err);
-    return rc;
+    if (rc != ACME_OK)
+        return rc;
+    return (known ? acme_dir_write_soon : acme_dir_write)(store->fd, path,
+        0600, text, len, err);
 }
 
 enum acme_rc
 acme_store_order_drop(struct acme_store *store, const char *unit,
     struct acme_error *err)
 {
-    char path[ACME_STORE_PATH_MAX], gone[ACME_STORE_PATH_MAX];
-    struct stat st;
+    char path[ACME_STORE_PATH_MAX];
     enum acme_rc rc;
 
     rc = acme_store_writable(store, err);
     if (rc == ACME_OK)
         rc = acme_store_unit_path(path, "orders/", unit, "", err);
-    if (rc != ACME_OK)
-        return rc;
-    if (fstatat(store->fd, path, &st, AT_SYMLINK_NOFOLLOW) == -1 &&
-        errno == ENOENT)
-        return ACME_OK;
-    /* With one rename, or a crash would leave an order without its key. */
-    (void)snprintf(gone, sizeof(gone), "orders/.%s.tmp", unit);
-    rc = acme_dir_remove(store->fd, gone, err);
+    /* Whole, or a crash would leave an order without its key. */
     if (rc == ACME_OK)
-        rc = acme_dir_rename(store->fd, path, gone, err);
-    if (rc == ACME_OK)
-        rc = acme_dir_remove(store->fd, gone, err);
+        rc = acme_dir_drop(store->fd, path, err);
     return rc;
 }
 
 /* ---- challenges ------------------------------------------------------- */
 
 static struct acme_json *
-render_challenges(const char *account, const struct acme_area_token *tokens,
+describe_challenges(const char *account, const struct acme_area_token *tokens,
     size_t ntokens)
 {
     struct acme_json *root, *list, *entry;
@@ -225,10 +219,12 @@ acme_store_challenges_write(struct acme_store *store, const char *unit,
 {
     char path[ACME_STORE_PATH_MAX];
     struct acme_json *root = NULL;
+    struct acme_buf text;
     enum acme_rc rc;
 
     if (!acme_store_id_ok(account))
         return acme_error_set(err, ACME_IO, "a malformed account id");
+    acme_buf_init(&text, ACME_STATE_JSON_MAX);
     rc = make_order(store, unit, err);
     if (rc == ACME_OK)
         rc = acme_store_unit_path(path, "orders/", unit, "/challenge.json",
@@ -236,14 +232,18 @@ acme_store_challenges_write(struct acme_store *store, const char *unit,
     if (rc == ACME_OK && ntokens == 0) {
         rc = acme_dir_remove(store->fd, path, err);
     } else if (rc == ACME_OK) {
-        root = render_challenges(account, tokens, ntokens);
-        rc = root == NULL ? acme_error_nomem(err)
-                          : acme_store_json_write(store, path, root, err);
+        root = describe_challenges(account, tokens, ntokens);
+        rc = root != NULL ? acme_json_render(root, true, &text, err)
+                          : acme_error_nomem(err);
+        if (rc == ACME_OK)
+            rc = acme_dir_write_soon(store->fd, path, 0600,
+                acme_buf_str(&text), text.len, err);
     }
     /* The file is one level below the directory that others watch. */
     if (rc == ACME_OK)
         rc = acme_dir_touch(store->fd, "orders", err);
     acme_json_free(root);
+    acme_buf_clear(&text);
     return rc;
 }
 

@@ -734,6 +734,39 @@ age(const char *name, time_t seconds)
 }
 
 static void
+test_drop(void **state)
+{
+    (void)state;
+    helper_tmp_mkdir(&tmp, "d");
+    helper_tmp_puts(&tmp, "d/f", "1");
+    helper_tmp_mkdir(&tmp, ".d.tmp"); /* of a crash */
+    helper_tmp_puts(&tmp, ".d.tmp/f", "0");
+    assert_int_equal(acme_dir_drop(tmp.fd, "d", &err), ACME_OK);
+    assert_false(helper_tmp_exists(&tmp, "d"));
+    assert_false(helper_tmp_exists(&tmp, ".d.tmp"));
+    assert_int_equal(acme_dir_drop(tmp.fd, "d", &err), ACME_OK);
+    expect_error(acme_dir_drop(tmp.fd, "x/y", &err), ACME_IO, "x/y");
+}
+
+static void
+test_write_soon(void **state)
+{
+    char *text;
+
+    (void)state;
+    assert_int_equal(acme_dir_write_soon(tmp.fd, "f", 0640, "1", 1, &err),
+        ACME_OK);
+    assert_int_equal(acme_dir_write_soon(tmp.fd, "f", 0600, "22", 2, &err),
+        ACME_OK);
+    text = helper_tmp_gets(&tmp, "f");
+    assert_string_equal(text, "22");
+    free(text);
+    assert_int_equal(helper_tmp_count(&tmp, "."), 1);
+    expect_error(acme_dir_write_soon(tmp.fd, "x/f", 0600, "", 0, &err),
+        ACME_IO, "x/f");
+}
+
+static void
 test_sweep(void **state)
 {
     (void)state;
@@ -901,9 +934,9 @@ forbid_openat2(void **state)
         TEST(test_secret), TEST(test_secret_owner), TEST(test_write),        \
         TEST(test_write_farm), TEST(test_write_closed), TEST(test_create),   \
         TEST(test_make), TEST(test_make_temp), TEST(test_rename_and_link),   \
-        TEST(test_list), TEST(test_remove), TEST(test_sweep),                \
-        TEST(test_touch_and_sync), TEST(test_lock), TEST(test_lock_dies),    \
-        TEST(test_lock_farm)
+        TEST(test_list), TEST(test_remove), TEST(test_drop),                 \
+        TEST(test_write_soon), TEST(test_sweep), TEST(test_touch_and_sync),  \
+        TEST(test_lock), TEST(test_lock_dies), TEST(test_lock_farm)
 
 int
 main(void)
