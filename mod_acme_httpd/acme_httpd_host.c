@@ -159,6 +159,18 @@ stop(void *data)
     return APR_SUCCESS;
 }
 
+/* Whether children of an older configuration may still be there. */
+static unsigned
+reload_flag(void)
+{
+    int generation = 0;
+
+    if (ap_mpm_query(AP_MPMQ_GENERATION, &generation) != APR_SUCCESS ||
+        generation > 0)
+        return ACME_SERVICE_RELOAD;
+    return 0;
+}
+
 void
 acme_httpd_host_start(struct acme_httpd_conf *conf)
 {
@@ -176,7 +188,7 @@ acme_httpd_host_start(struct acme_httpd_conf *conf)
             &conf->area, &err) != ACME_OK)
         goto done;
     apr_pool_cleanup_register(conf->pool, conf, stop, apr_pool_cleanup_null);
-    conf->unsupervised = start(conf, 0, &err) != ACME_OK;
+    conf->unsupervised = start(conf, reload_flag(), &err) != ACME_OK;
 
 done:
     if (err.rc != ACME_OK)

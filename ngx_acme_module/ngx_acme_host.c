@@ -33,6 +33,7 @@ void
 ngx_acme_host_start(ngx_cycle_t *cycle, ngx_acme_main_conf_t *amcf)
 {
     int                  fds[NGX_ACME_MAX_LOGS];
+    unsigned             flags;
     ngx_core_conf_t     *ccf;
     struct acme_error    err;
     ngx_pool_cleanup_t  *cln;
@@ -88,8 +89,15 @@ ngx_acme_host_start(ngx_cycle_t *cycle, ngx_acme_main_conf_t *amcf)
     cln->handler = ngx_acme_host_stop;
     cln->data = amcf;
 
-    if (acme_service_start(amcf->config, amcf->area, &server,
-                           ACME_SERVICE_DETACH, &amcf->service, &err)
+    /* workers of an older configuration, or of an older binary */
+
+    flags = ACME_SERVICE_DETACH;
+    if (!ngx_is_init_cycle(cycle->old_cycle) || ngx_inherited) {
+        flags |= ACME_SERVICE_RELOAD;
+    }
+
+    if (acme_service_start(amcf->config, amcf->area, &server, flags,
+                           &amcf->service, &err)
         != ACME_OK)
     {
         ngx_log_error(NGX_LOG_ALERT, cycle->log, 0,

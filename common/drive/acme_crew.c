@@ -37,6 +37,7 @@ struct count {
     unsigned open;
     unsigned working;
     unsigned wanting; /* have begun and want a turn again */
+    bool expected;    /* one that has not wants a turn */
 };
 
 struct acme_crew {
@@ -198,6 +199,17 @@ has_turn(const struct acme_crew *crew, size_t ca)
            crew->count[ca].working < ACME_JOBS_PER_CA;
 }
 
+/* The same for one that goes on. */
+static bool
+may_go_on(const struct acme_crew *crew, size_t ca)
+{
+    const struct count *count = &crew->count[ca];
+
+    return has_turn(crew, ca) &&
+           !(count->expected && count->open < ACME_JOBS_EAGER_PER_CA &&
+               count->working + 1 == ACME_JOBS_PER_CA);
+}
+
 /* With crew->lock, and a turn to be had. */
 static void
 begin_turn(struct seat *seat)
@@ -233,7 +245,7 @@ want_turn(struct seat *seat)
 
     (void)pthread_mutex_lock(&crew->lock);
     crew->count[ca].wanting++;
-    while (!has_turn(crew, ca))
+    while (!may_go_on(crew, ca))
         (void)pthread_cond_wait(&crew->given, &crew->lock);
     crew->count[ca].wanting--;
     begin_turn(seat);
@@ -311,16 +323,21 @@ find_seat(struct acme_crew *crew, int state)
 }
 
 bool
-acme_crew_has_room(struct acme_crew *crew, size_t ca)
+acme_crew_has_room(struct acme_crew *crew, size_t ca, bool wanted)
 {
-    const struct count *count = &crew->count[ca];
+    struct count *count = &crew->count[ca];
     bool room;
 
     (void)pthread_mutex_lock(&crew->lock);
-    room = has_turn(crew, ca) && count->wanting == 0 &&
-           count->open < ACME_JOBS_OPEN_PER_CA;
+    room = wanted && has_turn(crew, ca) &&
+           count->open < ACME_JOBS_OPEN_PER_CA &&
+           (count->wanting == 0 || count->open < ACME_JOBS_EAGER_PER_CA) &&
+           find_seat(crew, FREE) != NULL;
+    if (count->expected && !wanted)
+        (void)pthread_cond_broadcast(&crew->given);
+    count->expected = wanted;
     (void)pthread_mutex_unlock(&crew->lock);
-    return room && find_seat(crew, FREE) != NULL;
+    return room;
 }
 
 static void

@@ -46,9 +46,10 @@ void acme_crew_free(struct acme_crew *crew);
 /* Issuers of the same CA have the same number, that of the first of them. */
 size_t acme_crew_ca(const struct acme_crew *crew, size_t issuer);
 
-/* Whether one more job may be started at that CA.  Those that have begun come
- * first. */
-bool acme_crew_has_room(struct acme_crew *crew, size_t ca);
+/* Whether one more job may be started at that CA.  If so many are open that
+ * their waits are spent on work, those come first; else one turn is kept for
+ * the new one.  `wanted`: there is one; if not, the answer is no. */
+bool acme_crew_has_room(struct acme_crew *crew, size_t ca, bool wanted);
 
 /* Starts a job.  False: there is no room. */
 bool acme_crew_start(struct acme_crew *crew, size_t unit, bool force);

@@ -249,11 +249,12 @@ not_at_once(struct acme_engine *engine, size_t unit,
     return now(engine) + least;
 }
 
-/* The renewal time of the live certificate, drawn once and remembered.
- * is_new: it came with the job that just ended. */
+/* The renewal time of the live certificate, drawn once and remembered:
+ * *picked.  is_new: it came with the job that just ended. */
 static enum acme_rc
 pick_renewal(struct acme_engine *engine, size_t unit,
-    struct acme_vault_unit *view, bool is_new, struct acme_error *err)
+    struct acme_vault_unit *view, bool is_new, bool *picked,
+    struct acme_error *err)
 {
     struct acme_record *record = &view->record;
     struct acme_leaf leaf;
@@ -267,12 +268,15 @@ pick_renewal(struct acme_engine *engine, size_t unit,
         record->renew_at = not_at_once(engine, unit, &leaf, record->renew_at);
     (void)snprintf(record->renew_serial, sizeof(record->renew_serial), "%s",
         leaf.serial);
-    return acme_vault_record(engine->conf.vault, unit, record, err);
+    *picked = true;
+    return ACME_OK;
 }
 
+/* `changed`: the record has to be written in any case. */
 static enum acme_rc
 plan_view(struct acme_engine *engine, size_t unit,
-    struct acme_vault_unit *view, bool is_new, struct acme_error *err)
+    struct acme_vault_unit *view, bool is_new, bool changed,
+    struct acme_error *err)
 {
     struct acme_record *record = &view->record;
     char hash[ACME_HASH_HEX];
@@ -282,7 +286,9 @@ plan_view(struct acme_engine *engine, size_t unit,
 
     urgency(engine, unit, view);
     if (view->leaf != NULL)
-        rc = pick_renewal(engine, unit, view, is_new, err);
+        rc = pick_renewal(engine, unit, view, is_new, &changed, err);
+    if (rc == ACME_OK && changed)
+        rc = acme_vault_record(engine->conf.vault, unit, record, err);
     if (!acme_job_is_needed(view, &why) && !view->order &&
         !engine->planned[unit].asked)
         at = record->renew_at;
@@ -365,7 +371,7 @@ plan_one(struct acme_engine *engine, size_t unit, bool at_start, bool crashed,
         view.record.error.rc == ACME_CONFIG)
         view.record.next_attempt = 0;
     if (rc == ACME_OK)
-        rc = plan_view(engine, unit, &view, false, err);
+        rc = plan_view(engine, unit, &view, false, false, err);
     acme_vault_unit_clear(&view);
     return rc;
 }
@@ -410,13 +416,14 @@ static bool
 first_due(const struct acme_engine *engine, bool any, size_t *unit)
 {
     int64_t least = INT64_MAX, urgency;
-    bool found = false;
+    bool found = false, due;
     size_t i, head;
 
     for (i = 0; i < engine->conf.config->nissuers; i++) {
-        if (engine->due[i] == NULL ||
-            !(any || acme_crew_has_room(engine->crew, i)) ||
-            !acme_heap_first(engine->due[i], &head, &urgency) ||
+        if (engine->due[i] == NULL)
+            continue;
+        due = acme_heap_first(engine->due[i], &head, &urgency);
+        if (!(any ? due : acme_crew_has_room(engine->crew, i, due)) ||
             urgency >= least)
             continue;
         least = urgency;
@@ -788,9 +795,8 @@ conclude(struct acme_engine *engine, const struct acme_crew_ended *ended)
         on_failure(engine, unit, &view, record, err, &answer);
     asked = planned->asked;
     planned->asked = asked && !answer.given; /* plans as if answered */
-    if (acme_vault_record(engine->conf.vault, unit, record, &own) != ACME_OK ||
-        plan_view(engine, unit, &view, result->version != 0, &own) !=
-            ACME_OK) {
+    if (plan_view(engine, unit, &view, result->version != 0, true, &own) !=
+        ACME_OK) {
         log_failure(engine, unit, "cannot conclude", &own);
         put_off(engine, unit, now(engine) + 60);
     }

@@ -18,10 +18,6 @@
 /* A bundle of every CA there is has about 250 kB. */
 #define CA_FILE_MAX (4 * 1024 * 1024)
 
-/* nginx stops its old workers 100 ms after it has started the new ones; a
- * machine under load takes its time. */
-#define SETTLE_MS 2000
-
 /* The network side of one process: the trust files, read before their reader
  * became somebody else. */
 struct network {
@@ -107,7 +103,7 @@ open_network(struct network *network, const struct acme_config *config,
 
 static enum acme_rc
 run(struct network *network, struct acme_child *child, bool crashed,
-    unsigned present_ms, struct acme_error *err)
+    const struct acme_engine_pace *pace, struct acme_error *err)
 {
     struct acme_engine_conf conf;
     struct acme_engine *engine = NULL;
@@ -122,8 +118,8 @@ run(struct network *network, struct acme_child *child, bool crashed,
         conf.vault = vault;
         conf.network.ctx = network;
         conf.network.open = open_transport;
-        conf.present_ms = present_ms;
-        conf.settle_ms = present_ms == 0 ? SETTLE_MS : 0;
+        conf.present_ms = pace->present_ms;
+        conf.settle_ms = pace->settle_ms;
         conf.idle = acme_child_idle;
         conf.wake = acme_child_open_wake(child) ? acme_child_wake : NULL;
         conf.idle_ctx = child;
@@ -139,7 +135,7 @@ run(struct network *network, struct acme_child *child, bool crashed,
 
 void
 acme_engine_process(const struct acme_config *config, struct acme_child *child,
-    bool crashed, unsigned present_ms)
+    bool crashed, const struct acme_engine_pace *pace)
 {
     struct acme_host host = acme_child_host(child);
     struct acme_sandbox_report sandbox;
@@ -160,7 +156,7 @@ acme_engine_process(const struct acme_config *config, struct acme_child *child,
     if (rc == ACME_OK) {
         acme_log(&host, ACME_LOG_DEBUG, "engine runs, landlock %s, seccomp %s",
             sandbox.landlock ? "on" : "off", sandbox.seccomp ? "on" : "off");
-        rc = run(&network, child, crashed, present_ms, &err);
+        rc = run(&network, child, crashed, pace, &err);
     }
     if (rc == ACME_IO) /* the store has gone; it says why */
         _exit(ACME_EXIT_PEER_GONE);

@@ -7,12 +7,16 @@
 #include "drive/acme_child.h"
 #include "state/acme_config.h"
 
-/*
- * Does not return.  crashed: the last engine of this service died of itself.
- * present_ms: see struct acme_job.
+/* See struct acme_engine_conf. */
+struct acme_engine_pace {
+    unsigned settle_ms;
+    unsigned present_ms;
+};
+
+/* Does not return.  crashed: the last engine of this service died of itself.
  */
 void acme_engine_process(const struct acme_config *config,
-    struct acme_child *child, bool crashed, unsigned present_ms)
-    __attribute__((noreturn));
+    struct acme_child *child, bool crashed,
+    const struct acme_engine_pace *pace) __attribute__((noreturn));
 
 #endif

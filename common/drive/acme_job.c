@@ -27,6 +27,7 @@ struct run {
     struct acme_order order;
     struct acme_authz *authz;
     struct acme_json *memo; /* orders/NAME/order.json */
+    bool memo_changed;      /* and not been saved since */
     struct acme_job_result *result;
     struct acme_error *err;
 };
@@ -58,21 +59,22 @@ step(struct run *run, const char *name)
 }
 
 /*
- * The attempt is on disk with the step it has reached: one that is found open
- * later killed the engine at that step.
+ * The attempt is on disk, and the step it has reached in the store's memory:
+ * one that is found open later killed the engine at that step.
  */
 static enum acme_rc
 enter(struct run *run, const char *name)
 {
     struct acme_record *record = &run->now.record;
+    bool first = !record->attempt_open;
 
     step(run, name);
-    if (!record->attempt_open)
+    if (first)
         record->attempt = run->job->host->now(run->job->host->ctx);
     record->attempt_open = true;
     (void)snprintf(record->step, sizeof(record->step), "%s", name);
-    return acme_vault_record(run->job->vault, run->job->unit, record,
-        run->err);
+    return (first ? acme_vault_record : acme_vault_note)(run->job->vault,
+        run->job->unit, record, run->err);
 }
 
 /* ---- account ---------------------------------------------------------- */
@@ -103,7 +105,7 @@ ensure_account(struct run *run)
         run->issuer->ncontacts, run->issuer->terms_accepted };
     struct acme_key *key = NULL;
     char url[ACME_URL_MAX] = "";
-    bool created = false;
+    bool created = false, is_new = false;
     enum acme_rc rc;
 
     rc = account_key(run, &key, url);
@@ -114,9 +116,10 @@ ensure_account(struct run *run)
     }
     if (rc == ACME_OK)
         rc = acme_account_ensure(job->client, &wish, &created, run->err);
-    if (rc == ACME_OK && created) {
+    if (rc == ACME_OK && created)
         rc = acme_vault_account_url(job->vault, run->lineage->issuer,
-            acme_client_account(job->client), run->err);
+            acme_client_account(job->client), &is_new, run->err);
+    if (rc == ACME_OK && is_new) { /* and not by another job meanwhile */
         acme_log(job->host, ACME_LOG_NOTICE,
             "account found or registered, issuer \"%s\"", run->issuer->name);
     }
@@ -126,17 +129,22 @@ ensure_account(struct run *run)
 
 /* ---- the order and its memo ------------------------------------------- */
 
+/* With its key, if it is new. */
 static enum acme_rc
-save_memo(struct run *run)
+save_memo(struct run *run, bool is_new, struct acme_error *err)
 {
+    const struct acme_job *job = run->job;
     struct acme_buf text;
     enum acme_rc rc;
 
     acme_buf_init(&text, ACME_STATE_JSON_MAX);
-    rc = acme_json_render(run->memo, true, &text, run->err);
+    rc = acme_json_render(run->memo, true, &text, err);
+    if (rc == ACME_OK && is_new)
+        rc = acme_vault_order_put(job->vault, job->unit, &text, run->key, err);
+    else if (rc == ACME_OK)
+        rc = acme_vault_order_note(job->vault, job->unit, &text, err);
     if (rc == ACME_OK)
-        rc = acme_vault_order_put(run->job->vault, run->job->unit, &text,
-            run->key, run->err);
+        run->memo_changed = false;
     acme_buf_clear(&text);
     return rc;
 }
@@ -288,7 +296,7 @@ new_order(struct run *run)
         run->job->host->now(run->job->host->ctx));
     acme_json_set(run->memo, "names", names_json(run));
     acme_json_set(run->memo, "answered", acme_json_array());
-    return save_memo(run);
+    return save_memo(run, true, run->err);
 }
 
 static enum acme_rc
@@ -322,12 +330,12 @@ find_answer(const struct run *run, const char *challenge_url)
     return NULL;
 }
 
-static enum acme_rc
-mark_answer(struct run *run, const char *challenge_url, bool received)
+/* Returns what is left of the list, which is the memo's. */
+static struct acme_json *
+forget_answer(struct run *run, const char *challenge_url)
 {
     const struct acme_json *old = acme_json_get(run->memo, "answered");
     struct acme_json *list = acme_json_array();
-    struct acme_json *answer = acme_json_object();
     size_t i, n = acme_json_count(old);
 
     for (i = 0; i < n; i++) {
@@ -336,23 +344,32 @@ mark_answer(struct run *run, const char *challenge_url, bool received)
         if (url != NULL && strcmp(url, challenge_url) != 0)
             acme_json_append(list, acme_json_copy(acme_json_at(old, i)));
     }
+    acme_json_set(run->memo, "answered", list);
+    run->memo_changed = true;
+    return list;
+}
+
+static void
+mark_answer(struct run *run, const char *challenge_url, bool received)
+{
+    struct acme_json *list = forget_answer(run, challenge_url);
+    struct acme_json *answer = acme_json_object();
+
     acme_json_set_str(answer, "url", challenge_url);
     acme_json_set_time(answer, "sent",
         run->job->host->now(run->job->host->ctx));
     acme_json_set_bool(answer, "received", received);
     acme_json_append(list, answer);
-    acme_json_set(run->memo, "answered", list);
-    return save_memo(run);
 }
 
 static enum acme_rc
-pick_challenge(struct run *run, const struct acme_authz *authz,
-    const struct acme_challenge **challenge)
+pick_challenge(const struct acme_authz *authz,
+    const struct acme_challenge **challenge, struct acme_error *err)
 {
     *challenge = acme_authz_challenge(authz, "http-01");
     if (*challenge != NULL)
         return ACME_OK;
-    return acme_error_set(run->err, ACME_CONFIG,
+    return acme_error_set(err, ACME_CONFIG,
         "the CA offers no http-01 challenge for \"%s\"; a wildcard cannot be "
         "proved by http-01",
         authz->name);
@@ -377,7 +394,7 @@ present(struct run *run)
     for (i = 0; rc == ACME_OK && i < run->order.nauthz; i++) {
         if (run->authz[i].status != ACME_STATUS_PENDING)
             continue;
-        rc = pick_challenge(run, &run->authz[i], &challenge);
+        rc = pick_challenge(&run->authz[i], &challenge, run->err);
         if (rc != ACME_OK)
             break;
         (void)snprintf(tokens[n].name, sizeof(tokens[n].name), "%s",
@@ -398,38 +415,85 @@ present(struct run *run)
 }
 
 /*
- * A challenge is answered once.  The mark is durable before the request is
- * sent; that the CA has got it is known from its answer, or from the state of
- * the challenge.  A CA may leave that "pending" while it validates (Boulder
- * does), so an answer that may have been lost is not repeated at once.
+ * Whether a challenge is to be answered now: once, so not if the CA has got
+ * the answer, which is known from its reply or from the state of the
+ * challenge.  A CA may leave that "pending" while it validates (Boulder does),
+ * so an answer that may have been lost is not repeated at once: ACME_LATER.
  */
 static enum acme_rc
-answer(struct run *run, const struct acme_authz *authz)
+is_unanswered(struct run *run, const struct acme_authz *authz,
+    const struct acme_challenge **challenge, bool *unanswered,
+    struct acme_error *err)
 {
     const time_t now = run->job->host->now(run->job->host->ctx);
-    const struct acme_challenge *challenge;
     const struct acme_json *before;
     time_t again;
-    enum acme_rc rc = pick_challenge(run, authz, &challenge);
+    enum acme_rc rc;
 
-    if (rc != ACME_OK || challenge->status != ACME_STATUS_PENDING)
+    *unanswered = false;
+    if (authz->status != ACME_STATUS_PENDING)
+        return ACME_OK;
+    rc = pick_challenge(authz, challenge, err);
+    if (rc != ACME_OK || (*challenge)->status != ACME_STATUS_PENDING)
         return rc;
-    before = find_answer(run, challenge->url);
+    before = find_answer(run, (*challenge)->url);
     if (before != NULL && acme_json_bool(before, "received", false))
         return ACME_OK;
     again = (time_t)acme_json_time(before, "sent") + ANSWER_PATIENCE;
     if (before != NULL && now < again && again <= now + ANSWER_PATIENCE) {
-        rc = acme_error_set(run->err, ACME_LATER,
+        rc = acme_error_set(err, ACME_LATER,
             "whether the CA got our answer for \"%s\" is not known yet",
             authz->name);
-        run->err->retry_at = again;
+        err->retry_at = again;
         return rc;
     }
-    rc = mark_answer(run, challenge->url, false);
-    if (rc == ACME_OK)
-        rc = acme_authz_answer(run->job->client, challenge, run->err);
-    if (rc == ACME_OK)
-        rc = mark_answer(run, challenge->url, true);
+    *unanswered = true;
+    return ACME_OK;
+}
+
+/* Finds what is to be answered now: `ask` has room for all.  *later: what has
+ * to wait. */
+static enum acme_rc
+find_unanswered(struct run *run, const struct acme_challenge **ask, size_t *n,
+    struct acme_error *later)
+{
+    const struct acme_challenge *challenge;
+    bool unanswered;
+    size_t i;
+    enum acme_rc rc = ACME_OK;
+
+    *n = 0;
+    for (i = 0; i < run->order.nauthz && rc == ACME_OK; i++) {
+        rc = is_unanswered(run, &run->authz[i], &challenge, &unanswered,
+            run->err);
+        if (rc == ACME_LATER) {
+            *later = *run->err;
+            acme_error_clear(run->err);
+            rc = ACME_OK;
+        } else if (unanswered) {
+            ask[(*n)++] = challenge;
+        }
+    }
+    return rc;
+}
+
+/* The marks are with the store before the first request is sent. */
+static enum acme_rc
+answer(struct run *run, const struct acme_challenge *const *ask, size_t n)
+{
+    size_t i;
+    enum acme_rc rc;
+
+    for (i = 0; i < n; i++)
+        mark_answer(run, ask[i]->url, false);
+    rc = save_memo(run, false, run->err);
+    for (i = 0; i < n && rc == ACME_OK; i++) {
+        rc = acme_authz_answer(run->job->client, ask[i], run->err);
+        if (rc == ACME_OK)
+            mark_answer(run, ask[i]->url, true);
+    }
+    for (; i < n; i++)
+        (void)forget_answer(run, ask[i]->url); /* they were not sent at all */
     return rc;
 }
 
@@ -437,20 +501,19 @@ answer(struct run *run, const struct acme_authz *authz)
 static enum acme_rc
 answer_all(struct run *run)
 {
+    const struct acme_challenge **ask;
     struct acme_error later;
-    enum acme_rc rc = ACME_OK;
-    size_t i;
+    size_t n;
+    enum acme_rc rc;
 
+    ask = calloc(run->order.nauthz + 1, sizeof(*ask));
+    if (ask == NULL)
+        return acme_error_nomem(run->err);
     acme_error_clear(&later);
-    for (i = 0; rc == ACME_OK && i < run->order.nauthz; i++) {
-        if (run->authz[i].status == ACME_STATUS_PENDING)
-            rc = answer(run, &run->authz[i]);
-        if (rc == ACME_LATER) {
-            later = *run->err;
-            acme_error_clear(run->err);
-            rc = ACME_OK;
-        }
-    }
+    rc = find_unanswered(run, ask, &n, &later);
+    if (rc == ACME_OK && n > 0)
+        rc = answer(run, ask, n);
+    free(ask);
     if (rc == ACME_OK && later.rc == ACME_LATER) {
         *run->err = later;
         rc = later.rc;
@@ -626,6 +689,8 @@ run_locked(struct run *run)
     acme_error_clear(&ignored);
     if (rc != ACME_OK && run->memo != NULL && !order_survives(run->err))
         (void)drop_order(run, &ignored);
+    else if (rc != ACME_OK && run->memo_changed)
+        (void)save_memo(run, false, &ignored);
     return rc;
 }
 

@@ -19,6 +19,12 @@ struct served {
     bool order;              /* one of ours is in flight */
 };
 
+/* What the engine has said last of a unit, not written yet; or empty. */
+struct note {
+    struct acme_buf record;
+    struct acme_buf order;
+};
+
 /* What is kept in memory of a lineage. */
 struct kept {
     struct acme_arena *arena;
@@ -29,6 +35,7 @@ struct kept {
     bool unread;          /* memory was short for what is live, */
     bool unsettled;       /* or for what is wanted */
     struct served served[ACME_ALGORITHMS];
+    struct note note[ACME_ALGORITHMS];
 };
 
 struct acme_keeper {
@@ -39,6 +46,9 @@ struct acme_keeper {
     enum acme_keeper_role role;
     struct kept *kept;     /* nlineages */
     struct acme_key **own; /* nissuers: the operator's keys, or NULL */
+    struct acme_account_entry *account; /* nissuers, as last read: or no key */
+    struct acme_area_token *token;      /* those in the area */
+    size_t ntokens;
     struct acme_watch watch;
     void (*done)(void *ctx, uint64_t id, bool ok, const char *text);
     void *done_ctx;
@@ -112,12 +122,19 @@ acme_keeper_new(const struct acme_config *config, struct acme_store *store,
     keeper->host = host;
     keeper->kept = calloc(config->nlineages + 1, sizeof(*keeper->kept));
     keeper->own = calloc(config->nissuers + 1, sizeof(struct acme_key *));
+    keeper->account = calloc(config->nissuers + 1, sizeof(keeper->account[0]));
     for (i = 0; keeper->kept != NULL && i < config->nlineages; i++) {
-        keeper->kept[i].lock = -1;
-        for (k = 0; k < ACME_ALGORITHMS; k++)
-            acme_buf_init(&keeper->kept[i].served[k].leaf, ACME_CHAIN_DER_MAX);
+        struct kept *kept = &keeper->kept[i];
+
+        kept->lock = -1;
+        for (k = 0; k < ACME_ALGORITHMS; k++) {
+            acme_buf_init(&kept->served[k].leaf, ACME_CHAIN_DER_MAX);
+            acme_buf_init(&kept->note[k].record, ACME_STATE_JSON_MAX);
+            acme_buf_init(&kept->note[k].order, ACME_STATE_JSON_MAX);
+        }
     }
-    if (keeper->kept == NULL || keeper->own == NULL) {
+    if (keeper->kept == NULL || keeper->own == NULL ||
+        keeper->account == NULL) {
         acme_keeper_free(keeper);
         return acme_error_nomem(err);
     }
@@ -134,6 +151,51 @@ unlock(struct kept *kept)
     kept->lock = -1;
 }
 
+static void
+forget_accounts(struct acme_keeper *keeper)
+{
+    size_t i;
+
+    for (i = 0; keeper->account != NULL && i < keeper->config->nissuers; i++)
+        acme_account_entry_clear(&keeper->account[i]);
+}
+
+/* The engine has ended before it had anything better to say. */
+static void
+write_record_note(struct acme_keeper *keeper, size_t i, size_t algorithm)
+{
+    const struct acme_buf *note = &keeper->kept[i].note[algorithm].record;
+    char unit[ACME_UNIT_NAME_MAX];
+    struct acme_error err;
+
+    if (note->len == 0)
+        return;
+    acme_error_clear(&err);
+    acme_store_unit_name(unit, keeper->config->lineage[i].name, algorithm);
+    if (acme_store_record_write(keeper->store, unit, note->data, note->len,
+            &err) != ACME_OK)
+        log_error(keeper, ACME_LOG_ERROR, &err, "cannot write record");
+}
+
+/* Before the lineage is let go: the next one who has it may be somebody else,
+ * with orders of his own. */
+static void
+write_order_note(struct acme_keeper *keeper, size_t i, size_t algorithm)
+{
+    struct acme_buf *note = &keeper->kept[i].note[algorithm].order;
+    char unit[ACME_UNIT_NAME_MAX];
+    struct acme_error err;
+
+    if (note->len == 0)
+        return;
+    acme_error_clear(&err);
+    acme_store_unit_name(unit, keeper->config->lineage[i].name, algorithm);
+    if (acme_store_order_update(keeper->store, unit, note->data, note->len,
+            &err) != ACME_OK)
+        log_error(keeper, ACME_LOG_WARN, &err, "cannot write order");
+    acme_buf_reset(note);
+}
+
 void
 acme_keeper_free(struct acme_keeper *keeper)
 {
@@ -142,13 +204,23 @@ acme_keeper_free(struct acme_keeper *keeper)
     if (keeper == NULL)
         return;
     for (i = 0; keeper->kept != NULL && i < keeper->config->nlineages; i++) {
-        unlock(&keeper->kept[i]);
-        for (k = 0; k < ACME_ALGORITHMS; k++)
-            acme_buf_clear(&keeper->kept[i].served[k].leaf);
-        acme_arena_free(keeper->kept[i].arena);
+        struct kept *kept = &keeper->kept[i];
+
+        for (k = 0; k < ACME_ALGORITHMS; k++) {
+            write_record_note(keeper, i, k);
+            write_order_note(keeper, i, k);
+            acme_buf_clear(&kept->note[k].record);
+            acme_buf_clear(&kept->note[k].order);
+            acme_buf_clear(&kept->served[k].leaf);
+        }
+        unlock(kept);
+        acme_arena_free(kept->arena);
     }
     for (i = 0; keeper->own != NULL && i < keeper->config->nissuers; i++)
         acme_key_unref(keeper->own[i]);
+    forget_accounts(keeper);
+    free(keeper->token);
+    free(keeper->account);
     free(keeper->kept);
     free(keeper->own);
     free(keeper);
@@ -469,7 +541,7 @@ publish_thumbprint(struct acme_keeper *keeper, size_t issuer,
 }
 
 static enum acme_rc
-account(struct acme_keeper *keeper, size_t issuer,
+read_account(struct acme_keeper *keeper, size_t issuer,
     struct acme_account_entry *entry, struct acme_error *err)
 {
     const struct acme_issuer *conf = &keeper->config->issuer[issuer];
@@ -483,20 +555,34 @@ account(struct acme_keeper *keeper, size_t issuer,
         err);
 }
 
+/* The issuer's account, the keeper's own: read once, then kept until somebody
+ * may have changed it. */
+static enum acme_rc
+account(struct acme_keeper *keeper, size_t issuer,
+    const struct acme_account_entry **entry, struct acme_error *err)
+{
+    struct acme_account_entry *kept = &keeper->account[issuer];
+    enum acme_rc rc = ACME_OK;
+
+    if (kept->key == NULL)
+        rc = read_account(keeper, issuer, kept, err);
+    *entry = kept;
+    return rc;
+}
+
 /* An account key may have been made by another server meanwhile. */
 static void
 publish_thumbprints(struct acme_keeper *keeper)
 {
-    struct acme_account_entry entry;
+    const struct acme_account_entry *entry;
     struct acme_error err;
     size_t i;
 
+    forget_accounts(keeper);
     for (i = 0; i < keeper->config->nissuers; i++) {
         acme_error_clear(&err);
-        memset(&entry, 0, sizeof(entry));
         if (account(keeper, i, &entry, &err) == ACME_OK)
-            publish_thumbprint(keeper, i, entry.key);
-        acme_account_entry_clear(&entry);
+            publish_thumbprint(keeper, i, entry->key);
     }
 }
 
@@ -513,16 +599,45 @@ publish_tokens(struct acme_keeper *keeper)
     acme_error_clear(&err);
     acme_buf_init(&problems, ACME_STATE_JSON_MAX);
     if (acme_store_tokens(keeper->store, &tokens, &ntokens, &problems, &err) ==
-        ACME_OK)
+        ACME_OK) {
+        free(keeper->token);
+        keeper->token = tokens;
+        keeper->ntokens = ntokens;
         acme_area_put_tokens(keeper->area, tokens, ntokens);
-    else
+    } else {
         log_error(keeper, ACME_LOG_WARN, &err, "cannot read orders");
+    }
     if (problems.len > 0) {
         acme_log(keeper->host, ACME_LOG_WARN, "orders left out: %s",
             acme_buf_str(&problems));
     }
-    free(tokens);
     acme_buf_clear(&problems);
+}
+
+/*
+ * These can be answered at once; those that were dropped can be a moment
+ * longer, until somebody looks at all orders again.  That is not done here:
+ * hundreds may be in flight.
+ */
+static void
+publish_more_tokens(struct acme_keeper *keeper,
+    const struct acme_area_token *tokens, size_t ntokens)
+{
+    struct acme_area_token *grown = NULL;
+    size_t n = keeper->ntokens + ntokens;
+
+    if (keeper->area == NULL)
+        return;
+    if (n <= ACME_TOKENS_MAX)
+        grown = realloc(keeper->token, (n + 1) * sizeof(*grown));
+    if (grown == NULL) {
+        publish_tokens(keeper);
+        return;
+    }
+    memcpy(grown + keeper->ntokens, tokens, ntokens * sizeof(*grown));
+    keeper->token = grown;
+    keeper->ntokens = n;
+    acme_area_put_tokens(keeper->area, grown, n);
 }
 
 /* What a crash left; the lineage's lock is held. */
@@ -706,6 +821,24 @@ reply_rc(struct call *call)
     begin_reply(call);
 }
 
+static struct note *
+note_of(const struct call *call)
+{
+    return &call->keeper->kept[call->index].note[call->algorithm];
+}
+
+static void
+read_record(struct call *call, struct acme_buf *record, struct acme_error *why)
+{
+    const struct acme_buf *note = &note_of(call)->record;
+
+    if (note->len > 0)
+        acme_buf_add(record, note->data, note->len);
+    else if (acme_store_record_read(call->keeper->store, call->unit, record,
+                 why) != ACME_OK)
+        log_error(call->keeper, ACME_LOG_ERROR, why, "record left out");
+}
+
 static void
 answer_unit(struct call *call)
 {
@@ -723,9 +856,8 @@ answer_unit(struct call *call)
     if (kept->unread)
         (void)look_at(call->keeper, call->index);
     type = acme_lineage_type(&kept->wanted, call->algorithm);
-    if (type != ACME_KEY_NONE && acme_store_record_read(call->keeper->store,
-                                     call->unit, &record, &why) != ACME_OK)
-        log_error(call->keeper, ACME_LOG_ERROR, &why, "record left out");
+    if (type != ACME_KEY_NONE)
+        read_record(call, &record, &why);
     /* Less than there is would be taken for a reason to order. */
     if (kept->unread || kept->unsettled || why.rc == ACME_NOMEM)
         (void)acme_error_nomem(&call->err);
@@ -753,10 +885,33 @@ answer_record(struct call *call)
     size_t len;
 
     acme_frame_get(&call->in, &data, &len);
-    if (!call->in.bad)
-        (void)acme_store_record_write(call->keeper->store, call->unit, data,
-            len, &call->err);
+    if (!call->in.bad && acme_store_record_write(call->keeper->store,
+                             call->unit, data, len, &call->err) == ACME_OK)
+        acme_buf_reset(&note_of(call)->record);
     reply_rc(call);
+}
+
+/* The frame's field is the newest of its kind. */
+static void
+keep_note(struct call *call, struct acme_buf *note)
+{
+    const void *data;
+    size_t len;
+
+    acme_frame_get(&call->in, &data, &len);
+    acme_buf_reset(note);
+    acme_buf_add(note, data, len);
+    if (!acme_buf_ok(note)) {
+        acme_buf_reset(note);
+        (void)acme_error_nomem(&call->err);
+    }
+    reply_rc(call);
+}
+
+static void
+answer_note(struct call *call)
+{
+    keep_note(call, &note_of(call)->record);
 }
 
 /*
@@ -766,6 +921,7 @@ answer_record(struct call *call)
 static void
 refresh(struct acme_keeper *keeper, size_t i)
 {
+    forget_accounts(keeper);
     recover_locked(keeper, i);
     settle_served(keeper, i);
     (void)look_at(keeper, i);
@@ -787,6 +943,10 @@ answer_lock(struct call *call)
 static void
 answer_unlock(struct call *call)
 {
+    size_t k;
+
+    for (k = 0; k < ACME_ALGORITHMS; k++)
+        write_order_note(call->keeper, call->index, k);
     unlock(&call->keeper->kept[call->index]);
     reply_rc(call);
 }
@@ -809,24 +969,22 @@ add_key(struct call *call, const struct acme_key *key)
 static void
 answer_account(struct call *call)
 {
-    struct acme_account_entry entry;
+    const struct acme_account_entry *entry;
 
-    memset(&entry, 0, sizeof(entry));
     if (account(call->keeper, call->index, &entry, &call->err) == ACME_OK) {
-        add_key(call, entry.key);
+        add_key(call, entry->key);
         if (call->err.rc == ACME_OK)
-            acme_frame_add_text(call->reply, entry.url);
+            acme_frame_add_text(call->reply, entry->url);
     } else {
         reply_rc(call);
     }
-    acme_account_entry_clear(&entry);
 }
 
 /* Two servers may start on an empty state directory together: the first key
  * that is stored under the lock is everybody's. */
 static enum acme_rc
 store_account_key(struct call *call, struct acme_key *offered,
-    struct acme_account_entry *entry)
+    const struct acme_account_entry **entry)
 {
     struct acme_keeper *keeper = call->keeper;
     enum acme_rc rc;
@@ -836,6 +994,7 @@ store_account_key(struct call *call, struct acme_key *offered,
         &call->err);
     if (rc != ACME_OK)
         return rc;
+    forget_accounts(keeper);
     rc = account(keeper, call->index, entry, &call->err);
     if (rc == ACME_NOENT) {
         acme_error_clear(&call->err);
@@ -851,52 +1010,60 @@ store_account_key(struct call *call, struct acme_key *offered,
 static void
 answer_account_key(struct call *call)
 {
-    struct acme_account_entry entry;
+    const struct acme_account_entry *entry;
     struct acme_key *offered = NULL;
     const void *data;
     size_t len;
 
-    memset(&entry, 0, sizeof(entry));
     acme_frame_get(&call->in, &data, &len);
     if (!call->in.bad &&
         acme_key_from_der(data, len, &offered, &call->err) == ACME_OK &&
         store_account_key(call, offered, &entry) == ACME_OK) {
-        add_key(call, entry.key);
+        add_key(call, entry->key);
         publish_thumbprints(call->keeper);
     } else {
         reply_rc(call);
     }
     acme_key_unref(offered);
-    acme_account_entry_clear(&entry);
 }
 
 static void
 answer_account_url(struct call *call)
 {
     struct acme_keeper *keeper = call->keeper;
-    struct acme_account_entry entry;
+    const struct acme_account_entry *entry;
     char url[ACME_URL_MAX];
+    bool is_new = false;
 
-    memset(&entry, 0, sizeof(entry));
     acme_frame_get_text(&call->in, url, sizeof(url));
     if (!call->in.bad &&
-        account(keeper, call->index, &entry, &call->err) == ACME_OK)
-        (void)acme_store_account_url(keeper->store,
-            &keeper->config->issuer[call->index], entry.id, url,
-            keeper->host->now(keeper->host->ctx), &call->err);
-    reply_rc(call);
-    acme_account_entry_clear(&entry);
+        account(keeper, call->index, &entry, &call->err) == ACME_OK) {
+        is_new = strcmp(entry->url, url) != 0;
+        if (is_new)
+            (void)acme_store_account_url(keeper->store,
+                &keeper->config->issuer[call->index], entry->id, url,
+                keeper->host->now(keeper->host->ctx), &call->err);
+        forget_accounts(keeper);
+    }
+    begin_reply(call);
+    if (call->err.rc == ACME_OK)
+        acme_frame_add_u64(call->reply, is_new);
 }
 
 static void
 answer_order(struct call *call)
 {
+    const struct acme_buf *note = &note_of(call)->order;
     struct acme_buf text, key;
 
     acme_buf_init(&text, ACME_STATE_JSON_MAX);
     acme_buf_init_secret(&key, ACME_STATE_PEM_MAX);
     (void)acme_store_order_read(call->keeper->store, call->unit, &text, &key,
         &call->err);
+    if (call->err.rc == ACME_OK && note->len > 0) {
+        acme_buf_reset(&text);
+        acme_buf_add(&text, note->data, note->len);
+    }
     begin_reply(call);
     if (call->err.rc == ACME_OK) {
         acme_frame_add(call->reply, text.data, text.len);
@@ -916,9 +1083,17 @@ answer_order_put(struct call *call)
     acme_frame_get(&call->in, &key, &key_len);
     if (!call->in.bad &&
         acme_store_order_write(call->keeper->store, call->unit, text, text_len,
-            key, key_len, &call->err) == ACME_OK)
+            key, key_len, &call->err) == ACME_OK) {
         call->keeper->kept[call->index].served[call->algorithm].order = true;
+        acme_buf_reset(&note_of(call)->order);
+    }
     reply_rc(call);
+}
+
+static void
+answer_order_note(struct call *call)
+{
+    keep_note(call, &note_of(call)->order);
 }
 
 static bool
@@ -984,16 +1159,29 @@ has_others(const struct acme_keeper *keeper)
     return others.found;
 }
 
+/* Tells whose challenges these are. */
+static enum acme_rc
+sign_tokens(struct acme_area_token *tokens, size_t n,
+    const struct acme_account_entry *entry, struct acme_error *err)
+{
+    char thumbprint[ACME_THUMBPRINT_LEN + 1];
+    enum acme_rc rc = acme_key_thumbprint(entry->key, thumbprint, err);
+    size_t i;
+
+    for (i = 0; rc == ACME_OK && i < n; i++)
+        memcpy(tokens[i].thumbprint, thumbprint, sizeof(thumbprint));
+    return rc;
+}
+
 static void
 answer_challenges(struct call *call)
 {
     struct acme_keeper *keeper = call->keeper;
     size_t issuer = keeper->config->lineage[call->index].issuer;
-    struct acme_account_entry entry;
+    const struct acme_account_entry *entry;
     struct acme_area_token *tokens = NULL;
     uint64_t n = acme_frame_get_u64(&call->in);
 
-    memset(&entry, 0, sizeof(entry));
     if (n > ACME_NAMES_MAX) {
         call->in.bad = true;
         return;
@@ -1003,14 +1191,14 @@ answer_challenges(struct call *call)
         (void)acme_error_nomem(&call->err);
     else if (get_tokens(call, tokens, (size_t)n) &&
              account(keeper, issuer, &entry, &call->err) == ACME_OK &&
-             acme_store_challenges_write(keeper->store, call->unit, entry.id,
+             sign_tokens(tokens, (size_t)n, entry, &call->err) == ACME_OK &&
+             acme_store_challenges_write(keeper->store, call->unit, entry->id,
                  tokens, (size_t)n, &call->err) == ACME_OK)
-        publish_tokens(keeper);
+        publish_more_tokens(keeper, tokens, (size_t)n);
     begin_reply(call);
     if (call->err.rc == ACME_OK)
         acme_frame_add_u64(call->reply, has_others(keeper));
     free(tokens);
-    acme_account_entry_clear(&entry);
 }
 
 static void
@@ -1020,7 +1208,7 @@ drop_order(struct call *call, struct acme_error *err)
 
     if (acme_store_order_drop(keeper->store, call->unit, err) == ACME_OK) {
         keeper->kept[call->index].served[call->algorithm].order = false;
-        publish_tokens(keeper);
+        acme_buf_reset(&note_of(call)->order);
     }
 }
 
@@ -1214,38 +1402,35 @@ static void
 answer_ledger(struct call *call)
 {
     struct acme_keeper *keeper = call->keeper;
-    struct acme_account_entry entry;
+    const struct acme_account_entry *entry;
     struct acme_buf text;
 
-    memset(&entry, 0, sizeof(entry));
     acme_buf_init(&text, ACME_STATE_JSON_MAX);
     if (account(keeper, call->index, &entry, &call->err) == ACME_OK)
         (void)acme_store_ledger_read(keeper->store,
-            &keeper->config->issuer[call->index], entry.id, &text, &call->err);
+            &keeper->config->issuer[call->index], entry->id, &text,
+            &call->err);
     begin_reply(call);
     if (call->err.rc == ACME_OK)
         acme_frame_add(call->reply, text.data, text.len);
     acme_buf_clear(&text);
-    acme_account_entry_clear(&entry);
 }
 
 static void
 answer_ledger_put(struct call *call)
 {
     struct acme_keeper *keeper = call->keeper;
-    struct acme_account_entry entry;
+    const struct acme_account_entry *entry;
     const void *data;
     size_t len;
 
-    memset(&entry, 0, sizeof(entry));
     acme_frame_get(&call->in, &data, &len);
     if (!call->in.bad &&
         account(keeper, call->index, &entry, &call->err) == ACME_OK)
         (void)acme_store_ledger_write(keeper->store,
-            &keeper->config->issuer[call->index], entry.id, data, len,
+            &keeper->config->issuer[call->index], entry->id, data, len,
             &call->err);
     reply_rc(call);
-    acme_account_entry_clear(&entry);
 }
 
 static void
@@ -1280,6 +1465,7 @@ static const struct {
 } verbs[] = {
     { ACME_VERB_UNIT, OF_UNIT, 0, answer_unit },
     { ACME_VERB_RECORD, OF_UNIT, 1, answer_record },
+    { ACME_VERB_NOTE, OF_UNIT, 1, answer_note },
     { ACME_VERB_LOCK, OF_UNIT, 0, answer_lock },
     { ACME_VERB_UNLOCK, OF_UNIT, 0, answer_unlock },
     { ACME_VERB_ACCOUNT, OF_ISSUER, 0, answer_account },
@@ -1287,6 +1473,7 @@ static const struct {
     { ACME_VERB_ACCOUNT_URL, OF_ISSUER, 1, answer_account_url },
     { ACME_VERB_ORDER, OF_UNIT, 0, answer_order },
     { ACME_VERB_ORDER_PUT, OF_UNIT, 2, answer_order_put },
+    { ACME_VERB_ORDER_NOTE, OF_UNIT, 1, answer_order_note },
     { ACME_VERB_CHALLENGES, OF_UNIT, ANY_NUMBER, answer_challenges },
     { ACME_VERB_ORDER_DROP, OF_UNIT, 0, answer_order_drop },
     { ACME_VERB_VERSION, OF_UNIT, 3, answer_version },

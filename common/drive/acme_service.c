@@ -41,6 +41,10 @@
 /* A state directory that can't be used is looked at again so often. */
 #define UNUSABLE_MS 60000
 
+/* nginx stops its old workers 100 ms after it has started the new ones; a
+ * machine under load takes its time. */
+#define SETTLE_MS 2000
+
 /* Other servers of the state directory look once a second. */
 #define PRESENT_OTHERS_MS 2500
 
@@ -55,7 +59,7 @@ struct supervisor {
     struct acme_area *area;
     const struct acme_server *server;
     const struct acme_store_errand *errand;
-    unsigned present_ms;
+    struct acme_engine_pace pace;
     int lifetime; /* our end */
     int master;   /* pidfd; -1: only the connection tells */
     int log[2];
@@ -129,7 +133,7 @@ become_engine(struct supervisor *supervisor, struct acme_child *child)
     /* The engine talks to the network: no key is within its reach. */
     acme_area_free(supervisor->area);
     acme_engine_process(supervisor->config, child, supervisor->crashed,
-        supervisor->present_ms);
+        &supervisor->pace);
 }
 
 static bool
@@ -438,6 +442,8 @@ acme_service_start(const struct acme_config *config, struct acme_area *area,
     supervisor.area = area;
     supervisor.server = server;
     supervisor.master = -1;
+    if ((flags & ACME_SERVICE_RELOAD) != 0)
+        supervisor.pace.settle_ms = SETTLE_MS;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, lifetime) != 0 ||
         (wait && pipe2(ready, O_CLOEXEC) != 0)) {
         rc = acme_error_errno(err, ACME_IO, errno, "cannot make a pipe");
@@ -564,7 +570,7 @@ acme_service_run_once(const struct acme_config *config,
     supervisor.config = config;
     supervisor.server = server;
     supervisor.errand = &errand;
-    supervisor.present_ms = PRESENT_OTHERS_MS;
+    supervisor.pace.present_ms = PRESENT_OTHERS_MS;
     supervisor.master = supervisor.ready = -1;
     supervisor.store.stop = supervisor.engine.stop = -1;
     if (pipe2(lifetime, O_CLOEXEC) != 0 ||

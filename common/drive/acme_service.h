@@ -47,6 +47,10 @@ struct acme_service {
  * gone, and the caller must not sleep. */
 #define ACME_SERVICE_NO_WAIT 2u
 
+/* Workers of an older configuration may take connections for another moment:
+ * they decline the challenges of names that are new. */
+#define ACME_SERVICE_RELOAD 4u
+
 /*
  * Forks the supervisor and, unless told not to, waits (at most 15 s) until the
  * area is filled, so that the first handshake is right.  `config` and `area`

@@ -356,8 +356,8 @@ acme_vault_unit_clear(struct acme_vault_unit *unit)
     memset(unit, 0, sizeof(*unit));
 }
 
-enum acme_rc
-acme_vault_record(struct acme_vault *vault, size_t unit,
+static enum acme_rc
+tell_record(struct acme_vault *vault, enum acme_verb verb, size_t unit,
     const struct acme_record *record, struct acme_error *err)
 {
     struct acme_buf text;
@@ -366,12 +366,25 @@ acme_vault_record(struct acme_vault *vault, size_t unit,
     acme_buf_init(&text, ACME_STATE_JSON_MAX);
     rc = acme_record_render(record, &text, err);
     if (rc == ACME_OK) {
-        acme_frame_add(ask(vault, ACME_VERB_RECORD, unit), text.data,
-            text.len);
+        acme_frame_add(ask(vault, verb, unit), text.data, text.len);
         rc = simple(vault, err);
     }
     acme_buf_clear(&text);
     return rc;
+}
+
+enum acme_rc
+acme_vault_record(struct acme_vault *vault, size_t unit,
+    const struct acme_record *record, struct acme_error *err)
+{
+    return tell_record(vault, ACME_VERB_RECORD, unit, record, err);
+}
+
+enum acme_rc
+acme_vault_note(struct acme_vault *vault, size_t unit,
+    const struct acme_record *record, struct acme_error *err)
+{
+    return tell_record(vault, ACME_VERB_NOTE, unit, record, err);
 }
 
 enum acme_rc
@@ -468,10 +481,17 @@ acme_vault_account_key(struct acme_vault *vault, size_t issuer,
 
 enum acme_rc
 acme_vault_account_url(struct acme_vault *vault, size_t issuer,
-    const char *url, struct acme_error *err)
+    const char *url, bool *is_new, struct acme_error *err)
 {
+    struct acme_frame frame;
+    enum acme_rc rc;
+
+    memset(&frame, 0, sizeof(frame));
     acme_frame_add_text(ask(vault, ACME_VERB_ACCOUNT_URL, issuer), url);
-    return simple(vault, err);
+    rc = answer(vault, &frame, err);
+    if (rc == ACME_OK)
+        *is_new = acme_frame_get_u64(&frame) != 0;
+    return finish(vault, &frame, rc, err);
 }
 
 /* ---- orders and versions ---------------------------------------------- */
@@ -519,6 +539,15 @@ acme_vault_order_put(struct acme_vault *vault, size_t unit,
     if (rc == ACME_OK)
         rc = answer(vault, &frame, err);
     return finish(vault, &frame, rc, err);
+}
+
+enum acme_rc
+acme_vault_order_note(struct acme_vault *vault, size_t unit,
+    const struct acme_buf *text, struct acme_error *err)
+{
+    acme_frame_add(ask(vault, ACME_VERB_ORDER_NOTE, unit), text->data,
+        text->len);
+    return simple(vault, err);
 }
 
 enum acme_rc

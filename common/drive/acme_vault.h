@@ -74,6 +74,10 @@ void acme_vault_unit_clear(struct acme_vault_unit *unit);
 
 enum acme_rc acme_vault_record(struct acme_vault *vault, size_t unit,
     const struct acme_record *record, struct acme_error *err);
+/* The same, but the store keeps it in mind, and writes it only when it ends
+ * before another one has come: for what matters if this process dies. */
+enum acme_rc acme_vault_note(struct acme_vault *vault, size_t unit,
+    const struct acme_record *record, struct acme_error *err);
 
 /* The lock is the unit's lineage's.  ACME_BUSY names the holder.  Held until
  * unlocked or this process ends. */
@@ -89,15 +93,21 @@ enum acme_rc acme_vault_account(struct acme_vault *vault, size_t issuer,
  * else have been first. */
 enum acme_rc acme_vault_account_key(struct acme_vault *vault, size_t issuer,
     struct acme_key **key, struct acme_error *err);
+/* *is_new: it was not known yet. */
 enum acme_rc acme_vault_account_url(struct acme_vault *vault, size_t issuer,
-    const char *url, struct acme_error *err);
+    const char *url, bool *is_new, struct acme_error *err);
 
-/* The order in flight: its blob and certificate key.  ACME_NOENT: none. */
+/* The order in flight: its blob and certificate key.  ACME_NOENT: none.
+ * _put is for a new one. */
 enum acme_rc acme_vault_order(struct acme_vault *vault, size_t unit,
     struct acme_buf *text, struct acme_key **key, struct acme_error *err);
 enum acme_rc acme_vault_order_put(struct acme_vault *vault, size_t unit,
     const struct acme_buf *text, const struct acme_key *key,
     struct acme_error *err);
+/* Only the blob, of the order that is there; kept as acme_vault_note() does.
+ */
+enum acme_rc acme_vault_order_note(struct acme_vault *vault, size_t unit,
+    const struct acme_buf *text, struct acme_error *err);
 enum acme_rc acme_vault_order_drop(struct acme_vault *vault, size_t unit,
     struct acme_error *err);
 

@@ -76,9 +76,9 @@ enum acme_rc acme_dir_write(int dirfd, const char *path, mode_t mode,
 enum acme_rc acme_dir_write_soon(int dirfd, const char *path, mode_t mode,
     const void *data, size_t len, struct acme_error *err);
 
-/* Makes one new file with its content and fsyncs it, but neither renames it
- * nor fsyncs its directory: for files of a directory nobody sees yet.  One
- * that exists is an error. */
+/* Makes one new file with its content, without a word to the disk: for files
+ * of a directory that nobody sees before acme_dir_sync_files().  One that
+ * exists is an error. */
 enum acme_rc acme_dir_create(int dirfd, const char *path, mode_t mode,
     const void *data, size_t len, struct acme_error *err);
 
@@ -86,9 +86,10 @@ enum acme_rc acme_dir_create(int dirfd, const char *path, mode_t mode,
 enum acme_rc acme_dir_make(int dirfd, const char *path,
     struct acme_error *err);
 
-/* Makes a new directory beside `path`, mode 0700, under a name nobody has and
- * acme_dir_list() does not see: "PARENT/.BASE.<random>.tmp", into `temp`. */
-enum acme_rc acme_dir_make_temp(int dirfd, const char *path, char *temp,
+/* Makes an empty directory beside `path`, mode 0700, under a name that
+ * acme_dir_list() does not see: "PARENT/.BASE.tmp", into `hidden`.  What a
+ * crash left there goes: the caller holds the lock of `path`. */
+enum acme_rc acme_dir_make_hidden(int dirfd, const char *path, char *hidden,
     size_t size, struct acme_error *err);
 
 /* Gives a file or directory a new name in the same directory, durably. */
@@ -118,6 +119,10 @@ int acme_dir_open_below(int dirfd, const char *path);
 
 /* fsync of a directory below dirfd. */
 enum acme_rc acme_dir_sync(int dirfd, const char *path,
+    struct acme_error *err);
+
+/* fsync of the files in a directory, then of the directory. */
+enum acme_rc acme_dir_sync_files(int dirfd, const char *path,
     struct acme_error *err);
 
 /* Removes a directory with what is in it (one level of files is all we

@@ -47,6 +47,18 @@ temp_name(const char *base, char name[TEMP_NAME_MAX], struct acme_error *err)
     return ACME_OK;
 }
 
+/* A name that is out of sight, for who holds the lock of `base`. */
+static enum acme_rc
+hidden_name(const char *base, char name[TEMP_NAME_MAX], const char *path,
+    struct acme_error *err)
+{
+    int n = snprintf(name, TEMP_NAME_MAX, ".%s.tmp", base);
+
+    if (n < 0 || n >= TEMP_NAME_MAX)
+        return acme_dir_fail(err, ENAMETOOLONG, "write", path);
+    return ACME_OK;
+}
+
 static int
 write_all(int fd, const void *data, size_t len)
 {
@@ -111,7 +123,7 @@ acme_dir_create(int dirfd, const char *path, mode_t mode, const void *data,
     parent = acme_dir_open_parent(dirfd, path, &base);
     if (parent == -1)
         return acme_dir_fail(err, errno, "write", path);
-    if (create_file(parent, base, mode, data, len, true) == -1)
+    if (create_file(parent, base, mode, data, len, false) == -1)
         rc = acme_dir_fail(err, errno, "write", path);
     close(parent);
     return rc;
@@ -171,18 +183,16 @@ acme_dir_link(int dirfd, const char *target, const char *path,
     struct acme_error *err)
 {
     char temp[TEMP_NAME_MAX];
-    enum acme_rc rc = ACME_OK;
     const char *base;
-    int parent, n;
+    enum acme_rc rc;
+    int parent;
 
     parent = acme_dir_open_parent(dirfd, path, &base);
     if (parent == -1)
         return acme_dir_fail(err, errno, "write", path);
-    n = snprintf(temp, sizeof(temp), ".%s.tmp", base);
-    if (n < 0 || (size_t)n >= sizeof(temp)) {
-        rc = acme_dir_fail(err, ENAMETOOLONG, "write", path);
+    rc = hidden_name(base, temp, path, err);
+    if (rc != ACME_OK)
         goto done;
-    }
     /* Left by a crash; a link is complete at once, so unlike a file it may
      * have a fixed name. */
     if (unlinkat(parent, temp, 0) == -1 && errno != ENOENT)
@@ -301,37 +311,6 @@ acme_dir_make(int dirfd, const char *path, struct acme_error *err)
 }
 
 enum acme_rc
-acme_dir_make_temp(int dirfd, const char *path, char *temp, size_t size,
-    struct acme_error *err)
-{
-    char name[TEMP_NAME_MAX];
-    const char *base;
-    enum acme_rc rc;
-    size_t len;
-    int parent, made;
-
-    parent = acme_dir_open_parent(dirfd, path, &base);
-    if (parent == -1)
-        return acme_dir_fail(err, errno, "make directory", path);
-    len = (size_t)(base - path);
-    rc = temp_name(base, name, err);
-    if (rc == ACME_OK && len + strlen(name) >= size)
-        rc = acme_dir_fail(err, ENAMETOOLONG, "make directory", path);
-    if (rc == ACME_OK) {
-        made = step_into(parent, name, true);
-        if (made == -1) {
-            rc = acme_dir_fail(err, errno, "make directory", path);
-        } else {
-            close(made);
-            memcpy(temp, path, len);
-            memcpy(temp + len, name, strlen(name) + 1);
-        }
-    }
-    close(parent);
-    return rc;
-}
-
-enum acme_rc
 acme_dir_sync(int dirfd, const char *path, struct acme_error *err)
 {
     enum acme_rc rc = ACME_OK;
@@ -343,6 +322,46 @@ acme_dir_sync(int dirfd, const char *path, struct acme_error *err)
     if (fsync(fd) == -1)
         rc = acme_dir_fail(err, errno, "sync", path);
     close(fd);
+    return rc;
+}
+
+static enum acme_rc
+sync_names(int dir, const struct acme_dir_names *names, const char *path,
+    struct acme_error *err)
+{
+    enum acme_rc rc = ACME_OK;
+    size_t i;
+    int fd;
+
+    for (i = 0; i < names->count && rc == ACME_OK; i++) {
+        fd = openat(dir, names->name[i],
+            O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        if (fd == -1 || fsync(fd) == -1)
+            rc = acme_dir_fail(err, errno, "sync", path);
+        if (fd != -1)
+            close(fd);
+    }
+    return rc;
+}
+
+enum acme_rc
+acme_dir_sync_files(int dirfd, const char *path, struct acme_error *err)
+{
+    struct acme_dir_names names;
+    enum acme_rc rc;
+    int dir;
+
+    dir = acme_dir_open_below(dirfd, path);
+    if (dir == -1)
+        return acme_dir_fail(err, errno, "open", path);
+    rc = acme_dir_names_read(dir, ".", true, &names, err);
+    if (rc == ACME_OK) {
+        rc = sync_names(dir, &names, path, err);
+        if (rc == ACME_OK && fsync(dir) == -1)
+            rc = acme_dir_fail(err, errno, "sync", path);
+        acme_dir_names_free(&names);
+    }
+    close(dir);
     return rc;
 }
 
@@ -450,28 +469,70 @@ acme_dir_remove(int dirfd, const char *path, struct acme_error *err)
     return rc == ACME_NOENT ? ACME_OK : rc; /* it is gone already */
 }
 
+/* "PARENT/.BASE.tmp" is nobody's; its parent is open then, and *base in
+ * `path`. */
+static enum acme_rc
+clear_hidden(int dirfd, const char *path, const char **base,
+    char hidden[TEMP_NAME_MAX], int *parent, struct acme_error *err)
+{
+    enum acme_rc rc;
+
+    *parent = acme_dir_open_parent(dirfd, path, base);
+    if (*parent == -1)
+        return acme_dir_fail(err, errno, "write", path);
+    rc = hidden_name(*base, hidden, path, err);
+    if (rc == ACME_OK)
+        rc = remove_entry(*parent, hidden, path, err); /* of a crash */
+    if (rc == ACME_OK || rc == ACME_NOENT)
+        return ACME_OK;
+    close(*parent);
+    return rc;
+}
+
 enum acme_rc
 acme_dir_drop(int dirfd, const char *path, struct acme_error *err)
 {
-    char gone[TEMP_NAME_MAX];
-    enum acme_rc rc = ACME_OK;
+    char hidden[TEMP_NAME_MAX];
     const char *base;
-    int parent, n;
+    enum acme_rc rc;
+    int parent;
 
-    parent = acme_dir_open_parent(dirfd, path, &base);
-    if (parent == -1)
-        return acme_dir_fail(err, errno, "remove", path);
-    n = snprintf(gone, sizeof(gone), ".%s.tmp", base);
-    if (n < 0 || (size_t)n >= sizeof(gone))
-        rc = acme_dir_fail(err, ENAMETOOLONG, "remove", path);
-    else
-        rc = remove_entry(parent, gone, path, err); /* of a crash */
-    if (rc == ACME_OK || rc == ACME_NOENT) {
-        rc = ACME_OK;
-        if (renameat(parent, base, parent, gone) == 0)
-            rc = remove_entry(parent, gone, path, err);
-        else if (errno != ENOENT)
-            rc = acme_dir_fail(err, errno, "remove", path);
+    rc = clear_hidden(dirfd, path, &base, hidden, &parent, err);
+    if (rc != ACME_OK)
+        return rc;
+    if (renameat(parent, base, parent, hidden) == 0)
+        rc = remove_entry(parent, hidden, path, err);
+    else if (errno != ENOENT)
+        rc = acme_dir_fail(err, errno, "remove", path);
+    close(parent);
+    return rc;
+}
+
+enum acme_rc
+acme_dir_make_hidden(int dirfd, const char *path, char *hidden, size_t size,
+    struct acme_error *err)
+{
+    char name[TEMP_NAME_MAX];
+    const char *base;
+    size_t len;
+    enum acme_rc rc;
+    int parent, made;
+
+    rc = clear_hidden(dirfd, path, &base, name, &parent, err);
+    if (rc != ACME_OK)
+        return rc;
+    len = (size_t)(base - path);
+    if (len + strlen(name) >= size) {
+        rc = acme_dir_fail(err, ENAMETOOLONG, "make directory", path);
+    } else {
+        made = step_into(parent, name, true);
+        if (made == -1) {
+            rc = acme_dir_fail(err, errno, "make directory", path);
+        } else {
+            close(made);
+            memcpy(hidden, path, len);
+            memcpy(hidden + len, name, strlen(name) + 1);
+        }
     }
     close(parent);
     return rc;

@@ -19,14 +19,16 @@ enum acme_verb {
     ACME_VERB_NONE = 0,
     ACME_VERB_UNIT,   /* -> names, live leaf, record */
     ACME_VERB_RECORD, /* record blob -> */
+    ACME_VERB_NOTE,   /* the same, kept in mind until the next one */
     ACME_VERB_LOCK,   /* -> ok or busy */
     ACME_VERB_UNLOCK,
     ACME_VERB_ACCOUNT,     /* -> key, account URL */
     ACME_VERB_ACCOUNT_KEY, /* new key -> */
-    ACME_VERB_ACCOUNT_URL, /* account URL (or "": forget) -> */
+    ACME_VERB_ACCOUNT_URL, /* account URL (or "": forget) -> is it new? */
     ACME_VERB_ORDER,       /* -> order blob, key */
     ACME_VERB_ORDER_PUT,   /* order blob, key -> */
     ACME_VERB_CHALLENGES,  /* issuer, (name, token)... -> others */
+    ACME_VERB_ORDER_NOTE,  /* order blob, kept in mind -> */
     ACME_VERB_ORDER_DROP,
     ACME_VERB_VERSION,    /* key, chain, origin -> version or refusal */
     ACME_VERB_LEDGER,     /* -> ledger blob */

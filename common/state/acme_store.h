@@ -148,15 +148,18 @@ enum acme_rc acme_store_refused(struct acme_store *store, const char *unit,
 
 /*
  * orders/UNIT: the order blob (opaque) and its key (nothing if there is
- * none); ACME_NOENT: no order.  Another key than the one that is there makes
- * the old order disappear first: an order is never found with a key that is
- * not its own.  Who writes holds the lineage's lock.
+ * none); ACME_NOENT: no order.  _write is for a new one: the old one
+ * disappears first, an order is never found with a key that is not its own.
+ * _update is for the blob of the one that is there (ACME_NOENT); its last
+ * words may go with the power.  Who writes holds the lineage's lock.
  */
 enum acme_rc acme_store_order_read(struct acme_store *store, const char *unit,
     struct acme_buf *text, struct acme_buf *key_der, struct acme_error *err);
 enum acme_rc acme_store_order_write(struct acme_store *store, const char *unit,
     const void *text, size_t len, const void *key_der, size_t key_len,
     struct acme_error *err);
+enum acme_rc acme_store_order_update(struct acme_store *store,
+    const char *unit, const void *text, size_t len, struct acme_error *err);
 /* challenge.json: what must be answerable for this order.  `account` is an
  * account's id. */
 enum acme_rc acme_store_challenges_write(struct acme_store *store,

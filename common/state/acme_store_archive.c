@@ -222,7 +222,7 @@ fill(const struct acme_store *store, const char *dir,
     if (rc == ACME_OK)
         rc = acme_dir_create(store->fd, mark, 0600, "", 0, err);
     if (rc == ACME_OK)
-        rc = acme_dir_sync(store->fd, dir, err);
+        rc = acme_dir_sync_files(store->fd, dir, err);
     acme_json_free(pairs);
     return rc;
 }
@@ -237,7 +237,7 @@ archive(const struct acme_store *store, const char *name, unsigned number,
     enum acme_rc rc;
 
     acme_store_version_path(dir, name, number);
-    rc = acme_dir_make_temp(store->fd, dir, temp, sizeof(temp), err);
+    rc = acme_dir_make_hidden(store->fd, dir, temp, sizeof(temp), err);
     if (rc != ACME_OK)
         return rc;
     rc = fill(store, temp, version, err);

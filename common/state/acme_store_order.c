@@ -8,8 +8,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include <openssl/crypto.h>
-
 #include "base/acme_base64.h"
 #include "base/acme_log.h"
 #include "base/acme_name.h"
@@ -71,65 +69,21 @@ acme_store_order_read(struct acme_store *store, const char *unit,
     return acme_error_set(err, rc, "%s", why.what);
 }
 
-/* Whether the key on the disk is this one (absent is the empty one). */
-static bool
-has_key(const struct acme_store *store, const char *unit, const void *der,
-    size_t len)
-{
-    struct acme_error ignored;
-    struct acme_buf there;
-    enum acme_rc rc;
-    bool same;
-
-    acme_error_clear(&ignored);
-    acme_buf_init_secret(&there, ACME_STATE_PEM_MAX);
-    rc = read_key(store, unit, &there, &ignored);
-    same = (rc == ACME_OK || rc == ACME_NOENT) && there.len == len &&
-           (len == 0 || CRYPTO_memcmp(there.data, der, len) == 0);
-    acme_buf_clear(&there);
-    return same;
-}
-
+/* Nothing of an absent one. */
 static enum acme_rc
-write_key(const struct acme_store *store, const char *path, const void *der,
-    size_t len, struct acme_error *err)
+render_key(const void *der, size_t len, struct acme_buf *pem,
+    struct acme_error *err)
 {
     struct acme_key *key = NULL;
-    struct acme_buf pem;
     enum acme_rc rc;
 
-    acme_buf_init_secret(&pem, ACME_STATE_PEM_MAX);
+    if (len == 0)
+        return ACME_OK;
     rc = acme_key_from_der(der, len, &key, err);
     if (rc == ACME_OK)
-        rc = acme_key_to_pem(key, &pem, err);
-    if (rc == ACME_OK)
-        rc = acme_dir_create(store->fd, path, 0600, acme_buf_str(&pem),
-            pem.len, err);
+        rc = acme_key_to_pem(key, pem, err);
     acme_key_unref(key);
-    acme_buf_clear(&pem);
     return rc;
-}
-
-/*
- * An order and a key that is not its own would end in a certificate nobody
- * can use: the old order goes before the key changes.
- */
-static enum acme_rc
-replace_key(const struct acme_store *store, const char *unit, const void *der,
-    size_t len, struct acme_error *err)
-{
-    char path[ACME_STORE_PATH_MAX];
-    enum acme_rc rc;
-
-    rc = acme_store_unit_path(path, "orders/", unit, "/order.json", err);
-    if (rc == ACME_OK)
-        rc = acme_dir_remove(store->fd, path, err);
-    if (rc == ACME_OK)
-        rc = acme_store_unit_path(path, "orders/", unit, "/privkey.pem", err);
-    if (rc == ACME_OK)
-        rc = acme_dir_remove(store->fd, path, err);
-    return rc == ACME_OK && len > 0 ? write_key(store, path, der, len, err)
-                                    : rc;
 }
 
 static enum acme_rc
@@ -147,31 +101,105 @@ make_order(const struct acme_store *store, const char *unit,
     return rc;
 }
 
+static enum acme_rc
+order_path(char path[ACME_STORE_PATH_MAX], const char *unit, size_t len,
+    struct acme_error *err)
+{
+    enum acme_rc rc;
+
+    rc = acme_store_unit_path(path, "orders/", unit, "/order.json", err);
+    if (rc == ACME_OK && len > ACME_STATE_JSON_MAX)
+        rc = acme_error_set(err, ACME_IO, "\"%s\" would be too large", path);
+    return rc;
+}
+
+/* The files of a new order into `dir`, which nobody sees. */
+static enum acme_rc
+fill(const struct acme_store *store, const char *dir, const void *text,
+    size_t len, const struct acme_buf *pem, struct acme_error *err)
+{
+    char path[ACME_STORE_PATH_MAX];
+    enum acme_rc rc = ACME_OK;
+
+    (void)snprintf(path, sizeof(path), "%s/privkey.pem", dir);
+    if (pem->len > 0)
+        rc = acme_dir_create(store->fd, path, 0600, pem->data, pem->len, err);
+    (void)snprintf(path, sizeof(path), "%s/order.json", dir);
+    if (rc == ACME_OK)
+        rc = acme_dir_create(store->fd, path, 0600, text, len, err);
+    if (rc == ACME_OK)
+        rc = acme_dir_sync_files(store->fd, dir, err);
+    return rc;
+}
+
+static enum acme_rc
+replace_order(const struct acme_store *store, const char *dir,
+    const void *text, size_t len, const struct acme_buf *pem,
+    struct acme_error *err)
+{
+    char hidden[ACME_STORE_PATH_MAX - 16];
+    struct acme_error ignored;
+    enum acme_rc rc;
+
+    rc = acme_dir_drop(store->fd, dir, err);
+    if (rc == ACME_OK)
+        rc = acme_dir_make_hidden(store->fd, dir, hidden, sizeof(hidden), err);
+    if (rc != ACME_OK)
+        return rc;
+    rc = fill(store, hidden, text, len, pem, err);
+    if (rc == ACME_OK)
+        rc = acme_dir_rename(store->fd, hidden, dir, err);
+    acme_error_clear(&ignored);
+    if (rc != ACME_OK)
+        (void)acme_dir_remove(store->fd, hidden, &ignored);
+    return rc;
+}
+
+/*
+ * An order and a key that is not its own would end in a certificate nobody
+ * can use: the old order goes, and the new one comes whole.
+ */
 enum acme_rc
 acme_store_order_write(struct acme_store *store, const char *unit,
     const void *text, size_t len, const void *key_der, size_t key_len,
     struct acme_error *err)
 {
     char path[ACME_STORE_PATH_MAX];
+    struct acme_buf pem;
     enum acme_rc rc;
-    bool known;
 
-    rc = make_order(store, unit, err);
+    acme_buf_init_secret(&pem, ACME_STATE_PEM_MAX);
+    rc = acme_store_writable(store, err);
     if (rc == ACME_OK)
-        rc = acme_store_unit_path(path, "orders/", unit, "/order.json", err);
-    if (rc == ACME_OK && len > ACME_STATE_JSON_MAX)
-        rc = acme_error_set(err, ACME_IO, "\"%s\" would be too large", path);
-    if (rc != ACME_OK)
-        return rc;
-    /* A new order must not be lost; what has been done about one may be done
-     * again. */
-    known = has_key(store, unit, key_der, key_len);
-    if (!known)
-        rc = replace_key(store, unit, key_der, key_len, err);
-    if (rc != ACME_OK)
-        return rc;
-    return (known ? acme_dir_write_soon : acme_dir_write)(store->fd, path,
-        0600, text, len, err);
+        rc = order_path(path, unit, len, err);
+    if (rc == ACME_OK)
+        rc = render_key(key_der, key_len, &pem, err);
+    if (rc == ACME_OK)
+        rc = acme_store_unit_path(path, "orders/", unit, "", err);
+    if (rc == ACME_OK)
+        rc = replace_order(store, path, text, len, &pem, err);
+    acme_buf_clear(&pem);
+    return rc;
+}
+
+enum acme_rc
+acme_store_order_update(struct acme_store *store, const char *unit,
+    const void *text, size_t len, struct acme_error *err)
+{
+    char path[ACME_STORE_PATH_MAX];
+    struct stat st;
+    enum acme_rc rc;
+
+    rc = acme_store_writable(store, err);
+    if (rc == ACME_OK)
+        rc = order_path(path, unit, len, err);
+    if (rc == ACME_OK &&
+        fstatat(store->fd, path, &st, AT_SYMLINK_NOFOLLOW) == -1)
+        rc = acme_error_set(err, errno == ENOENT ? ACME_NOENT : ACME_IO,
+            "cannot write \"%s\": %s", path, strerror(errno));
+    if (rc == ACME_OK)
+        rc = acme_dir_write_soon(store->fd, path, 0600, text, len, err);
+    return rc;
 }
 
 enum acme_rc

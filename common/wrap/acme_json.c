@@ -300,6 +300,30 @@ acme_json_is_object(const struct acme_json *value)
     return value != NULL && value->kind == OBJECT;
 }
 
+/* An iterator is the place of a member in its object. */
+void *
+acme_json_next(const struct acme_json *object, void *iter)
+{
+    struct acme_json **place = iter;
+
+    if (!acme_json_is_object(object) || object->count == 0)
+        return NULL;
+    place = place == NULL ? object->item : place + 1;
+    return *place == NULL ? NULL : place;
+}
+
+const char *
+acme_json_iter_name(void *iter)
+{
+    return (*(struct acme_json **)iter)->name;
+}
+
+const struct acme_json *
+acme_json_iter_value(void *iter)
+{
+    return *(struct acme_json **)iter;
+}
+
 struct acme_json *
 acme_json_object(void)
 {

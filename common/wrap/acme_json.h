@@ -46,6 +46,11 @@ const struct acme_json *acme_json_at(const struct acme_json *array, size_t i);
 const char *acme_json_text(const struct acme_json *value);
 bool acme_json_is_object(const struct acme_json *value);
 
+/* Objects, member by member: while ((iter = acme_json_next(obj, iter))). */
+void *acme_json_next(const struct acme_json *object, void *iter);
+const char *acme_json_iter_name(void *iter);
+const struct acme_json *acme_json_iter_value(void *iter);
+
 /*
  * Building.  A NULL container or value (out of memory earlier) makes the
  * call do nothing and remember the failure in the container, which

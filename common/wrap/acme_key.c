@@ -468,8 +468,9 @@ static enum acme_rc
 sha256(const void *data, size_t len, unsigned char out[SHA256_DIGEST_LENGTH],
     struct acme_error *err)
 {
+    /* Only memory can be missing for it. */
     if (!EVP_Q_digest(NULL, "SHA256", NULL, data, len, out, NULL))
-        return acme_openssl_fail(err, ACME_CRYPTO, "cannot hash");
+        return acme_openssl_fail(err, ACME_NOMEM, "cannot hash");
     return ACME_OK;
 }
 

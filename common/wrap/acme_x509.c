@@ -346,9 +346,10 @@ read_leaf(X509 *cert, struct acme_leaf *leaf, struct acme_error *err)
     if (!ari_id(cert, leaf->ari_id, sizeof(leaf->ari_id)))
         return acme_openssl_fail(err, ACME_WIRE,
             "certificate with an authority key id too long");
+    /* Only memory can be missing for it. */
     if (!X509_digest(cert, EVP_sha256(), hash, &hash_len) ||
         !to_hex(hash, hash_len, leaf->fingerprint, sizeof(leaf->fingerprint)))
-        return acme_openssl_fail(err, ACME_CRYPTO, "cannot hash");
+        return acme_openssl_fail(err, ACME_NOMEM, "cannot hash");
     issuer_text(cert, leaf->issuer, sizeof(leaf->issuer));
     return ACME_OK;
 }

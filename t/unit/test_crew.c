@@ -235,16 +235,16 @@ test_limits(void **state)
     assert_int_equal(acme_crew_ca(w->crew, 0), 0);
     assert_int_equal(acme_crew_ca(w->crew, 1), 1);
     for (i = 0; i < ACME_JOBS_PER_CA; i++) {
-        assert_true(acme_crew_has_room(w->crew, 0));
+        assert_true(acme_crew_has_room(w->crew, 0, true));
         assert_true(acme_crew_start(w->crew, acme_unit(i, 0), false));
     }
-    assert_false(acme_crew_has_room(w->crew, 0));
-    assert_true(acme_crew_has_room(w->crew, 1));
+    assert_false(acme_crew_has_room(w->crew, 0, true));
+    assert_true(acme_crew_has_room(w->crew, 1, true));
     assert_true(acme_crew_start(w->crew, acme_unit(NLINEAGES, 0), false));
     atomic_store(&w->held, false);
     assert_int_equal(take_all(w), ACME_JOBS_PER_CA + 1);
     assert_true(atomic_load(&w->woken) > ACME_JOBS_PER_CA);
-    assert_true(acme_crew_has_room(w->crew, 0));
+    assert_true(acme_crew_has_room(w->crew, 0, true));
     assert_int_equal(fake_ca_accounts(w->d->ca), 1);
     assert_int_equal(fake_ca_issued(w->d->ca), ACME_JOBS_PER_CA);
     assert_int_equal(fake_ca_issued(w->d->other), 1);
@@ -264,7 +264,8 @@ test_connections_reused(void **state)
     assert_int_equal(fake_ca_count(w->d->ca, FAKE_DIRECTORY), 1);
 }
 
-/* Who waits holds up nobody, and who comes back goes first. */
+/* Who waits holds up nobody; a turn is kept for a new one as long as one is
+ * expected. */
 static void
 test_turns(void **state)
 {
@@ -274,19 +275,24 @@ test_turns(void **state)
     w->d->ca->conf.validation_polls = 1;
     atomic_store(&w->night, true);
     for (i = 0; i < NLINEAGES; i++) {
-        while (!acme_crew_has_room(w->crew, 0))
+        while (!acme_crew_has_room(w->crew, 0, true))
             a_moment();
         assert_true(acme_crew_start(w->crew, acme_unit(i, 0), false));
     }
     while (atomic_load(&w->asleep) < NLINEAGES)
         a_moment();
-    assert_true(acme_crew_has_room(w->crew, 0));
+    assert_true(acme_crew_has_room(w->crew, 0, true));
 
     atomic_store(&w->held, true);
     atomic_store(&w->night, false);
+    while (atomic_load(&w->talking) < ACME_JOBS_PER_CA - 1)
+        a_moment();
+    a_moment();
+    assert_true(acme_crew_has_room(w->crew, 0, true));
+    assert_false(acme_crew_has_room(w->crew, 0, false));
     while (atomic_load(&w->talking) < ACME_JOBS_PER_CA)
         a_moment();
-    assert_false(acme_crew_has_room(w->crew, 0));
+    assert_false(acme_crew_has_room(w->crew, 0, true));
     atomic_store(&w->held, false);
     assert_int_equal(take_all(w), NLINEAGES);
     assert_int_equal(atomic_load(&w->crowd), ACME_JOBS_PER_CA);
@@ -302,7 +308,7 @@ test_all_at_once(void **state)
     size_t started = 0, ended_jobs = 0;
 
     while (ended_jobs < NLINEAGES) {
-        while (started < NLINEAGES && acme_crew_has_room(w->crew, 0))
+        while (started < NLINEAGES && acme_crew_has_room(w->crew, 0, true))
             assert_true(
                 acme_crew_start(w->crew, acme_unit(started++, 0), false));
         if (acme_crew_take(w->crew, &ended)) {

@@ -577,24 +577,28 @@ test_make(void **state)
 }
 
 static void
-test_make_temp(void **state)
+test_make_hidden(void **state)
 {
-    char one[100] = "", two[100] = "", little[12] = "";
+    char name[100] = "", little[8] = "";
 
     (void)state;
     helper_tmp_mkdir(&tmp, "a");
-    assert_int_equal(acme_dir_make_temp(tmp.fd, "a/7", one, sizeof(one), &err),
+    assert_int_equal(
+        acme_dir_make_hidden(tmp.fd, "a/7", name, sizeof(name), &err),
         ACME_OK);
-    assert_int_equal(acme_dir_make_temp(tmp.fd, "a/7", two, sizeof(two), &err),
+    assert_string_equal(name, "a/.7.tmp");
+    assert_int_equal(helper_tmp_mode(&tmp, name), 0700);
+    helper_tmp_puts(&tmp, "a/.7.tmp/half", ""); /* of a crash */
+    assert_int_equal(
+        acme_dir_make_hidden(tmp.fd, "a/7", name, sizeof(name), &err),
         ACME_OK);
-    assert_string_not_equal(one, two);
-    assert_int_equal(strncmp(one, "a/.7.", 5), 0);
-    assert_string_equal(one + strlen(one) - 4, ".tmp");
-    assert_int_equal(helper_tmp_mode(&tmp, one), 0700);
+    assert_int_equal(helper_tmp_count(&tmp, "a/.7.tmp"), 0);
     expect_error(
-        acme_dir_make_temp(tmp.fd, "a/7", little, sizeof(little), &err),
+        acme_dir_make_hidden(tmp.fd, "a/7", little, sizeof(little), &err),
         ACME_IO, "too long");
     assert_string_equal(little, "");
+    expect_error(acme_dir_make_hidden(tmp.fd, "b/7", name, sizeof(name), &err),
+        ACME_IO, "b/7");
 }
 
 static void
@@ -812,6 +816,8 @@ test_touch_and_sync(void **state)
     expect_error(acme_dir_touch(tmp.fd, "link", &err), ACME_IO, "link");
     expect_error(acme_dir_sync(tmp.fd, "link", &err), ACME_IO, "link");
     expect_error(acme_dir_sync(tmp.fd, "none", &err), ACME_IO, "none");
+    assert_int_equal(acme_dir_sync_files(tmp.fd, "d", &err), ACME_OK);
+    expect_error(acme_dir_sync_files(tmp.fd, "none", &err), ACME_IO, "none");
 }
 
 /* ---- locks ------------------------------------------------------------ */
@@ -933,7 +939,7 @@ forbid_openat2(void **state)
         TEST(test_read_device), TEST(test_read_huge), TEST(test_read_owner), \
         TEST(test_secret), TEST(test_secret_owner), TEST(test_write),        \
         TEST(test_write_farm), TEST(test_write_closed), TEST(test_create),   \
-        TEST(test_make), TEST(test_make_temp), TEST(test_rename_and_link),   \
+        TEST(test_make), TEST(test_make_hidden), TEST(test_rename_and_link), \
         TEST(test_list), TEST(test_remove), TEST(test_drop),                 \
         TEST(test_write_soon), TEST(test_sweep), TEST(test_touch_and_sync),  \
         TEST(test_lock), TEST(test_lock_dies), TEST(test_lock_farm)

@@ -90,6 +90,7 @@ nothing_has_nothing(void **state)
     assert_int_equal(acme_json_count(NULL), 0);
     assert_null(acme_json_text(NULL));
     assert_false(acme_json_is_object(NULL));
+    assert_null(acme_json_next(NULL, NULL));
     assert_null(acme_json_copy(NULL));
     acme_json_free(NULL);
 }
@@ -120,6 +121,28 @@ needed_strings_are_bounded(void **state)
     acme_error_clear(&err);
     assert_int_equal(acme_json_need_str(root, "a", 5, &value, &err), ACME_OK);
     assert_string_equal(value, "12345");
+    acme_json_free(root);
+}
+
+static void
+members_come_in_their_order(void **state)
+{
+    static const char *const names[] = { "z", "a", "m" };
+    struct acme_json *root = parse("{\"z\":1,\"a\":\"2\",\"m\":[]}");
+    struct acme_json *empty = parse("{}");
+    void *iter = NULL;
+    size_t n = 0;
+
+    (void)state;
+    while ((iter = acme_json_next(root, iter)) != NULL) {
+        assert_string_equal(acme_json_iter_name(iter), names[n]);
+        assert_ptr_equal(acme_json_iter_value(iter),
+            acme_json_get(root, names[n]));
+        n++;
+    }
+    assert_int_equal(n, 3);
+    assert_null(acme_json_next(empty, NULL));
+    acme_json_free(empty);
     acme_json_free(root);
 }
 
@@ -410,6 +433,7 @@ main(void)
         test(members_are_found_by_type),
         test(nothing_has_nothing),
         test(needed_strings_are_bounded),
+        test(members_come_in_their_order),
         test(malformed_is_refused),
         test(input_is_not_quoted),
         test(depth_is_bounded),

@@ -226,6 +226,7 @@ static const struct {
 } verbs[] = {
     { ACME_VERB_UNIT, 4, 0 },
     { ACME_VERB_RECORD, 4, 1 },
+    { ACME_VERB_NOTE, 4, 1 },
     { ACME_VERB_LOCK, 4, 0 },
     { ACME_VERB_UNLOCK, 4, 0 },
     { ACME_VERB_ACCOUNT, 2, 0 },
@@ -233,6 +234,7 @@ static const struct {
     { ACME_VERB_ACCOUNT_URL, 2, 1 },
     { ACME_VERB_ORDER, 4, 0 },
     { ACME_VERB_ORDER_PUT, 4, 2 },
+    { ACME_VERB_ORDER_NOTE, 4, 1 },
     { ACME_VERB_CHALLENGES, 4, 3 }, /* for one token */
     { ACME_VERB_ORDER_DROP, 4, 0 },
     { ACME_VERB_VERSION, 4, 3 },
@@ -464,10 +466,7 @@ test_keys(void **state)
         if (with_key[i] == ACME_VERB_ORDER_PUT)
             acme_frame_add_text(&frame, "{}");
         acme_frame_add_text(&frame, "this is no key");
-        /* it may leave an empty orders/a.test behind, but no file */
-        helper_tmp_mkdir(&d->tmp, "state/orders/a.test");
         expect_error(d, "no key", &frame);
-        helper_tmp_remove(&d->tmp, "state/orders/a.test");
         acme_buf_clear(&frame);
     }
 }
@@ -848,6 +847,152 @@ test_foreign_account(void **state)
     look(d, &moves);
     assert_false(answers(d, "planted.test", -1, "t", answer));
     assert_true(fake_host_logged(&d->host, "planted"));
+}
+
+/* ---- notes ------------------------------------------------------------ */
+
+static void
+note_step(struct fake_drive *d, const char *step)
+{
+    struct acme_record record;
+
+    acme_record_init(&record);
+    record.attempt_open = true;
+    (void)snprintf(record.step, sizeof(record.step), "%s", step);
+    assert_int_equal(acme_vault_note(d->vault, 0, &record, &d->err), ACME_OK);
+}
+
+static void
+expect_step(struct fake_drive *d, const char *step)
+{
+    struct acme_vault_unit unit;
+
+    assert_int_equal(acme_vault_unit(d->vault, 0, &unit, &d->err), ACME_OK);
+    assert_string_equal(unit.record.step, step);
+    acme_vault_unit_clear(&unit);
+}
+
+static bool
+on_disk(struct fake_drive *d, const char *path, const char *part)
+{
+    char *text = helper_tmp_gets(&d->tmp, path);
+    bool found = text != NULL && strstr(text, part) != NULL;
+
+    free(text);
+    return found;
+}
+
+/* A note is what is known from then on, but it gets to the disk only when
+ * nothing else comes. */
+static void
+test_note(void **state)
+{
+    const char *path = "state/record/a.test.json";
+    struct fake_drive *d = *state;
+    struct acme_record record;
+
+    note_step(d, "one");
+    expect_step(d, "one");
+    assert_false(on_disk(d, path, "\"one\""));
+
+    acme_record_init(&record);
+    (void)snprintf(record.step, sizeof(record.step), "two");
+    assert_int_equal(acme_vault_record(d->vault, 0, &record, &d->err),
+        ACME_OK);
+    expect_step(d, "two");
+    assert_true(on_disk(d, path, "\"two\""));
+
+    note_step(d, "three");
+    assert_true(on_disk(d, path, "\"two\""));
+    fake_drive_close(d);
+    assert_true(on_disk(d, path, "\"three\""));
+    fake_drive_open(d);
+}
+
+static void
+note_order(struct fake_drive *d, const char *text)
+{
+    struct acme_buf buf;
+
+    acme_buf_init(&buf, 100);
+    acme_buf_add_str(&buf, text);
+    assert_int_equal(acme_vault_order_note(d->vault, 0, &buf, &d->err),
+        ACME_OK);
+    acme_buf_clear(&buf);
+}
+
+static void
+put_order(struct fake_drive *d, const char *text)
+{
+    struct acme_key *key = NULL;
+    struct acme_buf buf;
+
+    acme_buf_init(&buf, 100);
+    acme_buf_add_str(&buf, text);
+    assert_int_equal(acme_key_generate(ACME_KEY_ECDSA_256, &key, &d->err),
+        ACME_OK);
+    assert_int_equal(acme_vault_order_put(d->vault, 0, &buf, key, &d->err),
+        ACME_OK);
+    acme_key_unref(key);
+    acme_buf_clear(&buf);
+}
+
+static void
+expect_order(struct fake_drive *d, const char *text)
+{
+    struct acme_key *key = NULL;
+    struct acme_buf buf;
+
+    acme_buf_init(&buf, 100);
+    assert_int_equal(acme_vault_order(d->vault, 0, &buf, &key, &d->err),
+        ACME_OK);
+    assert_string_equal(acme_buf_str(&buf), text);
+    acme_key_unref(key);
+    acme_buf_clear(&buf);
+}
+
+/* Of an order it is written before somebody else can have the lineage, and
+ * never said of another order. */
+static void
+test_order_note(void **state)
+{
+    const char *path = "state/orders/a.test/order.json";
+    struct fake_drive *d = *state;
+
+    assert_int_equal(acme_vault_lock(d->vault, 0, &d->err), ACME_OK);
+    put_order(d, "{\"n\": 1}");
+    note_order(d, "{\"n\": 2}");
+    expect_order(d, "{\"n\": 2}");
+    assert_true(on_disk(d, path, "1"));
+    acme_vault_unlock(d->vault, 0);
+    assert_true(on_disk(d, path, "2"));
+    expect_order(d, "{\"n\": 2}");
+
+    assert_int_equal(acme_vault_lock(d->vault, 0, &d->err), ACME_OK);
+    note_order(d, "{\"n\": 3}");
+    put_order(d, "{\"n\": 4}");
+    expect_order(d, "{\"n\": 4}");
+    note_order(d, "{\"n\": 5}");
+    assert_int_equal(acme_vault_order_drop(d->vault, 0, &d->err), ACME_OK);
+    acme_vault_unlock(d->vault, 0);
+    assert_false(helper_tmp_exists(&d->tmp, "state/orders/a.test"));
+}
+
+/* The URL is new to one of those that find or register the account. */
+static void
+test_account_url_new(void **state)
+{
+    struct fake_drive *d = *state;
+    bool is_new = false;
+
+    assert_int_equal(acme_vault_account_url(d->vault, 0,
+                         "https://ca.test/account/7", &is_new, &d->err),
+        ACME_OK);
+    assert_true(is_new);
+    assert_int_equal(acme_vault_account_url(d->vault, 0,
+                         "https://ca.test/account/7", &is_new, &d->err),
+        ACME_OK);
+    assert_false(is_new);
 }
 
 static void
@@ -1258,6 +1403,9 @@ main(void)
         TEST(test_fresh_under_lock, setup_live),
         TEST(test_foreign_order, setup_live),
         TEST(test_foreign_account, setup_live),
+        TEST(test_note, setup_live),
+        TEST(test_order_note, setup_live),
+        TEST(test_account_url_new, setup_live),
         TEST(test_thumbprints, setup_live),
         TEST(test_declared, setup_live),
         TEST(test_withdrawn, setup_live),

@@ -1028,8 +1028,7 @@ is_old_or_new(struct acme_buf *text, const char *old, const char *new,
 static void
 update_order(void)
 {
-    (void)acme_store_order_write(store, "a", "newer", 5,
-        old_pair.pair[0].key.data, old_pair.pair[0].key.len, &err);
+    (void)acme_store_order_update(store, "a", "newer", 5, &err);
 }
 
 /* Only its text changed: a loss of power may undo that. */
