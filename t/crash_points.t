@@ -309,7 +309,7 @@ sub start_from_nothing ()
 sub number_of ($regex, @steps)
 {
     my ($at) = grep { $steps[$_] =~ $regex } 0 .. $#steps;
-    return $at + 1;
+    return ($at // die "no step is like $regex\n") + 1;
 }
 
 sub hold_at ($step, $start)
@@ -327,7 +327,7 @@ sub another_starts (@steps)
     my $before = orders('a.test');
 
     for my $where (qr{^create .*/cert\.pem$}, qr{^rename archive/a\.test/\d},
-        qr{^create orders/.*/\.order}) {
+        qr{^create orders/.*/order\.json}) {
         my $pid;
         $t->stop;
         unlink $t->state('record', 'a.test.json');
@@ -358,7 +358,7 @@ sub others_die (@steps)
         worker => sub { kill 'KILL', ($t->worker_pids)[0] },
         server => sub { $t->stop('KILL') },
     );
-    my @where = (qr{^rename orders/.*order\.json}, qr{^rename live/},
+    my @where = (qr{^rename orders/\.a\.test\.tmp}, qr{^rename live/},
         qr{^write archive/.*/privkey});
     my $n = 0;
 
