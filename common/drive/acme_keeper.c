@@ -385,17 +385,13 @@ keep_pair(struct acme_keeper *keeper, size_t i, const struct acme_pair *pair,
 {
     struct served *served =
         &keeper->kept[i].served[acme_key_algorithm_number(pair->type)];
-    struct acme_chain *chain = NULL;
-    enum acme_rc rc;
 
     acme_buf_reset(&served->leaf);
-    rc = acme_chain_from_der(pair->chain.data, pair->chain.len, &chain, err);
-    if (rc == ACME_OK)
-        rc = acme_chain_to_der(chain, 0, 1, &served->leaf, err);
-    acme_chain_free(chain);
+    acme_buf_add(&served->leaf, pair->chain.data,
+        acme_chain_der_first(pair->chain.data, pair->chain.len));
     served->type = pair->type;
     served->other_issuer = is_of_other(keeper, i, pair);
-    return rc;
+    return acme_buf_ok(&served->leaf) ? ACME_OK : acme_error_nomem(err);
 }
 
 /* What is wanted of lineage i, before it has been settled too. */

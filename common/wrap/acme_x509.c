@@ -174,6 +174,24 @@ acme_chain_from_der(const void *der, size_t len, struct acme_chain **chain,
 }
 
 size_t
+acme_chain_der_first(const void *der, size_t len)
+{
+    const unsigned char *start = der, *content = der;
+    int flags, tag, class;
+    long content_len = 0;
+
+    if (len > LONG_MAX)
+        return 0;
+    ERR_set_mark();
+    flags = ASN1_get_object(&content, &content_len, &tag, &class, (long)len);
+    ERR_pop_to_mark();
+    /* 0x80: an error; 1: of indefinite length, which is not DER */
+    if ((flags & 0x81) != 0 || tag != V_ASN1_SEQUENCE)
+        return 0;
+    return (size_t)(content - start) + (size_t)content_len;
+}
+
+size_t
 acme_chain_count(const struct acme_chain *chain)
 {
     return chain->count;

@@ -30,6 +30,10 @@ enum acme_rc acme_chain_from_pem(const char *pem, size_t len,
 enum acme_rc acme_chain_from_der(const void *der, size_t len,
     struct acme_chain **chain, struct acme_error *err);
 
+/* How long the first of them is, without a look at what is in it; 0: it is
+ * not all there. */
+size_t acme_chain_der_first(const void *der, size_t len);
+
 void acme_chain_free(struct acme_chain *chain); /* accepts NULL */
 
 size_t acme_chain_count(const struct acme_chain *chain);

@@ -206,12 +206,15 @@ other_der_is_refused(void **state)
     first = der.len;
     assert_int_equal(acme_chain_to_der(chain, 1, 2, &der, &err), ACME_OK);
     for (len = 0; len < der.len; len++) {
+        assert_int_equal(acme_chain_der_first(der.data, len),
+            len < first ? 0 : first);
         if (len == first)
             continue;
         acme_error_clear(&err);
         assert_int_equal(acme_chain_from_der(der.data, len, &none, &err),
             ACME_WIRE);
     }
+    assert_int_equal(acme_chain_der_first("x", 1), 0);
     acme_buf_add_str(&der, "x");
     acme_error_clear(&err);
     assert_int_equal(acme_chain_from_der(der.data, der.len, &none, &err),
