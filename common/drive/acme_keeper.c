@@ -664,6 +664,8 @@ recover(struct acme_keeper *keeper, size_t i)
     int lock = -1;
     enum acme_rc rc;
 
+    if (acme_store_is_settled(keeper->store, keeper->config->lineage[i].name))
+        return;
     acme_error_clear(&err);
     rc = acme_store_lock(keeper->store, "lineage",
         keeper->config->lineage[i].name, &lock, &err);
@@ -918,7 +920,8 @@ static void
 refresh(struct acme_keeper *keeper, size_t i)
 {
     forget_accounts(keeper);
-    recover_locked(keeper, i);
+    if (!acme_store_is_settled(keeper->store, keeper->config->lineage[i].name))
+        recover_locked(keeper, i);
     settle_served(keeper, i);
     (void)look_at(keeper, i);
     look_at_orders(keeper, i);

@@ -135,6 +135,18 @@ enum acme_rc acme_dir_remove(int dirfd, const char *path,
 enum acme_rc acme_dir_drop(int dirfd, const char *path,
     struct acme_error *err);
 
+/* Entries of a directory, in byte order. */
+struct acme_dir_names {
+    size_t count;
+    size_t cap;
+    char **name;
+};
+
+/* All but "." and ".."; names with a dot first only with `dots`. */
+enum acme_rc acme_dir_names_read(int dirfd, const char *path, bool dots,
+    struct acme_dir_names *names, struct acme_error *err);
+void acme_dir_names_free(struct acme_dir_names *names);
+
 /*
  * Calls `visit` with each entry's name, in byte order, without "." and ".."
  * and names beginning with a dot.  Stops on the first rc other than ACME_OK

@@ -32,18 +32,6 @@ int acme_dir_open_file(int dirfd, const char *path, int flags);
  * into path).  -1 with errno. */
 int acme_dir_open_parent(int dirfd, const char *path, const char **base);
 
-/* Entries of a directory, in byte order. */
-struct acme_dir_names {
-    size_t count;
-    size_t cap;
-    char **name;
-};
-
-/* All but "." and ".."; names with a dot first only with `dots`. */
-enum acme_rc acme_dir_names_read(int dirfd, const char *path, bool dots,
-    struct acme_dir_names *names, struct acme_error *err);
-void acme_dir_names_free(struct acme_dir_names *names);
-
 /* Reads the regular file `fd`, at most max bytes, appending to out. */
 struct acme_buf;
 enum acme_rc acme_dir_read_fd(int fd, const char *path, size_t max,

@@ -128,6 +128,10 @@ enum acme_rc acme_store_version_write(struct acme_store *store,
     const char *name, struct acme_version *version, time_t now,
     struct acme_error *err);
 
+/* Whether a recovery would find nothing to do.  Needs no lock: what somebody
+ * is at work on is not settled. */
+bool acme_store_is_settled(const struct acme_store *store, const char *name);
+
 /*
  * After a crash: removes half-written versions and temporary files; moves
  * live to a version newer than it that is still marked and whose files are

@@ -511,6 +511,65 @@ resume(struct acme_store *store, const char *name, unsigned live,
     return rc != ACME_OK ? rc : damage;
 }
 
+static bool
+has_marks(const struct acme_store *store, const char *name,
+    const struct acme_dir_names *names)
+{
+    char path[ACME_STORE_PATH_MAX];
+    struct stat st;
+    size_t i;
+
+    for (i = 0; i < names->count; i++) {
+        if (names->name[i][0] == '.')
+            return true;
+        (void)snprintf(path, sizeof(path), "archive/%s/%.32s/pending", name,
+            names->name[i]);
+        if (fstatat(store->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool
+has_orders(const struct acme_store *store, const char *name)
+{
+    char path[ACME_STORE_PATH_MAX], unit[ACME_UNIT_NAME_MAX];
+    size_t i;
+
+    for (i = 0; i < ACME_ALGORITHMS; i++) {
+        acme_store_unit_name(unit, name, i);
+        (void)snprintf(path, sizeof(path), "orders/.%s.tmp", unit);
+        if (!is_absent(store, path))
+            return true;
+        (void)snprintf(path, sizeof(path), "orders/%s", unit);
+        if (!is_absent(store, path))
+            return true;
+    }
+    return false;
+}
+
+bool
+acme_store_is_settled(const struct acme_store *store, const char *name)
+{
+    struct acme_dir_names names;
+    char path[ACME_STORE_PATH_MAX];
+    struct acme_error ignored;
+    bool settled;
+    enum acme_rc rc;
+
+    acme_error_clear(&ignored);
+    (void)snprintf(path, sizeof(path), "live/.%s.tmp", name);
+    if (!is_absent(store, path) || has_orders(store, name))
+        return false;
+    (void)snprintf(path, sizeof(path), "archive/%s", name);
+    rc = acme_dir_names_read(store->fd, path, true, &names, &ignored);
+    if (rc != ACME_OK)
+        return rc == ACME_NOENT;
+    settled = !has_marks(store, name, &names);
+    acme_dir_names_free(&names);
+    return settled;
+}
+
 enum acme_rc
 acme_store_recover(struct acme_store *store, const char *name, bool *moved,
     struct acme_error *err)

@@ -856,9 +856,10 @@ test_prune_stuck(void **state)
 static bool
 recover(void)
 {
-    bool moved = false;
+    bool settled = acme_store_is_settled(store, "a"), moved = false;
 
     ok(acme_store_recover(store, "a", &moved, &err));
+    assert_false(settled && moved);
     return moved;
 }
 
@@ -892,8 +893,10 @@ test_recover(void **state)
 {
     (void)state;
     assert_false(recover()); /* nothing there at all */
+    assert_true(acme_store_is_settled(store, "a"));
     write_version(1);
     write_version(2);
+    assert_true(acme_store_is_settled(store, "a"));
     assert_false(recover());
 
     /* M10: a rollback stays. */
@@ -902,6 +905,7 @@ test_recover(void **state)
     assert_target("state/live/a", "../archive/a/1");
 
     mark(2);
+    assert_false(acme_store_is_settled(store, "a"));
     assert_true(recover());
     assert_target("state/live/a", "../archive/a/2");
     assert_false(is_marked(2));
@@ -988,6 +992,30 @@ test_recover_tidies(void **state)
     assert_int_equal(helper_tmp_count(&tmp, "state/archive/a/1"), 5);
     assert_int_equal(helper_tmp_count(&tmp, "state/live"), 2);
     assert_int_equal(helper_tmp_count(&tmp, "state/orders/a"), 1);
+}
+
+/* Each of what a crash may leave is noticed by itself. */
+static void
+test_settled(void **state)
+{
+    static const char *const left[] = { "archive/a/.2.tmp", "live/.a.tmp",
+        "orders/a", "orders/.a.tmp", "orders/a~rsa", "orders/.a~rsa.tmp",
+        "archive/a/1/pending" };
+    char path[100];
+    size_t i;
+
+    (void)state;
+    write_version(1);
+    helper_tmp_mkdir(&tmp, "state/orders/b");
+    helper_tmp_mkdir(&tmp, "state/archive/b");
+    for (i = 0; i < sizeof(left) / sizeof(left[0]); i++) {
+        assert_true(acme_store_is_settled(store, "a"));
+        (void)snprintf(path, sizeof(path), "state/%s", left[i]);
+        helper_tmp_mkdir(&tmp, path);
+        if (acme_store_is_settled(store, "a"))
+            fail_msg("%s is not noticed", left[i]);
+        helper_tmp_remove(&tmp, path);
+    }
 }
 
 /* A key, or challenges, without their order; an order half removed; of this
@@ -1938,6 +1966,7 @@ main(void)
         TEST(test_recover_marks),
         TEST(test_recover_damaged),
         TEST(test_recover_tidies),
+        TEST(test_settled),
         TEST(test_recover_tidies_orders),
         TEST(test_refused),
         TEST(test_order),
