@@ -85,12 +85,8 @@
 
 /* Jobs that have begun, those that wait for an answer included: a CA that
  * wants to be asked again in a second or two does not hold up the next. */
-#define ACME_JOBS_OPEN 256
-#define ACME_JOBS_OPEN_PER_CA 192
-
-/* With fewer of them at a CA a new one comes before those that go on: waits of
- * a second or two are spent on others' work. */
-#define ACME_JOBS_EAGER_PER_CA 64
+#define ACME_JOBS_OPEN 320
+#define ACME_JOBS_OPEN_PER_CA 256
 
 /* badNonce answers in a row before a request gives up. */
 #define ACME_NONCE_RETRIES 5

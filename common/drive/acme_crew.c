@@ -26,6 +26,8 @@ struct seat {
     bool threaded;
     size_t issuer;
     struct line *line;     /* with a turn; else NULL */
+    struct seat *behind;   /* in the queue for one */
+    pthread_cond_t turn;   /* it has been given */
     struct acme_host host; /* the crew's, but waiting gives the turn away */
     struct acme_job job;
     struct acme_job_result result;
@@ -36,8 +38,7 @@ struct seat {
 struct count {
     unsigned open;
     unsigned working;
-    unsigned wanting; /* have begun and want a turn again */
-    bool expected;    /* one that has not wants a turn */
+    bool expected; /* one that has not begun wants a turn */
 };
 
 struct acme_crew {
@@ -45,7 +46,7 @@ struct acme_crew {
     size_t *ca; /* nissuers */
     struct seat *seat;
     pthread_mutex_t lock; /* of all that follows */
-    pthread_cond_t given; /* a turn has been given away */
+    struct seat *first;   /* of those that want a turn again */
     unsigned working;
     struct count *count;                   /* nissuers */
     struct line (*line)[ACME_JOBS_PER_CA]; /* nissuers */
@@ -73,6 +74,7 @@ make_seats(struct acme_crew *crew)
     crew->seat = calloc(ACME_JOBS_OPEN, sizeof(crew->seat[0]));
     for (i = 0; crew->seat != NULL && i < ACME_JOBS_OPEN; i++) {
         crew->seat[i].crew = crew;
+        (void)pthread_cond_init(&crew->seat[i].turn, NULL);
         atomic_init(&crew->seat[i].state, FREE);
     }
     return crew->seat != NULL;
@@ -89,7 +91,6 @@ acme_crew_new(const struct acme_crew_conf *conf, struct acme_crew **out,
         return acme_error_nomem(err);
     crew->conf = *conf;
     (void)pthread_mutex_init(&crew->lock, NULL);
-    (void)pthread_cond_init(&crew->given, NULL);
     crew->ca = calloc(n + 1, sizeof(crew->ca[0]));
     crew->count = calloc(n + 1, sizeof(crew->count[0]));
     crew->line = calloc(n + 1, sizeof(crew->line[0]));
@@ -118,7 +119,8 @@ acme_crew_free(struct acme_crew *crew)
     for (i = 0; crew->line != NULL && i < crew->conf.config->nissuers; i++)
         for (k = 0; k < ACME_JOBS_PER_CA; k++)
             acme_connection_free(crew->line[i][k].connection);
-    (void)pthread_cond_destroy(&crew->given);
+    for (i = 0; crew->seat != NULL && i < ACME_JOBS_OPEN; i++)
+        (void)pthread_cond_destroy(&crew->seat[i].turn);
     (void)pthread_mutex_destroy(&crew->lock);
     free(crew->line);
     free(crew->count);
@@ -206,7 +208,7 @@ may_go_on(const struct acme_crew *crew, size_t ca)
     const struct count *count = &crew->count[ca];
 
     return has_turn(crew, ca) &&
-           !(count->expected && count->open < ACME_JOBS_EAGER_PER_CA &&
+           !(count->expected && count->open < ACME_JOBS_OPEN_PER_CA &&
                count->working + 1 == ACME_JOBS_PER_CA);
 }
 
@@ -223,6 +225,23 @@ begin_turn(struct seat *seat)
     acme_client_use(seat->job.client, seat->line->connection);
 }
 
+/* With crew->lock: to those that go on, in the order they have come. */
+static void
+give_turns(struct acme_crew *crew)
+{
+    struct seat **place = &crew->first, *seat;
+
+    while ((seat = *place) != NULL && crew->working < ACME_JOBS_MAX) {
+        if (may_go_on(crew, crew->ca[seat->issuer])) {
+            *place = seat->behind;
+            begin_turn(seat);
+            (void)pthread_cond_signal(&seat->turn);
+        } else {
+            place = &seat->behind;
+        }
+    }
+}
+
 static void
 end_turn(struct seat *seat)
 {
@@ -233,7 +252,7 @@ end_turn(struct seat *seat)
     crew->count[crew->ca[seat->issuer]].working--;
     seat->line->taken = false;
     seat->line = NULL;
-    (void)pthread_cond_broadcast(&crew->given);
+    give_turns(crew);
     (void)pthread_mutex_unlock(&crew->lock);
 }
 
@@ -241,14 +260,16 @@ static void
 want_turn(struct seat *seat)
 {
     struct acme_crew *crew = seat->crew;
-    size_t ca = crew->ca[seat->issuer];
+    struct seat **place = &crew->first;
 
     (void)pthread_mutex_lock(&crew->lock);
-    crew->count[ca].wanting++;
-    while (!may_go_on(crew, ca))
-        (void)pthread_cond_wait(&crew->given, &crew->lock);
-    crew->count[ca].wanting--;
-    begin_turn(seat);
+    while (*place != NULL)
+        place = &(*place)->behind;
+    *place = seat;
+    seat->behind = NULL;
+    give_turns(crew);
+    while (seat->line == NULL)
+        (void)pthread_cond_wait(&seat->turn, &crew->lock);
     (void)pthread_mutex_unlock(&crew->lock);
 }
 
@@ -331,11 +352,9 @@ acme_crew_has_room(struct acme_crew *crew, size_t ca, bool wanted)
     (void)pthread_mutex_lock(&crew->lock);
     room = wanted && has_turn(crew, ca) &&
            count->open < ACME_JOBS_OPEN_PER_CA &&
-           (count->wanting == 0 || count->open < ACME_JOBS_EAGER_PER_CA) &&
            find_seat(crew, FREE) != NULL;
-    if (count->expected && !wanted)
-        (void)pthread_cond_broadcast(&crew->given);
     count->expected = wanted;
+    give_turns(crew);
     (void)pthread_mutex_unlock(&crew->lock);
     return room;
 }

@@ -46,9 +46,11 @@ void acme_crew_free(struct acme_crew *crew);
 /* Issuers of the same CA have the same number, that of the first of them. */
 size_t acme_crew_ca(const struct acme_crew *crew, size_t issuer);
 
-/* Whether one more job may be started at that CA.  If so many are open that
- * their waits are spent on work, those come first; else one turn is kept for
- * the new one.  `wanted`: there is one; if not, the answer is no. */
+/*
+ * Whether one more job may be started at that CA.  `wanted`: there is one (if
+ * not, the answer is no), and a turn is kept for it from now on: the waits of
+ * those that have begun are best spent on the work of those that have not.
+ */
 bool acme_crew_has_room(struct acme_crew *crew, size_t ca, bool wanted);
 
 /* Starts a job.  False: there is no room. */

@@ -47,6 +47,7 @@ struct acme_keeper {
     struct kept *kept;     /* nlineages */
     struct acme_key **own; /* nissuers: the operator's keys, or NULL */
     struct acme_account_entry *account; /* nissuers, as last read: or no key */
+    bool others_known, others;          /* other servers live here too */
     struct acme_area_token *token;      /* those in the area */
     size_t ntokens;
     struct acme_watch watch;
@@ -551,8 +552,8 @@ read_account(struct acme_keeper *keeper, size_t issuer,
         err);
 }
 
-/* The issuer's account, the keeper's own: read once, then kept until somebody
- * may have changed it. */
+/* The issuer's account, the keeper's own: read once a second at most, or a
+ * thousand jobs would parse the same key. */
 static enum acme_rc
 account(struct acme_keeper *keeper, size_t issuer,
     const struct acme_account_entry **entry, struct acme_error *err)
@@ -776,6 +777,8 @@ acme_keeper_look(struct acme_keeper *keeper,
     bool live = false, orders = false;
 
     acme_error_clear(&err);
+    forget_accounts(keeper);
+    keeper->others_known = false;
     if (keeper->area != NULL)
         acme_area_beat(keeper->area, now);
     if (acme_store_changed(keeper->store, &keeper->watch, now, &live, &orders,
@@ -919,7 +922,6 @@ answer_note(struct call *call)
 static void
 refresh(struct acme_keeper *keeper, size_t i)
 {
-    forget_accounts(keeper);
     if (!acme_store_is_settled(keeper->store, keeper->config->lineage[i].name))
         recover_locked(keeper, i);
     settle_served(keeper, i);
@@ -1147,14 +1149,18 @@ note_other(void *ctx, const struct acme_control_server *server,
 
 /* Whether other servers live on the state directory. */
 static bool
-has_others(const struct acme_keeper *keeper)
+has_others(struct acme_keeper *keeper)
 {
     struct others others = { keeper->config->instance, false };
     struct acme_error ignored;
 
+    if (keeper->others_known)
+        return keeper->others;
     acme_error_clear(&ignored);
     (void)acme_control_servers(acme_store_fd(keeper->store), note_other,
         &others, &ignored);
+    keeper->others = others.found;
+    keeper->others_known = true;
     return others.found;
 }
 

@@ -96,6 +96,10 @@ enum acme_rc acme_dir_make_hidden(int dirfd, const char *path, char *hidden,
 enum acme_rc acme_dir_rename(int dirfd, const char *from, const char *to,
     struct acme_error *err);
 
+/* The same, but a loss of power may undo it. */
+enum acme_rc acme_dir_rename_soon(int dirfd, const char *from, const char *to,
+    struct acme_error *err);
+
 /* Points the symbolic link `path` to `target` with one rename, durably.
  * "PARENT/.BASE.tmp" is its temporary name. */
 enum acme_rc acme_dir_link(int dirfd, const char *target, const char *path,
@@ -128,6 +132,10 @@ enum acme_rc acme_dir_sync_files(int dirfd, const char *path,
 /* Removes a directory with what is in it (one level of files is all we
  * ever make), or a file, or a link itself.  Absent is fine. */
 enum acme_rc acme_dir_remove(int dirfd, const char *path,
+    struct acme_error *err);
+
+/* The same, but a loss of power may bring it back. */
+enum acme_rc acme_dir_remove_soon(int dirfd, const char *path,
     struct acme_error *err);
 
 /* The same for what must not be seen half removed: it goes out of sight

@@ -206,8 +206,8 @@ done:
     return rc;
 }
 
-enum acme_rc
-acme_dir_rename(int dirfd, const char *from, const char *to,
+static enum acme_rc
+rename_beside(int dirfd, const char *from, const char *to, bool sync,
     struct acme_error *err)
 {
     const char *old_base, *new_base;
@@ -223,10 +223,24 @@ acme_dir_rename(int dirfd, const char *from, const char *to,
     if (strncmp(from, to, len) != 0 || strchr(old_base, '/') != NULL)
         rc = acme_dir_fail(err, EINVAL, "rename", from);
     else if (renameat(parent, old_base, parent, new_base) == -1 ||
-             fsync(parent) == -1)
+             (sync && fsync(parent) == -1))
         rc = acme_dir_fail(err, errno, "rename", from);
     close(parent);
     return rc;
+}
+
+enum acme_rc
+acme_dir_rename(int dirfd, const char *from, const char *to,
+    struct acme_error *err)
+{
+    return rename_beside(dirfd, from, to, true, err);
+}
+
+enum acme_rc
+acme_dir_rename_soon(int dirfd, const char *from, const char *to,
+    struct acme_error *err)
+{
+    return rename_beside(dirfd, from, to, false, err);
 }
 
 /* ---- directories ------------------------------------------------------ */
@@ -450,8 +464,8 @@ remove_entry(int parent, const char *base, const char *path,
     return rc;
 }
 
-enum acme_rc
-acme_dir_remove(int dirfd, const char *path, struct acme_error *err)
+static enum acme_rc
+remove_at(int dirfd, const char *path, bool sync, struct acme_error *err)
 {
     const char *base;
     enum acme_rc rc;
@@ -463,10 +477,22 @@ acme_dir_remove(int dirfd, const char *path, struct acme_error *err)
     if (parent == -1)
         return acme_dir_fail(err, errno, "remove", path);
     rc = remove_entry(parent, base, path, err);
-    if (rc == ACME_OK && fsync(parent) == -1)
+    if (rc == ACME_OK && sync && fsync(parent) == -1)
         rc = acme_dir_fail(err, errno, "sync", path);
     close(parent);
     return rc == ACME_NOENT ? ACME_OK : rc; /* it is gone already */
+}
+
+enum acme_rc
+acme_dir_remove(int dirfd, const char *path, struct acme_error *err)
+{
+    return remove_at(dirfd, path, true, err);
+}
+
+enum acme_rc
+acme_dir_remove_soon(int dirfd, const char *path, struct acme_error *err)
+{
+    return remove_at(dirfd, path, false, err);
 }
 
 /* "PARENT/.BASE.tmp" is nobody's; its parent is open then, and *base in

@@ -449,6 +449,8 @@ acme_store_settings_read(struct acme_store *store, const char *name,
     rc = acme_store_path(path, "renewal/", name, ".json", err);
     if (rc == ACME_OK)
         rc = acme_store_read(store, path, ACME_STATE_JSON_MAX, &text, err);
+    if (rc == ACME_OK && text.len == 0)
+        rc = acme_error_set(err, ACME_NOENT, "\"%s\" is empty", path);
     if (rc == ACME_OK) {
         rc =
             acme_settings_parse(acme_buf_str(&text), text.len, settings, &why);
@@ -474,7 +476,7 @@ acme_store_settings_write(struct acme_store *store, const char *name,
     if (rc == ACME_OK)
         rc = acme_settings_render(settings, &text, err);
     if (rc == ACME_OK)
-        rc = acme_dir_write(store->fd, path, 0600, acme_buf_str(&text),
+        rc = acme_dir_write_soon(store->fd, path, 0600, acme_buf_str(&text),
             text.len, err);
     acme_buf_clear(&text);
     return rc;

@@ -52,7 +52,8 @@ enum acme_rc acme_store_lineages(struct acme_store *store,
     enum acme_rc (*visit)(void *ctx, const char *name, struct acme_error *err),
     void *ctx, struct acme_error *err);
 
-/* ACME_NOENT: no such lineage. */
+/* renewal/NAME.json.  ACME_NOENT: no such lineage.  The last words may go with
+ * the power: servers say them again when they start. */
 enum acme_rc acme_store_settings_read(struct acme_store *store,
     const char *name, struct acme_settings **settings, struct acme_error *err);
 enum acme_rc acme_store_settings_write(struct acme_store *store,
@@ -154,8 +155,9 @@ enum acme_rc acme_store_refused(struct acme_store *store, const char *unit,
  * orders/UNIT: the order blob (opaque) and its key (nothing if there is
  * none); ACME_NOENT: no order.  _write is for a new one: the old one
  * disappears first, an order is never found with a key that is not its own.
- * _update is for the blob of the one that is there (ACME_NOENT); its last
- * words may go with the power.  Who writes holds the lineage's lock.
+ * _update is for the blob of the one that is there (ACME_NOENT).  A crash
+ * loses none of it; when the power goes, what was written last may go too.
+ * Who writes holds the lineage's lock.
  */
 enum acme_rc acme_store_order_read(struct acme_store *store, const char *unit,
     struct acme_buf *text, struct acme_buf *key_der, struct acme_error *err);

@@ -34,6 +34,8 @@ is_pending(const struct acme_store *store, const char *name, unsigned number)
     return fstatat(store->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+/* One that comes back when the power fails does no harm while the version is
+ * live: whoever makes another one live clears it for good first. */
 static enum acme_rc
 clear_mark(const struct acme_store *store, const char *name, unsigned number,
     struct acme_error *err)
@@ -44,7 +46,7 @@ clear_mark(const struct acme_store *store, const char *name, unsigned number,
         return ACME_OK;
     acme_store_version_path(dir, name, number);
     mark_path(path, dir);
-    return acme_dir_remove(store->fd, path, err);
+    return acme_dir_remove_soon(store->fd, path, err);
 }
 
 /* ---- writing ---------------------------------------------------------- */

@@ -127,8 +127,6 @@ fill(const struct acme_store *store, const char *dir, const void *text,
     (void)snprintf(path, sizeof(path), "%s/order.json", dir);
     if (rc == ACME_OK)
         rc = acme_dir_create(store->fd, path, 0600, text, len, err);
-    if (rc == ACME_OK)
-        rc = acme_dir_sync_files(store->fd, dir, err);
     return rc;
 }
 
@@ -148,7 +146,7 @@ replace_order(const struct acme_store *store, const char *dir,
         return rc;
     rc = fill(store, hidden, text, len, pem, err);
     if (rc == ACME_OK)
-        rc = acme_dir_rename(store->fd, hidden, dir, err);
+        rc = acme_dir_rename_soon(store->fd, hidden, dir, err);
     acme_error_clear(&ignored);
     if (rc != ACME_OK)
         (void)acme_dir_remove(store->fd, hidden, &ignored);
@@ -157,7 +155,8 @@ replace_order(const struct acme_store *store, const char *dir,
 
 /*
  * An order and a key that is not its own would end in a certificate nobody
- * can use: the old order goes, and the new one comes whole.
+ * can use: the old order goes, and the new one comes whole.  Should the power
+ * fail, one more order is made.
  */
 enum acme_rc
 acme_store_order_write(struct acme_store *store, const char *unit,

@@ -227,7 +227,7 @@ acme_chain_to_pem(const struct acme_chain *chain, size_t first, size_t last,
     for (i = first; ok && i < end_of(chain, last); i++)
         ok = PEM_write_bio_X509(bio, chain->cert[i]);
     if (!ok) {
-        rc = acme_openssl_fail(err, ACME_CRYPTO, "cannot encode certificates");
+        rc = acme_openssl_fail(err, ACME_NOMEM, "cannot encode certificates");
     } else {
         len = BIO_get_mem_data(bio, &data);
         acme_buf_add(pem, data, (size_t)len);
