@@ -33,7 +33,7 @@ struct planned {
     bool asked; /* by a person, who waits for it */
     time_t since;
     bool force;
-    enum acme_urgency urgency;
+    time_t not_before, not_after; /* of what is live; 0: nothing */
 };
 
 /* A person's question about a lineage, until all its units have an answer. */
@@ -213,7 +213,7 @@ config_hash(const struct acme_engine *engine, size_t unit,
 }
 
 static void
-urgency(struct acme_engine *engine, size_t unit,
+note_life(struct acme_engine *engine, size_t unit,
     const struct acme_vault_unit *view)
 {
     struct acme_leaf leaf;
@@ -223,8 +223,8 @@ urgency(struct acme_engine *engine, size_t unit,
     memset(&leaf, 0, sizeof(leaf));
     if (view->leaf != NULL)
         (void)acme_chain_leaf(view->leaf, &leaf, &ignored);
-    engine->planned[unit].urgency =
-        acme_schedule_urgency(leaf.not_before, leaf.not_after, now(engine));
+    engine->planned[unit].not_before = leaf.not_before;
+    engine->planned[unit].not_after = leaf.not_after;
 }
 
 /*
@@ -284,7 +284,7 @@ plan_view(struct acme_engine *engine, size_t unit,
     time_t at = 0;
     enum acme_rc rc = ACME_OK;
 
-    urgency(engine, unit, view);
+    note_life(engine, unit, view);
     if (view->leaf != NULL)
         rc = pick_renewal(engine, unit, view, is_new, &changed, err);
     if (rc == ACME_OK && changed)
@@ -415,18 +415,18 @@ acme_engine_plan(struct acme_engine *engine, bool crashed,
 static bool
 first_due(const struct acme_engine *engine, bool any, size_t *unit)
 {
-    int64_t least = INT64_MAX, urgency;
+    int64_t least = INT64_MAX, key;
     bool found = false, due;
     size_t i, head;
 
     for (i = 0; i < engine->conf.config->nissuers; i++) {
         if (engine->due[i] == NULL)
             continue;
-        due = acme_heap_first(engine->due[i], &head, &urgency);
+        due = acme_heap_first(engine->due[i], &head, &key);
         if (!(any ? due : acme_crew_has_room(engine->crew, i, due)) ||
-            urgency >= least)
+            key >= least)
             continue;
-        least = urgency;
+        least = key;
         *unit = head;
         found = true;
     }
@@ -444,6 +444,15 @@ acme_engine_next(const struct acme_engine *engine)
     return acme_heap_first(engine->later, &unit, &at) ? (time_t)at : 0;
 }
 
+static enum acme_urgency
+urgency(const struct acme_engine *engine, size_t unit)
+{
+    const struct planned *planned = &engine->planned[unit];
+
+    return acme_schedule_urgency(planned->not_before, planned->not_after,
+        now(engine), acme_vault_traffic(engine->conf.vault, unit));
+}
+
 static void
 make_due(struct acme_engine *engine)
 {
@@ -454,7 +463,7 @@ make_due(struct acme_engine *engine)
            at <= (int64_t)now(engine)) {
         acme_heap_remove(engine->later, unit);
         acme_heap_put(due_of(engine, unit), unit,
-            (int64_t)engine->planned[unit].urgency, at);
+            (int64_t)urgency(engine, unit), at);
     }
 }
 

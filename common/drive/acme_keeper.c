@@ -1439,6 +1439,16 @@ answer_ledger_put(struct call *call)
 }
 
 static void
+answer_traffic(struct call *call)
+{
+    const struct acme_area *area = call->keeper->area;
+
+    begin_reply(call);
+    acme_frame_add_u64(call->reply,
+        area == NULL || acme_area_has_traffic(area, call->index));
+}
+
+static void
 answer_done(struct call *call)
 {
     char text[ACME_LOG_LINE_MAX];
@@ -1484,6 +1494,7 @@ static const struct {
     { ACME_VERB_VERSION, OF_UNIT, 3, answer_version },
     { ACME_VERB_LEDGER, OF_ISSUER, 0, answer_ledger },
     { ACME_VERB_LEDGER_PUT, OF_ISSUER, 1, answer_ledger_put },
+    { ACME_VERB_TRAFFIC, OF_UNIT, 0, answer_traffic },
     { ACME_VERB_DONE, OF_NOTHING, 3, answer_done },
 };
 

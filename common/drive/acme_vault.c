@@ -356,6 +356,24 @@ acme_vault_unit_clear(struct acme_vault_unit *unit)
     memset(unit, 0, sizeof(*unit));
 }
 
+bool
+acme_vault_traffic(struct acme_vault *vault, size_t unit)
+{
+    struct acme_error ignored;
+    struct acme_frame frame;
+    bool traffic = true;
+    enum acme_rc rc;
+
+    acme_error_clear(&ignored);
+    memset(&frame, 0, sizeof(frame));
+    (void)ask(vault, ACME_VERB_TRAFFIC, unit);
+    rc = answer(vault, &frame, &ignored);
+    if (rc == ACME_OK)
+        traffic = acme_frame_get_u64(&frame) != 0;
+    (void)finish(vault, &frame, rc, &ignored);
+    return traffic;
+}
+
 static enum acme_rc
 tell_record(struct acme_vault *vault, enum acme_verb verb, size_t unit,
     const struct acme_record *record, struct acme_error *err)

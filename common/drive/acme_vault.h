@@ -72,6 +72,10 @@ enum acme_rc acme_vault_unit(struct acme_vault *vault, size_t unit,
     struct acme_vault_unit *out, struct acme_error *err);
 void acme_vault_unit_clear(struct acme_vault_unit *unit);
 
+/* Whether a client has asked for the unit's lineage lately; true also if that
+ * cannot be told. */
+bool acme_vault_traffic(struct acme_vault *vault, size_t unit);
+
 enum acme_rc acme_vault_record(struct acme_vault *vault, size_t unit,
     const struct acme_record *record, struct acme_error *err);
 /* The same, but the store keeps it in mind, and writes it only when it ends

@@ -93,8 +93,9 @@ struct acme_area {
     size_t nissuers;
     size_t size;
     unsigned char *map;
-    int handle;  /* O_PATH, of the memory's file; -1: it has none */
-    bool hidden; /* processes forked from `owner` do not have the mapping */
+    void *traffic; /* a byte for each lineage, in a mapping of its own */
+    int handle;    /* O_PATH, of the memory's file; -1: it has none */
+    bool hidden;   /* processes forked from `owner` do not have the mapping */
     pid_t owner;
 
     /* Into the mapping. */
@@ -261,6 +262,20 @@ map(struct acme_area *area, struct acme_error *err)
     return ACME_OK;
 }
 
+/* Workers write to it, so it is apart from what they must not write to. */
+static enum acme_rc
+map_traffic(struct acme_area *area, struct acme_error *err)
+{
+    void *mapping = mmap(NULL, pages(area->nlineages + 1),
+        PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    if (mapping == MAP_FAILED)
+        return acme_error_errno(err, ACME_NOMEM, errno,
+            "cannot map memory for %zu certificates", area->nlineages);
+    area->traffic = mapping;
+    return ACME_OK;
+}
+
 static void
 lay_out(struct acme_area *area)
 {
@@ -297,8 +312,12 @@ acme_area_new(size_t nlineages, size_t nissuers, struct acme_area **area,
                  pages(nissuers * sizeof(struct thumbprint)) +
                  pages(nlineages * sizeof(struct state)) +
                  nlineages * ACME_SLOT_BYTES;
-    rc = map(made, err);
+    rc = map_traffic(made, err);
+    if (rc == ACME_OK)
+        rc = map(made, err);
     if (rc != ACME_OK) {
+        if (made->traffic != NULL)
+            munmap(made->traffic, pages(nlineages + 1));
         if (made->handle != -1)
             close(made->handle);
         free(made);
@@ -318,6 +337,7 @@ acme_area_free(struct acme_area *area)
      * closed what it inherited the number, is somebody else's by now. */
     if (!area->hidden || area->owner == getpid())
         munmap(area->map, area->size);
+    munmap(area->traffic, pages(area->nlineages + 1));
     if (area->handle != -1 && area->owner == getpid())
         close(area->handle);
     free(area);
@@ -370,6 +390,28 @@ void
 acme_area_protect(struct acme_area *area)
 {
     mprotect(area->map, area->size, PROT_READ);
+}
+
+static _Atomic unsigned char *
+traffic(const struct acme_area *area, size_t lineage)
+{
+    return (_Atomic unsigned char *)area->traffic + lineage;
+}
+
+bool
+acme_area_has_traffic(const struct acme_area *area, size_t lineage)
+{
+    return lineage < area->nlineages &&
+           atomic_load_explicit(traffic(area, lineage),
+               memory_order_relaxed) != 0;
+}
+
+void
+acme_area_note_traffic(const struct acme_area *area, size_t lineage)
+{
+    /* Once written, the others only read it. */
+    if (lineage < area->nlineages && !acme_area_has_traffic(area, lineage))
+        atomic_store_explicit(traffic(area, lineage), 1, memory_order_relaxed);
 }
 
 static _Atomic word *

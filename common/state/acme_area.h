@@ -73,7 +73,14 @@ void acme_area_put_tokens(struct acme_area *area,
 /* The store's sign of life. */
 void acme_area_beat(struct acme_area *area, time_t now);
 
+/* Whether a worker has served the lineage since the area was made. */
+bool acme_area_has_traffic(const struct acme_area *area, size_t lineage);
+
 /* ---- the workers' side ------------------------------------------------ */
+
+/* All that a worker ever writes; believed for the order of work and nothing
+ * else. */
+void acme_area_note_traffic(const struct acme_area *area, size_t lineage);
 
 /* Best effort: read-only in this process from now on, so that a worker's
  * stray write is its own end and not that of everybody's keys. */

@@ -381,8 +381,10 @@ acme_live_apply(struct acme_live_cache *cache, size_t lineage, SSL *ssl)
 
     ERR_set_mark();
     set = get(cache, lineage);
-    if (set != NULL)
+    if (set != NULL) {
+        acme_area_note_traffic(cache->area, lineage);
         result = apply(set, ssl);
+    }
     set_unref(set);
     ERR_pop_to_mark();
     return result;

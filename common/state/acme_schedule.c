@@ -43,14 +43,17 @@ acme_schedule_renew_at(time_t not_before, time_t not_after, uint32_t random)
 }
 
 enum acme_urgency
-acme_schedule_urgency(time_t not_before, time_t not_after, time_t now)
+acme_schedule_urgency(time_t not_before, time_t not_after, time_t now,
+    bool traffic)
 {
     int64_t left = clamp(not_after) - clamp(now);
     int64_t life = clamp(not_after) - clamp(not_before);
 
     if (not_after <= 0 || left <= 0)
         return ACME_URGENT_NOW;
-    return left < life / 10 ? ACME_URGENT_SOON : ACME_URGENT_NORMAL;
+    if (left < life / 10)
+        return ACME_URGENT_SOON;
+    return traffic ? ACME_URGENT_NORMAL : ACME_URGENT_LEAST;
 }
 
 /* ---- retries ---------------------------------------------------------- */

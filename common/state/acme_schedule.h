@@ -58,9 +58,10 @@ struct acme_schedule_next acme_schedule_after(const struct acme_error *err,
 enum acme_urgency {
     ACME_URGENT_NOW,  /* expired or none, or asked for by a person */
     ACME_URGENT_SOON, /* under a tenth of the life left */
-    ACME_URGENT_NORMAL
+    ACME_URGENT_NORMAL,
+    ACME_URGENT_LEAST /* the same of what no client has asked for */
 };
 enum acme_urgency acme_schedule_urgency(time_t not_before, time_t not_after,
-    time_t now);
+    time_t now, bool traffic);
 
 #endif

@@ -766,6 +766,33 @@ test_protect(void **state)
     acme_area_free(area);
 }
 
+/* A protected worker's word for it is heard. */
+static void
+test_traffic(void **state)
+{
+    struct acme_area *area = area_new(3, 1);
+    int status;
+    pid_t pid;
+
+    (void)state;
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        acme_area_protect(area);
+        acme_area_note_traffic(area, 1);
+        acme_area_note_traffic(area, 1);
+        acme_area_note_traffic(area, 3);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_false(acme_area_has_traffic(area, 0));
+    assert_true(acme_area_has_traffic(area, 1));
+    assert_false(acme_area_has_traffic(area, 2));
+    assert_false(acme_area_has_traffic(area, 3));
+    acme_area_free(area);
+}
+
 /* ---- who has it ------------------------------------------------------- */
 
 /* What `act` returns in a forked process, or minus the signal it died of. */
@@ -913,6 +940,7 @@ main(void)
         cmocka_unit_test(test_scribbled_slots),
         cmocka_unit_test(test_scribbled_tokens),
         cmocka_unit_test(test_protect),
+        cmocka_unit_test(test_traffic),
         cmocka_unit_test(test_not_inherited),
         cmocka_unit_test(test_mapping),
     };

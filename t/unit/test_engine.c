@@ -859,15 +859,16 @@ put_off(struct fake_drive *d, const char *name, time_t at)
     fake_drive_write_record(d, name, &record);
 }
 
-/* What is in danger goes first, however late it became due. */
+/* What is in danger goes first, however late it became due, and what nobody
+ * has asked for last. */
 static void
 test_urgency(void **state)
 {
     static const struct {
         const char *name;
         long life;
-    } lineages[] = { { "normal.test", 120 }, { "near.test", 90 },
-        { "expired.test", 60 } };
+    } lineages[] = { { "idle.test", 120 }, { "normal.test", 120 },
+        { "near.test", 90 }, { "expired.test", 60 } };
     struct fake_drive *d = *state;
     size_t i, j;
 
@@ -881,13 +882,16 @@ test_urgency(void **state)
     }
     d->ca->conf.certificate.not_after = 0;
     fake_host_pass(&d->host, 85 * DAY);
+    acme_area_note_traffic(d->area, 1);
+    put_off(d, "idle.test", d->host.now - 4);
     put_off(d, "normal.test", d->host.now - 3);
     put_off(d, "near.test", d->host.now - 2);
     put_off(d, "expired.test", d->host.now - 1);
     fake_drive_restart(d);
-    assert_int_equal(fake_drive_run(d), 3);
+    assert_int_equal(fake_drive_run(d), 4);
     assert_true(place_of(d, "expired.test") < place_of(d, "near.test"));
     assert_true(place_of(d, "near.test") < place_of(d, "normal.test"));
+    assert_true(place_of(d, "normal.test") < place_of(d, "idle.test"));
 }
 
 /* ---- what the store says on its own ----------------------------------- */

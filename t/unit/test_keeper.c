@@ -240,6 +240,7 @@ static const struct {
     { ACME_VERB_VERSION, 4, 3 },
     { ACME_VERB_LEDGER, 2, 0 },
     { ACME_VERB_LEDGER_PUT, 2, 1 },
+    { ACME_VERB_TRAFFIC, 4, 0 },
     { ACME_VERB_DONE, 1, 3 },
 };
 

@@ -300,6 +300,7 @@ test_nothing_yet(void **state)
                          acme_key_evp(fix->pair[EC_1].key), NULL, 1),
         1);
     assert_int_equal(acme_live_apply(fix->cache, 0, ssl), ACME_LIVE_NONE);
+    assert_false(acme_area_has_traffic(fix->area, 0));
     assert_non_null(SSL_get_certificate(ssl));
     SSL_free(ssl);
     stop(fix);
@@ -530,6 +531,7 @@ test_connection_outlives(void **state)
     put(fix, 0, &fix->pair[EC_1]);
     put(fix, 1, &fix->pair[EC_2]);
     assert_int_equal(acme_live_apply(fix->cache, 0, ssl), ACME_LIVE_SET);
+    assert_true(acme_area_has_traffic(fix->area, 0));
     check_gets(fix, 1, NULL, &fix->pair[EC_2]);
     stop(fix);
     assert_int_equal(X509_cmp(SSL_get_certificate(ssl),

@@ -107,9 +107,15 @@ test_urgency(void **state)
 
     (void)state;
     for (i = 0; i < LEN(rows); i++)
-        assert_int_equal(
-            acme_schedule_urgency(rows[i].not_before, rows[i].not_after, NOW),
+        assert_int_equal(acme_schedule_urgency(rows[i].not_before,
+                             rows[i].not_after, NOW, true),
             rows[i].expected);
+    /* Without traffic only what has time waits longer. */
+    for (i = 0; i < LEN(rows); i++)
+        assert_int_equal(acme_schedule_urgency(rows[i].not_before,
+                             rows[i].not_after, NOW, false),
+            rows[i].expected == ACME_URGENT_NORMAL ? ACME_URGENT_LEAST
+                                                   : rows[i].expected);
 }
 
 /* ---- retries ---------------------------------------------------------- */
