@@ -190,7 +190,7 @@ sub fail_issue ($number)
     my $before = orders('a.test');
 
     $crash->arm('fail-since', errno => $errno, about => $about,
-        at => $number < 6 ? 1 : $about eq 'live' ? 2 : 4);
+        at => $number < 6 ? 1 : { live => 2, locks => 1 }->{$about} // 4);
     $t->site($name)->reload or die "no reload\n";
     my $wrong = $t->wait_for(sub { $crash->fired && told_of($mark) }, 20)
         ? '' : 'the log names no file';
