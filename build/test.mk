@@ -4,7 +4,10 @@ UNIT_SRCS    := $(sort $(wildcard t/unit/test_*.c))
 UNIT_HELPERS := $(sort $(wildcard t/unit/fake_*.c t/unit/helper_*.c))
 HARNESS      := $(sort $(wildcard t/harness/*.t))
 INTEGRATION  := $(sort $(wildcard t/*.t))
-UNIT_BINS     = $(patsubst %.c,$(O)/%,$(UNIT_SRCS))
+UNIT_BINS     = $(patsubst %.c,$(O)/%,$(filter-out $(NOT_WITH),$(UNIT_SRCS)))
+
+# It has a malloc() of its own, and so has that sanitizer.
+NOT_WITH      = $(if $(filter thread,$(SAN)),t/unit/test_nomem.c)
 
 TESTS      ?=
 HOST       ?=
