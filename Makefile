@@ -44,11 +44,16 @@ asan:
 tsan:
 	@$(MAKE) check SAN=thread
 
+# What is in the log between == is an error; -- is a system call it is new to.
+VALGRIND = valgrind -q --leak-check=full --show-leak-kinds=definite \
+           --errors-for-leak-kinds=definite --error-exitcode=99 \
+           --log-file=$(abspath $(O))/valgrind/%p
 valgrind:
 	@command -v valgrind >/dev/null || { \
 	    echo "valgrind is missing: apt-get install valgrind" >&2; exit 1; }
-	@ACME_UNIT_WRAPPER="valgrind -q --leak-check=full --error-exitcode=99" \
-	    $(MAKE) check
+	@rm -rf $(O)/valgrind && mkdir -p $(O)/valgrind
+	@ACME_UNIT_WRAPPER='$(VALGRIND)' $(MAKE) check || { \
+	    cat $(O)/valgrind/* | grep '^=='; exit 1; }
 
 bench: all
 	@set -e; for b in $(filter-out %.md %/lib,$(wildcard build/bench/*)); do \

@@ -925,7 +925,7 @@ forbid_openat2(void **state)
         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == -1)
         SKIP();
     assert_int_equal(syscall(SYS_openat2, AT_FDCWD, ".", NULL, 0), -1);
-    assert_int_equal(errno, EPERM);
+    assert_true(errno == EPERM || errno == ENOSYS); /* valgrind's */
 }
 
 #define TEST(function) \
