@@ -18,6 +18,7 @@
 
 #include <cmocka.h>
 
+#include "helper_skip.h"
 #include "state/acme_area.c"
 
 #define PRINT_A "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
@@ -853,7 +854,7 @@ test_not_inherited(void **state)
     (void)state;
     if (area->handle == -1) {
         acme_area_free(area);
-        skip(); /* not here */
+        SKIP(); /* not here */
     }
     assert_int_equal(put_filled(area, 0, 10, 10, 'x', 7), ACME_OK);
     assert_int_equal(forked(area, reads), 7);
@@ -915,7 +916,7 @@ test_mapping(void **state)
     known = read_smaps(area, &rss, &dont_dump);
     acme_area_free(area);
     if (!known)
-        skip();
+        SKIP();
     assert_true(dont_dump);
     assert_in_range(rss, 1, 1024);
 }

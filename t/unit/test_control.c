@@ -23,6 +23,7 @@
 #include <cmocka.h>
 
 #include "drive/acme_control.h"
+#include "helper_skip.h"
 #include "helper_tmp.h"
 #include "state/acme_frame.h"
 #include "state/acme_store.h"
@@ -468,7 +469,7 @@ test_peer(void **state)
     pid_t pid;
 
     if (geteuid() != 0)
-        skip();
+        SKIP();
     (void)snprintf(path, sizeof(path), "%s/state/servers/%s.sock", w->tmp.path,
         only_server(w));
     assert_int_equal(chmod(path, 0777), 0);

@@ -31,17 +31,11 @@
 
 #include <cmocka.h>
 
+#include "helper_skip.h"
 #include "helper_tmp.h"
 #include "state/acme_dir.h"
 
 #define NOBODY 65534
-
-/* cmocka's skip() is a failure to prove. */
-#define SKIP()                                     \
-    do {                                           \
-        print_message("# %s skipped\n", __func__); \
-        return;                                    \
-    } while (0)
 
 static struct helper_tmp tmp;
 static struct acme_error err;

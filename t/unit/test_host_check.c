@@ -14,6 +14,7 @@
 
 #include "drive/acme_host_check.h"
 #include "helper_ca.h"
+#include "helper_skip.h"
 #include "helper_tmp.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -402,7 +403,7 @@ test_key_owner(void **state)
     struct world *w = *state;
 
     if (geteuid() != 0)
-        skip();
+        SKIP();
     make_mode(w, "theirs.pem", 0600);
     assert_int_equal(
         chown(helper_tmp_path(&w->tmp, "theirs.pem"), 65534, 65534), 0);

@@ -27,6 +27,7 @@
 #include <cmocka.h>
 
 #include "drive/acme_sandbox.h"
+#include "helper_skip.h"
 #include "helper_tmp.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -399,7 +400,7 @@ test_store_root(void **state)
 
     (void)state;
     if (geteuid() != 0)
-        skip();
+        SKIP();
     helper_tmp_puts(&tmp, "state/closed", "x");
     assert_int_equal(
         chown(helper_tmp_path(&tmp, "state/closed"), OTHER, OTHER), 0);
@@ -439,7 +440,7 @@ test_engine_root(void **state)
 
     (void)state;
     if (geteuid() != 0)
-        skip();
+        SKIP();
     assert_int_equal(chmod(helper_tmp_path(&tmp, "state"), 0700), 0);
     run_all("engine", try_as_engine, tries, COUNT(tries));
 }

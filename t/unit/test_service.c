@@ -28,6 +28,7 @@
 #include "base/acme_log.h"
 #include "drive/acme_child.h"
 #include "drive/acme_service.h"
+#include "helper_skip.h"
 #include "helper_tmp.h"
 
 /* How long anything is waited for; nothing takes a tenth of it. */
@@ -607,7 +608,7 @@ test_users(void **state)
     struct world *w = *state;
 
     if (geteuid() != 0)
-        skip();
+        SKIP();
     assert_string_equal(status_of(w->service.pid, "Uid"), "0\t0\t0\t0");
     assert_string_equal(status_of(w->store, "Uid"), "0\t0\t0\t0");
     assert_string_equal(status_of(w->engine, "Uid"),
@@ -676,7 +677,7 @@ test_area_unmapped(void **state)
     struct world *w = *state;
 
     if (geteuid() != 0)
-        skip();
+        SKIP();
     assert_true(wait_for(w, are_confined));
     assert_non_null(strstr(proc_file(w->store, "maps"), "acme-keys"));
     assert_null(strstr(proc_file(w->engine, "maps"), "acme-keys"));
@@ -756,7 +757,7 @@ test_descriptors(void **state)
     unsigned n;
 
     if (geteuid() != 0)
-        skip();
+        SKIP();
     /* what a server has open: none of it is CLOEXEC, none is ours */
     helper_tmp_puts(&w->tmp, "server-file", "x");
     leak = open(helper_tmp_path(&w->tmp, "server-file"), O_RDONLY);
@@ -966,7 +967,7 @@ test_as_other(void **state)
     pid_t pid;
 
     if (geteuid() != 0)
-        skip();
+        SKIP();
     assert_int_equal(chown(w->tmp.path, OTHER, OTHER), 0);
     pid = fork();
     if (pid == 0)
