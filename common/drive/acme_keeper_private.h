@@ -1,0 +1,99 @@
+/*
+ * What the two files behind acme_keeper.h share: what is known and published
+ * (acme_keeper.c), and what the engine's frames are answered with
+ * (acme_keeper_answer.c).
+ */
+#ifndef ACME_KEEPER_PRIVATE_H
+#define ACME_KEEPER_PRIVATE_H
+
+#include "drive/acme_keeper.h"
+
+/* What is served of one key algorithm: kept, should the files be damaged
+ * later. */
+struct acme_served {
+    enum acme_key_type type; /* ACME_KEY_NONE: nothing */
+    struct acme_buf leaf;    /* DER */
+    bool other_issuer;       /* it came from another CA than is wanted now */
+    bool order;              /* one of ours is in flight */
+};
+
+/* What the engine has said last of a unit, not written yet; or empty. */
+struct acme_note {
+    struct acme_buf record;
+    struct acme_buf order;
+};
+
+/* What is kept in memory of a lineage. */
+struct acme_kept {
+    struct acme_arena *arena;
+    struct acme_lineage wanted;
+    const char *conflict; /* or NULL */
+    int lock;             /* -1: not held for the engine */
+    unsigned published;   /* version in the area; 0: none */
+    bool unread;          /* memory was short for what is live, */
+    bool unsettled;       /* or for what is wanted */
+    struct acme_served served[ACME_ALGORITHMS];
+    struct acme_note note[ACME_ALGORITHMS];
+};
+
+struct acme_keeper {
+    const struct acme_config *config;
+    struct acme_store *store;
+    struct acme_area *area;
+    const struct acme_host *host;
+    enum acme_keeper_role role;
+    struct acme_kept *kept; /* nlineages */
+    struct acme_key **own;  /* nissuers: the operator's keys, or NULL */
+    struct acme_account_entry *account; /* nissuers, as last read: or no key */
+    bool others_known, others;          /* other servers live here too */
+    struct acme_area_token *token;      /* those in the area */
+    size_t ntokens;
+    struct acme_watch watch;
+    void (*done)(void *ctx, uint64_t id, bool ok, const char *text);
+    void *done_ctx;
+};
+
+void acme_keeper_log(const struct acme_keeper *keeper, enum acme_level level,
+    const struct acme_error *err, const char *what);
+
+/* Lets the lineage go. */
+void acme_keeper_unlock(struct acme_kept *kept);
+
+/* Whether what is wanted includes a key of this algorithm. */
+bool acme_keeper_wants(const struct acme_lineage *wanted,
+    enum acme_key_type type);
+
+/*
+ * The issuer's account, the keeper's own: read once a second at most, or a
+ * thousand jobs would parse the same key.  It is forgotten when somebody may
+ * have changed it.
+ */
+enum acme_rc acme_keeper_account(struct acme_keeper *keeper, size_t issuer,
+    const struct acme_account_entry **entry, struct acme_error *err);
+void acme_keeper_forget_accounts(struct acme_keeper *keeper);
+
+/* Finds out again what is wanted of a lineage, and shows or hides what is
+ * wanted again or not any more. */
+void acme_keeper_settle_one(struct acme_keeper *keeper, size_t lineage);
+
+/* What a crash left; the lineage's lock is held. */
+void acme_keeper_recover(struct acme_keeper *keeper, size_t lineage);
+
+/* Publishes what is live now; whether that is another version. */
+bool acme_keeper_look_at(struct acme_keeper *keeper, size_t lineage);
+void acme_keeper_look_at_orders(struct acme_keeper *keeper, size_t lineage);
+
+/* Before the lineage is let go: the next one who has it may be somebody else,
+ * with orders of his own. */
+void acme_keeper_write_order(struct acme_keeper *keeper, size_t lineage,
+    size_t algorithm);
+
+/* Puts a version into the area, without the pairs that nobody wants. */
+enum acme_rc acme_keeper_publish(struct acme_keeper *keeper, size_t lineage,
+    struct acme_version *version, struct acme_error *err);
+void acme_keeper_publish_thumbprints(struct acme_keeper *keeper);
+/* Besides those that are there already. */
+void acme_keeper_publish_tokens(struct acme_keeper *keeper,
+    const struct acme_area_token *tokens, size_t ntokens);
+
+#endif
