@@ -16,7 +16,8 @@ use constant {
     LIFE => 30,             # seconds of a certificate
     SWAPS => 24,
     WARM_UP => 8,           # seconds until buffers have their size
-    READING => 0.5,         # seconds a thread may take for a certificate
+    READING => 0.5,         # seconds a thread may take for a certificate,
+                            # and a new configuration for what came last
     RELOADS => 30,          # seconds between two, in a long run
     TOLD => 10,             # complaints of a kind
 };
@@ -63,6 +64,16 @@ sub helpers_memory
         $t->engine_pids);
 }
 
+# pid => number of the configuration it serves
+my (%generation, $generations);
+sub new_generation ()
+{
+    $generations++;
+    $generation{$_} //= $generations for $t->worker_pids;
+    return 1;
+}
+new_generation();
+
 my $load = Acme::Load->new($t, names => \@names,
     ca_file => $t->ca->root_file);
 $load->start(Acme::Load->all_kinds);
@@ -70,12 +81,12 @@ my $end = time + $seconds;
 my (@master, @helpers);
 
 ok swap_until(SWAPS / 2, @names[0, 1]), 'half of the swaps';
-ok $t->reload, 'a reload amid it';
+ok $t->reload && new_generation(), 'a reload amid it';
 while (time < $end) {
     nap(RELOADS);
     push @master, rss($t->master_pid);
     push @helpers, helpers_memory();
-    ok $t->reload, 'and another one';
+    ok $t->reload && new_generation(), 'and another one';
 }
 nap(WARM_UP);
 my @workers = $t->worker_pids;
@@ -127,19 +138,23 @@ sub steps_back ($late, @handshakes)
     return $back;
 }
 
-my (%of, %by_worker);
+my (%of, %by_worker, %by_generation);
 for my $one (@full) {
     my $what = "$one->{name} $one->{kind}";
     $one->{number} = $number{$what}{ $one->{serial} } // 0;
     push @{ $of{$what} }, $one;
     push @{ $by_worker{"$what " . ($one->{worker} // '')} }, $one;
+    my $generation = $generation{ $one->{worker} // 0 } // 0;
+    push @{ $by_generation{"$what $generation"} }, $one;
 }
 is scalar(grep { !$_->{worker} } @full), 0, 'the worker of each is known';
 is sum0(map { steps_back(0, @$_) } values %by_worker), 0,
     'no worker goes back to an older one';
 # one thread of a child reads what is new, the others go on meanwhile
 is sum0(map { steps_back($t->of(nginx => 0, httpd => READING), @$_) }
-    values %of), 0, 'nor does one stay behind the others';
+    values %by_generation), 0, 'nor does one stay behind the others';
+is sum0(map { steps_back(READING, @$_) } values %of), 0,
+    'also those of a new configuration';
 my $seen_swaps = sum0(map { uniq(map { $_->{number} } @$_) - 1 } values %of);
 cmp_ok $seen_swaps, '>=', 20, 'the swaps were seen';
 for my $sort (Acme::Load->all_kinds) {

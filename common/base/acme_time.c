@@ -167,3 +167,12 @@ acme_time_parse(const char *text, time_t *t)
     *t = (time_t)sum;
     return true;
 }
+
+long long
+acme_time_ms(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}

@@ -20,4 +20,7 @@ const char *acme_time_format(time_t t, char text[ACME_TIME_TEXT]);
  */
 bool acme_time_parse(const char *text, time_t *t);
 
+/* Milliseconds of a clock that nobody sets, from some point in the past. */
+long long acme_time_ms(void);
+
 #endif

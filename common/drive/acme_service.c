@@ -20,6 +20,7 @@
 #endif
 
 #include "base/acme_log.h"
+#include "base/acme_time.h"
 #include "drive/acme_child.h"
 #include "drive/acme_engine_process.h"
 #include "drive/acme_sandbox.h"
@@ -98,15 +99,6 @@ close_fd(int *fd)
     if (*fd != -1)
         close(*fd);
     *fd = -1;
-}
-
-static long long
-clock_ms(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* ---- starting the two ------------------------------------------------- */
@@ -224,11 +216,11 @@ static void
 stop_part(struct supervisor *supervisor, struct part *part)
 {
     struct pollfd pfd = { supervisor->log[0], POLLIN, 0 };
-    long long until = clock_ms() + STOP_MS;
+    long long until = acme_time_ms() + STOP_MS;
 
     close_fd(&part->stop);
     while (!reap(part)) {
-        if (clock_ms() >= until)
+        if (acme_time_ms() >= until)
             (void)kill(part->pid, SIGKILL);
         (void)poll(&pfd, 1, 10);
         drain_log(supervisor);
@@ -306,9 +298,9 @@ is_unusable(const struct part *store)
 static bool
 pause_for(struct supervisor *supervisor, long long ms)
 {
-    long long until = clock_ms() + ms, left;
+    long long until = acme_time_ms() + ms, left;
 
-    while ((left = until - clock_ms()) > 0) {
+    while ((left = until - acme_time_ms()) > 0) {
         if (!watch(supervisor, (int)left))
             return false;
     }
@@ -321,14 +313,14 @@ supervise(struct supervisor *supervisor)
     long long pause = PAUSE_LEAST_MS, started;
 
     for (;;) {
-        started = clock_ms();
+        started = acme_time_ms();
         memset(&supervisor->store, 0, sizeof(struct part));
         memset(&supervisor->engine, 0, sizeof(struct part));
         supervisor->store.stop = supervisor->engine.stop = -1;
         if (start_parts(supervisor) && !watch_parts(supervisor))
             break;
         stop_parts(supervisor);
-        if (clock_ms() - started > LIVED_S * 1000LL)
+        if (acme_time_ms() - started > LIVED_S * 1000LL)
             pause = PAUSE_LEAST_MS;
         if (!pause_for(supervisor,
                 is_unusable(&supervisor->store) ? UNUSABLE_MS : pause))
@@ -390,9 +382,9 @@ static void
 await_ready(int fd)
 {
     struct pollfd pfd = { fd, POLLIN, 0 };
-    long long until = clock_ms() + READY_MS, left;
+    long long until = acme_time_ms() + READY_MS, left;
 
-    while ((left = until - clock_ms()) > 0) {
+    while ((left = until - acme_time_ms()) > 0) {
         if (poll(&pfd, 1, (int)left) != -1 || errno != EINTR)
             return;
     }
@@ -534,7 +526,7 @@ await_work(struct supervisor *supervisor, int answers,
     const struct acme_service_work *work)
 {
     struct pollfd pfd = { answers, POLLIN, 0 };
-    long long next_tick = clock_ms() + 1000;
+    long long next_tick = acme_time_ms() + 1000;
     size_t left = work->nlineages;
 
     while (left > 0) {
@@ -547,9 +539,9 @@ await_work(struct supervisor *supervisor, int answers,
             left--;
         if (engine_ended || store_ended)
             break;
-        if (clock_ms() >= next_tick) {
+        if (acme_time_ms() >= next_tick) {
             work->tick(work->ctx);
-            next_tick = clock_ms() + 1000;
+            next_tick = acme_time_ms() + 1000;
         }
     }
     return left == 0;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/acme_log.h"
+#include "base/acme_time.h"
 #include "drive/acme_control.h"
 #include "drive/acme_keeper.h"
 #include "drive/acme_sandbox.h"
@@ -25,6 +26,13 @@ struct process {
     struct acme_buf request, reply;
     size_t sent, answered; /* of the errand */
 };
+
+/* How often others' work is looked for (ms).  In a reload the store of the old
+ * configuration may still be at the end of its work when this one has read all
+ * there was. */
+#define LOOK 1000
+#define LOOK_AT_FIRST 100
+#define AT_FIRST 3000
 
 /* Questions of an errand that the engine has at once. */
 #define ERRAND_WINDOW 8
@@ -199,7 +207,8 @@ static int
 serve(struct process *process)
 {
     struct pollfd fds[2 + 1 + ACME_CONTROL_CLIENTS];
-    time_t looked = 0;
+    const long long began = acme_time_ms();
+    long long now = began, look_at = began;
     int status = -1;
 
     memset(fds, 0, sizeof(fds));
@@ -208,21 +217,22 @@ serve(struct process *process)
     fds[0].events = fds[1].events = POLLIN;
     while (status == -1) {
         size_t n = 2 + acme_control_poll(process->control, fds + 2);
-        time_t now;
 
-        if (poll(fds, n, 1000) < 0 && errno != EINTR)
+        if (poll(fds, n, now < look_at ? (int)(look_at - now) : 0) < 0 &&
+            errno != EINTR)
             return ACME_EXIT_FAILED;
         if (fds[0].revents != 0)
             return ACME_EXIT_STOPPED;
         if (fds[1].revents != 0)
             status = serve_engine(process);
         acme_control_serve(process->control, on_renew, process);
-        now = process->host.now(process->host.ctx);
-        if (now != looked)
+        now = acme_time_ms();
+        if (now >= look_at) {
             acme_keeper_look(process->keeper, on_moved, process);
-        if (now != looked && is_gone(process))
-            return ACME_EXIT_PEER_GONE;
-        looked = now;
+            if (is_gone(process))
+                return ACME_EXIT_PEER_GONE;
+            look_at = now + (now < began + AT_FIRST ? LOOK_AT_FIRST : LOOK);
+        }
         go_on_with_errand(process);
         if (process->errand != NULL &&
             process->answered == process->errand->nlineages)

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "base/acme_log.h"
+#include "base/acme_time.h"
 #include "base/acme_version.h"
 #include "wrap/acme_url.h"
 
@@ -181,15 +182,6 @@ open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
     return fd;
 }
 
-static int64_t
-now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* A new answer: the final one behind a 1xx, say. */
 static void
 reset_response(struct exchange *x)
@@ -243,7 +235,7 @@ on_header(char *line, size_t size, size_t count, void *ctx)
     size_t all = size * count;
     size_t len = all;
 
-    x->heard_ms = now_ms();
+    x->heard_ms = acme_time_ms();
     x->header_bytes += all;
     if (x->header_bytes > ACME_HTTP_HEADERS_MAX) {
         acme_error_set(x->err, ACME_WIRE,
@@ -290,7 +282,7 @@ on_body(char *data, size_t size, size_t count, void *ctx)
     struct acme_buf *body = &x->response->body;
     size_t len = size * count;
 
-    x->heard_ms = now_ms();
+    x->heard_ms = acme_time_ms();
     if (len > body->max - body->len) {
         acme_error_set(x->err, ACME_WIRE,
             "answer of \"%s\" has more than %zu bytes", x->url.host,
@@ -500,13 +492,13 @@ drive(struct exchange *x)
         if (!running)
             return ACME_OK;
         if (stop_ms == 0 && !may_go_on(x))
-            stop_ms = now_ms() + grace_ms(x);
-        if (stop_ms != 0 && now_ms() >= stop_ms)
+            stop_ms = acme_time_ms() + grace_ms(x);
+        if (stop_ms != 0 && acme_time_ms() >= stop_ms)
             return stopping(x);
         /* Not CURLOPT_LOW_SPEED_TIME, which would count the time that a CA
          * thinks before it answers. */
         if (x->heard_ms != 0 &&
-            now_ms() - x->heard_ms > ACME_HTTP_STALL_S * 1000)
+            acme_time_ms() - x->heard_ms > ACME_HTTP_STALL_S * 1000)
             return acme_error_set(x->err, ACME_NET,
                 "answer of \"%s\" stopped in the middle", x->url.host);
     }
