@@ -1744,13 +1744,17 @@ join_keys(int out)
     struct acme_account_entry entry = { "", "", NULL };
     struct acme_store *mine = NULL;
     struct acme_key *key = NULL;
+    bool failed = acme_store_open(helper_tmp_path(&tmp, "state"),
+                      ACME_STORE_WRITE, &mine, &err) ||
+                  acme_key_generate(ACME_KEY_ECDSA_256, &key, &err) ||
+                  acme_store_account_key(mine, &verified, key, &err) ||
+                  acme_store_account(mine, &issuer, NULL, &entry, &err) ||
+                  write(out, entry.id, ACME_KEY_ID_LEN) != ACME_KEY_ID_LEN;
 
-    return acme_store_open(helper_tmp_path(&tmp, "state"), ACME_STORE_WRITE,
-               &mine, &err) ||
-           acme_key_generate(ACME_KEY_ECDSA_256, &key, &err) ||
-           acme_store_account_key(mine, &verified, key, &err) ||
-           acme_store_account(mine, &issuer, NULL, &entry, &err) ||
-           write(out, entry.id, ACME_KEY_ID_LEN) != ACME_KEY_ID_LEN;
+    acme_account_entry_clear(&entry);
+    acme_key_unref(key);
+    acme_store_close(mine);
+    return failed;
 }
 
 static void
