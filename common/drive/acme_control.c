@@ -92,7 +92,7 @@ place_description(struct acme_control *control, const struct acme_buf *text,
     if (control->lock == -1)
         rc = acme_error_errno(err, ACME_IO, errno, "cannot lock \"%s\"", temp);
     if (rc == ACME_OK)
-        rc = acme_dir_rename(control->state_fd, temp, path, err);
+        rc = acme_dir_rename_soon(control->state_fd, temp, path, err);
     acme_error_clear(&ignored);
     if (rc != ACME_OK)
         (void)acme_dir_remove(control->state_fd, temp, &ignored);

@@ -448,7 +448,12 @@ static enum acme_urgency
 urgency(const struct acme_engine *engine, size_t unit)
 {
     const struct planned *planned = &engine->planned[unit];
+    enum acme_urgency least;
 
+    least = acme_schedule_urgency(planned->not_before, planned->not_after,
+        now(engine), false);
+    if (least != ACME_URGENT_LEAST)
+        return least; /* whatever the traffic */
     return acme_schedule_urgency(planned->not_before, planned->not_after,
         now(engine), acme_vault_traffic(engine->conf.vault, unit));
 }

@@ -113,11 +113,13 @@ acme_keeper_forget_accounts(struct acme_keeper *keeper)
         acme_account_entry_clear(&keeper->account[i]);
 }
 
-/* The engine has ended before it had anything better to say. */
+/* A note is over when it is written, or cannot be. */
 static void
-write_record_note(struct acme_keeper *keeper, size_t i, size_t algorithm)
+write_note(struct acme_keeper *keeper, size_t i, size_t algorithm,
+    struct acme_buf *note,
+    enum acme_rc (*write)(struct acme_store *store, const char *unit,
+        const void *text, size_t len, struct acme_error *err))
 {
-    const struct acme_buf *note = &keeper->kept[i].note[algorithm].record;
     char unit[ACME_UNIT_NAME_MAX];
     struct acme_error err;
 
@@ -125,26 +127,16 @@ write_record_note(struct acme_keeper *keeper, size_t i, size_t algorithm)
         return;
     acme_error_clear(&err);
     acme_store_unit_name(unit, keeper->config->lineage[i].name, algorithm);
-    if (acme_store_record_write(keeper->store, unit, note->data, note->len,
-            &err) != ACME_OK)
-        acme_keeper_log(keeper, ACME_LOG_ERROR, &err, "cannot write record");
+    if (write(keeper->store, unit, note->data, note->len, &err) != ACME_OK)
+        acme_keeper_log(keeper, ACME_LOG_ERROR, &err, "cannot write note");
+    acme_buf_reset(note);
 }
 
 void
 acme_keeper_write_order(struct acme_keeper *keeper, size_t i, size_t algorithm)
 {
-    struct acme_buf *note = &keeper->kept[i].note[algorithm].order;
-    char unit[ACME_UNIT_NAME_MAX];
-    struct acme_error err;
-
-    if (note->len == 0)
-        return;
-    acme_error_clear(&err);
-    acme_store_unit_name(unit, keeper->config->lineage[i].name, algorithm);
-    if (acme_store_order_update(keeper->store, unit, note->data, note->len,
-            &err) != ACME_OK)
-        acme_keeper_log(keeper, ACME_LOG_WARN, &err, "cannot write order");
-    acme_buf_reset(note);
+    write_note(keeper, i, algorithm, &keeper->kept[i].note[algorithm].order,
+        acme_store_order_update);
 }
 
 void
@@ -158,7 +150,9 @@ acme_keeper_free(struct acme_keeper *keeper)
         struct acme_kept *kept = &keeper->kept[i];
 
         for (k = 0; k < ACME_ALGORITHMS; k++) {
-            write_record_note(keeper, i, k);
+            /* the engine has ended with nothing better to say */
+            write_note(keeper, i, k, &kept->note[k].record,
+                acme_store_record_write);
             acme_keeper_write_order(keeper, i, k);
             acme_buf_clear(&kept->note[k].record);
             acme_buf_clear(&kept->note[k].order);
@@ -387,7 +381,7 @@ drop_unwanted(const struct acme_lineage *wanted, struct acme_version *version)
 }
 
 enum acme_rc
-acme_keeper_publish(struct acme_keeper *keeper, size_t i,
+acme_keeper_put_version(struct acme_keeper *keeper, size_t i,
     struct acme_version *version, struct acme_error *err)
 {
     struct acme_kept *kept = &keeper->kept[i];
@@ -438,7 +432,7 @@ publish(struct acme_keeper *keeper, size_t i)
         acme_error_clear(&err);
     }
     if (rc == ACME_OK)
-        rc = acme_keeper_publish(keeper, i, &version, &err);
+        rc = acme_keeper_put_version(keeper, i, &version, &err);
     /* damage is told of, also where that leaves nothing to serve */
     if (rc != ACME_OK && err.rc != ACME_NOENT)
         acme_keeper_log(keeper, ACME_LOG_ERROR, &err,
@@ -566,7 +560,7 @@ publish_tokens(struct acme_keeper *keeper)
  * hundreds may be in flight.
  */
 void
-acme_keeper_publish_tokens(struct acme_keeper *keeper,
+acme_keeper_add_tokens(struct acme_keeper *keeper,
     const struct acme_area_token *tokens, size_t ntokens)
 {
     struct acme_area_token *grown = NULL;

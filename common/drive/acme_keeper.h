@@ -67,8 +67,8 @@ void acme_keeper_on_done(struct acme_keeper *keeper,
     void *ctx);
 
 /*
- * Once a second: looks what others changed, publishes it, and calls `moved`
- * for each lineage whose live version did.
+ * Once a second or more often: looks what others changed, publishes it, and
+ * calls `moved` for each lineage whose live version did.
  */
 void acme_keeper_look(struct acme_keeper *keeper,
     void (*moved)(void *ctx, size_t lineage), void *ctx);

@@ -421,7 +421,7 @@ answer_challenges(struct call *call)
              sign_tokens(tokens, (size_t)n, entry, &call->err) == ACME_OK &&
              acme_store_challenges_write(keeper->store, call->unit, entry->id,
                  tokens, (size_t)n, &call->err) == ACME_OK)
-        acme_keeper_publish_tokens(keeper, tokens, (size_t)n);
+        acme_keeper_add_tokens(keeper, tokens, (size_t)n);
     begin_reply(call);
     if (call->err.rc == ACME_OK)
         acme_frame_add_u64(call->reply, has_others(keeper));
@@ -586,7 +586,8 @@ commit(struct call *call, const struct acme_key *key,
         /* Left behind it would be resumed, to the same certificate. */
         acme_error_clear(&ignored);
         drop_order(call, &ignored);
-        rc = acme_keeper_publish(keeper, call->index, &version, &call->err);
+        rc =
+            acme_keeper_put_version(keeper, call->index, &version, &call->err);
     }
     *number = version.number;
     acme_version_clear(&version);

@@ -89,11 +89,11 @@ void acme_keeper_write_order(struct acme_keeper *keeper, size_t lineage,
     size_t algorithm);
 
 /* Puts a version into the area, without the pairs that nobody wants. */
-enum acme_rc acme_keeper_publish(struct acme_keeper *keeper, size_t lineage,
-    struct acme_version *version, struct acme_error *err);
+enum acme_rc acme_keeper_put_version(struct acme_keeper *keeper,
+    size_t lineage, struct acme_version *version, struct acme_error *err);
 void acme_keeper_publish_thumbprints(struct acme_keeper *keeper);
 /* Besides those that are there already. */
-void acme_keeper_publish_tokens(struct acme_keeper *keeper,
+void acme_keeper_add_tokens(struct acme_keeper *keeper,
     const struct acme_area_token *tokens, size_t ntokens);
 
 #endif

@@ -112,7 +112,7 @@ become_store(struct supervisor *supervisor, struct acme_child *child)
     set_title(supervisor, "acme store");
     acme_child_begin("acme-store", keep, sizeof(keep) / sizeof(keep[0]));
     acme_store_process(supervisor->config, supervisor->area, child,
-        supervisor->errand);
+        supervisor->errand, supervisor->pace.settle_ms);
 }
 
 static void

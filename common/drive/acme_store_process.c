@@ -19,6 +19,7 @@ struct process {
     struct acme_area *area;
     struct acme_child *child;
     const struct acme_store_errand *errand;
+    unsigned settle_ms;
     struct acme_host host;
     struct acme_store *store;
     struct acme_keeper *keeper;
@@ -27,12 +28,9 @@ struct process {
     size_t sent, answered; /* of the errand */
 };
 
-/* How often others' work is looked for (ms).  In a reload the store of the old
- * configuration may still be at the end of its work when this one has read all
- * there was. */
+/* How often others' work is looked for (ms). */
 #define LOOK 1000
-#define LOOK_AT_FIRST 100
-#define AT_FIRST 3000
+#define LOOK_SETTLING 100
 
 /* Questions of an errand that the engine has at once. */
 #define ERRAND_WINDOW 8
@@ -207,8 +205,8 @@ static int
 serve(struct process *process)
 {
     struct pollfd fds[2 + 1 + ACME_CONTROL_CLIENTS];
-    const long long began = acme_time_ms();
-    long long now = began, look_at = began;
+    long long now = acme_time_ms(), look_at = now;
+    const long long settled = now + process->settle_ms;
     int status = -1;
 
     memset(fds, 0, sizeof(fds));
@@ -231,7 +229,7 @@ serve(struct process *process)
             acme_keeper_look(process->keeper, on_moved, process);
             if (is_gone(process))
                 return ACME_EXIT_PEER_GONE;
-            look_at = now + (now < began + AT_FIRST ? LOOK_AT_FIRST : LOOK);
+            look_at = now + (now < settled ? LOOK_SETTLING : LOOK);
         }
         go_on_with_errand(process);
         if (process->errand != NULL &&
@@ -301,7 +299,8 @@ done:
 
 void
 acme_store_process(const struct acme_config *config, struct acme_area *area,
-    struct acme_child *child, const struct acme_store_errand *errand)
+    struct acme_child *child, const struct acme_store_errand *errand,
+    unsigned settle_ms)
 {
     struct process process;
 
@@ -310,6 +309,7 @@ acme_store_process(const struct acme_config *config, struct acme_area *area,
     process.area = area;
     process.child = child;
     process.errand = errand;
+    process.settle_ms = settle_ms;
     process.host = acme_child_host(child);
     acme_buf_init_secret(&process.request, ACME_FRAME_MAX);
     acme_buf_init_secret(&process.reply, ACME_FRAME_MAX);

@@ -25,9 +25,14 @@ enum {
     ACME_EXIT_FAILED = 6
 };
 
-/* Does not return.  `errand` NULL: a server's store. */
+/*
+ * Does not return.  `errand` NULL: a server's store.  settle_ms: so long the
+ * store of an older configuration may be at the end of its work, which this
+ * one looks for more often.
+ */
 void acme_store_process(const struct acme_config *config,
     struct acme_area *area, struct acme_child *child,
-    const struct acme_store_errand *errand) __attribute__((noreturn));
+    const struct acme_store_errand *errand, unsigned settle_ms)
+    __attribute__((noreturn));
 
 #endif

@@ -24,14 +24,22 @@ mark_path(char path[ACME_STORE_PATH_MAX], const char *version_dir)
 }
 
 static bool
-is_pending(const struct acme_store *store, const char *name, unsigned number)
+has_mark(const struct acme_store *store, const char *version_dir)
 {
-    char dir[ACME_STORE_VERSION_MAX], path[ACME_STORE_PATH_MAX];
+    char path[ACME_STORE_PATH_MAX];
     struct stat st;
 
-    acme_store_version_path(dir, name, number);
-    mark_path(path, dir);
+    mark_path(path, version_dir);
     return fstatat(store->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static bool
+is_pending(const struct acme_store *store, const char *name, unsigned number)
+{
+    char dir[ACME_STORE_VERSION_MAX];
+
+    acme_store_version_path(dir, name, number);
+    return has_mark(store, dir);
 }
 
 /* One that comes back when the power fails does no harm while the version is
@@ -42,9 +50,9 @@ clear_mark(const struct acme_store *store, const char *name, unsigned number,
 {
     char dir[ACME_STORE_VERSION_MAX], path[ACME_STORE_PATH_MAX];
 
-    if (!is_pending(store, name, number))
-        return ACME_OK;
     acme_store_version_path(dir, name, number);
+    if (!has_mark(store, dir))
+        return ACME_OK;
     mark_path(path, dir);
     return acme_dir_remove_soon(store->fd, path, err);
 }
@@ -517,16 +525,15 @@ static bool
 has_marks(const struct acme_store *store, const char *name,
     const struct acme_dir_names *names)
 {
-    char path[ACME_STORE_PATH_MAX];
-    struct stat st;
+    char dir[ACME_STORE_VERSION_MAX];
     size_t i;
 
     for (i = 0; i < names->count; i++) {
         if (names->name[i][0] == '.')
             return true;
-        (void)snprintf(path, sizeof(path), "archive/%s/%.32s/pending", name,
+        (void)snprintf(dir, sizeof(dir), "archive/%s/%.32s", name,
             names->name[i]);
-        if (fstatat(store->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
+        if (has_mark(store, dir))
             return true;
     }
     return false;
