@@ -64,9 +64,8 @@ bool acme_keeper_wants(const struct acme_lineage *wanted,
     enum acme_key_type type);
 
 /*
- * The issuer's account, the keeper's own: read once a second at most, or a
- * thousand jobs would parse the same key.  It is forgotten when somebody may
- * have changed it.
+ * The issuer's account, the keeper's own: read again after each look, or a
+ * thousand jobs would parse the same key.  Forget it where it is changed.
  */
 enum acme_rc acme_keeper_account(struct acme_keeper *keeper, size_t issuer,
     const struct acme_account_entry **entry, struct acme_error *err);
