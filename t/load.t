@@ -13,7 +13,7 @@ use Acme::Test;
 use List::Util qw(head max sum0 uniq);
 
 use constant {
-    LIFE => 30,             # seconds of a certificate
+    LIFE => 60,             # seconds of a certificate: a slow machine has half
     SWAPS => 24,
     WARM_UP => 8,           # seconds until buffers have their size
     READING => 0.5,         # seconds a thread may take for a certificate,
@@ -47,7 +47,7 @@ sub swap_until ($wanted, @forced)
             = $t->acmectl('renew', '--force', '--cert-name', $name);
         is $exit, 0, "$name renewed by force" or diag $err;
     }
-    return $t->wait_for(sub { nap(0.5); swaps() >= $wanted }, 60,
+    return $t->wait_for(sub { nap(0.5); swaps() >= $wanted }, 2 * LIFE,
         "$wanted swaps");
 }
 
