@@ -40,6 +40,12 @@ settings_init(struct acme_httpd_settings *settings)
 {
     memset(settings, 0, sizeof(*settings));
     settings->terms = -1;
+    settings->profile_required = -1;
+    settings->renewal_info = -1;
+    settings->cn_in_csr = -1;
+    settings->must_staple = -1;
+    settings->reuse_key = -1;
+    settings->allow_subset = -1;
     settings->account_type = ACME_KEY_NONE;
 }
 
@@ -56,20 +62,41 @@ acme_httpd_create_server(apr_pool_t *pool, server_rec *s)
     return server;
 }
 
+static void
+merge_flag(int *narrow, int wide)
+{
+    if (*narrow == -1)
+        *narrow = wide;
+}
+
 struct acme_httpd_settings
 acme_httpd_settings_merge(const struct acme_httpd_settings *wide,
     const struct acme_httpd_settings *narrow)
 {
     struct acme_httpd_settings merged = *narrow;
 
-    if (merged.ca == NULL)
-        merged.ca = wide->ca;
+    if (merged.cas == NULL)
+        merged.cas = wide->cas;
     if (merged.ca_file == NULL)
         merged.ca_file = wide->ca_file;
     if (merged.contacts == NULL)
         merged.contacts = wide->contacts;
-    if (merged.terms == -1)
-        merged.terms = wide->terms;
+    if (merged.eab_file == NULL && merged.eab_key == NULL) {
+        merged.eab_kid = wide->eab_kid;
+        merged.eab_file = wide->eab_file;
+        merged.eab_key = wide->eab_key;
+    }
+    if (merged.profile == NULL)
+        merged.profile = wide->profile;
+    if (merged.preferred_chain == NULL)
+        merged.preferred_chain = wide->preferred_chain;
+    merge_flag(&merged.terms, wide->terms);
+    merge_flag(&merged.profile_required, wide->profile_required);
+    merge_flag(&merged.renewal_info, wide->renewal_info);
+    merge_flag(&merged.cn_in_csr, wide->cn_in_csr);
+    merge_flag(&merged.must_staple, wide->must_staple);
+    merge_flag(&merged.reuse_key, wide->reuse_key);
+    merge_flag(&merged.allow_subset, wide->allow_subset);
     if (merged.ntypes == 0) {
         merged.ntypes = wide->ntypes;
         memcpy(merged.type, wide->type, sizeof(merged.type));
@@ -90,10 +117,8 @@ acme_httpd_merge_server(apr_pool_t *pool, void *base, void *add)
     *merged = *narrow;
     merged->settings =
         acme_httpd_settings_merge(&wide->settings, &narrow->settings);
-    if (merged->stateless == -1)
-        merged->stateless = wide->stateless;
-    if (merged->placeholder == -1)
-        merged->placeholder = wide->placeholder;
+    merge_flag(&merged->stateless, wide->stateless);
+    merge_flag(&merged->placeholder, wide->placeholder);
     return merged;
 }
 
@@ -203,16 +228,33 @@ is_https_url(apr_pool_t *pool, const char *text)
            uri.hostname != NULL && *uri.hostname != '\0';
 }
 
+/* The first one is asked; the others while it fails. */
 static const char *
-set_ca(cmd_parms *cmd, void *dir, const char *arg)
+set_cas(cmd_parms *cmd, void *dir, int argc, char *const argv[])
 {
+    struct acme_httpd_settings *settings = settings_of(cmd);
+    int i;
+
     (void)dir;
-    if (acme_issuer_directory(arg) == NULL &&
-        !is_https_url(cmd->temp_pool, arg))
-        return fail(cmd, arg,
-            "it must be the https URL of a CA's ACME directory, or one of "
-            "letsencrypt, letsencrypt-staging");
-    settings_of(cmd)->ca = arg;
+    if (argc == 0)
+        return "ACMECertificateAuthority needs the URL of a CA's ACME "
+               "directory or a short name such as letsencrypt";
+    if (argc > ACME_FALLBACKS_MAX + 1)
+        return fail(cmd, argv[ACME_FALLBACKS_MAX + 1],
+            apr_psprintf(cmd->temp_pool, "there are more than %d CAs",
+                ACME_FALLBACKS_MAX + 1));
+    settings->cas = apr_array_make(cmd->pool, argc, sizeof(char *));
+    for (i = 0; i < argc; i++) {
+        if (acme_issuer_directory(argv[i]) == NULL &&
+            !is_https_url(cmd->temp_pool, argv[i]))
+            return fail(cmd, argv[i],
+                apr_pstrcat(cmd->temp_pool,
+                    "it must be the https URL of a CA's ACME directory, or "
+                    "one of ",
+                    acme_issuer_short_names, NULL));
+        APR_ARRAY_PUSH(settings->cas, const char *) =
+            apr_pstrdup(cmd->pool, argv[i]);
+    }
     return NULL;
 }
 
@@ -304,6 +346,83 @@ set_account_key(cmd_parms *cmd, void *dir, const char *arg)
         return fail(cmd, arg, "not a path");
     settings->account_file = issuer.key_file;
     return check_files(cmd, arg, &issuer);
+}
+
+/* Key id and MAC key, or a JSON file with both, or "none". */
+static const char *
+set_eab(cmd_parms *cmd, void *dir, const char *arg, const char *key)
+{
+    struct acme_httpd_settings *settings = settings_of(cmd);
+    struct acme_issuer issuer;
+    struct acme_error err;
+
+    (void)dir;
+    acme_error_clear(&err);
+    memset(&issuer, 0, sizeof(issuer));
+    settings->eab_kid = settings->eab_file = NULL;
+    settings->eab_key = "";
+    if (key == NULL && strcasecmp(arg, "none") == 0)
+        return NULL;
+    if (key != NULL) {
+        if (acme_host_eab_key(key, &err) != ACME_OK)
+            return fail(cmd, arg, err.what);
+        settings->eab_kid = arg;
+        settings->eab_key = key;
+        return NULL;
+    }
+    issuer.eab_file = ap_server_root_relative(cmd->pool, arg);
+    if (issuer.eab_file == NULL)
+        return fail(cmd, arg, "not a path");
+    settings->eab_key = NULL;
+    settings->eab_file = issuer.eab_file;
+    return check_files(cmd, arg, &issuer);
+}
+
+static const char *
+set_profile(cmd_parms *cmd, void *dir, const char *arg)
+{
+    (void)dir;
+    settings_of(cmd)->profile = strcasecmp(arg, "none") == 0 ? "" : arg;
+    return NULL;
+}
+
+static const char *
+set_preferred_chain(cmd_parms *cmd, void *dir, const char *arg)
+{
+    (void)dir;
+    settings_of(cmd)->preferred_chain = arg;
+    return NULL;
+}
+
+/* The directives that are on or off, and where they are kept. */
+static const struct {
+    const char *name;
+    size_t offset;
+} flags[] = {
+#define FLAG(name, field)                                 \
+    {                                                     \
+        name, offsetof(struct acme_httpd_settings, field) \
+    }
+    FLAG("ACMEProfileMandatory", profile_required),
+    FLAG("ACMERenewViaARI", renewal_info),
+    FLAG("ACMECommonNameInCSR", cn_in_csr),
+    FLAG("ACMEMustStaple", must_staple),
+    FLAG("ACMEReuseKey", reuse_key),
+    FLAG("ACMEAllowSubset", allow_subset),
+#undef FLAG
+};
+
+static const char *
+set_flag(cmd_parms *cmd, void *dir, int flag)
+{
+    char *settings = (char *)settings_of(cmd);
+    size_t i;
+
+    (void)dir;
+    for (i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+        if (strcasecmp(flags[i].name, cmd->cmd->name) == 0)
+            *(int *)(settings + flags[i].offset) = flag;
+    return NULL;
 }
 
 /* mod_md's words for a key, and ours ("ecdsa:384"), as ours. */
@@ -495,8 +614,10 @@ const command_rec acme_httpd_commands[] = {
         "whether challenges of the CA are answered: on or off"),
     AP_INIT_TAKE1("ACMEPlaceholder", set_placeholder, NULL, RSRC_CONF,
         "what https requests get before the first certificate: 503 or serve"),
-    AP_INIT_TAKE1("ACMECertificateAuthority", set_ca, IN_SECTION, RSRC_CONF,
-        "URL of a CA's ACME directory, or a short name such as letsencrypt"),
+    AP_INIT_TAKE_ARGV("ACMECertificateAuthority", set_cas, IN_SECTION,
+        RSRC_CONF,
+        "URL of a CA's ACME directory, or a short name such as letsencrypt; "
+        "further ones are asked while the first fails"),
     AP_INIT_TAKE1("ACMECACertificateFile", set_ca_file, IN_SECTION, RSRC_CONF,
         "PEM file of the roots that the CA's server is trusted by, or none"),
     AP_INIT_TAKE1("ACMECertificateAgreement", set_agreement, IN_SECTION,
@@ -505,6 +626,26 @@ const command_rec acme_httpd_commands[] = {
         "addresses at which the CA can reach you"),
     AP_INIT_TAKE1("ACMEAccountKey", set_account_key, IN_SECTION, RSRC_CONF,
         "type of the account key to make, or file of one to use"),
+    AP_INIT_TAKE12("ACMEExternalAccountBinding", set_eab, IN_SECTION,
+        RSRC_CONF,
+        "key id and MAC key that the CA gave you, or a JSON file with both, "
+        "or none"),
+    AP_INIT_TAKE1("ACMEProfile", set_profile, IN_SECTION, RSRC_CONF,
+        "certificate profile to ask the CA for, or none"),
+    AP_INIT_FLAG("ACMEProfileMandatory", set_flag, IN_SECTION, RSRC_CONF,
+        "whether nothing is ordered if the CA lacks the profile: on or off"),
+    AP_INIT_TAKE1("ACMEPreferredChain", set_preferred_chain, IN_SECTION,
+        RSRC_CONF, "common name of the topmost issuer of the chain to use"),
+    AP_INIT_FLAG("ACMERenewViaARI", set_flag, IN_SECTION, RSRC_CONF,
+        "whether the CA is asked when to renew: on or off"),
+    AP_INIT_FLAG("ACMECommonNameInCSR", set_flag, IN_SECTION, RSRC_CONF,
+        "whether requests name the first name as common name too: on or off"),
+    AP_INIT_FLAG("ACMEMustStaple", set_flag, IN_SECTION, RSRC_CONF,
+        "whether the certificate demands a stapled OCSP answer: on or off"),
+    AP_INIT_FLAG("ACMEReuseKey", set_flag, IN_SECTION, RSRC_CONF,
+        "whether renewals keep the private key: on or off"),
+    AP_INIT_FLAG("ACMEAllowSubset", set_flag, IN_SECTION, RSRC_CONF,
+        "whether names that cannot be proved are left out: on or off"),
     AP_INIT_TAKE_ARGV("ACMEPrivateKeys", set_private_keys, IN_SECTION,
         RSRC_CONF, "key types: " KEY_TYPES ", or one of each"),
     AP_INIT_RAW_ARGS("ACMEDomain", domain_line, NULL, RSRC_CONF,

@@ -16,7 +16,6 @@ struct build {
     apr_pool_t *pool;    /* temporary */
     apr_hash_t *owner;   /* name -> domain */
     apr_hash_t *below;   /* ".example.com" -> domain, or `several` */
-    apr_hash_t *issuers; /* settings as text -> index in core's config */
     apr_hash_t *written; /* place of a virtual host -> struct written */
     bool certificate;    /* an SSLCertificateFile for all */
     bool startup;        /* somebody looks at stderr */
@@ -465,18 +464,11 @@ name_issuer(struct build *b, struct acme_issuer *issuer, const char *ca)
         issuer->name = apr_psprintf(b->pool, "%s-%d", base, n);
 }
 
+/* NULL, or "" for what a narrower word took back. */
 static const char *
-issuer_key(const struct build *b, const struct acme_issuer *issuer)
+said(const char *text)
 {
-    const char *key = apr_psprintf(b->pool, "%s\n%s\n%s\n%d\n%d",
-        issuer->directory, issuer->ca_file != NULL ? issuer->ca_file : "",
-        issuer->key_file != NULL ? issuer->key_file : "",
-        (int)issuer->key_type, (int)issuer->terms_accepted);
-    size_t i;
-
-    for (i = 0; i < issuer->ncontacts; i++)
-        key = apr_pstrcat(b->pool, key, "\n", issuer->contact[i], NULL);
-    return key;
+    return text != NULL && *text != '\0' ? text : NULL;
 }
 
 static void
@@ -485,50 +477,103 @@ fill_issuer(const struct acme_httpd_settings *settings, const char *ca,
 {
     int i;
 
-    memset(issuer, 0, sizeof(*issuer));
+    acme_issuer_init(issuer);
     issuer->directory = acme_issuer_directory(ca);
     if (issuer->directory == NULL)
         issuer->directory = ca;
-    issuer->verify = true;
     issuer->terms_accepted = settings->terms == 1;
     issuer->key_file = settings->account_file;
-    issuer->key_type = settings->account_type != ACME_KEY_NONE
-                           ? settings->account_type
-                           : ACME_KEY_ECDSA_256;
-    if (settings->ca_file != NULL && *settings->ca_file != '\0')
-        issuer->ca_file = settings->ca_file;
+    if (settings->account_type != ACME_KEY_NONE)
+        issuer->key_type = settings->account_type;
+    issuer->ca_file = said(settings->ca_file);
+    issuer->eab_kid = settings->eab_kid;
+    issuer->eab_file = settings->eab_file;
+    issuer->eab_key = said(settings->eab_key);
+    issuer->profile = said(settings->profile);
+    issuer->profile_required = settings->profile_required == 1;
+    issuer->preferred_chain = settings->preferred_chain;
+    issuer->renewal_info = settings->renewal_info != 0;
+    issuer->cn_in_csr = settings->cn_in_csr == 1;
     for (i = 0; settings->contacts != NULL && i < settings->contacts->nelts;
          i++)
         issuer->contact[issuer->ncontacts++] =
             APR_ARRAY_IDX(settings->contacts, i, const char *);
 }
 
+/* The one that was asked for the same before.  False: there is none. */
+static bool
+find_issuer(const struct build *b, const struct acme_issuer *issuer,
+    size_t *index)
+{
+    const struct acme_config *config = b->conf->config;
+    struct acme_issuer named = *issuer;
+    size_t i;
+
+    for (i = 0; i < config->nissuers; i++) {
+        named.name = config->issuer[i].name;
+        if (acme_issuer_equal(&named, &config->issuer[i]) &&
+            strcmp(issuer->eab_key != NULL ? issuer->eab_key : "",
+                config->issuer[i].eab_key != NULL ? config->issuer[i].eab_key
+                                                  : "") == 0)
+            break;
+    }
+    *index = i;
+    return i < config->nissuers;
+}
+
+static void
+warn_issuer(const struct build *b, const struct acme_issuer *issuer)
+{
+    if (!issuer->terms_accepted)
+        say(b, APLOG_WARNING,
+            "the terms of service of \"%s\" are not accepted; an account "
+            "can be made only with \"ACMECertificateAgreement accepted\"",
+            issuer->name);
+    if (issuer->eab_key != NULL)
+        say(b, APLOG_WARNING,
+            "the key in ACMEExternalAccountBinding \"%s\" can be read in the "
+            "configuration; put it into a file of mode 600, as "
+            "{\"kid\":\"...\",\"hmac\":\"...\"}, and give its name",
+            issuer->eab_kid);
+}
+
 /* Domains with the same settings share an issuer. */
 static enum acme_rc
 use_issuer(struct build *b, const struct acme_httpd_settings *settings,
-    size_t *index, struct acme_error *err)
+    const char *ca, size_t *index, struct acme_error *err)
 {
-    const char *ca = settings->ca != NULL ? settings->ca : "letsencrypt";
     struct acme_issuer issuer;
-    enum acme_rc rc = ACME_OK;
-    const char *key;
-    size_t *known;
+    enum acme_rc rc;
 
     fill_issuer(settings, ca, &issuer);
-    key = issuer_key(b, &issuer);
-    known = apr_hash_get(b->issuers, key, APR_HASH_KEY_STRING);
-    if (known == NULL) {
-        known = apr_palloc(b->pool, sizeof(*known));
-        name_issuer(b, &issuer, ca);
-        rc = acme_config_add_issuer(b->conf->config, &issuer, known, err);
-        if (rc == ACME_OK && !issuer.terms_accepted)
-            say(b, APLOG_WARNING,
-                "the terms of service of \"%s\" are not accepted; an account "
-                "can be made only with \"ACMECertificateAgreement accepted\"",
-                issuer.name);
-        apr_hash_set(b->issuers, key, APR_HASH_KEY_STRING, known);
+    if (find_issuer(b, &issuer, index))
+        return ACME_OK;
+    name_issuer(b, &issuer, ca);
+    rc = acme_config_add_issuer(b->conf->config, &issuer, index, err);
+    if (rc == ACME_OK)
+        warn_issuer(b, &issuer);
+    return rc;
+}
+
+static enum acme_rc
+use_issuers(struct build *b, const struct acme_httpd_settings *settings,
+    struct acme_lineage *lineage, struct acme_error *err)
+{
+    enum acme_rc rc = ACME_OK;
+    const char *ca;
+    size_t index;
+    int i;
+
+    if (settings->cas == NULL)
+        return use_issuer(b, settings, "letsencrypt", &lineage->issuer, err);
+    for (i = 0; rc == ACME_OK && i < settings->cas->nelts; i++) {
+        ca = APR_ARRAY_IDX(settings->cas, i, const char *);
+        rc = use_issuer(b, settings, ca, &index, err);
+        if (i == 0)
+            lineage->issuer = index;
+        else
+            lineage->fallback[lineage->nfallbacks++] = index;
     }
-    *index = *known;
     return rc;
 }
 
@@ -556,7 +601,10 @@ add_lineage(struct build *b, struct acme_httpd_domain *domain)
     lineage.type[0] = ACME_KEY_ECDSA_256;
     if (settings.ntypes > 0)
         memcpy(lineage.type, settings.type, sizeof(settings.type));
-    rc = use_issuer(b, &settings, &lineage.issuer, &err);
+    lineage.must_staple = settings.must_staple == 1;
+    lineage.reuse_key = settings.reuse_key == 1;
+    lineage.allow_subset = settings.allow_subset == 1;
+    rc = use_issuers(b, &settings, &lineage, &err);
     if (rc == ACME_OK)
         rc = acme_config_add_lineage(b->conf->config, &lineage,
             &domain->lineage, &err);
@@ -615,12 +663,25 @@ check_ssl(const struct build *b)
     return false;
 }
 
+/* Those of a virtual host are the server's, as merged, where it says nothing
+ * of its own. */
 static bool
 same_settings(const struct acme_httpd_settings *one,
     const struct acme_httpd_settings *other)
 {
-    return one->ca == other->ca && one->ca_file == other->ca_file &&
-           one->contacts == other->contacts && one->terms == other->terms &&
+    return one->cas == other->cas && one->ca_file == other->ca_file &&
+           one->contacts == other->contacts &&
+           one->eab_kid == other->eab_kid &&
+           one->eab_file == other->eab_file &&
+           one->eab_key == other->eab_key && one->profile == other->profile &&
+           one->preferred_chain == other->preferred_chain &&
+           one->terms == other->terms &&
+           one->profile_required == other->profile_required &&
+           one->renewal_info == other->renewal_info &&
+           one->cn_in_csr == other->cn_in_csr &&
+           one->must_staple == other->must_staple &&
+           one->reuse_key == other->reuse_key &&
+           one->allow_subset == other->allow_subset &&
            one->ntypes == other->ntypes &&
            memcmp(one->type, other->type, sizeof(one->type)) == 0 &&
            one->account_type == other->account_type &&
@@ -685,7 +746,6 @@ acme_httpd_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     b.pool = ptemp;
     b.owner = apr_hash_make(ptemp);
     b.below = apr_hash_make(ptemp);
-    b.issuers = apr_hash_make(ptemp);
     b.written = apr_hash_make(ptemp);
     b.startup = ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG;
     read_tree(&b);

@@ -27,10 +27,21 @@
  * nothing was said.
  */
 struct acme_httpd_settings {
-    const char *ca;               /* URL or short name */
+    apr_array_header_t *cas;      /* const char *, URLs or short names */
     const char *ca_file;          /* "": the system's */
     apr_array_header_t *contacts; /* const char *, URLs */
+    const char *eab_kid;          /* the three of one directive */
+    const char *eab_file;
+    const char *eab_key; /* "": no binding */
+    const char *profile; /* "": none */
+    const char *preferred_chain;
     int terms;
+    int profile_required;
+    int renewal_info;
+    int cn_in_csr;
+    int must_staple;
+    int reuse_key;
+    int allow_subset;
     size_t ntypes; /* of the certificate; 0: nothing was said */
     enum acme_key_type type[ACME_ALGORITHMS];
     enum acme_key_type account_type;

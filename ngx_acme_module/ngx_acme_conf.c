@@ -14,6 +14,8 @@ static char *ngx_acme_issuer_directive(ngx_conf_t *cf, ngx_command_t *dummy,
     void *conf);
 static ngx_int_t ngx_acme_issuer_word(ngx_conf_t *cf,
     ngx_acme_issuer_t *issuer, ngx_str_t *value);
+static char *ngx_acme_issuer_eab(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
+    ngx_str_t *value, ngx_uint_t n);
 static char *ngx_acme_issuer_contact(ngx_conf_t *cf,
     ngx_acme_issuer_t *issuer, ngx_str_t *value, ngx_uint_t n);
 static ngx_int_t ngx_acme_issuer_flag(ngx_conf_t *cf, ngx_str_t *value,
@@ -71,6 +73,27 @@ ngx_command_t  ngx_acme_commands[] = {
       offsetof(ngx_acme_srv_conf_t, stateless),
       NULL },
 
+    { ngx_string("acme_must_staple"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      offsetof(ngx_acme_srv_conf_t, must_staple),
+      NULL },
+
+    { ngx_string("acme_reuse_key"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      offsetof(ngx_acme_srv_conf_t, reuse_key),
+      NULL },
+
+    { ngx_string("acme_allow_subset"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      offsetof(ngx_acme_srv_conf_t, allow_subset),
+      NULL },
+
     { ngx_string("acme_placeholder"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
       ngx_acme_placeholder,
@@ -115,6 +138,9 @@ ngx_acme_create_srv_conf(ngx_conf_t *cf)
     }
 
     ascf->stateless = NGX_CONF_UNSET;
+    ascf->must_staple = NGX_CONF_UNSET;
+    ascf->reuse_key = NGX_CONF_UNSET;
+    ascf->allow_subset = NGX_CONF_UNSET;
     ascf->placeholder = NGX_CONF_UNSET_UINT;
 
     return ascf;
@@ -204,6 +230,25 @@ ngx_acme_issuer_directive(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
         return NGX_CONF_OK;
     }
 
+    if (ngx_strcmp(value[0].data, "external_account_key") == 0
+        && (n == 3 || n == 4))
+    {
+        return ngx_acme_issuer_eab(cf, issuer, value, n);
+    }
+
+    if (ngx_strcmp(value[0].data, "profile") == 0 && n == 3) {
+
+        if (ngx_strcmp(value[2].data, "require") != 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\" in \"profile\", it "
+                               "must be \"require\"", &value[2]);
+            return NGX_CONF_ERROR;
+        }
+
+        issuer->profile_required = 1;
+        n = 2;
+    }
+
     rc = n == 2 ? ngx_acme_issuer_word(cf, issuer, value) : NGX_DECLINED;
 
     if (rc != NGX_DECLINED) {
@@ -214,8 +259,11 @@ ngx_acme_issuer_directive(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
                        "unknown directive \"%V\" in \"acme_issuer\", or a "
                        "wrong number of its parameters; known are uri URL, "
                        "contact ADDRESS..., accept_terms_of_service, "
-                       "account_key TYPE|FILE, ssl_trusted_certificate FILE, "
-                       "ssl_verify on|off", &value[0]);
+                       "account_key TYPE|FILE, external_account_key KID "
+                       "FILE|data:KEY [HS256|HS384|HS512], profile NAME "
+                       "[require], preferred_chain CN, renewal_info on|off, "
+                       "common_name_in_csr on|off, ssl_trusted_certificate "
+                       "FILE, ssl_verify on|off", &value[0]);
 
     return NGX_CONF_ERROR;
 }
@@ -231,15 +279,27 @@ ngx_acme_issuer_word(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
     ngx_str_t   *field;
 
     static const char  *names[] = {
-        "uri", "account_key", "ssl_trusted_certificate"
+        "uri", "account_key", "ssl_trusted_certificate", "profile",
+        "preferred_chain"
     };
 
     ngx_str_t  *fields[] = {
-        &issuer->uri, &issuer->account_key, &issuer->trusted
+        &issuer->uri, &issuer->account_key, &issuer->trusted,
+        &issuer->profile, &issuer->preferred_chain
     };
 
-    if (ngx_strcmp(value[0].data, "ssl_verify") == 0) {
-        return ngx_acme_issuer_flag(cf, value, &issuer->verify);
+    static const char  *flag_names[] = {
+        "ssl_verify", "renewal_info", "common_name_in_csr"
+    };
+
+    ngx_flag_t  *flags[] = {
+        &issuer->verify, &issuer->renewal_info, &issuer->cn_in_csr
+    };
+
+    for (i = 0; i < sizeof(flag_names) / sizeof(flag_names[0]); i++) {
+        if (ngx_strcmp(value[0].data, flag_names[i]) == 0) {
+            return ngx_acme_issuer_flag(cf, value, flags[i]);
+        }
     }
 
     for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -263,6 +323,59 @@ ngx_acme_issuer_word(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
     }
 
     return NGX_DECLINED;
+}
+
+
+/* the path of a file is made whole, and the file looked at, when all is read */
+
+static char *
+ngx_acme_issuer_eab(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
+    ngx_str_t *value, ngx_uint_t n)
+{
+    struct acme_error   err;
+
+    if (issuer->eab_kid.data != NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "duplicate \"%V\" in \"acme_issuer\" \"%V\"",
+                           &value[0], &issuer->name);
+        return NGX_CONF_ERROR;
+    }
+
+    acme_error_clear(&err);
+
+    issuer->eab_kid = value[1];
+    issuer->eab_key = value[2];
+
+    if (n == 4
+        && acme_host_eab_alg((char *) value[3].data, &issuer->eab_alg, &err)
+           != ACME_OK)
+    {
+        goto failed;
+    }
+
+    if (ngx_strncmp(value[2].data, "data:", 5) != 0) {
+        return NGX_CONF_OK;
+    }
+
+    if (acme_host_eab_key((char *) value[2].data + 5, &err) != ACME_OK) {
+        goto failed;
+    }
+
+    ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                       "the \"external_account_key\" of \"acme_issuer\" "
+                       "\"%V\" can be read in the configuration; put it into "
+                       "a file of mode 600 and give its name",
+                       &issuer->name);
+
+    return NGX_CONF_OK;
+
+failed:
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"external_account_key\" of \"acme_issuer\" \"%V\": "
+                       "%s", &issuer->name, err.what);
+
+    return NGX_CONF_ERROR;
 }
 
 
@@ -451,6 +564,7 @@ ngx_acme_push_issuer(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
 
     issuer->name = *name;
     issuer->verify = 1;
+    issuer->renewal_info = 1;
     issuer->file = cf->conf_file->file.name;
     issuer->line = cf->conf_file->line;
 

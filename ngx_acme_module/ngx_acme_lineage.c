@@ -18,6 +18,12 @@ static ngx_int_t ngx_acme_add_issuer(ngx_conf_t *cf,
 static ngx_int_t ngx_acme_account_key(ngx_conf_t *cf,
     ngx_acme_issuer_t *issuer, struct acme_issuer *core,
     struct acme_error *err);
+static ngx_int_t ngx_acme_external_account(ngx_conf_t *cf,
+    ngx_acme_issuer_t *issuer, struct acme_issuer *core);
+static ngx_int_t ngx_acme_use_issuers(ngx_conf_t *cf,
+    ngx_acme_main_conf_t *amcf, ngx_acme_srv_conf_t *ascf,
+    struct acme_lineage *lineage);
+static ngx_flag_t ngx_acme_flag(ngx_flag_t server, ngx_flag_t http);
 static ngx_int_t ngx_acme_add_server(ngx_conf_t *cf,
     ngx_acme_main_conf_t *amcf, ngx_http_core_srv_conf_t *cscf,
     ngx_acme_srv_conf_t *ascf);
@@ -129,9 +135,9 @@ ngx_acme_use_issuer(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"acme_certificate\" names the unknown issuer \"%V\" "
                       "in %V:%ui; write an \"acme_issuer %V { uri ...; }\" "
-                      "block at http level, or use \"letsencrypt\" or "
-                      "\"letsencrypt-staging\"",
-                      name, &ascf->file, ascf->line, name);
+                      "block at http level, or use one of %s",
+                      name, &ascf->file, ascf->line, name,
+                      acme_issuer_short_names);
         return NGX_ERROR;
     }
 
@@ -171,10 +177,15 @@ ngx_acme_add_issuer(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
     struct acme_issuer  core;
 
     acme_error_clear(&err);
-    ngx_memzero(&core, sizeof(struct acme_issuer));
+    acme_issuer_init(&core);
 
     core.name = (char *) issuer->name.data;
     core.verify = issuer->verify;
+    core.profile = (char *) issuer->profile.data;
+    core.profile_required = issuer->profile_required;
+    core.preferred_chain = (char *) issuer->preferred_chain.data;
+    core.renewal_info = issuer->renewal_info;
+    core.cn_in_csr = issuer->cn_in_csr;
     core.terms_accepted = issuer->terms || amcf->terms;
     core.ncontacts = issuer->contacts.nelts;
     ngx_memcpy(core.contact, issuer->contacts.elts,
@@ -204,6 +215,7 @@ ngx_acme_add_issuer(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
     }
 
     if (ngx_acme_account_key(cf, issuer, &core, &err) != NGX_OK
+        || ngx_acme_external_account(cf, issuer, &core) != NGX_OK
         || acme_host_check_issuer(&core, &err) != ACME_OK
         || acme_config_add_issuer(amcf->config, &core, &issuer->index, &err)
            != ACME_OK)
@@ -242,8 +254,6 @@ ngx_acme_account_key(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
 {
     bool  is_file;
 
-    core->key_type = ACME_KEY_ECDSA_256;
-
     if (issuer->account_key.data == NULL) {
         return NGX_OK;
     }
@@ -270,17 +280,111 @@ ngx_acme_account_key(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
 }
 
 
+static ngx_int_t
+ngx_acme_external_account(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
+    struct acme_issuer *core)
+{
+    if (issuer->eab_kid.data == NULL) {
+        return NGX_OK;
+    }
+
+    core->eab_kid = (char *) issuer->eab_kid.data;
+    core->eab_alg = issuer->eab_alg;
+
+    if (ngx_strncmp(issuer->eab_key.data, "data:", 5) == 0) {
+        core->eab_key = (char *) issuer->eab_key.data + 5;
+        return NGX_OK;
+    }
+
+    if (ngx_conf_full_name(cf->cycle, &issuer->eab_key, 1) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    core->eab_file = (char *) issuer->eab_key.data;
+
+    return NGX_OK;
+}
+
+
 /* servers */
+
+
+/* "a,b,c": the issuer, and whom to ask while it fails */
+
+static ngx_int_t
+ngx_acme_use_issuers(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
+    ngx_acme_srv_conf_t *ascf, struct acme_lineage *lineage)
+{
+    u_char      *p, *last, *comma;
+    size_t       index;
+    ngx_str_t   *word, name;
+    ngx_uint_t   n;
+
+    word = ascf->certificate->elts;
+    p = word[0].data;
+    last = p + word[0].len;
+
+    for (n = 0; p <= last; n++) {
+
+        comma = ngx_strlchr(p, last, ',');
+        if (comma == NULL) {
+            comma = last;
+        }
+
+        name.len = comma - p;
+        name.data = ngx_pnalloc(cf->pool, name.len + 1);
+        if (name.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_cpystrn(name.data, p, name.len + 1);
+        p = comma + 1;
+
+        if (n > ACME_FALLBACKS_MAX) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"acme_certificate\" names more than %d issuers in "
+                          "%V:%ui; remove some", ACME_FALLBACKS_MAX + 1,
+                          &ascf->file, ascf->line);
+            return NGX_ERROR;
+        }
+
+        if (ngx_acme_use_issuer(cf, amcf, ascf, &name, &index) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (n == 0) {
+            lineage->issuer = index;
+
+        } else {
+            lineage->fallback[lineage->nfallbacks++] = index;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* servers are not merged with http{} yet when this is asked for */
+
+static ngx_flag_t
+ngx_acme_flag(ngx_flag_t server, ngx_flag_t http)
+{
+    if (server != NGX_CONF_UNSET) {
+        return server;
+    }
+
+    return http != NGX_CONF_UNSET ? http : 0;
+}
 
 
 static ngx_int_t
 ngx_acme_add_server(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
     ngx_http_core_srv_conf_t *cscf, ngx_acme_srv_conf_t *ascf)
 {
-    ngx_str_t            *word;
     ngx_array_t           names;
     struct acme_error     err;
     struct acme_lineage   lineage;
+    ngx_acme_srv_conf_t  *http;
 
     acme_error_clear(&err);
     ngx_memzero(&lineage, sizeof(struct acme_lineage));
@@ -289,10 +393,14 @@ ngx_acme_add_server(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
         return NGX_ERROR;
     }
 
-    word = ascf->certificate->elts;
+    http = ngx_http_conf_get_module_srv_conf(cf, ngx_acme_module);
 
-    if (ngx_acme_use_issuer(cf, amcf, ascf, &word[0], &lineage.issuer)
-        != NGX_OK
+    lineage.must_staple = ngx_acme_flag(ascf->must_staple, http->must_staple);
+    lineage.reuse_key = ngx_acme_flag(ascf->reuse_key, http->reuse_key);
+    lineage.allow_subset = ngx_acme_flag(ascf->allow_subset,
+                                         http->allow_subset);
+
+    if (ngx_acme_use_issuers(cf, amcf, ascf, &lineage) != NGX_OK
         || ngx_acme_parameters(cf, ascf, &lineage, &names) != NGX_OK)
     {
         return NGX_ERROR;

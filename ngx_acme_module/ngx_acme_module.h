@@ -28,6 +28,14 @@ typedef struct {
     ngx_array_t               contacts;       /* char * */
     ngx_str_t                 account_key;
     ngx_str_t                 trusted;
+    ngx_str_t                 eab_kid;
+    ngx_str_t                 eab_key;        /* FILE or data:KEY */
+    const char               *eab_alg;
+    ngx_str_t                 profile;
+    ngx_flag_t                profile_required;
+    ngx_str_t                 preferred_chain;
+    ngx_flag_t                renewal_info;
+    ngx_flag_t                cn_in_csr;
     ngx_flag_t                terms;
     ngx_flag_t                verify;
     ngx_str_t                 file;           /* where it was written */
@@ -62,6 +70,9 @@ typedef struct {
     ngx_str_t                 file;
     ngx_uint_t                line;
     ngx_flag_t                stateless;
+    ngx_flag_t                must_staple;
+    ngx_flag_t                reuse_key;
+    ngx_flag_t                allow_subset;
     ngx_uint_t                placeholder;
 
     ngx_acme_main_conf_t     *main;

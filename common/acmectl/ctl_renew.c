@@ -116,6 +116,25 @@ ask_server(void *ctx, const struct acme_control_server *server,
 
 /* ---- doing it ourselves ----------------------------------------------- */
 
+/* The lineage's issuers, each once in the configuration. */
+static enum acme_rc
+add_issuers(struct renewal *renewal, const struct acme_declaration *by,
+    struct acme_lineage *wanted, struct acme_error *err)
+{
+    const struct acme_issuer *issuer;
+    enum acme_rc rc = ACME_OK;
+    size_t i, *index;
+
+    for (i = 0; i <= by->nfallbacks && rc == ACME_OK; i++) {
+        issuer = i == 0 ? &by->issuer : &by->fallback[i - 1];
+        index = i == 0 ? &wanted->issuer : &wanted->fallback[i - 1];
+        if (!acme_config_find_issuer(renewal->alone, issuer->name, index))
+            rc = acme_config_add_issuer(renewal->alone, issuer, index, err);
+    }
+    wanted->nfallbacks = by->nfallbacks;
+    return rc;
+}
+
 /* The lineage as its settings say, put into a configuration of our own. */
 static enum acme_rc
 add_alone(struct renewal *renewal, const char *name, struct acme_error *err)
@@ -137,11 +156,8 @@ add_alone(struct renewal *renewal, const char *name, struct acme_error *err)
         rc = acme_settings_wanted(settings, arena, &wanted, &conflict, err);
     if (rc == ACME_OK && conflict != NULL)
         rc = acme_error_set(err, ACME_CONFIG, "%s", conflict);
-    if (rc == ACME_OK &&
-        !acme_config_find_issuer(renewal->alone,
-            settings->declared[0].issuer.name, &wanted.issuer))
-        rc = acme_config_add_issuer(renewal->alone,
-            &settings->declared[0].issuer, &wanted.issuer, err);
+    if (rc == ACME_OK)
+        rc = add_issuers(renewal, &settings->declared[0], &wanted, err);
     if (rc == ACME_OK) {
         wanted.name = name;
         rc = acme_config_add_lineage(renewal->alone, &wanted, &ignored, err);

@@ -19,6 +19,15 @@
 #define ACME_ISSUERS_MAX 64
 #define ACME_CONTACTS_MAX 16
 
+/* CAs to fall back to, beside the first: a longer list would never be gone
+ * through before a certificate expires. */
+#define ACME_FALLBACKS_MAX 4
+
+/* MAC key of an external account binding, in bytes: HS512 hashes longer ones,
+ * and 128 bits are the least that anybody should hand out. */
+#define ACME_EAB_KEY_MIN 16
+#define ACME_EAB_KEY_MAX 1024
+
 /* Longest URL taken from a CA or a configuration. */
 #define ACME_URL_MAX 2048
 

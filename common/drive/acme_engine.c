@@ -185,6 +185,19 @@ put_off(struct acme_engine *engine, size_t unit, time_t at)
     acme_heap_put(engine->later, unit, (int64_t)at, (int64_t)unit);
 }
 
+static void
+add_issuer(struct acme_buf *text, const struct acme_issuer *issuer)
+{
+    struct acme_json *json = acme_issuer_render(issuer);
+    struct acme_error ignored;
+
+    acme_error_clear(&ignored);
+    (void)acme_json_render(json, false, text, &ignored);
+    acme_buf_addf(text, " %s\n",
+        issuer->eab_key != NULL ? issuer->eab_key : "");
+    acme_json_free(json);
+}
+
 /* Hash of what a failure may have been about: when it changes, what waited
  * for a change goes again. */
 static void
@@ -193,18 +206,15 @@ config_hash(const struct acme_engine *engine, size_t unit,
 {
     const struct acme_config *config = engine->conf.config;
     const struct acme_lineage *wish = wish_of(engine, unit);
-    const struct acme_issuer *issuer = &config->issuer[wish->issuer];
     struct acme_buf text;
     size_t i;
 
-    acme_buf_init(&text, ACME_FRAME_MAX);
-    acme_buf_addf(&text, "%s %d %d %s %s %s %s\n", issuer->directory,
-        issuer->terms_accepted, issuer->verify, acme_key_type_name(view->type),
-        acme_key_type_name(issuer->key_type),
-        issuer->key_file != NULL ? issuer->key_file : "",
-        issuer->ca_file != NULL ? issuer->ca_file : "");
-    for (i = 0; i < issuer->ncontacts; i++)
-        acme_buf_addf(&text, "%s\n", issuer->contact[i]);
+    acme_buf_init_secret(&text, ACME_FRAME_MAX);
+    acme_buf_addf(&text, "%s %d%d%d\n", acme_key_type_name(view->type),
+        wish->must_staple, wish->reuse_key, wish->allow_subset);
+    add_issuer(&text, &config->issuer[wish->issuer]);
+    for (i = 0; i < wish->nfallbacks; i++)
+        add_issuer(&text, &config->issuer[wish->fallback[i]]);
     for (i = 0; i < view->nnames; i++)
         acme_buf_addf(&text, "%s\n", view->names[i]);
     acme_buf_addf(&text, "%s\n", view->conflict != NULL ? view->conflict : "");

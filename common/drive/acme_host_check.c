@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/acme_base64.h"
+#include "base/acme_log.h"
 #include "base/acme_name.h"
 #include "state/acme_dir.h"
 #include "state/acme_store.h"
@@ -55,6 +56,43 @@ acme_host_account_key(const char *word, enum acme_key_type *type,
 }
 
 enum acme_rc
+acme_host_eab_alg(const char *word, const char **alg, struct acme_error *err)
+{
+    static const char *const known[] = { "HS256", "HS384", "HS512" };
+    char shown[32];
+    size_t i;
+
+    for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if (strcasecmp(word, known[i]) == 0) {
+            *alg = known[i];
+            return ACME_OK;
+        }
+    acme_log_clean(shown, sizeof(shown), word, strlen(word));
+    return acme_error_set(err, ACME_CONFIG,
+        "unknown MAC algorithm \"%s\"; it must be HS256, HS384 or HS512",
+        shown);
+}
+
+enum acme_rc
+acme_host_eab_key(const char *word, struct acme_error *err)
+{
+    struct acme_error ignored;
+    struct acme_buf key;
+    enum acme_rc rc;
+
+    acme_error_clear(&ignored);
+    acme_buf_init_secret(&key, ACME_EAB_KEY_MAX);
+    rc = acme_base64_decode(&key, word, strlen(word), &ignored);
+    if (rc != ACME_OK || key.len < ACME_EAB_KEY_MIN)
+        rc = acme_error_set(err, ACME_CONFIG,
+            "the MAC key is not base64url of %d to %d bytes; copy it from "
+            "the CA, without \"=\" at its end",
+            ACME_EAB_KEY_MIN, ACME_EAB_KEY_MAX);
+    acme_buf_clear(&key);
+    return rc;
+}
+
+enum acme_rc
 acme_host_contact(const char *address, char out[ACME_URL_MAX],
     struct acme_error *err)
 {
@@ -85,29 +123,30 @@ check_ca_file(const char *path, struct acme_error *err)
     return err->rc;
 }
 
+/* `what` is in it. */
 static enum acme_rc
-check_key_file(const char *path, struct acme_error *err)
+check_secret_file(const char *what, const char *path, struct acme_error *err)
 {
     struct stat st;
 
     if (stat(path, &st) != 0)
         return acme_error_errno(err, ACME_CONFIG, errno,
-            "cannot use account key \"%s\"", path);
+            "cannot use %s \"%s\"", what, path);
     if (!S_ISREG(st.st_mode)) {
         return acme_error_set(err, ACME_CONFIG,
-            "account key \"%s\" is not a regular file", path);
+            "%s \"%s\" is not a regular file", what, path);
     }
     if (st.st_uid != 0 && st.st_uid != geteuid()) {
         return acme_error_set(err, ACME_CONFIG,
-            "account key \"%s\" belongs to uid %lu; chown it to %s", path,
+            "%s \"%s\" belongs to uid %lu; chown it to %s", what, path,
             (unsigned long)st.st_uid,
             geteuid() == 0 ? "root" : "the server's user");
     }
     if ((st.st_mode & 07) != 0) {
         return acme_error_set(err, ACME_CONFIG,
-            "account key \"%s\" is open to every user (mode %03o); "
+            "%s \"%s\" is open to every user (mode %03o); "
             "chmod 600 it",
-            path, (unsigned)st.st_mode & 0777);
+            what, path, (unsigned)st.st_mode & 0777);
     }
     return ACME_OK;
 }
@@ -121,7 +160,9 @@ acme_host_check_issuer(const struct acme_issuer *issuer,
     if (issuer->ca_file != NULL)
         rc = check_ca_file(issuer->ca_file, err);
     if (rc == ACME_OK && issuer->key_file != NULL)
-        rc = check_key_file(issuer->key_file, err);
+        rc = check_secret_file("account key", issuer->key_file, err);
+    if (rc == ACME_OK && issuer->eab_file != NULL)
+        rc = check_secret_file("external account key", issuer->eab_file, err);
     return rc;
 }
 

@@ -31,6 +31,20 @@ enum acme_rc acme_host_account_key(const char *word, enum acme_key_type *type,
     bool *is_file, struct acme_error *err);
 
 /*
+ * The MAC algorithm of an external account binding (RFC 8555 7.3.4) as this
+ * core writes it, from the operator's word in any case.  ACME_CONFIG: none of
+ * HS256, HS384, HS512.
+ */
+enum acme_rc acme_host_eab_alg(const char *word, const char **alg,
+    struct acme_error *err);
+
+/*
+ * A MAC key written into the configuration: base64url of at least 16 bytes.
+ * ACME_CONFIG; the text never has a byte of the key.
+ */
+enum acme_rc acme_host_eab_key(const char *word, struct acme_error *err);
+
+/*
  * The contact URL of an address (RFC 8555 7.1.2): "mailto:" in front of one
  * without a scheme; what a CA makes of it is not asked.  ACME_CONFIG: it is
  * longer than URLs may be.
@@ -40,8 +54,9 @@ enum acme_rc acme_host_contact(const char *address, char out[ACME_URL_MAX],
 
 /*
  * The files an issuer names: the CA file must be readable and hold
- * certificates; the account key file must exist, be regular and not be open
- * to others (its content is read later, by the store).  ACME_CONFIG.
+ * certificates; the account key file and the one of an external account
+ * binding must exist, be regular and not be open to others (their content is
+ * read later, by the store).  ACME_CONFIG.
  */
 enum acme_rc acme_host_check_issuer(const struct acme_issuer *issuer,
     struct acme_error *err);

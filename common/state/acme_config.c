@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/acme_arena.h"
 #include "base/acme_name.h"
@@ -203,28 +202,6 @@ acme_lineage_type(const struct acme_lineage *lineage, size_t algorithm)
 
 /* ---- issuers ---------------------------------------------------------- */
 
-const char *
-acme_issuer_directory(const char *short_name)
-{
-    static const char production[] =
-        "https://acme-v02.api.letsencrypt.org/directory";
-    static const char staging[] =
-        "https://acme-staging-v02.api.letsencrypt.org/directory";
-    static const struct {
-        const char *name, *directory;
-    } known[] = {
-        { "letsencrypt", production },
-        { "letsencrypt-staging", staging },
-        { "letsencrypt-test", staging },
-    };
-    size_t i;
-
-    for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-        if (strcasecmp(known[i].name, short_name) == 0)
-            return known[i].directory;
-    return NULL;
-}
-
 bool
 acme_config_find_issuer(const struct acme_config *config, const char *name,
     size_t *index)
@@ -252,9 +229,8 @@ check_directory(const struct acme_issuer *issuer, struct acme_error *err)
     if (acme_url_parse(issuer->directory, ACME_CONFIG, &url, err) != ACME_OK)
         return acme_error_wrap(err,
             "issuer \"%s\" needs the https URL of "
-            "its CA's ACME directory, or one of the short names letsencrypt, "
-            "letsencrypt-staging",
-            issuer->name);
+            "its CA's ACME directory, or one of the short names %s",
+            issuer->name, acme_issuer_short_names);
     return ACME_OK;
 }
 
@@ -310,22 +286,6 @@ check_issuer(const struct acme_config *config,
     return rc != ACME_OK ? rc : check_shared_key(config, issuer, err);
 }
 
-static bool
-copy_issuer(struct acme_arena *arena, struct acme_issuer *to,
-    const struct acme_issuer *from)
-{
-    size_t i;
-
-    *to = *from;
-    for (i = 0; i < from->ncontacts; i++)
-        if (!copy_text(arena, &to->contact[i], from->contact[i]))
-            return false;
-    return copy_text(arena, &to->name, from->name) &&
-           copy_text(arena, &to->directory, from->directory) &&
-           copy_text(arena, &to->key_file, from->key_file) &&
-           copy_text(arena, &to->ca_file, from->ca_file);
-}
-
 enum acme_rc
 acme_config_add_issuer(struct acme_config *config,
     const struct acme_issuer *issuer, size_t *index, struct acme_error *err)
@@ -341,7 +301,7 @@ acme_config_add_issuer(struct acme_config *config,
     if (array == NULL)
         return acme_error_nomem(err);
     config->issuer = array;
-    if (!copy_issuer(config->arena, &copy, issuer))
+    if (!acme_issuer_copy(config->arena, &copy, issuer))
         return acme_error_nomem(err);
     config->issuer[config->nissuers] = copy;
     *index = config->nissuers++;
@@ -373,6 +333,34 @@ check_types(const struct acme_lineage *lineage, struct acme_error *err)
 }
 
 static enum acme_rc
+check_issuers(const struct acme_config *config,
+    const struct acme_lineage *lineage, struct acme_error *err)
+{
+    size_t i, j;
+
+    if (lineage->issuer >= config->nissuers)
+        return acme_error_set(err, ACME_CONFIG,
+            "a certificate for \"%s\" has no issuer", lineage->names[0]);
+    if (lineage->nfallbacks > ACME_FALLBACKS_MAX)
+        return acme_error_set(err, ACME_CONFIG,
+            "a certificate for \"%s\" has %zu issuers; %d are allowed",
+            lineage->names[0], lineage->nfallbacks + 1,
+            ACME_FALLBACKS_MAX + 1);
+    for (i = 0; i < lineage->nfallbacks; i++) {
+        bool twice = lineage->fallback[i] == lineage->issuer;
+
+        for (j = 0; j < i; j++)
+            twice |= lineage->fallback[i] == lineage->fallback[j];
+        if (twice || lineage->fallback[i] >= config->nissuers)
+            return acme_error_set(err, ACME_CONFIG,
+                "a certificate for \"%s\" names an issuer twice; name each "
+                "once",
+                lineage->names[0]);
+    }
+    return ACME_OK;
+}
+
+static enum acme_rc
 check_lineage(const struct acme_config *config,
     const struct acme_lineage *lineage, struct acme_error *err)
 {
@@ -388,10 +376,8 @@ check_lineage(const struct acme_config *config,
             "a certificate for \"%s\" has %zu names; %d are allowed (most "
             "CAs allow 100)",
             lineage->names[0], lineage->nnames, ACME_NAMES_MAX);
-    if (lineage->issuer >= config->nissuers)
-        return acme_error_set(err, ACME_CONFIG,
-            "a certificate for \"%s\" has no issuer", lineage->names[0]);
-    if (lineage->name != NULL)
+    rc = check_issuers(config, lineage, err);
+    if (rc == ACME_OK && lineage->name != NULL)
         rc = acme_lineage_name_check(lineage->name, err);
     return rc != ACME_OK ? rc : check_types(lineage, err);
 }
@@ -443,20 +429,25 @@ sort_names(const struct acme_lineage *lineage, size_t *n)
     return name;
 }
 
-/* The same text for equal lineages: issuer, key types as a set, sorted
- * names.  NULL: out of memory. */
+/* The same text for equal lineages: issuers, key types as a set, flags,
+ * sorted names.  NULL: out of memory. */
 static char *
 define(struct acme_arena *arena, const struct acme_lineage *lineage,
     const struct name *sorted, size_t n)
 {
-    char head[48], *text, *at;
+    char head[256], *text, *at;
     unsigned types = 0;
     size_t i, len;
 
     for (i = 0; i < lineage->ntypes; i++)
         types |= 1u << lineage->type[i];
-    snprintf(head, sizeof(head), "%zu %x", lineage->issuer, types);
-    len = strlen(head) + 1;
+    len = (size_t)snprintf(head, sizeof(head), "%x %d%d%d %zu", types,
+        lineage->must_staple, lineage->reuse_key, lineage->allow_subset,
+        lineage->issuer);
+    for (i = 0; i < lineage->nfallbacks; i++)
+        len += (size_t)snprintf(head + len, sizeof(head) - len, ",%zu",
+            lineage->fallback[i]);
+    len++;
     for (i = 0; i < n; i++)
         len += strlen(sorted[i].text) + 1;
     text = acme_arena_alloc(arena, len);

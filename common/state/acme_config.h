@@ -12,29 +12,23 @@
 #include <sys/types.h>
 
 #include "base/acme_error.h"
+#include "state/acme_issuer.h"
 #include "wrap/acme_key.h"
-
-/* A CA as configured. */
-struct acme_issuer {
-    const char *name;      /* "letsencrypt": for people */
-    const char *directory; /* https URL */
-    size_t ncontacts;
-    const char *contact[ACME_CONTACTS_MAX]; /* "mailto:..." */
-    bool terms_accepted;
-    enum acme_key_type key_type; /* of the account key if we make one */
-    const char *key_file;        /* the operator's own account key, or NULL */
-    const char *ca_file; /* trust for the CA's server, or NULL: system's */
-    bool verify;         /* false: the CA's certificate is not checked */
-};
 
 /* One certificate over all its versions. */
 struct acme_lineage {
     const char *name; /* acme_lineage_name_check() */
     size_t issuer;    /* index */
+    /* CAs to ask, in this order, while the first one cannot or will not. */
+    size_t nfallbacks;
+    size_t fallback[ACME_FALLBACKS_MAX];
     size_t nnames;
     const char *const *names; /* canonical, in the order given */
     size_t ntypes;
     enum acme_key_type type[ACME_TYPES_MAX];
+    bool must_staple;  /* RFC 7633: status_request is in the certificate */
+    bool reuse_key;    /* a renewal keeps the key */
+    bool allow_subset; /* names that cannot be proved are left out */
 };
 
 struct acme_config {
@@ -84,11 +78,6 @@ struct acme_config *acme_config_new(const char *state_dir, const char *server,
     const char *instance);
 void acme_config_free(struct acme_config *config); /* accepts NULL */
 
-/* Directory URL behind a short name, or NULL: "letsencrypt",
- * "letsencrypt-staging" or, the same, mod_md's "letsencrypt-test"; in any
- * case. */
-const char *acme_issuer_directory(const char *short_name);
-
 /*
  * Copies an issuer in.  ACME_CONFIG: directory no https URL, name taken.
  * Two issuers that could sign for each other (same account key, one of them
@@ -104,12 +93,12 @@ bool acme_config_find_issuer(const struct acme_config *config,
 /*
  * Copies a lineage in; a name given twice is kept once.  With name NULL the
  * first of `names` names it (a wildcard without "*."), with -0001, -0002, ...
- * when another lineage has that name.  An equal one (issuer, names, key types,
- * in any order) is shared: its index is returned.  An explicit name goes
- * before one made here, so lineages added without a name may still be renamed
- * until acme_config_finish(); indices never change.  ACME_CONFIG: one explicit
- * name with two definitions, bad lineage name, no key type or two of one
- * algorithm, no names.
+ * when another lineage has that name.  An equal one (issuers, names, key
+ * types, these two in any order, and flags) is shared: its index is returned.
+ * An explicit name goes before one made here, so lineages added without a name
+ * may still be renamed until acme_config_finish(); indices never change.
+ * ACME_CONFIG: one explicit name with two definitions, bad lineage name, no
+ * key type or two of one algorithm, no names.
  */
 enum acme_rc acme_config_add_lineage(struct acme_config *config,
     const struct acme_lineage *lineage, size_t *index, struct acme_error *err);

@@ -9,7 +9,6 @@
 #include "base/acme_log.h"
 #include "base/acme_name.h"
 #include "wrap/acme_json.h"
-#include "wrap/acme_url.h"
 
 /* Declarers of one lineage: servers that share a state directory. */
 #define DECLARERS_MAX 64
@@ -59,78 +58,6 @@ copy_str(struct acme_arena *arena, const struct acme_json *object,
         return ACME_OK;
     *out = acme_arena_strdup(arena, text);
     return *out != NULL ? ACME_OK : acme_error_nomem(err);
-}
-
-static enum acme_rc
-parse_contacts(struct acme_arena *arena, const struct acme_json *list,
-    struct acme_issuer *issuer, struct acme_error *err)
-{
-    size_t count = acme_json_count(list), i;
-    const char *text;
-
-    if (count > ACME_CONTACTS_MAX)
-        return malformed(err, "contact");
-    for (i = 0; i < count; i++) {
-        text = acme_json_text(acme_json_at(list, i));
-        if (text == NULL)
-            return malformed(err, "contact");
-        issuer->contact[i] = acme_arena_strdup(arena, text);
-        if (issuer->contact[i] == NULL)
-            return acme_error_nomem(err);
-    }
-    issuer->ncontacts = count;
-    return ACME_OK;
-}
-
-static enum acme_rc
-check_directory(const char *directory, struct acme_error *err)
-{
-    struct acme_error ignored;
-    struct acme_url *url;
-    enum acme_rc rc;
-
-    if (directory == NULL)
-        return malformed(err, "directory");
-    url = malloc(sizeof(*url));
-    if (url == NULL)
-        return acme_error_nomem(err);
-    acme_error_clear(&ignored);
-    rc = acme_url_parse(directory, ACME_WIRE, url, &ignored);
-    free(url);
-    if (rc == ACME_NOMEM)
-        return acme_error_nomem(err);
-    return rc == ACME_OK ? rc : malformed(err, "directory");
-}
-
-static enum acme_rc
-parse_issuer(struct acme_arena *arena, const struct acme_json *json,
-    struct acme_issuer *issuer, struct acme_error *err)
-{
-    const char *type;
-    enum acme_rc rc;
-
-    rc = copy_str(arena, json, "name", &issuer->name, err);
-    if (rc == ACME_OK)
-        rc = copy_str(arena, json, "directory", &issuer->directory, err);
-    if (rc == ACME_OK)
-        rc = check_directory(issuer->directory, err);
-    if (rc == ACME_OK)
-        rc =
-            parse_contacts(arena, acme_json_get(json, "contact"), issuer, err);
-    if (rc == ACME_OK)
-        rc = copy_str(arena, json, "key_file", &issuer->key_file, err);
-    if (rc == ACME_OK)
-        rc = copy_str(arena, json, "ca_file", &issuer->ca_file, err);
-    if (rc != ACME_OK)
-        return rc;
-    if (issuer->name == NULL)
-        return malformed(err, "issuer name");
-    issuer->terms_accepted = acme_json_bool(json, "terms_accepted", false);
-    issuer->verify = acme_json_bool(json, "verify", true);
-    type = acme_json_str(json, "account_key");
-    if (type == NULL)
-        return ACME_OK;
-    return acme_key_type_parse(type, &issuer->key_type, err);
 }
 
 static enum acme_rc
@@ -184,6 +111,22 @@ parse_types(const struct acme_json *list, struct acme_declaration *into,
 }
 
 static enum acme_rc
+parse_fallbacks(struct acme_arena *arena, const struct acme_json *list,
+    struct acme_declaration *into, struct acme_error *err)
+{
+    size_t count = acme_json_count(list), i;
+    enum acme_rc rc = ACME_OK;
+
+    if (count > ACME_FALLBACKS_MAX)
+        return malformed(err, "fallback");
+    for (i = 0; i < count && rc == ACME_OK; i++)
+        rc = acme_issuer_parse(arena, acme_json_at(list, i),
+            &into->fallback[i], err);
+    into->nfallbacks = count;
+    return rc;
+}
+
+static enum acme_rc
 parse_declaration(struct acme_arena *arena, const struct acme_json *json,
     struct acme_declaration *into, struct acme_error *err)
 {
@@ -194,12 +137,18 @@ parse_declaration(struct acme_arena *arena, const struct acme_json *json,
         rc = malformed(err, "by");
     into->since = (time_t)acme_json_time(json, "since");
     if (rc == ACME_OK)
-        rc = parse_issuer(arena, acme_json_get(json, "issuer"), &into->issuer,
-            err);
+        rc = acme_issuer_parse(arena, acme_json_get(json, "issuer"),
+            &into->issuer, err);
     if (rc == ACME_OK)
         rc = parse_names(arena, acme_json_get(json, "names"), into, err);
     if (rc == ACME_OK)
         rc = parse_types(acme_json_get(json, "keys"), into, err);
+    if (rc == ACME_OK)
+        rc =
+            parse_fallbacks(arena, acme_json_get(json, "fallback"), into, err);
+    into->must_staple = acme_json_bool(json, "must_staple", false);
+    into->reuse_key = acme_json_bool(json, "reuse_key", false);
+    into->allow_subset = acme_json_bool(json, "allow_subset", false);
     return rc;
 }
 
@@ -272,25 +221,14 @@ acme_settings_parse(const char *text, size_t len,
 /* ---- writing ---------------------------------------------------------- */
 
 static struct acme_json *
-render_issuer(const struct acme_issuer *issuer)
+render_fallbacks(const struct acme_declaration *one)
 {
-    struct acme_json *json = acme_json_object();
-    struct acme_json *contacts = acme_json_array();
+    struct acme_json *list = acme_json_array();
     size_t i;
 
-    acme_json_set_str(json, "name", issuer->name);
-    acme_json_set_str(json, "directory", issuer->directory);
-    for (i = 0; i < issuer->ncontacts; i++)
-        acme_json_append_str(contacts, issuer->contact[i]);
-    acme_json_set(json, "contact", contacts);
-    acme_json_set_bool(json, "terms_accepted", issuer->terms_accepted);
-    if (issuer->key_type != ACME_KEY_NONE)
-        acme_json_set_str(json, "account_key",
-            acme_key_type_name(issuer->key_type));
-    acme_json_set_str(json, "key_file", issuer->key_file);
-    acme_json_set_str(json, "ca_file", issuer->ca_file);
-    acme_json_set_bool(json, "verify", issuer->verify);
-    return json;
+    for (i = 0; i < one->nfallbacks; i++)
+        acme_json_append(list, acme_issuer_render(&one->fallback[i]));
+    return list;
 }
 
 static struct acme_json *
@@ -303,13 +241,18 @@ render_declaration(const struct acme_declaration *one)
 
     acme_json_set_str(json, "by", one->by);
     acme_json_set_time(json, "since", one->since);
-    acme_json_set(json, "issuer", render_issuer(&one->issuer));
+    acme_json_set(json, "issuer", acme_issuer_render(&one->issuer));
     for (i = 0; i < one->nnames; i++)
         acme_json_append_str(names, one->names[i]);
     acme_json_set(json, "names", names);
     for (i = 0; i < one->ntypes; i++)
         acme_json_append_str(types, acme_key_type_name(one->type[i]));
     acme_json_set(json, "keys", types);
+    if (one->nfallbacks > 0)
+        acme_json_set(json, "fallback", render_fallbacks(one));
+    acme_json_set_bool(json, "must_staple", one->must_staple);
+    acme_json_set_bool(json, "reuse_key", one->reuse_key);
+    acme_json_set_bool(json, "allow_subset", one->allow_subset);
     return json;
 }
 
@@ -349,7 +292,7 @@ keep(struct acme_arena *arena, const char *text, bool *failed)
 }
 
 static enum acme_rc
-copy_declaration(struct acme_arena *arena, const struct acme_issuer *issuer,
+copy_declaration(struct acme_arena *arena, const struct acme_config *config,
     const struct acme_lineage *lineage, const char *by,
     struct acme_declaration *out, struct acme_error *err)
 {
@@ -359,16 +302,19 @@ copy_declaration(struct acme_arena *arena, const struct acme_issuer *issuer,
 
     memset(out, 0, sizeof(*out));
     out->by = keep(arena, by, &failed);
-    out->issuer = *issuer;
-    out->issuer.name = keep(arena, issuer->name, &failed);
-    out->issuer.directory = keep(arena, issuer->directory, &failed);
-    out->issuer.key_file = keep(arena, issuer->key_file, &failed);
-    out->issuer.ca_file = keep(arena, issuer->ca_file, &failed);
-    for (i = 0; i < issuer->ncontacts; i++)
-        out->issuer.contact[i] = keep(arena, issuer->contact[i], &failed);
     names = acme_arena_alloc(arena, (lineage->nnames + 1) * sizeof(*names));
-    if (names == NULL || failed)
+    if (names == NULL || failed ||
+        !acme_issuer_copy(arena, &out->issuer,
+            &config->issuer[lineage->issuer]))
         return acme_error_nomem(err);
+    for (i = 0; i < lineage->nfallbacks; i++)
+        if (!acme_issuer_copy(arena, &out->fallback[i],
+                &config->issuer[lineage->fallback[i]]))
+            return acme_error_nomem(err);
+    out->nfallbacks = lineage->nfallbacks;
+    out->must_staple = lineage->must_staple;
+    out->reuse_key = lineage->reuse_key;
+    out->allow_subset = lineage->allow_subset;
     for (i = 0; i < lineage->nnames; i++)
         names[i] = keep(arena, lineage->names[i], &failed);
     out->nnames = lineage->nnames;
@@ -379,37 +325,18 @@ copy_declaration(struct acme_arena *arena, const struct acme_issuer *issuer,
 }
 
 static bool
-same_text(const char *a, const char *b)
-{
-    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
-static bool
-same_issuer(const struct acme_issuer *a, const struct acme_issuer *b)
-{
-    size_t i;
-
-    if (!same_text(a->name, b->name) ||
-        !same_text(a->directory, b->directory) ||
-        !same_text(a->key_file, b->key_file) ||
-        !same_text(a->ca_file, b->ca_file) ||
-        a->terms_accepted != b->terms_accepted || a->verify != b->verify ||
-        a->key_type != b->key_type || a->ncontacts != b->ncontacts)
-        return false;
-    for (i = 0; i < a->ncontacts; i++)
-        if (!same_text(a->contact[i], b->contact[i]))
-            return false;
-    return true;
-}
-
-static bool
 same_wish(const struct acme_declaration *a, const struct acme_declaration *b)
 {
     size_t i;
 
     if (a->nnames != b->nnames || a->ntypes != b->ntypes ||
-        !same_issuer(&a->issuer, &b->issuer))
+        a->nfallbacks != b->nfallbacks || a->must_staple != b->must_staple ||
+        a->reuse_key != b->reuse_key || a->allow_subset != b->allow_subset ||
+        !acme_issuer_equal(&a->issuer, &b->issuer))
         return false;
+    for (i = 0; i < a->nfallbacks; i++)
+        if (!acme_issuer_equal(&a->fallback[i], &b->fallback[i]))
+            return false;
     for (i = 0; i < a->nnames; i++)
         if (strcmp(a->names[i], b->names[i]) != 0)
             return false;
@@ -461,8 +388,7 @@ acme_settings_declare(struct acme_settings *settings, const char *by,
     enum acme_rc rc;
     size_t i;
 
-    rc = copy_declaration(settings->arena, &config->issuer[wish->issuer], wish,
-        by, &one, err);
+    rc = copy_declaration(settings->arena, config, wish, by, &one, err);
     if (rc != ACME_OK)
         return rc;
     i = find(settings, by);
@@ -615,8 +541,12 @@ acme_settings_wanted(const struct acme_settings *settings,
 
     memset(&united, 0, sizeof(united));
     rc = unite_names(settings, arena, &united, err);
-    if (rc == ACME_OK && settings->ndeclared > 0)
+    if (rc == ACME_OK && settings->ndeclared > 0) {
+        united.must_staple = settings->declared[0].must_staple;
+        united.reuse_key = settings->declared[0].reuse_key;
+        united.allow_subset = settings->declared[0].allow_subset;
         rc = unite_rest(settings, arena, &united, &text, err);
+    }
     if (rc != ACME_OK)
         return rc;
     *wanted = united;

@@ -23,6 +23,9 @@ struct acme_declaration {
     const char *const *names;
     size_t ntypes;
     enum acme_key_type type[ACME_TYPES_MAX];
+    size_t nfallbacks;
+    struct acme_issuer fallback[ACME_FALLBACKS_MAX];
+    bool must_staple, reuse_key, allow_subset; /* see struct acme_lineage */
 };
 
 struct acme_settings {
@@ -53,11 +56,10 @@ bool acme_settings_withdraw(struct acme_settings *settings, const char *by);
 
 /*
  * What is wanted now: the union of all names (the oldest declarer's first)
- * and of all key types, into `arena`.  Policy is declared[0]'s, so is the
- * issuer: wanted->name is NULL and wanted->issuer 0.  Declared by nobody: no
- * names.
- * *conflict, when two declarers name different CAs, or different keys of one
- * algorithm, is text for people; else NULL.
+ * and of all key types, into `arena`.  Policy is declared[0]'s, so are the
+ * issuers: wanted->name is NULL, wanted->issuer and wanted->nfallbacks 0.
+ * Declared by nobody: no names. *conflict, when two declarers name different
+ * CAs, or different keys of one algorithm, is text for people; else NULL.
  */
 enum acme_rc acme_settings_wanted(const struct acme_settings *settings,
     struct acme_arena *arena, struct acme_lineage *wanted,

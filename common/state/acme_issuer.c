@@ -1,0 +1,237 @@
+#include "state/acme_issuer.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "wrap/acme_url.h"
+
+/* ---- the fields, each in one place ------------------------------------ */
+
+struct field {
+    const char *member; /* in JSON */
+    size_t offset;
+};
+
+#define TEXT(field)                                 \
+    {                                               \
+#field, offsetof(struct acme_issuer, field) \
+    }
+static const struct field texts[] = { TEXT(name), TEXT(directory),
+    TEXT(key_file), TEXT(ca_file), TEXT(eab_kid), TEXT(eab_file),
+    TEXT(eab_alg), TEXT(profile), TEXT(preferred_chain) };
+
+static const struct field flags[] = { TEXT(terms_accepted), TEXT(verify),
+    TEXT(profile_required), TEXT(renewal_info), TEXT(cn_in_csr) };
+#undef TEXT
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const char **
+text_of(struct acme_issuer *issuer, const struct field *field)
+{
+    return (const char **)((char *)issuer + field->offset);
+}
+
+static const char *
+get_text(const struct acme_issuer *issuer, const struct field *field)
+{
+    return *(const char *const *)((const char *)issuer + field->offset);
+}
+
+static bool *
+flag_of(struct acme_issuer *issuer, const struct field *field)
+{
+    return (bool *)((char *)issuer + field->offset);
+}
+
+static bool
+get_flag(const struct acme_issuer *issuer, const struct field *field)
+{
+    return *(const bool *)((const char *)issuer + field->offset);
+}
+
+/* ---- values ----------------------------------------------------------- */
+
+void
+acme_issuer_init(struct acme_issuer *issuer)
+{
+    memset(issuer, 0, sizeof(*issuer));
+    issuer->key_type = ACME_KEY_ECDSA_256;
+    issuer->verify = true;
+    issuer->renewal_info = true;
+}
+
+/* What the CAs document; no CA is for ever. */
+static const struct {
+    const char *name, *directory;
+} known[] = {
+    { "letsencrypt", "https://acme-v02.api.letsencrypt.org/directory" },
+    { "letsencrypt-staging",
+        "https://acme-staging-v02.api.letsencrypt.org/directory" },
+    { "letsencrypt-test",
+        "https://acme-staging-v02.api.letsencrypt.org/directory" },
+    { "zerossl", "https://acme.zerossl.com/v2/DV90" },
+    { "google", "https://dv.acme-v02.api.pki.goog/directory" },
+    { "google-staging", "https://dv.acme-v02.test-api.pki.goog/directory" },
+    { "sslcom", "https://acme.ssl.com/sslcom-dv-ecc" },
+    { "sslcom-rsa", "https://acme.ssl.com/sslcom-dv-rsa" },
+    { "actalis", "https://acme-api.actalis.com/acme/directory" },
+};
+
+const char acme_issuer_short_names[] =
+    "letsencrypt, letsencrypt-staging, zerossl, google, google-staging, "
+    "sslcom, sslcom-rsa, actalis";
+
+const char *
+acme_issuer_directory(const char *short_name)
+{
+    size_t i;
+
+    for (i = 0; i < COUNT(known); i++)
+        if (strcasecmp(known[i].name, short_name) == 0)
+            return known[i].directory;
+    return NULL;
+}
+
+/* NULL stays NULL. */
+static bool
+copy_text(struct acme_arena *arena, const char **text)
+{
+    if (*text == NULL)
+        return true;
+    *text = acme_arena_strdup(arena, *text);
+    return *text != NULL;
+}
+
+bool
+acme_issuer_copy(struct acme_arena *arena, struct acme_issuer *to,
+    const struct acme_issuer *from)
+{
+    struct acme_issuer copy = *from;
+    bool good = copy_text(arena, &copy.eab_key);
+    size_t i;
+
+    for (i = 0; good && i < COUNT(texts); i++)
+        good = copy_text(arena, text_of(&copy, &texts[i]));
+    for (i = 0; good && i < copy.ncontacts; i++)
+        good = copy_text(arena, &copy.contact[i]);
+    if (good)
+        *to = copy;
+    return good;
+}
+
+static bool
+same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+bool
+acme_issuer_equal(const struct acme_issuer *a, const struct acme_issuer *b)
+{
+    bool equal = a->key_type == b->key_type && a->ncontacts == b->ncontacts;
+    size_t i;
+
+    for (i = 0; equal && i < COUNT(texts); i++)
+        equal = same_text(get_text(a, &texts[i]), get_text(b, &texts[i]));
+    for (i = 0; equal && i < COUNT(flags); i++)
+        equal = get_flag(a, &flags[i]) == get_flag(b, &flags[i]);
+    for (i = 0; equal && i < a->ncontacts; i++)
+        equal = same_text(a->contact[i], b->contact[i]);
+    return equal;
+}
+
+/* ---- JSON ------------------------------------------------------------- */
+
+struct acme_json *
+acme_issuer_render(const struct acme_issuer *issuer)
+{
+    struct acme_json *json = acme_json_object();
+    struct acme_json *contacts = acme_json_array();
+    size_t i;
+
+    for (i = 0; i < COUNT(texts); i++)
+        acme_json_set_str(json, texts[i].member, get_text(issuer, &texts[i]));
+    for (i = 0; i < COUNT(flags); i++)
+        acme_json_set_bool(json, flags[i].member, get_flag(issuer, &flags[i]));
+    for (i = 0; i < issuer->ncontacts; i++)
+        acme_json_append_str(contacts, issuer->contact[i]);
+    acme_json_set(json, "contact", contacts);
+    if (issuer->key_type != ACME_KEY_NONE)
+        acme_json_set_str(json, "account_key",
+            acme_key_type_name(issuer->key_type));
+    return json;
+}
+
+static enum acme_rc
+malformed(struct acme_error *err, const char *what)
+{
+    return acme_error_set(err, ACME_WIRE, "%s is missing or malformed", what);
+}
+
+static enum acme_rc
+check_directory(const char *directory, struct acme_error *err)
+{
+    struct acme_error ignored;
+    struct acme_url *url;
+    enum acme_rc rc;
+
+    if (directory == NULL)
+        return malformed(err, "directory");
+    url = malloc(sizeof(*url));
+    if (url == NULL)
+        return acme_error_nomem(err);
+    acme_error_clear(&ignored);
+    rc = acme_url_parse(directory, ACME_WIRE, url, &ignored);
+    free(url);
+    if (rc == ACME_NOMEM)
+        return acme_error_nomem(err);
+    return rc == ACME_OK ? rc : malformed(err, "directory");
+}
+
+/* Borrows the texts of `list`. */
+static enum acme_rc
+parse_contacts(const struct acme_json *list, struct acme_issuer *issuer,
+    struct acme_error *err)
+{
+    size_t count = acme_json_count(list), i;
+
+    if (count > ACME_CONTACTS_MAX)
+        return malformed(err, "contact");
+    for (i = 0; i < count; i++) {
+        issuer->contact[i] = acme_json_text(acme_json_at(list, i));
+        if (issuer->contact[i] == NULL)
+            return malformed(err, "contact");
+    }
+    issuer->ncontacts = count;
+    return ACME_OK;
+}
+
+enum acme_rc
+acme_issuer_parse(struct acme_arena *arena, const struct acme_json *json,
+    struct acme_issuer *issuer, struct acme_error *err)
+{
+    const char *type = acme_json_str(json, "account_key");
+    struct acme_issuer parsed;
+    enum acme_rc rc;
+    size_t i;
+
+    acme_issuer_init(&parsed);
+    parsed.key_type = ACME_KEY_NONE;
+    for (i = 0; i < COUNT(texts); i++)
+        *text_of(&parsed, &texts[i]) = acme_json_str(json, texts[i].member);
+    for (i = 0; i < COUNT(flags); i++)
+        *flag_of(&parsed, &flags[i]) = acme_json_bool(json, flags[i].member,
+            get_flag(&parsed, &flags[i]));
+    rc = check_directory(parsed.directory, err);
+    if (rc == ACME_OK && parsed.name == NULL)
+        rc = malformed(err, "issuer name");
+    if (rc == ACME_OK)
+        rc = parse_contacts(acme_json_get(json, "contact"), &parsed, err);
+    if (rc == ACME_OK && type != NULL)
+        rc = acme_key_type_parse(type, &parsed.key_type, err);
+    if (rc == ACME_OK && !acme_issuer_copy(arena, issuer, &parsed))
+        rc = acme_error_nomem(err);
+    return rc;
+}

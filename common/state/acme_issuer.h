@@ -1,0 +1,68 @@
+/*
+ * A CA as an administrator asked for it: a plain value, its JSON form in the
+ * settings of lineages, and the short names of CAs that people use.
+ */
+#ifndef ACME_ISSUER_H
+#define ACME_ISSUER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/acme_arena.h"
+#include "base/acme_error.h"
+#include "wrap/acme_json.h"
+#include "wrap/acme_key.h"
+
+struct acme_issuer {
+    const char *name;      /* "letsencrypt": for people */
+    const char *directory; /* https URL */
+    size_t ncontacts;
+    const char *contact[ACME_CONTACTS_MAX]; /* "mailto:..." */
+    bool terms_accepted;
+    enum acme_key_type key_type; /* of the account key if we make one */
+    const char *key_file;        /* the operator's own account key, or NULL */
+    const char *ca_file; /* trust for the CA's server, or NULL: system's */
+    bool verify;         /* false: the CA's certificate is not checked */
+    /* External account binding (RFC 8555 7.3.4); all NULL: none.  The file
+     * has the MAC key in base64url, or, without eab_kid, a JSON object with
+     * members "kid" and "hmac". */
+    const char *eab_kid;
+    const char *eab_file;
+    const char *eab_key; /* instead of a file: written in the configuration */
+    const char *eab_alg; /* "HS256", "HS384", "HS512"; NULL: HS256 */
+    const char *profile; /* draft-ietf-acme-profiles; NULL: the CA's choice */
+    bool profile_required;       /* no order without it */
+    const char *preferred_chain; /* CN of the topmost issuer, or NULL */
+    bool renewal_info;           /* the CA is asked when to renew (RFC 9773) */
+    bool cn_in_csr;              /* the first name is also the subject's CN */
+};
+
+/* Nothing but what counts when nothing was said. */
+void acme_issuer_init(struct acme_issuer *issuer);
+
+/* Directory URL behind a short name, in any case, or NULL. */
+const char *acme_issuer_directory(const char *short_name);
+
+/* All short names, for messages: "a, b, c". */
+extern const char acme_issuer_short_names[];
+
+/* False: out of memory.  `to` may be `from`. */
+bool acme_issuer_copy(struct acme_arena *arena, struct acme_issuer *to,
+    const struct acme_issuer *from);
+
+/* Whether both ask for the same; the eab_key, which is in no JSON form, is
+ * left out. */
+bool acme_issuer_equal(const struct acme_issuer *a,
+    const struct acme_issuer *b);
+
+/*
+ * The JSON form, without the eab_key.  Parsing copies into the arena; members
+ * it does not know are ignored, what is missing is as in acme_issuer_init().
+ * ACME_WIRE: name or directory are missing, or something is malformed.
+ */
+struct acme_json *acme_issuer_render(const struct acme_issuer *issuer);
+enum acme_rc acme_issuer_parse(struct acme_arena *arena,
+    const struct acme_json *json, struct acme_issuer *issuer,
+    struct acme_error *err);
+
+#endif
