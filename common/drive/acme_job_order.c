@@ -1,0 +1,188 @@
+/*
+ * The order of a job: made or taken over, and remembered.
+ */
+#include <string.h>
+
+#include "base/acme_log.h"
+#include "drive/acme_job_private.h"
+
+/* With its key, if it is new. */
+enum acme_rc
+acme_job_save_memo(struct acme_run *run, bool is_new, struct acme_error *err)
+{
+    const struct acme_job *job = run->job;
+    struct acme_buf text;
+    enum acme_rc rc;
+
+    acme_buf_init(&text, ACME_STATE_JSON_MAX);
+    rc = acme_json_render(run->memo, true, &text, err);
+    if (rc == ACME_OK && is_new)
+        rc = acme_vault_order_put(job->vault, job->unit, &text, run->key, err);
+    else if (rc == ACME_OK)
+        rc = acme_vault_order_note(job->vault, job->unit, &text, err);
+    if (rc == ACME_OK)
+        run->memo_changed = false;
+    acme_buf_clear(&text);
+    return rc;
+}
+
+static struct acme_json *
+names_json(const struct acme_run *run)
+{
+    struct acme_json *names = acme_json_array();
+    size_t i;
+
+    for (i = 0; i < run->now.nnames; i++)
+        acme_json_append_str(names, run->now.names[i]);
+    return names;
+}
+
+static bool
+memo_fits(const struct acme_run *run, const struct acme_json *memo)
+{
+    const struct acme_json *names = acme_json_get(memo, "names");
+    const char *issuer = acme_json_str(memo, "issuer");
+    const char *account = acme_json_str(memo, "account");
+    size_t i;
+
+    if (issuer == NULL || strcmp(issuer, run->issuer->directory) != 0 ||
+        account == NULL ||
+        strcmp(account, acme_client_account(run->job->client)) != 0 ||
+        acme_json_str(memo, "url") == NULL ||
+        acme_json_count(names) != run->now.nnames)
+        return false;
+    for (i = 0; i < run->now.nnames; i++) {
+        const char *name = acme_json_text(acme_json_at(names, i));
+
+        if (name == NULL || strcmp(name, run->now.names[i]) != 0)
+            return false;
+    }
+    return true;
+}
+
+enum acme_rc
+acme_job_drop_order(struct acme_run *run, struct acme_error *err)
+{
+    acme_json_free(run->memo);
+    run->memo = NULL;
+    acme_key_unref(run->key);
+    run->key = NULL;
+    return acme_vault_order_drop(run->job->vault, run->job->unit, err);
+}
+
+static enum acme_rc
+read_memo(struct acme_run *run)
+{
+    struct acme_buf text;
+    enum acme_rc rc;
+
+    acme_buf_init(&text, ACME_STATE_JSON_MAX);
+    rc = acme_vault_order(run->job->vault, run->job->unit, &text, &run->key,
+        run->err);
+    if (rc == ACME_OK)
+        rc = acme_json_parse(acme_buf_str(&text), text.len, "order.json",
+            &run->memo, run->err);
+    acme_buf_clear(&text);
+    return rc;
+}
+
+/* Whether the order may still lead somewhere after this failure. */
+bool
+acme_job_order_survives(const struct acme_error *err)
+{
+    switch (err->rc) {
+    case ACME_LATER:
+    case ACME_STOPPING:
+    case ACME_NET:
+    case ACME_NOMEM:
+    case ACME_IO:
+        return true;
+    case ACME_PROBLEM:
+        return err->http_status == 429 || err->http_status >= 500;
+    default:
+        return false;
+    }
+}
+
+/* RFC 8555 7.1.3: after `expires` it is as good as invalid, also where the CA
+ * does not say so; a certificate that is there can be had all the same. */
+static bool
+order_usable(const struct acme_run *run)
+{
+    const struct acme_order *order = &run->order;
+
+    return order->status == ACME_STATUS_VALID ||
+           (order->status != ACME_STATUS_INVALID &&
+               (order->expires == 0 ||
+                   order->expires > run->job->host->now(run->job->host->ctx)));
+}
+
+/*
+ * The order of an earlier run, if the CA still has it and it is for what we
+ * want today.  ACME_NOENT: there is none to go on with.
+ */
+static enum acme_rc
+resume(struct acme_run *run)
+{
+    const char *url;
+    enum acme_rc rc = read_memo(run);
+
+    if (rc == ACME_NOENT || rc == ACME_NOMEM)
+        return rc; /* anything else is damage */
+    if (rc == ACME_OK && memo_fits(run, run->memo) &&
+        acme_key_type_of(run->key) == run->now.type) {
+        url = acme_json_str(run->memo, "url");
+        rc = acme_order_get(run->job->client, url, run->now.names,
+            run->now.nnames, run->arena, &run->order, run->err);
+        if (rc == ACME_OK && order_usable(run)) {
+            acme_log(run->job->host, ACME_LOG_INFO,
+                "order resumed, lineage \"%s\"", run->lineage->name);
+            return ACME_OK;
+        }
+        if (rc != ACME_OK && acme_job_order_survives(run->err))
+            return rc;
+    }
+    acme_error_clear(run->err);
+    rc = acme_job_drop_order(run, run->err);
+    /* An order that could not be stored must not be made. */
+    return rc == ACME_OK ? ACME_NOENT : rc;
+}
+
+/*
+ * The key is made before the order, so that the order's URL reaches the disk
+ * at once when the CA has answered.
+ */
+static enum acme_rc
+new_order(struct acme_run *run)
+{
+    enum acme_rc rc;
+
+    rc = acme_key_generate(run->now.type, &run->key, run->err);
+    if (rc == ACME_OK)
+        rc = acme_order_new(run->job->client, run->now.names, run->now.nnames,
+            run->arena, &run->order, run->err);
+    if (rc != ACME_OK)
+        return rc;
+    run->result->ordered = true;
+    run->memo = acme_json_object();
+    acme_json_set_str(run->memo, "url", run->order.url);
+    acme_json_set_str(run->memo, "issuer", run->issuer->directory);
+    acme_json_set_str(run->memo, "account",
+        acme_client_account(run->job->client));
+    acme_json_set_time(run->memo, "created",
+        run->job->host->now(run->job->host->ctx));
+    acme_json_set(run->memo, "names", names_json(run));
+    acme_json_set(run->memo, "answered", acme_json_array());
+    return acme_job_save_memo(run, true, run->err);
+}
+
+enum acme_rc
+acme_job_obtain_order(struct acme_run *run)
+{
+    enum acme_rc rc = resume(run);
+
+    if (rc != ACME_NOENT)
+        return rc;
+    acme_error_clear(run->err);
+    return new_order(run);
+}

@@ -1,0 +1,49 @@
+/*
+ * What the files behind acme_job.h share: the story (acme_job.c), its order
+ * and what is remembered of it (acme_job_order.c), and the proof of its names
+ * (acme_job_prove.c).
+ */
+#ifndef ACME_JOB_PRIVATE_H
+#define ACME_JOB_PRIVATE_H
+
+#include "drive/acme_job.h"
+#include "protocol/acme_authz.h"
+#include "protocol/acme_order.h"
+#include "wrap/acme_json.h"
+
+/* State of one run.  What must survive it is in orders/NAME. */
+struct acme_run {
+    const struct acme_job *job;
+    const struct acme_lineage *lineage; /* configuration */
+    const struct acme_issuer *issuer;
+    struct acme_vault_unit now; /* the state directory's view */
+    struct acme_arena *arena;
+    struct acme_key *key; /* of the certificate */
+    struct acme_order order;
+    struct acme_authz *authz;
+    struct acme_json *memo; /* orders/NAME/order.json */
+    bool memo_changed;      /* and not been saved since */
+    struct acme_job_result *result;
+    struct acme_error *err;
+};
+
+/*
+ * The order of an earlier run, or a new one: run->order, its memo and its key
+ * are there afterwards, also in the state directory.
+ */
+enum acme_rc acme_job_obtain_order(struct acme_run *run);
+
+/* orders/NAME/order.json; with the key, if the order is new. */
+enum acme_rc acme_job_save_memo(struct acme_run *run, bool is_new,
+    struct acme_error *err);
+
+/* Forgets the order, its memo and key, here and in the state directory. */
+enum acme_rc acme_job_drop_order(struct acme_run *run, struct acme_error *err);
+
+/* Whether the order may still lead somewhere after this failure. */
+bool acme_job_order_survives(const struct acme_error *err);
+
+/* Proves the order's names: all authorizations are valid at the end. */
+enum acme_rc acme_job_prove_names(struct acme_run *run);
+
+#endif
