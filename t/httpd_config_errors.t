@@ -48,6 +48,23 @@ my @values = (
         qr{"https:///dir": .*https URL}],
     ['ACMECertificateAuthority', 'https://ca.test:x/dir',
         qr{"https://ca\.test:x/dir"}],
+    ['ACMECertificateAuthority', '',
+        qr/needs the URL of a CA.*short name such as letsencrypt/],
+    ['ACMECertificateAuthority', 'letsencrypt foo', qr/"foo": .*https URL/],
+    ['ACMECertificateAuthority', 'google zerossl sslcom actalis letsencrypt x',
+        qr/"x": there are more than 5 CAs/],
+    ['ACMEExternalAccountBinding', '', qr/takes 1-2 arguments/],
+    ['ACMEExternalAccountBinding', '%%DIR%%/none.json',
+        qr/external account key.*none\.json.*No such file/],
+    ['ACMEExternalAccountBinding', 'www/open.key',
+        qr{"$dir/www/open\.key" is open to every user.*chmod}],
+    ['ACMEExternalAccountBinding', 'kid a+b',
+        qr/"kid": the MAC key is not base64url of 16 to 1024 bytes/],
+    ['ACMEProfile', '', qr/one argument/],
+    ['ACMEPreferredChain', 'Some Root', qr/one argument/],
+    (map { [$_, 'maybe', qr/must be On or Off/] } qw(ACMEProfileMandatory
+        ACMERenewViaARI ACMECommonNameInCSR ACMEMustStaple ACMEReuseKey
+        ACMEAllowSubset)),
     ['ACMECACertificateFile', '%%DIR%%/none.pem',
         qr{"$dir/none\.pem" does not exist}],
     ['ACMECACertificateFile', 'www/key.pem',
@@ -138,6 +155,9 @@ my @together = (
         "ACMEDomain a.test\nACMEDomain b.test\n" . host('x.test y.test')
             . host('a.test x.test') . host('b.test y.test'),
         qr/$at has names of two certificates: .*"[xy]\.test".*"[xy]\.test"/],
+    ['a CA as its own fallback',
+        "ACMEDomain a.test\nACMECertificateAuthority google GOOGLE\n" . host(),
+        qr/ACMEDomain a\.test .*$at.*"a\.test" names an issuer twice/],
     ['a misspelt name',
         "ACMEDomain example.test\n" . host('example.test', 'SSLEngine on')
             . host('exmaple.test', 'SSLEngine on'),
@@ -180,8 +200,11 @@ my @directives = ('ACMEStateDir %%STATE%%', 'ACMEStoreDir %%STATE%%',
     'ACMEUser nobody', 'ACMEStateless on', 'ACMEPlaceholder serve',
     'ACMECertificateAuthority letsencrypt', 'ACMECACertificateFile none',
     'ACMECertificateAgreement accepted', 'ACMEContactEmail a@a.test',
-    'ACMEAccountKey rsa', 'ACMEPrivateKeys rsa', 'ACMEDomain a.test',
-    section(''));
+    'ACMEAccountKey rsa', 'ACMEExternalAccountBinding none',
+    'ACMEProfile short', 'ACMEProfileMandatory on', 'ACMEPreferredChain x',
+    'ACMERenewViaARI off', 'ACMECommonNameInCSR on', 'ACMEMustStaple on',
+    'ACMEReuseKey on', 'ACMEAllowSubset on', 'ACMEPrivateKeys rsa',
+    'ACMEDomain a.test', section(''));
 my %context = (Directory => '%%WWW%%', Location => '/', Files => '*',
     If => 'true');
 

@@ -46,6 +46,8 @@ sub listing ($top)
 }
 
 spew("$dir/var/file", "not a directory\n");
+spew("$dir/www/eab.json", '{"kid":"kid","hmac":"' . 'A' x 43 . '"}');
+chmod 0600, "$dir/www/eab.json";
 mkdir "$dir/var/open";
 chmod 0777, "$dir/var/open";
 my $before = listing("$dir/var");
@@ -79,6 +81,20 @@ my @cases = (
         domain => "<ACMEDomain a.test>\nACMECertificateAgreement accepted\n"
             . '</ACMEDomain>'), undef],
 
+    ['all that a domain can be told', conf(domain => "<ACMEDomain a.test>\n"
+        . "ACMEExternalAccountBinding www/eab.json\nACMEProfile short\n"
+        . "ACMEProfileMandatory on\nACMEPreferredChain \"Some Root\"\n"
+        . "ACMERenewViaARI off\nACMECommonNameInCSR on\n"
+        . "ACMEMustStaple off\nACMEReuseKey on\nACMEAllowSubset off\n"
+        . '</ACMEDomain>'), undef],
+    ['what the server is told, taken back for a domain', conf(
+        text => 'ACMEExternalAccountBinding kid ' . 'A' x 43
+            . "\nACMEProfile short",
+        domain => "<ACMEDomain a.test>\nACMEExternalAccountBinding none\n"
+            . "ACMEProfile none\n</ACMEDomain>"), undef],
+    ['an external account key in the configuration',
+        conf(text => 'ACMEExternalAccountBinding kid ' . 'A' x 43),
+        qr/ACMEExternalAccountBinding "kid" can be read .*mode 600.*"hmac"/],
     ['terms not accepted', conf(terms => ''),
         qr/terms of service .*"127\.0\.0\.1".* "ACMECertificateAgreement acc/],
     ['a domain in no virtual host', conf(names => 'b.test'),

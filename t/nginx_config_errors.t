@@ -16,6 +16,8 @@ spew("$dir/www/open.key", "anything\n");
 chmod 0666, "$dir/www/open.key";
 symlink '/dev/zero', "$dir/www/zero.pem";
 
+my $mac_key = 'zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W';
+
 # An issuer block with more in it, and a server with a line; both optional.
 sub issuer ($more = '', $uri = 'https://ca.test/dir')
 {
@@ -102,6 +104,51 @@ my @wrong = (
         qr{"acme_issuer" "one".*open\.key" is open to every user.*chmod}],
     ['account key of no known kind', issuer('account_key rsa:1;') . server(),
         qr{"acme_issuer" "one".*"account_key".*"rsa:1": use .*rsa\[:2048}],
+
+    ['external account key without a key',
+        issuer('external_account_key kid;') . server(),
+        qr/unknown directive "external_account_key".*external_account_key KID/],
+    ['external account key twice', issuer('external_account_key k '
+            . "data:$mac_key;\nexternal_account_key k data:$mac_key;")
+        . server(), qr/duplicate "external_account_key" in "acme_issuer"/],
+    ['external account key that is not there',
+        issuer("external_account_key kid $dir/none.mac;") . server(),
+        qr{"acme_issuer" "one".*external account key.*none\.mac.*No such}],
+    ['external account key that others can read',
+        issuer("external_account_key kid $dir/www/open.key;") . server(),
+        qr{"acme_issuer" "one".*open\.key" is open to every user.*chmod}],
+    ['external account key that is no base64url',
+        issuer('external_account_key kid data:a+b/cdefghijklmnopqrstu==;')
+        . server(), qr/"external_account_key".*"one".*MAC key is not base64url/],
+    ['external account key that is too short',
+        issuer('external_account_key kid data:c2hvcnQ;') . server(),
+        qr/"external_account_key".*"one".*16 to 1024 bytes/],
+    ['external account key of another algorithm',
+        issuer("external_account_key kid data:$mac_key HS1;") . server(),
+        qr/"external_account_key".*"HS1".*HS256, HS384 or HS512/],
+    ['profile that is not required but', issuer('profile x wanted;') . server(),
+        qr/"wanted" in "profile", it must be "require"/],
+    ['profile twice', issuer("profile x;\nprofile y;") . server(),
+        qr/duplicate "profile" in "acme_issuer" "one"/],
+    ['bad renewal_info', issuer('renewal_info maybe;') . server(),
+        qr/"maybe" in "renewal_info".*"on" or "off"/],
+    ['bad common_name_in_csr', issuer('common_name_in_csr 1;') . server(),
+        qr/"1" in "common_name_in_csr".*"on" or "off"/],
+    ['bad acme_must_staple', "acme_must_staple x;\n" . issuer() . server(),
+        qr/"x" in "acme_must_staple"/],
+    ['bad acme_reuse_key', issuer() . server("acme_certificate one;\n"
+            . 'acme_reuse_key x;'), qr/"x" in "acme_reuse_key"/],
+    ['bad acme_allow_subset', "acme_allow_subset x;\n" . issuer() . server(),
+        qr/"x" in "acme_allow_subset"/],
+    ['unknown fallback', issuer() . server('acme_certificate one,nobody;'),
+        qr/"acme_certificate".*"nobody".*:\d+; write an "acme_issuer nobody/],
+    ['empty fallback', issuer() . server('acme_certificate one,;'),
+        qr/"acme_certificate" names the unknown issuer ""/],
+    ['an issuer as its own fallback', issuer() . server('acme_certificate one,one;'),
+        qr/"acme_certificate".*"a\.test" names an issuer twice/],
+    ['too many issuers', issuer() . server('acme_certificate one,letsencrypt,'
+            . 'zerossl,google,sslcom,actalis;'),
+        qr/"acme_certificate" names more than 5 issuers in .*:\d+; remove/],
 
     ['unknown acme_user', "acme_user nobody-here;\n" . issuer() . server(),
         qr/"acme_user".*"nobody-here".*useradd/],

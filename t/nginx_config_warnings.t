@@ -37,6 +37,8 @@ sub listing ($top)
 }
 
 spew("$dir/var/file", "not a directory\n");
+spew("$dir/www/mac.key", 'A' x 43 . "\n");
+chmod 0600, "$dir/www/mac.key";
 mkdir "$dir/var/open";
 chmod 0777, "$dir/var/open";
 
@@ -53,6 +55,14 @@ my @fine = (
         qr/terms of service of .*"one".*"acme_accept_terms_of_service"/],
     ['terms accepted for all',
         conf(terms => '', http => 'acme_accept_terms_of_service;'), undef],
+    ['all that an issuer can be told', conf(http => 'acme_must_staple off;'
+            . "acme_reuse_key on;\nacme_allow_subset off;",
+        issuer => "external_account_key kid $dir/www/mac.key hs384;\n"
+            . "profile short require;\npreferred_chain \"Some Root\";\n"
+            . "renewal_info off;\ncommon_name_in_csr on;"), undef],
+    ['an external account key in the configuration', conf(issuer =>
+            'external_account_key kid data:' . 'A' x 43 . ';'),
+        qr/"external_account_key" of .*"one" can be read .*file of mode 600/],
     ['ssl_verify off', conf(issuer => 'ssl_verify off;'),
         qr/"ssl_verify off" in "acme_issuer" "one".*trusted_certificate/],
     ['a file as state directory', conf(state => "$dir/var/file"),
