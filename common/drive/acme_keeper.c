@@ -324,6 +324,34 @@ is_of_other(const struct acme_keeper *keeper, size_t i,
                config->issuer[config->lineage[i].issuer].directory) != 0;
 }
 
+static bool
+is_directory_of(const struct acme_keeper *keeper, size_t issuer,
+    const struct acme_pair *pair)
+{
+    return strcmp(pair->origin.issuer,
+               keeper->config->issuer[issuer].directory) == 0;
+}
+
+/* Several issuers may be of one CA: the lineage's own goes first. */
+static void
+find_issuer(const struct acme_keeper *keeper, size_t i,
+    const struct acme_pair *pair, struct acme_served *served)
+{
+    const struct acme_lineage *lineage = &keeper->config->lineage[i];
+    size_t k, issuer = lineage->issuer;
+
+    for (k = 0;
+         k < lineage->nfallbacks && !is_directory_of(keeper, issuer, pair);
+         k++)
+        issuer = lineage->fallback[k];
+    for (k = 0; k < keeper->config->nissuers &&
+                !is_directory_of(keeper, issuer, pair);
+         k++)
+        issuer = k;
+    served->issued_by = issuer;
+    served->issued_by_known = is_directory_of(keeper, issuer, pair);
+}
+
 static enum acme_rc
 keep_pair(struct acme_keeper *keeper, size_t i, const struct acme_pair *pair,
     struct acme_error *err)
@@ -336,6 +364,7 @@ keep_pair(struct acme_keeper *keeper, size_t i, const struct acme_pair *pair,
         acme_chain_der_first(pair->chain.data, pair->chain.len));
     served->type = pair->type;
     served->other_issuer = is_of_other(keeper, i, pair);
+    find_issuer(keeper, i, pair, served);
     return acme_buf_ok(&served->leaf) ? ACME_OK : acme_error_nomem(err);
 }
 

@@ -94,6 +94,8 @@ answer_unit(struct call *call)
     acme_frame_add_u64(call->reply, served->type);
     acme_frame_add_u64(call->reply, served->order);
     acme_frame_add_u64(call->reply, served->other_issuer);
+    acme_frame_add_u64(call->reply,
+        served->issued_by_known ? served->issued_by + 1 : 0);
     acme_frame_add(call->reply, served->leaf.data, served->leaf.len);
     acme_frame_add(call->reply, record.data, record.len);
     acme_buf_clear(&record);

@@ -14,6 +14,8 @@ struct acme_served {
     enum acme_key_type type; /* ACME_KEY_NONE: nothing */
     struct acme_buf leaf;    /* DER */
     bool other_issuer;       /* it came from another CA than is wanted now */
+    bool issued_by_known;    /* from a CA of this configuration: */
+    size_t issued_by;        /* this issuer's */
     bool order;              /* one of ours is in flight */
 };
 

@@ -288,6 +288,7 @@ get_unit(struct acme_frame *frame, struct acme_vault_unit *out,
     struct acme_error unreadable;
     char conflict[ACME_LOG_LINE_MAX];
     const void *data;
+    uint64_t issued_by;
     size_t len;
     enum acme_rc rc;
 
@@ -305,6 +306,9 @@ get_unit(struct acme_frame *frame, struct acme_vault_unit *out,
     out->live_type = (enum acme_key_type)acme_frame_get_u64(frame);
     out->order = acme_frame_get_u64(frame) != 0;
     out->other_issuer = acme_frame_get_u64(frame) != 0;
+    issued_by = acme_frame_get_u64(frame); /* 0: none, else one more */
+    out->issued_by_known = issued_by != 0;
+    out->issued_by = issued_by != 0 ? (size_t)issued_by - 1 : 0;
     acme_frame_get(frame, &data, &len);
     if (len > 0) {
         rc = acme_chain_from_der(data, len, &out->leaf, err);

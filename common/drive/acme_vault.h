@@ -65,6 +65,8 @@ struct acme_vault_unit {
     struct acme_chain *leaf; /* the live one's; NULL: none */
     bool order;              /* one is in flight */
     bool other_issuer;       /* the live one is of another CA than wanted */
+    bool issued_by_known;    /* it is of a CA of this configuration, */
+    size_t issued_by;        /* this issuer's */
     struct acme_record record;
     struct acme_arena *arena;
 };

@@ -201,6 +201,25 @@ test_names_added(void **state)
     assert_true(fake_drive_covers(d, "a.test", "new.a.test"));
 }
 
+/* Also when another CA is wanted by now. */
+static void
+test_issued_by(void **state)
+{
+    struct fake_drive *d = *state;
+    struct acme_vault_unit view;
+
+    fake_drive_until(d, "b.test", 1, 2);
+    fake_drive_new_config(d);
+    fake_drive_lineage(d, "b.test", 0, "b.test", NULL);
+    fake_drive_open(d);
+    assert_int_equal(
+        acme_vault_unit(d->vault, acme_unit(0, 0), &view, &d->err), ACME_OK);
+    assert_true(view.other_issuer);
+    assert_true(view.issued_by_known);
+    assert_int_equal(view.issued_by, 1);
+    acme_vault_unit_clear(&view);
+}
+
 static void
 test_record_damaged(void **state)
 {
@@ -973,6 +992,7 @@ main(void)
         TEST(test_due_at_once, setup_one),
         TEST(test_expired_while_away, setup_live),
         TEST(test_names_added, setup_live),
+        TEST(test_issued_by, setup_two),
         TEST(test_record_damaged, setup_live),
         TEST(test_loop, setup_one),
         TEST(test_asked_nothing_due, setup_live),
