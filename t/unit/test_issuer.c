@@ -86,11 +86,11 @@ test_fields(void **state)
     struct acme_issuer other;
 
     (void)state;
-#define CHANGED(field, value)                                                 \
-    do {                                                                      \
-        other = full;                                                         \
-        other.field = value;                                                  \
-        differs(&other);                                                      \
+#define CHANGED(field, value) \
+    do {                      \
+        other = full;         \
+        other.field = value;  \
+        differs(&other);      \
     } while (0)
     CHANGED(name, "other");
     CHANGED(directory, "https://other.test/");
