@@ -31,6 +31,10 @@ unlike $out, qr/a\.test/, 'one of them';
 is $exit, 1, 'one that does not exist';
 like $err, qr/no lineage "c\.test"/, 'is named';
 
+($exit, $out) = $t->acmectl('-v', 'certificates', '--cert-name', 'b.test');
+like $out, qr/^  last attempt  account \S+T\S+Z, order [\d:]+Z,.* done \S+Z$/m,
+    'and what the last attempt did';
+
 ($exit, $out) = $t->acmectl('status');
 my $state = $t->state;
 like $out, qr/^state directory \Q$state\E$/m, 'status: where';
@@ -42,6 +46,7 @@ like $out, qr/^a\.test: ok$/m, 'and the certificates';
 my $json = decode_json($out);
 is $json->[0]{state_dir}, $state, 'as JSON';
 is scalar @{ $json->[0]{servers} }, 1, 'one server';
+is $json->[0]{lineages}[0]{steps}[-1]{step}, 'done', 'what was done';
 is_deeply [map { $_->{name} } @{ $json->[0]{lineages} }],
     ['a.test', 'b.test'], 'two lineages';
 unlike $out, qr/PRIVATE|canary/, 'no key';

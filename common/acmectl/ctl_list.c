@@ -66,8 +66,29 @@ print_others(const struct acme_json *list)
     }
 }
 
+/* Of the last attempt: "account 10:00:01Z, order 10:00:02Z, ..." */
 static void
-print_lineage(const struct acme_json *lineage)
+print_steps(const struct acme_json *steps)
+{
+    size_t i, n = acme_json_count(steps);
+
+    if (n == 0)
+        return;
+    (void)printf("  %-14s", "last attempt");
+    for (i = 0; i < n; i++) {
+        const struct acme_json *one = acme_json_at(steps, i);
+        const char *at = acme_json_str(one, "at");
+
+        (void)printf("%s%s %s", i > 0 ? ", " : "", acme_json_str(one, "step"),
+            at == NULL ? ""
+            : i == 0   ? at
+                       : at + strcspn(at, "T") + 1);
+    }
+    (void)putchar('\n');
+}
+
+static void
+print_lineage(const struct ctl *ctl, const struct acme_json *lineage)
 {
     const struct acme_json *files = acme_json_get(lineage, "files");
     const struct acme_json *issuer = acme_json_get(lineage, "issuer");
@@ -83,6 +104,8 @@ print_lineage(const struct acme_json *lineage)
     print_others(acme_json_get(lineage, "certificates"));
     print_text("renewal", acme_json_str(lineage, "renew_at"));
     print_text("next attempt", acme_json_str(lineage, "next_attempt"));
+    if (ctl->verbose)
+        print_steps(acme_json_get(lineage, "steps"));
     print_text("last error",
         acme_json_str(acme_json_get(lineage, "error"), "text"));
     print_text("conflict", acme_json_str(lineage, "conflict"));
@@ -154,7 +177,7 @@ print_status(struct ctl *ctl, const struct acme_json *status, bool servers)
             continue;
         shown++;
         if (!ctl->quiet)
-            print_lineage(lineage);
+            print_lineage(ctl, lineage);
     }
     return shown;
 }

@@ -123,6 +123,10 @@
 #define ACME_LOG_LINE_MAX 1024
 #define ACME_FOREIGN_TEXT_MAX 512
 
+/* Steps that a record keeps of an attempt: the seven there are, and some more
+ * of one that has been resumed. */
+#define ACME_STEPS_MAX 12
+
 /* Complete versions kept of a lineage. */
 #define ACME_VERSIONS_KEPT 5
 #define ACME_VERSION_MIN_AGE 3600

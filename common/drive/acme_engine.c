@@ -264,7 +264,7 @@ close_attempt(struct acme_engine *engine, size_t unit,
     if (crashed) {
         acme_error_clear(&cut);
         (void)acme_error_set(&cut, ACME_IO, "the engine died at step \"%s\"",
-            record->step);
+            acme_record_last_step(record));
         record->failures++;
         record->crashes++;
         next = acme_schedule_after(&cut, record->failures, record->crashes,
@@ -748,6 +748,11 @@ conclude(struct acme_engine *engine, const struct acme_crew_ended *ended)
         put_off(engine, unit, now(engine) + 60);
         return;
     }
+    if (record->attempt_open && err->rc != ACME_LATER &&
+        err->rc != ACME_STOPPING)
+        acme_record_step(record,
+            err->rc == ACME_OK ? ACME_STEP_DONE : ACME_STEP_FAILED,
+            now(engine));
     record->attempt_open = false;
     if (result->ordered && ended->force)
         record->forced = now(engine);

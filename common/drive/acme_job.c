@@ -41,13 +41,14 @@ static enum acme_rc
 enter(struct acme_run *run, const char *name)
 {
     struct acme_record *record = &run->now.record;
+    const time_t now = run->job->host->now(run->job->host->ctx);
     bool first = !record->attempt_open;
 
     step(run, name);
     if (first)
-        record->attempt = run->job->host->now(run->job->host->ctx);
+        record->attempt = now;
     record->attempt_open = true;
-    (void)snprintf(record->step, sizeof(record->step), "%s", name);
+    acme_record_step(record, name, now);
     return (first ? acme_vault_record : acme_vault_note)(run->job->vault,
         run->job->unit, record, run->err);
 }

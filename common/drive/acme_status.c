@@ -274,6 +274,8 @@ add_record(struct view *view)
     acme_json_set_time(view->json, "renew_at", worst->renew_at);
     acme_json_set_time(view->json, "next_attempt", worst->next_attempt);
     acme_json_set_int(view->json, "failures", worst->failures);
+    if (worst->nsteps > 0)
+        acme_json_set(view->json, "steps", acme_record_render_steps(worst));
     if (worst->failures > 0)
         add_error(view);
 }

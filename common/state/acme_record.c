@@ -13,6 +13,31 @@ acme_record_init(struct acme_record *record)
     acme_error_clear(&record->error);
 }
 
+const char *
+acme_record_last_step(const struct acme_record *record)
+{
+    return record->nsteps > 0 ? record->step[record->nsteps - 1].name : "";
+}
+
+void
+acme_record_step(struct acme_record *record, const char *name, time_t at)
+{
+    const char *last = acme_record_last_step(record);
+    struct acme_step *step;
+
+    if (strcmp(last, ACME_STEP_DONE) == 0 ||
+        strcmp(last, ACME_STEP_FAILED) == 0)
+        record->nsteps = 0;
+    if (record->nsteps == ACME_STEPS_MAX) {
+        memmove(&record->step[0], &record->step[1],
+            sizeof(record->step) - sizeof(record->step[0]));
+        record->nsteps--;
+    }
+    step = &record->step[record->nsteps++];
+    acme_log_clean(step->name, sizeof(step->name), name, strlen(name));
+    step->at = at;
+}
+
 /* ---- parsing ---------------------------------------------------------- */
 
 /*
@@ -96,11 +121,27 @@ parse_error(const struct acme_json *object, struct acme_error *error)
 }
 
 static void
+parse_steps(const struct acme_json *array, struct acme_record *record)
+{
+    size_t i, n = acme_json_count(array);
+
+    for (i = 0; i < n && i < ACME_STEPS_MAX; i++) {
+        const struct acme_json *from = acme_json_at(array, i);
+        struct acme_step *to = &record->step[record->nsteps];
+
+        parse_text(from, "step", to->name, sizeof(to->name));
+        to->at = parse_time(from, "at");
+        if (to->name[0] != '\0')
+            record->nsteps++;
+    }
+}
+
+static void
 parse_members(const struct acme_json *root, struct acme_record *record)
 {
     record->attempt = parse_time(root, "attempt");
     record->attempt_open = acme_json_bool(root, "attempt_open", false);
-    parse_text(root, "step", record->step, sizeof(record->step));
+    parse_steps(acme_json_get(root, "steps"), record);
     record->failures = parse_count(root, "failures");
     record->crashes = parse_count(root, "crashes");
     record->next_attempt = parse_time(root, "next_attempt");
@@ -197,6 +238,22 @@ render_error(const struct acme_error *error)
     return object;
 }
 
+struct acme_json *
+acme_record_render_steps(const struct acme_record *record)
+{
+    struct acme_json *array = acme_json_array();
+    unsigned i;
+
+    for (i = 0; i < record->nsteps && i < ACME_STEPS_MAX; i++) {
+        struct acme_json *object = acme_json_object();
+
+        render_text(object, "step", record->step[i].name);
+        acme_json_set_time(object, "at", record->step[i].at);
+        acme_json_append(array, object);
+    }
+    return array;
+}
+
 enum acme_rc
 acme_record_render(const struct acme_record *record, struct acme_buf *out,
     struct acme_error *err)
@@ -206,7 +263,8 @@ acme_record_render(const struct acme_record *record, struct acme_buf *out,
 
     acme_json_set_time(root, "attempt", record->attempt);
     render_flag(root, "attempt_open", record->attempt_open);
-    render_text(root, "step", record->step);
+    if (record->nsteps > 0)
+        acme_json_set(root, "steps", acme_record_render_steps(record));
     render_number(root, "failures", record->failures);
     render_number(root, "crashes", record->crashes);
     acme_json_set_time(root, "next_attempt", record->next_attempt);

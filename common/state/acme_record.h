@@ -11,13 +11,23 @@
 
 #include "base/acme_buf.h"
 #include "base/acme_error.h"
+#include "wrap/acme_json.h"
+
+#define ACME_STEP_DONE "done"
+#define ACME_STEP_FAILED "failed"
 
 struct acme_record {
     /* An attempt is durable before its first request; one found open at
      * start means that it killed us. */
     time_t attempt; /* start of the last one; 0: none yet */
     bool attempt_open;
-    char step[32];        /* where it was: "order", "finalize", ... */
+    /* What the last attempt has come to, the oldest first: "account",
+     * "order", ..., and "done" or "failed" at its end. */
+    unsigned nsteps;
+    struct acme_step {
+        char name[16];
+        time_t at;
+    } step[ACME_STEPS_MAX];
     unsigned failures;    /* in a row */
     unsigned crashes;     /* in a row, of the failures */
     time_t next_attempt;  /* not before; 0: free to go */
@@ -32,6 +42,19 @@ struct acme_record {
 
 /* All zero, rc ACME_OK. */
 void acme_record_init(struct acme_record *record);
+
+/*
+ * Notes a step, cut to fit; behind an end it is the first of another attempt.
+ * Of more than ACME_STEPS_MAX the oldest are forgotten: a job that waits for
+ * its CA begins anew each time.
+ */
+void acme_record_step(struct acme_record *record, const char *name, time_t at);
+
+/* The last step's name, "" if there is none. */
+const char *acme_record_last_step(const struct acme_record *record);
+
+/* The steps as they are in the JSON form: [{"step", "at"}]. */
+struct acme_json *acme_record_render_steps(const struct acme_record *record);
 
 /* Unknown members are ignored, malformed ones are as if absent.  ACME_WIRE:
  * not a JSON object.  len 0 is an empty record. */

@@ -95,6 +95,21 @@ expect_next(struct fake_drive *d, long least, long most)
 
 /* ---- first, renewal --------------------------------------------------- */
 
+/* The steps of the record are these, none earlier than the one before. */
+static void
+expect_steps(const struct acme_record *record, const char *expected)
+{
+    char names[256] = "";
+    unsigned i;
+
+    for (i = 0; i < record->nsteps; i++) {
+        strcat(strcat(names, i > 0 ? " " : ""), record->step[i].name);
+        assert_true(record->step[i].at >= record->attempt);
+        assert_true(i == 0 || record->step[i].at >= record->step[i - 1].at);
+    }
+    assert_string_equal(names, expected);
+}
+
 static void
 test_first(void **state)
 {
@@ -108,6 +123,7 @@ test_first(void **state)
     assert_int_equal(record.failures, 0);
     assert_false(record.attempt_open);
     assert_in_range(record.attempt, FAKE_NOW, d->host.now);
+    expect_steps(&record, "account order authorize finalize download done");
     assert_true(fake_host_logged(&d->host,
         "notice: certificate obtained, lineage \"a.test\", issuer \"test\", "
         "version 1"));
@@ -398,11 +414,15 @@ test_later(void **state)
     assert_int_equal(record.failures, 0);
     assert_int_equal(record.error.rc, ACME_OK);
     assert_false(record.attempt_open);
+    expect_steps(&record, "account order authorize finalize");
     assert_int_equal(next(d), d->host.now + 45);
     assert_int_equal(fake_drive_next(d), 1);
     assert_int_equal(d->ndone, 1);
     assert_true(d->done_ok);
     assert_int_equal(orders(d), 1);
+    record = record_of(d, "a.test");
+    assert_string_equal(acme_record_last_step(&record), "done");
+    assert_string_equal(record.step[4].name, "account");
 }
 
 static void
@@ -819,12 +839,15 @@ static void
 test_one_fails(void **state)
 {
     struct fake_drive *d = *state;
+    struct acme_record record;
 
     fake_ca_fail(d->ca, FAKE_DIRECTORY, FAKE_ALWAYS, ACME_NET);
     fake_drive_run(d);
     assert_int_equal(fake_drive_version(d, "a.test"), 0);
     assert_int_equal(fake_drive_version(d, "b.test"), 1);
-    assert_int_equal(record_of(d, "a.test").failures, 1);
+    record = record_of(d, "a.test");
+    assert_int_equal(record.failures, 1);
+    assert_string_equal(acme_record_last_step(&record), "failed");
     assert_int_equal(record_of(d, "b.test").failures, 0);
 }
 

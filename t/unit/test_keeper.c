@@ -859,7 +859,7 @@ note_step(struct fake_drive *d, const char *step)
 
     acme_record_init(&record);
     record.attempt_open = true;
-    (void)snprintf(record.step, sizeof(record.step), "%s", step);
+    acme_record_step(&record, step, 1);
     assert_int_equal(acme_vault_note(d->vault, 0, &record, &d->err), ACME_OK);
 }
 
@@ -869,7 +869,7 @@ expect_step(struct fake_drive *d, const char *step)
     struct acme_vault_unit unit;
 
     assert_int_equal(acme_vault_unit(d->vault, 0, &unit, &d->err), ACME_OK);
-    assert_string_equal(unit.record.step, step);
+    assert_string_equal(acme_record_last_step(&unit.record), step);
     acme_vault_unit_clear(&unit);
 }
 
@@ -897,7 +897,7 @@ test_note(void **state)
     assert_false(on_disk(d, path, "\"one\""));
 
     acme_record_init(&record);
-    (void)snprintf(record.step, sizeof(record.step), "two");
+    acme_record_step(&record, "two", 1);
     assert_int_equal(acme_vault_record(d->vault, 0, &record, &d->err),
         ACME_OK);
     expect_step(d, "two");

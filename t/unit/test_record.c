@@ -42,7 +42,11 @@ check_equal(const struct acme_record *a, const struct acme_record *b)
 
     assert_int_equal(a->attempt, b->attempt);
     assert_int_equal(a->attempt_open, b->attempt_open);
-    assert_string_equal(a->step, b->step);
+    assert_int_equal(a->nsteps, b->nsteps);
+    for (i = 0; i < a->nsteps; i++) {
+        assert_string_equal(a->step[i].name, b->step[i].name);
+        assert_int_equal(a->step[i].at, b->step[i].at);
+    }
     assert_int_equal(a->failures, b->failures);
     assert_int_equal(a->crashes, b->crashes);
     assert_int_equal(a->next_attempt, b->next_attempt);
@@ -86,7 +90,11 @@ full_record(void)
     acme_record_init(&record);
     record.attempt = 1795262400;
     record.attempt_open = true;
-    fill(record.step, sizeof(record.step));
+    record.nsteps = ACME_STEPS_MAX;
+    for (i = 0; i < ACME_STEPS_MAX; i++) {
+        fill(record.step[i].name, sizeof(record.step[i].name));
+        record.step[i].at = 1795262400 + (time_t)i;
+    }
     record.failures = UINT32_MAX;
     record.crashes = 3;
     record.next_attempt = 4102444800;
@@ -161,6 +169,35 @@ test_empty(void **state)
     acme_buf_clear(&text);
 }
 
+/* The last ones of one attempt. */
+static void
+test_steps(void **state)
+{
+    struct acme_record record;
+    char name[8];
+    unsigned i;
+
+    (void)state;
+    acme_record_init(&record);
+    assert_string_equal(acme_record_last_step(&record), "");
+    for (i = 0; i < ACME_STEPS_MAX + 3; i++) {
+        (void)snprintf(name, sizeof(name), "s%u", i);
+        acme_record_step(&record, name, 1000 + (time_t)i);
+    }
+    assert_int_equal(record.nsteps, ACME_STEPS_MAX);
+    assert_string_equal(record.step[0].name, "s3");
+    assert_int_equal(record.step[0].at, 1003);
+    assert_string_equal(acme_record_last_step(&record), name);
+    acme_record_step(&record, ACME_STEP_DONE, 2000);
+    assert_string_equal(acme_record_last_step(&record), "done");
+    acme_record_step(&record, "a step with a very long name\n", 2001);
+    assert_int_equal(record.nsteps, 1);
+    assert_string_equal(record.step[0].name, "a step with a v");
+    acme_record_step(&record, ACME_STEP_FAILED, 2002);
+    acme_record_step(&record, "account", 2003);
+    assert_int_equal(record.nsteps, 1);
+}
+
 /* What does not fit is as if it were not there, and nothing else suffers. */
 static void
 test_tolerant(void **state)
@@ -172,7 +209,8 @@ test_tolerant(void **state)
         "\"attempt\": \"2026-13-01T00:00:00Z\"",
         "\"attempt_open\": \"true\"",
         "\"attempt_open\": 1",
-        "\"step\": 5",
+        "\"steps\": 5",
+        "\"steps\": [5, {}, {\"step\": \"\"}, {\"step\": 5}]",
         "\"failures\": -1",
         "\"failures\": 4294967296",
         "\"failures\": 9223372036854775807",
@@ -237,12 +275,12 @@ test_hostile_text(void **state)
 
     (void)state;
     record =
-        parse("{ \"step\": \"a\\u001b[2J\\nb\","
+        parse("{ \"steps\": [ { \"step\": \"a\\u001b[2J\\nb\" } ],"
               " \"error\": { \"result\": \"io\","
               " \"what\": \"w\\u001b]0;x\\u0007\","
               " \"detail\": \"\\u202e\", \"type\": \"\\r\","
               " \"subproblems\": [ { \"identifier\": \"\\u009b\" } ] } }");
-    assert_null(strpbrk(record.step, "\x1b\n"));
+    assert_null(strpbrk(acme_record_last_step(&record), "\x1b\n"));
     assert_null(strpbrk(record.error.what, "\x1b\x07"));
     assert_null(strstr(record.error.detail, "\xe2\x80\xae"));
     assert_null(strpbrk(record.error.type, "\r"));
@@ -282,6 +320,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_steps),
         cmocka_unit_test(test_tolerant),
         cmocka_unit_test(test_tolerant_error),
         cmocka_unit_test(test_hostile_text),
