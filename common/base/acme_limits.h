@@ -19,6 +19,11 @@
 #define ACME_ISSUERS_MAX 64
 #define ACME_CONTACTS_MAX 16
 
+/* Certificate profiles that a CA offers, and the name of one: what is beyond
+ * is taken for not offered.  The longest in use has 11 characters. */
+#define ACME_PROFILES_MAX 16
+#define ACME_PROFILE_MAX 64
+
 /* CAs to fall back to, beside the first: a longer list would never be gone
  * through before a certificate expires. */
 #define ACME_FALLBACKS_MAX 4

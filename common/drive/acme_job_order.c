@@ -38,6 +38,12 @@ names_json(const struct acme_run *run)
 }
 
 static bool
+same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static bool
 memo_fits(const struct acme_run *run, const struct acme_json *memo)
 {
     const struct acme_json *names = acme_json_get(memo, "names");
@@ -45,7 +51,8 @@ memo_fits(const struct acme_run *run, const struct acme_json *memo)
     const char *account = acme_json_str(memo, "account");
     size_t i;
 
-    if (issuer == NULL || strcmp(issuer, run->issuer->directory) != 0 ||
+    if (!same_text(acme_json_str(memo, "profile"), run->issuer->profile) ||
+        issuer == NULL || strcmp(issuer, run->issuer->directory) != 0 ||
         account == NULL ||
         strcmp(account, acme_client_account(run->job->client)) != 0 ||
         acme_json_str(memo, "url") == NULL ||
@@ -148,6 +155,95 @@ resume(struct acme_run *run)
     return rc == ACME_OK ? ACME_NOENT : rc;
 }
 
+/* ---- a new order ------------------------------------------------------ */
+
+/* The profile that was configured, if the CA has it; without it goes only
+ * what may. */
+static enum acme_rc
+choose_profile(struct acme_run *run, struct acme_order_terms *terms)
+{
+    struct acme_connection *connection =
+        acme_client_connection(run->job->client);
+    const struct acme_directory *directory;
+    char offered[256];
+    enum acme_rc rc;
+
+    if (run->issuer->profile == NULL)
+        return ACME_OK;
+    rc = acme_connection_directory(connection, &directory, run->err);
+    if (rc != ACME_OK)
+        return rc;
+    if (acme_directory_offers(directory, run->issuer->profile)) {
+        terms->profile = run->issuer->profile;
+        return ACME_OK;
+    }
+    (void)acme_directory_profiles(directory, offered, sizeof(offered));
+    if (run->issuer->profile_required)
+        return acme_error_set(run->err, ACME_CONFIG,
+            "the CA does not offer the required profile \"%s\", but: %s; "
+            "configure one of these, or do not require it",
+            run->issuer->profile, offered);
+    acme_log(run->job->host, ACME_LOG_WARN,
+        "ordered without profile \"%s\", which the CA does not offer, "
+        "lineage \"%s\"; it offers: %s",
+        run->issuer->profile, run->lineage->name, offered);
+    return ACME_OK;
+}
+
+/* A CA may offer what it then refuses (draft-ietf-acme-profiles 5): to this
+ * account, or today. */
+static bool
+may_go_without(const struct acme_run *run,
+    const struct acme_order_terms *terms)
+{
+    return run->err->rc == ACME_PROBLEM && terms->profile != NULL &&
+           !run->issuer->profile_required &&
+           strcmp(run->err->type, "invalidProfile") == 0;
+}
+
+static enum acme_rc
+check_profile(struct acme_run *run, const struct acme_order_terms *terms)
+{
+    const char *answered = run->order.profile;
+
+    if (terms->profile == NULL || answered == NULL ||
+        strcmp(answered, terms->profile) == 0)
+        return ACME_OK;
+    if (run->issuer->profile_required)
+        return acme_error_set(run->err, ACME_WIRE,
+            "the CA made an order of profile \"%s\" where \"%s\" was asked "
+            "for",
+            answered, terms->profile);
+    acme_log(run->job->host, ACME_LOG_WARN,
+        "the CA chose profile \"%s\" instead of \"%s\", lineage \"%s\"",
+        answered, terms->profile, run->lineage->name);
+    return ACME_OK;
+}
+
+static enum acme_rc
+ask_for_order(struct acme_run *run)
+{
+    struct acme_order_terms terms = { NULL };
+    char line[ACME_LOG_LINE_MAX];
+    enum acme_rc rc = choose_profile(run, &terms);
+
+    if (rc != ACME_OK)
+        return rc;
+    rc = acme_order_new(run->job->client, run->now.names, run->now.nnames,
+        &terms, run->arena, &run->order, run->err);
+    if (may_go_without(run, &terms)) {
+        acme_log(run->job->host, ACME_LOG_WARN,
+            "ordered without profile \"%s\", lineage \"%s\": %s",
+            terms.profile, run->lineage->name,
+            acme_error_line(run->err, line, sizeof(line)));
+        acme_error_clear(run->err);
+        terms.profile = NULL;
+        rc = acme_order_new(run->job->client, run->now.names, run->now.nnames,
+            &terms, run->arena, &run->order, run->err);
+    }
+    return rc == ACME_OK ? check_profile(run, &terms) : rc;
+}
+
 /*
  * The key is made before the order, so that the order's URL reaches the disk
  * at once when the CA has answered.
@@ -159,8 +255,7 @@ new_order(struct acme_run *run)
 
     rc = acme_key_generate(run->now.type, &run->key, run->err);
     if (rc == ACME_OK)
-        rc = acme_order_new(run->job->client, run->now.names, run->now.nnames,
-            run->arena, &run->order, run->err);
+        rc = ask_for_order(run);
     if (rc != ACME_OK)
         return rc;
     run->result->ordered = true;
@@ -169,6 +264,7 @@ new_order(struct acme_run *run)
     acme_json_set_str(run->memo, "issuer", run->issuer->directory);
     acme_json_set_str(run->memo, "account",
         acme_client_account(run->job->client));
+    acme_json_set_str(run->memo, "profile", run->issuer->profile);
     acme_json_set_time(run->memo, "created",
         run->job->host->now(run->job->host->ctx));
     acme_json_set(run->memo, "names", names_json(run));

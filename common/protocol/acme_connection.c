@@ -1,5 +1,6 @@
 #include "protocol/acme_connection.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -283,6 +284,28 @@ take_url(const struct acme_connection *connection,
     return ACME_OK;
 }
 
+/* What has no usable name, or is one too many, is not offered; what the CA
+ * says of a profile is for people who choose one. */
+static void
+take_profiles(const struct acme_json *profiles,
+    struct acme_directory *directory)
+{
+    char *profile;
+    const char *name;
+    void *iter = NULL;
+
+    while (directory->nprofiles < ACME_PROFILES_MAX &&
+           (iter = acme_json_next(profiles, iter)) != NULL) {
+        profile = directory->profile[directory->nprofiles];
+        name = acme_json_iter_name(iter);
+        if (name[0] == '\0' || strlen(name) > ACME_PROFILE_MAX)
+            continue;
+        acme_log_clean(profile, ACME_PROFILE_MAX + 1, name, strlen(name));
+        if (strcmp(profile, name) == 0)
+            directory->nprofiles++;
+    }
+}
+
 static enum acme_rc
 take_meta(const struct acme_json *meta, struct acme_directory *directory,
     struct acme_error *err)
@@ -292,6 +315,7 @@ take_meta(const struct acme_json *meta, struct acme_directory *directory,
 
     directory->eab_required =
         acme_json_bool(meta, "externalAccountRequired", false);
+    take_profiles(acme_json_get(meta, "profiles"), directory);
     if (terms == NULL || terms[0] == '\0')
         return ACME_OK;
     rc = acme_json_need_str(meta, "termsOfService", ACME_URL_MAX - 1, &terms,
@@ -361,6 +385,32 @@ acme_connection_directory(struct acme_connection *connection,
     }
     *directory = &connection->directory;
     return ACME_OK;
+}
+
+bool
+acme_directory_offers(const struct acme_directory *directory,
+    const char *profile)
+{
+    size_t i;
+
+    for (i = 0; i < directory->nprofiles; i++) {
+        if (strcmp(directory->profile[i], profile) == 0)
+            return true;
+    }
+    return false;
+}
+
+const char *
+acme_directory_profiles(const struct acme_directory *directory, char *text,
+    size_t size)
+{
+    size_t i, len = 0;
+
+    (void)snprintf(text, size, "none");
+    for (i = 0; i < directory->nprofiles && len < size; i++)
+        len += (size_t)snprintf(text + len, size - len, "%s\"%s\"",
+            i > 0 ? ", " : "", directory->profile[i]);
+    return text;
 }
 
 /* ---- nonces (RFC 8555 6.5, 7.2) ---- */

@@ -30,6 +30,9 @@ struct acme_directory {
     char new_order[ACME_URL_MAX];
     char terms[ACME_URL_MAX]; /* "" if the CA names none */
     bool eab_required;
+    /* Names of meta.profiles (draft-ietf-acme-profiles 3), printable. */
+    size_t nprofiles;
+    char profile[ACME_PROFILES_MAX][ACME_PROFILE_MAX + 1];
 };
 
 /* Copies `conf`; borrows host and transport's ctx.  NULL: out of memory. */
@@ -45,6 +48,15 @@ void acme_connection_free(struct acme_connection *connection); /* NULL too */
  */
 enum acme_rc acme_connection_directory(struct acme_connection *connection,
     const struct acme_directory **directory, struct acme_error *err);
+
+/* Whether the CA offers a certificate profile of that name. */
+bool acme_directory_offers(const struct acme_directory *directory,
+    const char *profile);
+
+/* The names of those that it offers, as text: `"a", "b"`, or "none".  Cut off
+ * if it does not fit.  Returns `text`. */
+const char *acme_directory_profiles(const struct acme_directory *directory,
+    char *text, size_t size);
 
 /* Whether a URL out of a CA's answer may be talked to. */
 enum acme_rc acme_connection_check_url(struct acme_connection *connection,

@@ -212,6 +212,21 @@ take_error(const struct acme_json *root, struct acme_arena *arena,
     return ACME_OK;
 }
 
+/* draft-ietf-acme-profiles 4: what the CA makes of it; for comparison only. */
+static enum acme_rc
+take_profile(const struct acme_json *root, struct acme_arena *arena,
+    struct acme_order *order, struct acme_error *err)
+{
+    const char *text = acme_json_str(root, "profile");
+    char shown[ACME_PROFILE_MAX + 1];
+
+    if (text == NULL || text[0] == '\0')
+        return ACME_OK;
+    acme_log_clean(shown, sizeof(shown), text, strlen(text));
+    order->profile = acme_arena_strdup(arena, shown);
+    return order->profile != NULL ? ACME_OK : acme_error_nomem(err);
+}
+
 /* All but the order's own URL. */
 static enum acme_rc
 read_members(struct acme_client *client, const struct acme_json *root,
@@ -235,6 +250,8 @@ read_members(struct acme_client *client, const struct acme_json *root,
             &order->certificate, err);
     if (rc == ACME_OK)
         rc = take_error(root, arena, order, err);
+    if (rc == ACME_OK)
+        rc = take_profile(root, arena, order, err);
     order->expires = (time_t)acme_json_time(root, "expires");
     return rc;
 }
@@ -288,7 +305,7 @@ render_identifier(const char *name)
 }
 
 static struct acme_json *
-render_order(const struct wish *wish)
+render_order(const struct wish *wish, const struct acme_order_terms *terms)
 {
     struct acme_json *order = acme_json_object();
     struct acme_json *list = acme_json_array();
@@ -297,13 +314,15 @@ render_order(const struct wish *wish)
     for (i = 0; i < wish->nnames; i++)
         acme_json_append(list, render_identifier(wish->names[i]));
     acme_json_set(order, "identifiers", list);
+    if (terms != NULL)
+        acme_json_set_str(order, "profile", terms->profile);
     return order;
 }
 
 enum acme_rc
 acme_order_new(struct acme_client *client, const char *const *names,
-    size_t nnames, struct acme_arena *arena, struct acme_order *order,
-    struct acme_error *err)
+    size_t nnames, const struct acme_order_terms *terms,
+    struct acme_arena *arena, struct acme_order *order, struct acme_error *err)
 {
     struct wish wish = { names, nnames };
     const struct acme_directory *directory;
@@ -315,7 +334,7 @@ acme_order_new(struct acme_client *client, const char *const *names,
         err);
     if (rc != ACME_OK)
         goto done;
-    payload = render_order(&wish);
+    payload = render_order(&wish, terms);
     if (payload == NULL) {
         rc = acme_error_nomem(err);
         goto done;

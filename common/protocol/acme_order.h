@@ -32,17 +32,24 @@ struct acme_order {
     const char **authz; /* URLs, checked origins */
     const char *finalize;
     const char *certificate;        /* NULL until valid */
+    const char *profile;            /* printable; NULL: the CA names none */
     long retry_after;               /* of the last answer; -1: none */
     const struct acme_error *error; /* ACME_PROBLEM of an invalid order, else
                                        NULL */
 };
 
+/* What an order asks for besides names; all zero: nothing. */
+struct acme_order_terms {
+    const char *profile; /* draft-ietf-acme-profiles; NULL: the CA's choice */
+};
+
 /*
  * newOrder for `names`.  The answer must have just these identifiers, each
- * once, and at most as many authorizations.  Blocks.
+ * once, and at most as many authorizations.  terms NULL: none.  Blocks.
  */
 enum acme_rc acme_order_new(struct acme_client *client,
-    const char *const *names, size_t nnames, struct acme_arena *arena,
+    const char *const *names, size_t nnames,
+    const struct acme_order_terms *terms, struct acme_arena *arena,
     struct acme_order *order, struct acme_error *err);
 
 /* Reads the order at `url` (resume, poll); identifiers are checked against

@@ -100,6 +100,7 @@ static const struct {
 
     { "badCSR", CONFIGURATION }, { "badPublicKey", CONFIGURATION },
     { "externalAccountRequired", CONFIGURATION },
+    { "invalidProfile", CONFIGURATION },
     { "rejectedIdentifier", CONFIGURATION },
     { "unsupportedIdentifier", CONFIGURATION },
     { "userActionRequired", CONFIGURATION } };

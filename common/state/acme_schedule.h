@@ -43,8 +43,8 @@ struct acme_schedule_next {
  *   incorrectResponse): 15 minutes, doubled, at most 12 h (Let's Encrypt
  *   allows 5 an hour)
  * - rejectedIdentifier, unsupportedIdentifier, externalAccountRequired,
- *   userActionRequired, badCSR, badPublicKey, ACME_CONFIG: wait for a
- *   change, looked at again after 24 h
+ *   userActionRequired, badCSR, badPublicKey, invalidProfile, ACME_CONFIG:
+ *   wait for a change, looked at again after 24 h
  * - ACME_REFUSED: the same
  * - crash: 1 minute, doubled, from the third on an hour
  * - anything else: as network

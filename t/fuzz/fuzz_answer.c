@@ -230,7 +230,8 @@ ask_step(const char *step, struct acme_client *client,
         (void)acme_client_set_account(client, NULL, &err);
         check_error(acme_account_ensure(client, &wish, &created, &err), &err);
     } else if (strcmp(step, "new-order") == 0) {
-        check_error(acme_order_new(client, names, NNAMES, arena, &order, &err),
+        check_error(
+            acme_order_new(client, names, NNAMES, NULL, arena, &order, &err),
             &err);
     } else if (strcmp(step, "order") == 0) {
         ask_order(client, arena);

@@ -25,7 +25,7 @@ static void
 need_order(struct fake_client *f, const char *const *names, size_t n,
     struct acme_order *order)
 {
-    acme_order_new(f->client, names, n, f->arena, order, &f->err);
+    acme_order_new(f->client, names, n, NULL, f->arena, order, &f->err);
     fake_client_expect(f, "new order", ACME_OK, NULL);
     fake_ca_forget_log(f->ca);
 }

@@ -124,6 +124,69 @@ test_directory_plain(void **state)
     }
 }
 
+/* draft-ietf-acme-profiles 3: what is not a usable name is not offered. */
+static void
+test_directory_profiles(void **state)
+{
+    static const struct {
+        const char *profiles, *text;
+    } cases[] = {
+        { NULL, "none" },
+        { "[\"a\"]", "none" },
+        { "\"a\"", "none" },
+        { "{}", "none" },
+        { "{\"a\":\"x\",\"b c\":\"https://ca.test/b\",\"d\":7}",
+            "\"a\", \"b c\", \"d\"" },
+        { "{\"\":\"x\",\"a\\nb\":\"y\",\"c\":\"z\"}", "\"c\"" },
+    };
+    struct fake_client *f = *state;
+    const struct acme_directory *directory = NULL;
+    char text[64];
+    size_t i;
+
+    for (i = 0; i < COUNT(cases); i++) {
+        fake_client_next_case(f);
+        fake_client_renew(f);
+        fake_ca_json(f->ca, FAKE_DIRECTORY, 1, "meta.profiles",
+            cases[i].profiles);
+        acme_connection_directory(f->connection, &directory, &f->err);
+        fake_client_expect(f, "profiles", ACME_OK, NULL);
+        assert_string_equal(
+            acme_directory_profiles(directory, text, sizeof(text)),
+            cases[i].text);
+    }
+    assert_true(acme_directory_offers(directory, "c"));
+    assert_false(acme_directory_offers(directory, "C"));
+    assert_false(acme_directory_offers(directory, ""));
+    assert_string_equal(acme_directory_profiles(directory, text, 3), "\"c");
+}
+
+/* As many as fit are kept, and none that is too long. */
+static void
+test_directory_many_profiles(void **state)
+{
+    struct fake_client *f = *state;
+    const struct acme_directory *directory = NULL;
+    char json[8192], text[8192], *end = json;
+    unsigned i;
+
+    end += sprintf(end, "{\"%0*d\":\"\",\"%0*d\":\"\"", ACME_PROFILE_MAX + 1,
+        7, ACME_PROFILE_MAX, 8);
+    for (i = 0; i < 2 * ACME_PROFILES_MAX; i++)
+        end += sprintf(end, ",\"p%u\":\"\"", i);
+    sprintf(end, "}");
+    fake_ca_json(f->ca, FAKE_DIRECTORY, 1, "meta.profiles", json);
+    acme_connection_directory(f->connection, &directory, &f->err);
+    fake_client_expect(f, "many", ACME_OK, NULL);
+    assert_int_equal(directory->nprofiles, ACME_PROFILES_MAX);
+    sprintf(text, "%0*d", ACME_PROFILE_MAX, 8);
+    assert_true(acme_directory_offers(directory, text));
+    sprintf(text, "%0*d", ACME_PROFILE_MAX + 1, 7);
+    assert_false(acme_directory_offers(directory, text));
+    assert_true(acme_directory_offers(directory, "p14"));
+    assert_false(acme_directory_offers(directory, "p15"));
+}
+
 static void
 test_directory_age(void **state)
 {
@@ -1116,6 +1179,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         KEY_TEST(test_directory),
         KEY_TEST(test_directory_plain),
+        KEY_TEST(test_directory_profiles),
+        KEY_TEST(test_directory_many_profiles),
         KEY_TEST(test_directory_age),
         KEY_TEST(test_directory_members),
         KEY_TEST(test_directory_long_member),

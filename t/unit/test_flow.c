@@ -148,7 +148,7 @@ run(struct stage *s)
 
     rc = acme_account_ensure(f->client, &wish, &created, &f->err);
     if (rc == ACME_OK)
-        rc = acme_order_new(f->client, s->names, s->nnames, f->arena,
+        rc = acme_order_new(f->client, s->names, s->nnames, NULL, f->arena,
             &s->order, &f->err);
     if (rc == ACME_OK && s->order.status == ACME_STATUS_PENDING)
         rc = prove_all(s, true);
@@ -330,7 +330,7 @@ test_not_presented(void **state)
 
     fake_client_register(f);
     begin(&s, f, names, 2);
-    acme_order_new(f->client, names, 2, f->arena, &s.order, &f->err);
+    acme_order_new(f->client, names, 2, NULL, f->arena, &s.order, &f->err);
     prove_all(&s, false);
     fake_client_expect(f, "authz", ACME_PROBLEM,
         "authorization of \"a.test\": challenge http-01 failed");
@@ -354,7 +354,7 @@ test_resume(void **state)
 
     fake_client_register(f);
     begin(&s, f, names, 1);
-    acme_order_new(f->client, names, 1, f->arena, &s.order, &f->err);
+    acme_order_new(f->client, names, 1, NULL, f->arena, &s.order, &f->err);
     strcpy(account, acme_client_account(f->client));
     strcpy(url, s.order.url);
     fake_client_renew(f);
@@ -385,7 +385,7 @@ test_account_vanishes(void **state)
     fake_client_register(f);
     begin(&s, f, names, 1);
     fake_ca_drop_accounts(f->ca);
-    acme_order_new(f->client, names, 1, f->arena, &s.order, &f->err);
+    acme_order_new(f->client, names, 1, NULL, f->arena, &s.order, &f->err);
     fake_client_expect(f, "vanished", ACME_PROBLEM, "accountDoesNotExist");
     acme_error_clear(&f->err);
     run(&s);

@@ -843,6 +843,101 @@ test_answer_unknown(void **state)
     assert_int_equal(fake_ca_count(d->ca, FAKE_NEW_ORDER), 1);
 }
 
+/* ---- profiles --------------------------------------------------------- */
+
+/* What the CA offers, what it answers, and what becomes of it. */
+static void
+test_profile(void **state)
+{
+    static const struct {
+        const char *offered, *refused, *answered;
+        bool required;
+        unsigned orders;
+        const char *sent;   /* in the last newOrder */
+        const char *warned; /* NULL: of nothing */
+        enum acme_rc rc;
+        const char *failed;
+    } cases[] = {
+        { "{\"s\":\"\"}", NULL, NULL, true, 1, "s", NULL, ACME_OK, "" },
+        { "{\"s\":\"\"}", NULL, "\"s\"", true, 1, "s", NULL, ACME_OK, "" },
+        { "{\"l\":\"\"}", NULL, NULL, false, 1, NULL, "it offers: \"l\"",
+            ACME_OK, "" },
+        { NULL, NULL, NULL, false, 1, NULL, "it offers: none", ACME_OK, "" },
+        { "{\"l\":\"\",\"m\":\"\"}", NULL, NULL, true, 0, NULL, NULL,
+            ACME_CONFIG, "profile \"s\", but: \"l\", \"m\"; configure" },
+        { "{\"s\":\"\"}", "invalidProfile", NULL, false, 2, NULL, "not now",
+            ACME_OK, "" },
+        { "{\"s\":\"\"}", "invalidProfile", NULL, true, 1, "s", NULL,
+            ACME_PROBLEM, "invalidProfile" },
+        { "{\"s\":\"\"}", "malformed", NULL, false, 1, "s", NULL, ACME_PROBLEM,
+            "malformed" },
+        { "{\"s\":\"\"}", NULL, "\"l\"", false, 1, "s",
+            "chose profile \"l\" instead of \"s\"", ACME_OK, "" },
+        { "{\"s\":\"\"}", NULL, "\"l\"", true, 1, "s", NULL, ACME_WIRE,
+            "profile \"l\" where \"s\"" },
+    };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < COUNT(cases); i++) {
+        struct fake_drive *d;
+        struct outcome out;
+        void *own;
+        const char *sent;
+
+        setup_open(&own);
+        d = own;
+        d->config->issuer[0].profile = "s";
+        d->config->issuer[0].profile_required = cases[i].required;
+        fake_ca_json(d->ca, FAKE_DIRECTORY, FAKE_ALWAYS, "meta.profiles",
+            cases[i].offered);
+        if (cases[i].refused != NULL)
+            fake_ca_problem(d->ca, FAKE_NEW_ORDER, 1, 400, cases[i].refused,
+                "not now");
+        if (cases[i].answered != NULL)
+            fake_ca_json(d->ca, FAKE_NEW_ORDER, 1, "profile",
+                cases[i].answered);
+        run_job(d, 0, false, &out);
+        expect_error(&out, cases[i].rc, cases[i].failed);
+        assert_int_equal(fake_ca_count(d->ca, FAKE_NEW_ORDER),
+            cases[i].orders);
+        sent = strstr(fake_ca_payload(d->ca, FAKE_NEW_ORDER), "\"profile\"");
+        assert_int_equal(sent != NULL, cases[i].sent != NULL);
+        assert_int_equal(fake_host_logged(&d->host, "warn: "),
+            cases[i].warned != NULL);
+        if (cases[i].warned != NULL)
+            assert_true(fake_host_logged(&d->host, cases[i].warned));
+        fake_drive_teardown(&own);
+    }
+}
+
+/* An order in flight is of the profile that was configured then. */
+static void
+test_profile_of_order(void **state)
+{
+    struct fake_drive *d = *state;
+    struct outcome out;
+
+    fake_ca_json(d->ca, FAKE_DIRECTORY, FAKE_ALWAYS, "meta.profiles",
+        "{\"s\":\"\",\"l\":\"\"}");
+    fake_ca_fail(d->ca, FAKE_FINALIZE, 1, ACME_NET);
+    fake_ca_fail(d->ca, FAKE_ORDER, 2, ACME_NET);
+    d->config->issuer[0].profile = "s";
+    run_job(d, 0, false, &out);
+    expect_error(&out, ACME_NET, "");
+    run_job(d, 0, false, &out);
+    expect_error(&out, ACME_NET, "");
+    assert_int_equal(fake_ca_count(d->ca, FAKE_NEW_ORDER), 1);
+    d->config->issuer[0].profile = "l";
+    need_job(d, 0, false, &out);
+    assert_int_equal(fake_ca_count(d->ca, FAKE_NEW_ORDER), 2);
+    assert_non_null(
+        strstr(fake_ca_payload(d->ca, FAKE_NEW_ORDER), "\"profile\":\"l\""));
+    d->config->issuer[0].profile = "s"; /* is no reason to order */
+    need_job(d, 0, false, &out);
+    assert_int_equal(fake_ca_count(d->ca, FAKE_NEW_ORDER), 2);
+}
+
 #define TEST(name, setup) \
     cmocka_unit_test_setup_teardown(name, setup, fake_drive_teardown)
 
@@ -872,6 +967,8 @@ main(void)
         cmocka_unit_test(test_aborts),
         TEST(test_answered_but_pending, setup_open),
         TEST(test_answer_unknown, setup_open),
+        cmocka_unit_test(test_profile),
+        TEST(test_profile_of_order, setup_open),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

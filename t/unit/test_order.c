@@ -29,7 +29,7 @@ new_order(struct fake_client *f, const char *const *names, size_t n,
     enum acme_rc rc;
 
     *order = untouched;
-    rc = acme_order_new(f->client, names, n, f->arena, order, &f->err);
+    rc = acme_order_new(f->client, names, n, NULL, f->arena, order, &f->err);
     assert_int_equal(rc, f->err.rc);
     if (rc != ACME_OK) {
         assert_memory_equal(order, &untouched, sizeof(untouched));
@@ -136,6 +136,32 @@ test_new(void **state)
         "{\"type\":\"dns\",\"value\":\"*.b.test\"},"
         "{\"type\":\"ip\",\"value\":\"192.0.2.1\"},"
         "{\"type\":\"ip\",\"value\":\"2001:db8::1\"}]}");
+}
+
+/* draft-ietf-acme-profiles 4 */
+static void
+test_new_profile(void **state)
+{
+    struct fake_client *f = *state;
+    struct acme_order_terms terms = { .profile = "short" };
+    struct acme_order order;
+
+    acme_order_new(f->client, one, 1, &terms, f->arena, &order, &f->err);
+    fake_client_expect(f, "asked", ACME_OK, NULL);
+    assert_string_equal(fake_ca_payload(f->ca, FAKE_NEW_ORDER),
+        "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"a.test\"}],"
+        "\"profile\":\"short\"}");
+    assert_null(order.profile);
+    fake_ca_json(f->ca, FAKE_NEW_ORDER, 1, "profile", "\"long\\n\"");
+    acme_order_new(f->client, one, 1, &terms, f->arena, &order, &f->err);
+    fake_client_expect(f, "answered", ACME_OK, NULL);
+    assert_non_null(strstr(order.profile, "long"));
+    assert_null(strchr(order.profile, '\n'));
+    fake_ca_json(f->ca, FAKE_NEW_ORDER, 1, "profile", "7");
+    acme_order_new(f->client, one, 1, NULL, f->arena, &order, &f->err);
+    fake_client_expect(f, "odd", ACME_OK, NULL);
+    assert_null(order.profile);
+    assert_null(strstr(fake_ca_payload(f->ca, FAKE_NEW_ORDER), "profile"));
 }
 
 /* Order, case and spelling of the CA's identifiers are its own affair. */
@@ -903,6 +929,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_statuses),
         TEST(test_new),
+        TEST(test_new_profile),
         TEST(test_new_other_spelling),
         TEST(test_new_location),
         TEST(test_new_wrong),

@@ -243,6 +243,7 @@ test_rows(void **state)
             true },
         { ACME_PROBLEM, "badCSR", 400, STEPS(wait_for_change), true },
         { ACME_PROBLEM, "badPublicKey", 400, STEPS(wait_for_change), true },
+        { ACME_PROBLEM, "invalidProfile", 400, STEPS(wait_for_change), true },
         { ACME_CONFIG, "", 0, STEPS(wait_for_change), true },
         { ACME_REFUSED, "", 0, STEPS(wait_for_change), true },
         /* A prefix or another case is another type. */

@@ -28,6 +28,8 @@ my $JSON = JSON::PP->new->utf8->canonical->allow_nonref;
 #                  can be proved)
 #     blocklist    names whose orders are rejected
 #     alternates   1: a second chain, to another root
+#     profiles     { NAME => { description =>, validity => seconds } }
+#     must_staple  'copy' (default): as the CSR has it; 'always'; 'never'
 #     no_terms     1: no terms of service
 #     refusals_ok  1: a request refused as malformed is no complaint
 #     name         file names begin with it): not started.

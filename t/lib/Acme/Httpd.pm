@@ -20,6 +20,8 @@ use constant THREADS => 8;      # of a child
 
 my @MODULES = qw(authz_core dir mime alias rewrite headers);
 my %SIGNAL = (QUIT => 'WINCH', INT => 'TERM');
+my %SITE = (must_staple => 'ACMEMustStaple', reuse_key => 'ACMEReuseKey',
+    allow_subset => 'ACMEAllowSubset');
 my %PLACEHOLDER = (self_signed => 'serve', off => '503');
 
 # Options of its own: mpm => 'event'|'prefork', single => 1 (one process),
@@ -177,7 +179,20 @@ sub issuer_lines ($self, $issuer)
     push @lines, 'ACMECertificateAgreement accepted' if $issuer->{terms};
     push @lines, "ACMEAccountKey $issuer->{account_key}"
         if defined $issuer->{account_key};
+    push @lines, $self->profile_lines($issuer->{profile})
+        if defined $issuer->{profile};
+    push @lines, "ACMEPreferredChain \"$issuer->{preferred_chain}\""
+        if defined $issuer->{preferred_chain};
+    push @lines, "ACMECommonNameInCSR $issuer->{common_name_in_csr}"
+        if defined $issuer->{common_name_in_csr};
     return @lines, grep { length } $self->text($issuer->{extra});
+}
+
+# "NAME" or, as nginx has it, "NAME require".
+sub profile_lines ($self, $profile)
+{
+    my ($name, $require) = split ' ', $profile;
+    return "ACMEProfile $name", $require ? 'ACMEProfileMandatory on' : ();
 }
 
 # What several sites want is one domain.
@@ -190,6 +205,8 @@ sub domains ($self, $model)
         my @settings = map { "ACMEPrivateKeys $_" }
             grep { defined } ref $site->{key} ? "@{ $site->{key} }"
                 : $site->{key};
+        push @settings, map { "$SITE{$_} $site->{$_}" }
+            grep { defined $site->{$_} } sort keys %SITE;
         my $what = join ' ', sort @{ $site->{identifiers}
             // $site->{names} };
         next if $seen{"@settings $site->{acme} $what"}++;

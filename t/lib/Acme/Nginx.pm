@@ -94,6 +94,10 @@ sub issuer_block ($self, $issuer)
         if defined $issuer->{ca_file};
     push @lines, "ssl_verify $issuer->{verify};"
         if defined $issuer->{verify};
+    push @lines, "preferred_chain \"$issuer->{preferred_chain}\";"
+        if defined $issuer->{preferred_chain};
+    push @lines, map { "$_ $issuer->{$_};" }
+        grep { defined $issuer->{$_} } qw(profile common_name_in_csr);
     push @lines, grep { length } $self->text($issuer->{extra});
     return "acme_issuer $issuer->{name} {\n"
         . $self->indent(join "\n", @lines, '') . '}';
@@ -112,6 +116,8 @@ sub server ($self, $site)
     push @lines, "ssl_certificate $site->{certificate}[0];",
         "ssl_certificate_key $site->{certificate}[1];"
         if $site->{certificate};
+    push @lines, map { "acme_$_ $site->{$_};" } grep { defined $site->{$_} }
+        qw(must_staple reuse_key allow_subset);
     push @lines, "root $site->{root};";
     push @lines, grep { length } $self->text($site->{extra});
     return "server {\n" . $self->indent(join "\n", @lines, '') . "}\n";

@@ -155,6 +155,7 @@ site(NAME or [NAMES], %options) adds a server with a plain and a TLS port:
     identifiers  [names] on the certificate line; default: the server's
     key          'rsa:2048' or [list]        lineage  its name
     certificate  [FILE, KEY] an explicit pair
+    must_staple, reuse_key, allow_subset         'on' or 'off'
     tls, plain   0: no such listener         default  1: default server
     extra        text of the server's own    root     docroot
 
@@ -163,7 +164,8 @@ several become settings of each ACMEDomain.  Sites of the same names, issuer
 and key are one ACMEDomain there, key is one, and lineages have no names.
 
 issuer(NAME, %options): uri and ca_file (or ca => handle for both), contact
-=> [..], terms (1), account_key, verify, extra.  With a CA and no issuer()
+=> [..], terms (1), account_key, verify, profile ('NAME' or 'NAME require'),
+preferred_chain, common_name_in_csr ('on'), extra.  With a CA and no issuer()
 of that name there is one called 'testca' for it.
 
 configure(site => .., sites => [..], issuer => {..}, issuers => [..],

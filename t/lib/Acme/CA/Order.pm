@@ -67,12 +67,15 @@ sub new_order ($server, $ctx)
     my @identifiers = check_identifiers($server, $payload->{identifiers});
     refuse(malformed => 'notBefore and notAfter are not supported')
         if exists $payload->{notBefore} || exists $payload->{notAfter};
+    my $profile = $payload->{profile};
+    refuse(invalidProfile => "no profile is called $profile")
+        if defined $profile && !$server->{profiles}{$profile};
 
     my $id = $server->new_id;
     my $order = $server->{orders}{$id} = {
         id => $id, account => $ctx->{account}{id}, status => 'pending',
         identifiers => \@identifiers, created => time,
-        expires => time + LIFE, payload => $payload,
+        expires => time + LIFE, payload => $payload, profile => $profile,
     };
     $order->{authzs} = [map { authz_for($server, $ctx, $_) } @identifiers];
     update($order);
@@ -131,7 +134,7 @@ sub show_order ($server, $order)
         finalize => $server->url("/finalize/$id"),
         ($order->{status} eq 'valid'
             ? (certificate => $server->url("/cert/$id")) : ()),
-        ($order->{error} ? (error => $order->{error}) : ()),
+        (map { $order->{$_} ? ($_ => $order->{$_}) : () } qw(error profile)),
     };
 }
 
@@ -381,7 +384,8 @@ sub make_certificate ($server, $order, $csr)
         server => $server, identifiers => \@names, names => [@names],
         subject => length $names[0] <= 64 ? $names[0] : '', extra => {},
         from => $server->{backdate} ? -$server->{backdate} : 0,
-        seconds => $server->{validity} // 90 * 86_400,
+        seconds => $server->{profiles}{ $order->{profile} // '' }{validity}
+            // $server->{validity} // 90 * 86_400,
     };
 
     $server->{faults}->apply(issue => issue => $ctx);

@@ -271,8 +271,13 @@ sub write_log ($self, $ctx, $answer)
 
 sub directory ($self, $ctx)
 {
+    my $profiles = $self->{profiles};
     my %meta = (
-        termsOfService => $self->url(TERMS), website => $self->url('/'),
+        website => $self->url('/'),
+        ($self->{no_terms} ? () : (termsOfService => $self->url(TERMS))),
+        ($profiles ? (profiles => { map {
+            $_ => $profiles->{$_}{description} // "about $_" }
+                keys %$profiles }) : ()),
     );
     return 200, {
         newNonce => $self->url('/nonce'),
@@ -280,7 +285,7 @@ sub directory ($self, $ctx)
         newOrder => $self->url('/new-order'),
         revokeCert => $self->url('/revoke'),
         keyChange => $self->url('/key-change'),
-        ($self->{no_terms} ? () : (meta => \%meta)),
+        ($self->{no_terms} && !$profiles ? () : (meta => \%meta)),
     };
 }
 
