@@ -31,5 +31,6 @@
 #include "state/acme_area.h"
 #include "state/acme_config.h"
 #include "state/acme_live.h"
+#include "wrap/acme_idn.h"
 
 #endif

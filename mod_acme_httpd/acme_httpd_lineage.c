@@ -352,6 +352,31 @@ take_in(struct build *b, const server_rec *s, struct acme_httpd_domain *domain,
     return true;
 }
 
+/* httpd compares bytes, and clients send the A-labels. */
+static void
+warn_unicode(const struct build *b, const server_rec *s,
+    const apr_array_header_t *names)
+{
+    int i, k;
+
+    for (i = 0; i < names->nelts; i++) {
+        const char *written = APR_ARRAY_IDX(names, i, const char *);
+        const char *name = canonical(b, written);
+
+        if (name == NULL || strcasecmp(name, written) == 0 ||
+            acme_name_is_ip(name))
+            continue;
+        for (k = 0; k < names->nelts; k++)
+            if (strcasecmp(name, APR_ARRAY_IDX(names, k, const char *)) == 0)
+                break;
+        if (k == names->nelts)
+            say(b, APLOG_WARNING,
+                "\"%s\" of %s is in no request: clients send \"%s\"; add "
+                "that as a ServerAlias, there and to others with this name",
+                written, describe_host(b, s), name);
+    }
+}
+
 static void
 warn_wild(const struct build *b, const server_rec *s,
     const struct acme_httpd_domain *domain)
@@ -386,6 +411,7 @@ match(struct build *b, server_rec *s, bool *grown)
         return true;
     serve(s, domain);
     warn_wild(b, s, domain);
+    warn_unicode(b, s, names);
     for (i = 0; i < names->nelts; i++)
         if (!take_in(b, s, domain, APR_ARRAY_IDX(names, i, const char *),
                 grown))

@@ -33,6 +33,10 @@ static ngx_int_t ngx_acme_parameters(ngx_conf_t *cf,
 static ngx_int_t ngx_acme_server_names(ngx_conf_t *cf,
     ngx_http_core_srv_conf_t *cscf, ngx_acme_srv_conf_t *ascf,
     ngx_array_t *names);
+static void ngx_acme_public_names(ngx_conf_t *cf,
+    ngx_acme_srv_conf_t *ascf, ngx_array_t *names);
+static void ngx_acme_warn_unicode(ngx_conf_t *cf,
+    ngx_http_core_srv_conf_t *cscf, ngx_str_t *name);
 static ngx_int_t ngx_acme_push_name(ngx_conf_t *cf, ngx_array_t *names,
     u_char *data, size_t len, struct acme_error *err);
 
@@ -513,7 +517,7 @@ static ngx_int_t
 ngx_acme_server_names(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
     ngx_acme_srv_conf_t *ascf, ngx_array_t *names)
 {
-    u_char                  *p, www[ACME_NAME_MAX + sizeof("www.")];
+    u_char                  *p, www[ACME_IDN_TEXT_MAX + sizeof("www.")];
     ngx_str_t                name;
     ngx_uint_t               i;
     struct acme_error        err;
@@ -559,8 +563,13 @@ ngx_acme_server_names(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
                           "server_name \"%V\" is not put into the "
                           "certificate of \"acme_certificate\" in %V:%ui: %s",
                           &sn[i].name, &ascf->file, ascf->line, err.what);
+            continue;
         }
+
+        ngx_acme_warn_unicode(cf, cscf, &sn[i].name);
     }
+
+    ngx_acme_public_names(cf, ascf, names);
 
     if (names->nelts == 0) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
@@ -571,6 +580,93 @@ ngx_acme_server_names(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * "example.com localhost": the order would fail for the second name; where
+ * there are only such names a private CA is meant
+ */
+
+static void
+ngx_acme_public_names(ngx_conf_t *cf, ngx_acme_srv_conf_t *ascf,
+    ngx_array_t *names)
+{
+    char        **name;
+    ngx_uint_t    i, n;
+
+    name = names->elts;
+
+    for (i = 0, n = 0; i < names->nelts; i++) {
+        n += (strpbrk(name[i], ".:") != NULL);
+    }
+
+    if (n == 0) {
+        return;
+    }
+
+    for (i = 0, n = 0; i < names->nelts; i++) {
+
+        if (strpbrk(name[i], ".:") != NULL) {
+            name[n++] = name[i];
+            continue;
+        }
+
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "server_name \"%s\" is not put into the certificate of "
+                      "\"acme_certificate\" in %V:%ui: it has no dot, no "
+                      "public CA would sign it; name it in the directive if "
+                      "yours does", name[i], &ascf->file, ascf->line);
+    }
+
+    names->nelts = n;
+}
+
+
+/* nginx compares bytes, and clients send the A-labels */
+
+static void
+ngx_acme_warn_unicode(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
+    ngx_str_t *name)
+{
+    char                     ascii[ACME_NAME_MAX + 1];
+    size_t                   dot;
+    ngx_uint_t               i;
+    struct acme_error        err;
+    ngx_http_server_name_t  *sn;
+
+    for (i = 0; i < name->len && name->data[i] < 0x80; i++) { /* void */ }
+
+    if (i == name->len) {
+        return;
+    }
+
+    acme_error_clear(&err);
+
+    dot = (name->data[0] == '.');
+
+    if (acme_host_check_name((char *) name->data + dot, name->len - dot,
+                             ascii, &err)
+        != ACME_OK)
+    {
+        return;
+    }
+
+    sn = cscf->server_names.elts;
+
+    for (i = 0; i < cscf->server_names.nelts; i++) {
+        if (sn[i].name.len == dot + ngx_strlen(ascii)
+            && ngx_strncmp(sn[i].name.data + dot, ascii, ngx_strlen(ascii))
+               == 0)
+        {
+            return;
+        }
+    }
+
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                  "server_name \"%V\" is in no request: clients send "
+                  "\"%s%s\"; add that to the names of this server and of "
+                  "others with this name", name, dot ? "." : "", ascii);
 }
 
 

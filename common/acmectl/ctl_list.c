@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "drive/acme_status.h"
+#include "wrap/acme_idn.h"
 
 /* ---- text of one lineage ---------------------------------------------- */
 
@@ -22,6 +23,26 @@ print_list(const char *label, const struct acme_json *list)
     for (i = 0; i < n; i++)
         (void)printf("%s%s", i > 0 ? " " : "",
             acme_json_text(acme_json_at(list, i)));
+    (void)putchar('\n');
+}
+
+/* As they are in the certificate, and as people write them. */
+static void
+print_names(const struct acme_json *names)
+{
+    char shown[ACME_IDN_TEXT_MAX + 1];
+    size_t i;
+
+    if (acme_json_count(names) == 0)
+        return;
+    (void)printf("  %-14s", "names");
+    for (i = 0; i < acme_json_count(names); i++) {
+        const char *name = acme_json_text(acme_json_at(names, i));
+
+        (void)printf("%s%s", i > 0 ? " " : "", name);
+        if (acme_idn_show(name, shown))
+            (void)printf(" (%s)", shown);
+    }
     (void)putchar('\n');
 }
 
@@ -95,7 +116,7 @@ print_lineage(const struct ctl *ctl, const struct acme_json *lineage)
 
     (void)printf("%s: %s\n", acme_json_str(lineage, "name"),
         acme_json_str(lineage, "state"));
-    print_list("names", acme_json_get(lineage, "names"));
+    print_names(acme_json_get(lineage, "names"));
     print_list("keys", acme_json_get(lineage, "keys"));
     print_text("issuer", acme_json_str(issuer, "name"));
     print_text("signed by", acme_json_str(lineage, "signed_by"));

@@ -17,7 +17,7 @@
  * over 63 bytes, characters outside letters, digits, hyphen (underscore too:
  * no CA issues for it), leading or trailing hyphen, a `*` that is not the
  * whole first label, a single label after `*.`, a top label of digits only,
- * a non-ASCII name (the A-label must be written).
+ * a non-ASCII name: operators may write one (wrap/acme_idn.h), nobody else.
  */
 enum acme_rc acme_name_parse(const char *text, size_t len,
     char out[ACME_NAME_MAX + 1], struct acme_error *err);

@@ -12,6 +12,7 @@
 #include "base/acme_name.h"
 #include "state/acme_dir.h"
 #include "state/acme_store.h"
+#include "wrap/acme_idn.h"
 #include "wrap/acme_x509.h"
 
 /* A bundle of every CA there is has about 250 kB. */
@@ -22,7 +23,7 @@ acme_host_check_name(const char *text, size_t len, char out[ACME_NAME_MAX + 1],
     struct acme_error *err)
 {
     char name[ACME_NAME_MAX + 1];
-    enum acme_rc rc = acme_name_parse(text, len, name, err);
+    enum acme_rc rc = acme_idn_parse(text, len, name, err);
 
     if (rc == ACME_OK && acme_name_is_wildcard(name))
         rc = acme_error_set(err, ACME_CONFIG,

@@ -16,7 +16,7 @@
 #include "wrap/acme_key.h"
 
 /*
- * acme_name_parse() for an identifier of a certificate: refuses a wildcard
+ * acme_idn_parse() for an identifier of a certificate: refuses a wildcard
  * too, which http-01 cannot prove.  ACME_CONFIG.
  */
 enum acme_rc acme_host_check_name(const char *text, size_t len,

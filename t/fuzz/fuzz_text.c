@@ -9,6 +9,7 @@
 #include "base/acme_time.h"
 #include "fuzz.h"
 #include "protocol/acme_order.h"
+#include "wrap/acme_idn.h"
 #include "wrap/acme_key.h"
 #include "wrap/acme_url.h"
 
@@ -37,6 +38,24 @@ try_names(const char *text, size_t len)
             acme_name_parse(name, strlen(name), again, &err) == ACME_OK);
         FUZZ_CHECK(strcmp(name, again) == 0);
     }
+}
+
+static void
+try_idn(const char *text, size_t len)
+{
+    char name[ACME_NAME_MAX + 1], again[ACME_NAME_MAX + 1];
+    char shown[ACME_IDN_TEXT_MAX + 1];
+    struct acme_error err;
+
+    acme_error_clear(&err);
+    if (acme_idn_parse(text, len, name, &err) != ACME_OK) {
+        FUZZ_CHECK(err.rc == ACME_CONFIG && err.what[0] != '\0');
+        return;
+    }
+    FUZZ_CHECK(acme_name_parse(name, strlen(name), again, &err) == ACME_OK);
+    FUZZ_CHECK(strcmp(name, again) == 0);
+    if (acme_idn_show(name, shown))
+        FUZZ_CHECK(strlen(shown) <= ACME_IDN_TEXT_MAX);
 }
 
 static void
@@ -110,6 +129,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     enum acme_key_type type = ACME_KEY_NONE;
     struct acme_error err;
 
+    try_idn((const char *)data, size);
     try_names((const char *)data, size);
     try_base64((const char *)data, size);
     try_clean((const char *)data, size);
