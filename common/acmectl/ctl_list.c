@@ -109,6 +109,25 @@ print_steps(const struct acme_json *steps)
 }
 
 static void
+print_next(const struct acme_json *lineage)
+{
+    const char *next = acme_json_str(lineage, "next_attempt");
+
+    if (next != NULL && acme_json_bool(lineage, "wait_for_config", false))
+        (void)printf("  %-14swhen the configuration changes, or at %s\n",
+            "next attempt", next);
+    else
+        print_text("next attempt", next);
+}
+
+static void
+print_error(const struct acme_json *error)
+{
+    print_text("last error", acme_json_str(error, "text"));
+    print_text("see", acme_json_str(error, "url"));
+}
+
+static void
 print_lineage(const struct ctl *ctl, const struct acme_json *lineage)
 {
     const struct acme_json *files = acme_json_get(lineage, "files");
@@ -124,11 +143,10 @@ print_lineage(const struct ctl *ctl, const struct acme_json *lineage)
     print_validity(lineage);
     print_others(acme_json_get(lineage, "certificates"));
     print_text("renewal", acme_json_str(lineage, "renew_at"));
-    print_text("next attempt", acme_json_str(lineage, "next_attempt"));
+    print_next(lineage);
     if (ctl->verbose)
         print_steps(acme_json_get(lineage, "steps"));
-    print_text("last error",
-        acme_json_str(acme_json_get(lineage, "error"), "text"));
+    print_error(acme_json_get(lineage, "error"));
     print_text("conflict", acme_json_str(lineage, "conflict"));
     print_text("damage", acme_json_str(lineage, "damage"));
     print_text("certificate", acme_json_str(files, "certificate"));

@@ -43,7 +43,7 @@ struct acme_error {
     char what[512];  /* ours, printable: `new order: ...` */
     char type[64];   /* problem type without its URN prefix, or "" */
     char detail[ACME_FOREIGN_TEXT_MAX]; /* the CA's, made printable */
-    char instance[256];                 /* URL for a person, or "" */
+    char instance[ACME_INSTANCE_MAX];   /* URL for a person, or "" */
     unsigned nsub;                      /* kept in sub[] */
     unsigned nsub_total;                /* sent by the CA */
     struct acme_subproblem sub[ACME_SUBPROBLEMS_MAX];

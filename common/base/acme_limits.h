@@ -66,6 +66,10 @@
 #define ACME_HTTP_HEADERS_MAX (64 * 1024)
 #define ACME_HTTP_LINKS_MAX 8
 
+/* URL of a problem's page: that of Let's Encrypt's portal has a JWT in it, of
+ * about 500 characters. */
+#define ACME_INSTANCE_MAX 1024
+
 /* base64url nonce: the longest seen has 43 characters. */
 #define ACME_NONCE_MAX 256
 

@@ -9,6 +9,7 @@
 #include "state/acme_schedule.h"
 #include "wrap/acme_hash.h"
 #include "wrap/acme_json.h"
+#include "wrap/acme_url.h"
 
 /* Another process works on the lineage: it needs seconds. */
 #define BUSY_RETRY 5
@@ -725,6 +726,9 @@ on_failure(struct acme_engine *engine, size_t unit,
         line,
         next.wait_for_config ? "when the configuration changes, or " : "",
         acme_time_format(next.at, when), next.why);
+    if (acme_url_is_link(err->instance))
+        acme_log(engine->conf.host, ACME_LOG_NOTICE, "lineage \"%s\": see %s",
+            wish->name, err->instance);
     prepare(answer, false, line);
 }
 

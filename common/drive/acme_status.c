@@ -7,6 +7,7 @@
 #include "drive/acme_control.h"
 #include "state/acme_record.h"
 #include "state/acme_settings.h"
+#include "wrap/acme_url.h"
 
 struct view {
     struct acme_store *store;
@@ -222,6 +223,8 @@ add_error(struct view *view)
     acme_json_set_str(json, "result", acme_rc_name(err->rc));
     acme_json_set_str(json, "text", acme_error_line(err, line, sizeof(line)));
     acme_json_set_str(json, "type", err->type[0] != '\0' ? err->type : NULL);
+    if (acme_url_is_link(err->instance))
+        acme_json_set_str(json, "url", err->instance);
     acme_json_set(view->json, "error", json);
     acme_json_set_time(view->json, "error_time", view->record.error_time);
 }
@@ -274,6 +277,8 @@ add_record(struct view *view)
     acme_json_set_time(view->json, "renew_at", worst->renew_at);
     acme_json_set_time(view->json, "next_attempt", worst->next_attempt);
     acme_json_set_int(view->json, "failures", worst->failures);
+    if (worst->wait_for_config && worst->failures > 0)
+        acme_json_set_bool(view->json, "wait_for_config", true);
     if (worst->nsteps > 0)
         acme_json_set(view->json, "steps", acme_record_render_steps(worst));
     if (worst->failures > 0)

@@ -17,7 +17,9 @@
  *   name, state, names[], keys[], issuer {name, directory}, declared[]
  *   version, serial, fingerprint, signed_by, not_before, not_after, files
  *     (absent: no certificate yet)
- *   renew_at, next_attempt, failures, error {...}, error_time
+ *   renew_at, next_attempt, failures, error_time
+ *   wait_for_config: sooner than next_attempt if the configuration changes
+ *   error {result, text, type, url: where a person can do something about it}
  * `state` is one of
  *   "ok"        served and not yet due
  *   "due"       an order is due or on its way

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/acme_log.h"
+#include "base/acme_time.h"
 
 static void
 clean_member(char *out, size_t size, const struct acme_json *object,
@@ -50,6 +51,32 @@ read_subproblems(const struct acme_json *list, struct acme_error *err)
     }
 }
 
+/* Where the first https URL of a text ends. */
+static size_t
+url_length(const char *url)
+{
+    size_t len = strcspn(url, " \t\r\n\"'<>()");
+
+    while (len > 0 && strchr(".,;:", url[len - 1]) != NULL)
+        len--;
+    return len;
+}
+
+/* RFC 8555 7.3.3 has an "instance" for what a person has to do; Boulder
+ * writes its portal's URL into the text.  One that was cut leads nowhere. */
+static void
+read_instance(const struct acme_json *problem, struct acme_error *err)
+{
+    const char *url = acme_json_str(problem, "instance");
+    const char *detail = acme_json_str(problem, "detail");
+
+    if (url == NULL && detail != NULL)
+        url = strstr(detail, "https://");
+    if (url != NULL && url_length(url) < sizeof(err->instance))
+        acme_log_clean(err->instance, sizeof(err->instance), url,
+            url_length(url));
+}
+
 enum acme_rc
 acme_answer_problem(const struct acme_json *problem, const char *what,
     struct acme_error *err)
@@ -59,9 +86,37 @@ acme_answer_problem(const struct acme_json *problem, const char *what,
     acme_error_set(err, ACME_PROBLEM, "%s", what);
     clean_type(err->type, sizeof(err->type), problem);
     clean_member(err->detail, sizeof(err->detail), problem, "detail");
-    clean_member(err->instance, sizeof(err->instance), problem, "instance");
+    read_instance(problem, err);
     read_subproblems(acme_json_get(problem, "subproblems"), err);
     return err->rc;
+}
+
+/*
+ * Let's Encrypt tells the time in the text ("retry after 2026-09-21 12:00:00
+ * UTC"), by its own clock.  Seconds from now; -1: it does not.
+ */
+static long
+delay_in_text(const struct acme_error *err,
+    const struct acme_http_response *response, time_t now)
+{
+    static const char words[] = "retry after ";
+    const char *at = strstr(err->detail, words);
+    char text[] = "0000-00-00T00:00:00Z";
+    time_t then;
+
+    if (at == NULL || strlen(at) < sizeof(words) - 1 + 19 + 4 ||
+        memcmp(at + sizeof(words) - 1 + 19, " UTC", 4) != 0)
+        return -1;
+    memcpy(text, at + sizeof(words) - 1, 19);
+    if (text[10] != ' ')
+        return -1;
+    text[10] = 'T';
+    if (!acme_time_parse(text, &then))
+        return -1;
+    then -= response->date != 0 ? response->date : now;
+    if (then > ACME_RETRY_AFTER_MAX)
+        return ACME_RETRY_AFTER_MAX;
+    return then < 0 ? -1 : (long)then;
 }
 
 /* A body that is no problem document (a proxy's page) says nothing: the
@@ -85,6 +140,8 @@ read_failure(const struct acme_http_response *response, time_t now,
     acme_answer_problem(problem, what, err);
     acme_json_free(problem);
     err->http_status = response->status;
+    if (delay < 0)
+        delay = delay_in_text(err, response, now);
     if (delay > ACME_RETRY_AFTER_MAX)
         delay = ACME_RETRY_AFTER_MAX;
     if (delay >= 0)

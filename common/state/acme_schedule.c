@@ -58,12 +58,16 @@ acme_schedule_urgency(time_t not_before, time_t not_after, time_t now,
 
 /* ---- retries ---------------------------------------------------------- */
 
+/* From the mildest to the gravest: the worst part of a problem decides. */
 enum policy {
-    NETWORK,
-    RATE_LIMIT,
+    OWN,
+    OUTAGE,
     VALIDATION,
+    ACCOUNT,
+    RATE_LIMIT,
     CONFIGURATION,
     REFUSED,
+    PAUSED,
     CRASH
 };
 
@@ -72,52 +76,154 @@ enum jitter {
     LATER    /* whole to a tenth more, for what must not be sooner */
 };
 
+/* When the next CA of a list is asked instead of waiting for this one. */
+enum elsewhere {
+    NEVER,
+    AT_ONCE,
+    AFTER_SOME, /* failures, or if the wait is long because the CA says so */
+    IF_LONG     /* the wait */
+};
+
 static const struct {
     int64_t first; /* doubled with each failure ... */
     int64_t most;  /* ... up to this */
     enum jitter jitter;
+    enum elsewhere elsewhere;
     bool wait_for_config;
     const char *why;
-} policies[] = { [NETWORK] = { 15, 6 * HOUR, EARLIER, false, "back-off" },
-    [RATE_LIMIT] = { HOUR, DAY, LATER, false, "the CA's rate limit" },
-    [VALIDATION] = { 15 * MINUTE, 12 * HOUR, LATER, false,
+} policies[] = { [OWN] = { 15, 6 * HOUR, EARLIER, NEVER, false, "back-off" },
+    [OUTAGE] = { 15, 6 * HOUR, EARLIER, AFTER_SOME, false, "back-off" },
+    [VALIDATION] = { 15 * MINUTE, 12 * HOUR, LATER, NEVER, false,
         "the CA could not validate a name" },
-    [CONFIGURATION] = { DAY, DAY, LATER, true,
+    [ACCOUNT] = { 15 * MINUTE, 12 * HOUR, LATER, AFTER_SOME, false,
+        "the CA refuses the account" },
+    [RATE_LIMIT] = { HOUR, DAY, LATER, IF_LONG, false, "the CA's rate limit" },
+    [CONFIGURATION] = { DAY, DAY, LATER, AT_ONCE, true,
         "only a change of the configuration helps" },
-    [REFUSED] = { DAY, DAY, LATER, true,
+    [REFUSED] = { DAY, DAY, LATER, AT_ONCE, true,
         "the CA's certificate must not be served" },
-    [CRASH] = { MINUTE, HOUR, LATER, false, "an attempt ended in a crash" } };
+    [PAUSED] = { DAY, DAY, LATER, AT_ONCE, true,
+        "the CA has paused it until somebody goes to its portal" },
+    [CRASH] = { MINUTE, HOUR, LATER, NEVER, false,
+        "an attempt ended in a crash" } };
 
-/* RFC 8555 6.7; what is not here is treated by its status. */
+/*
+ * RFC 8555 6.7, RFC 9773 5 (alreadyReplaced), draft-ietf-acme-profiles
+ * (invalidProfile).  RFC 8739's autoRenewal* are about what is never asked
+ * for; what is not here is treated by its status.
+ */
 static const struct {
     const char *type;
     enum policy policy;
-} types[] = { { "rateLimited", RATE_LIMIT },
-
-    { "caa", VALIDATION }, { "connection", VALIDATION }, { "dns", VALIDATION },
-    { "incorrectResponse", VALIDATION }, { "tls", VALIDATION },
-    { "unauthorized", VALIDATION },
-
-    { "badCSR", CONFIGURATION }, { "badPublicKey", CONFIGURATION },
+} types[] = {
+    { "accountDoesNotExist", OUTAGE }, /* next time it is looked for */
+    { "alreadyReplaced", OWN },
+    { "alreadyRevoked", OWN },
+    { "badCSR", CONFIGURATION },
+    { "badNonce", OUTAGE }, /* ACME_NONCE_RETRIES times in a row */
+    { "badPublicKey", CONFIGURATION },
+    { "badRevocationReason", OWN },
+    { "badSignatureAlgorithm", CONFIGURATION },
+    { "caa", VALIDATION },
+    { "compound", OWN }, /* its parts count */
+    { "connection", VALIDATION },
+    { "dns", VALIDATION },
     { "externalAccountRequired", CONFIGURATION },
+    { "incorrectResponse", VALIDATION },
+    { "invalidContact", CONFIGURATION },
     { "invalidProfile", CONFIGURATION },
+    { "malformed", OUTAGE },
+    { "orderNotReady", OUTAGE },
+    { "paused", PAUSED },
+    { "rateLimited", RATE_LIMIT },
     { "rejectedIdentifier", CONFIGURATION },
+    { "serverInternal", OUTAGE },
+    { "tls", VALIDATION },
+    { "unauthorized", VALIDATION },
+    { "unsupportedContact", CONFIGURATION },
     { "unsupportedIdentifier", CONFIGURATION },
-    { "userActionRequired", CONFIGURATION } };
+    { "userActionRequired", CONFIGURATION },
+};
+
+#define TYPES (sizeof(types) / sizeof(types[0]))
+
+static size_t
+find_type(const char *type)
+{
+    size_t i;
+
+    for (i = 0; i < TYPES; i++)
+        if (strcmp(type, types[i].type) == 0)
+            break;
+    return i;
+}
+
+bool
+acme_schedule_knows(const char *type)
+{
+    return find_type(type) < TYPES;
+}
+
+/* Boulder's pause is a rateLimited or unauthorized that says so. */
+static bool
+is_pause(const struct acme_error *err)
+{
+    return (strcmp(err->type, "rateLimited") == 0 ||
+               strcmp(err->type, "unauthorized") == 0) &&
+           strstr(err->detail,
+               "temporarily prevented from requesting certificates") != NULL;
+}
+
+/* The problem without its parts. */
+static enum policy
+policy_of_whole(const struct acme_error *err)
+{
+    size_t i = find_type(err->type);
+
+    if (is_pause(err))
+        return PAUSED;
+    if (i == TYPES)
+        return err->http_status == 429 ? RATE_LIMIT : OUTAGE;
+    /* A failed validation is told in a challenge, with a status of its own;
+     * as the answer to a request it is about the account. */
+    if (types[i].policy == VALIDATION && err->http_status != 0 &&
+        strcmp(err->type, "unauthorized") == 0)
+        return ACCOUNT;
+    return types[i].policy;
+}
+
+static enum policy
+policy_of_problem(const struct acme_error *err)
+{
+    enum policy worst = policy_of_whole(err);
+    unsigned i;
+    size_t row;
+
+    for (i = 0; i < err->nsub && i < ACME_SUBPROBLEMS_MAX; i++) {
+        row = find_type(err->sub[i].type);
+        if (row < TYPES && types[row].policy > worst)
+            worst = types[row].policy;
+    }
+    /* None of its parts told us anything. */
+    return worst == OWN && strcmp(err->type, "compound") == 0 ? OUTAGE : worst;
+}
 
 static enum policy
 policy_of(const struct acme_error *err)
 {
-    size_t i;
-
-    if (err->rc == ACME_CONFIG)
+    switch (err->rc) {
+    case ACME_CONFIG:
         return CONFIGURATION;
-    if (err->rc == ACME_REFUSED)
+    case ACME_REFUSED:
         return REFUSED;
-    for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-        if (strcmp(err->type, types[i].type) == 0)
-            return types[i].policy;
-    return err->http_status == 429 ? RATE_LIMIT : NETWORK;
+    case ACME_NET:
+    case ACME_WIRE:
+        return OUTAGE;
+    case ACME_PROBLEM:
+        return policy_of_problem(err);
+    default:
+        return OWN;
+    }
 }
 
 /* Seconds of back-off before the n-th failure's next attempt. */
@@ -154,7 +260,7 @@ within_life(enum policy policy, int64_t wait, int64_t left)
 {
     int64_t third = left / 3, least = policies[policy].first;
 
-    if (policy != NETWORK || left <= 0 || wait <= third)
+    if (policy > OUTAGE || left <= 0 || wait <= third)
         return wait;
     return third > least ? third : least;
 }
@@ -173,17 +279,48 @@ asked_for(const struct acme_error *err, int64_t now, uint32_t random)
     return wait + pick(random, late + 1);
 }
 
+bool
+acme_schedule_is_long(time_t until, time_t now, time_t not_after)
+{
+    int64_t start = clamp(now), wait = clamp(until) - start;
+
+    return wait > MINUTE && wait > (clamp(not_after) - start) / 3;
+}
+
+/* `later`: the CA named a time itself. */
+static bool
+goes_elsewhere(enum policy policy, unsigned failures, int64_t left, bool later,
+    bool is_long)
+{
+    const unsigned some = left > 0 ? 10 : 3;
+
+    switch (policies[policy].elsewhere) {
+    case AT_ONCE:
+        return true;
+    case AFTER_SOME:
+        return failures >= some || (later && is_long);
+    case IF_LONG:
+        return is_long;
+    default:
+        return false;
+    }
+}
+
 struct acme_schedule_next
 acme_schedule_after(const struct acme_error *err, unsigned failures,
     unsigned crashes, time_t now, time_t not_after, uint32_t random)
 {
-    struct acme_schedule_next next = { 0, false, NULL };
-    enum policy policy = crashes > 0 ? CRASH : policy_of(err);
+    struct acme_schedule_next next = { 0, false, false, NULL };
+    const enum policy what = crashes > 0 ? CRASH : policy_of(err);
+    enum policy policy = what;
     int64_t start = clamp(now), asked, wait;
+    bool later;
 
     asked = crashes > 0 ? 0 : asked_for(err, start, random);
-    if (asked > 0 && policy != VALIDATION)
-        policy = NETWORK; /* its time instead of our guess at its limits */
+    /* Its time instead of our guess at its limits; but no time ends what a
+     * person has to end. */
+    if (asked > 0 && policy > ACCOUNT && policy != PAUSED)
+        policy = OUTAGE;
     wait = back_off(policy, crashes > 0 ? crashes : failures);
     wait = within_life(policy, wait, clamp(not_after) - start);
     wait = jittered(policy, wait, random);
@@ -191,10 +328,28 @@ acme_schedule_after(const struct acme_error *err, unsigned failures,
     next.wait_for_config = policies[policy].wait_for_config;
     /* A CA that asks for a second at each failure is not asked each second;
      * what goes on later is no failure. */
-    if (asked > 0 && (asked >= wait || err->rc == ACME_LATER)) {
+    later = asked > 0 && (asked >= wait || err->rc == ACME_LATER);
+    if (later) {
         wait = asked;
-        next.why = "the CA asked for it";
+        if (policy != PAUSED)
+            next.why = "the CA asked for it";
     }
     next.at = (time_t)(start + wait);
+    next.next_ca = goes_elsewhere(what, failures, clamp(not_after) - start,
+        later, acme_schedule_is_long(next.at, now, not_after));
     return next;
+}
+
+size_t
+acme_schedule_choose(const struct acme_schedule_ca *ca, size_t n, time_t now)
+{
+    size_t i, first = 0;
+
+    for (i = 0; i < n; i++) {
+        if (ca[i].next <= now)
+            return i;
+        if (ca[i].next < ca[first].next)
+            first = i;
+    }
+    return first;
 }

@@ -22,37 +22,65 @@ time_t acme_schedule_renew_at(time_t not_before, time_t not_after,
 
 /* What an attempt's end means. */
 struct acme_schedule_next {
-    time_t at;            /* not before */
+    time_t at;            /* at the same CA, not before */
     bool wait_for_config; /* `at` is far away: only a change helps */
+    bool next_ca;         /* another CA, if there is one, need not wait */
     const char *why;      /* "back-off", "the CA asked for it", ... */
 };
 
 /*
- * After a failed attempt.  failures counts it (1 for the first), crashes is
- * of attempts that killed the engine, in a row; not_after is the live
- * certificate's (0: none).
- * - network and 5xx: 15 s, doubled, at most 6 h, full jitter (half to whole)
- *   and while the live certificate is valid no longer than a third of what is
- *   left of it (but 15 s)
- * - 429 and 503 or any error with a retry_at: that time, plus up to 10 s;
- *   clamped to ACME_RETRY_AFTER_MAX; never sooner than the back-off of network
- *   or validation failures (but for ACME_LATER), however short a time the CA
- *   names
+ * After a failed attempt.  failures counts it (1 for the first) among those
+ * of its CA, crashes is of attempts that killed the engine, in a row;
+ * not_after is the live certificate's (0: none).  Each problem type of
+ * RFC 8555 6.7, RFC 9773 5 and draft-ietf-acme-profiles has a row in the .c;
+ * of a compound problem the worst part decides.  What they lead to:
+ * - outage (no answer: name, connect, TLS, time-out, reset; 5xx; an answer
+ *   that breaks the protocol; malformed and whatever is in no row): 15 s,
+ *   doubled, at most 6 h, full jitter (half to whole) and while the live
+ *   certificate is valid no longer than a third of what is left of it (but
+ *   15 s); the next CA after 3 failures, or 10 while there is a valid
+ *   certificate
+ * - trouble of our own (disk, memory, crypto): the same, never the next CA
+ * - any error with a retry_at: that time, plus up to 10 s; clamped to
+ *   ACME_RETRY_AFTER_MAX; never sooner than the back-off (but for
+ *   ACME_LATER), however short a time the CA names
  * - rateLimited or 429 without a time: an hour, doubled, at most a day
+ * - of both: the next CA if it is acme_schedule_is_long()
  * - validation failures (connection, dns, unauthorized, tls, caa,
  *   incorrectResponse): 15 minutes, doubled, at most 12 h (Let's Encrypt
- *   allows 5 an hour)
+ *   allows 5 an hour); never the next CA, which would see the same
+ * - the account is refused (unauthorized as the answer to a request): as
+ *   validation, the next CA after 3 failures or 10
  * - rejectedIdentifier, unsupportedIdentifier, externalAccountRequired,
- *   userActionRequired, badCSR, badPublicKey, invalidProfile, ACME_CONFIG:
- *   wait for a change, looked at again after 24 h
- * - ACME_REFUSED: the same
+ *   userActionRequired, badCSR, badPublicKey, badSignatureAlgorithm,
+ *   invalidContact, unsupportedContact, invalidProfile, ACME_CONFIG: wait
+ *   for a change, looked at again after 24 h; the next CA at once
+ * - ACME_REFUSED, and a CA that has paused the account or its names (which a
+ *   person ends at the CA's portal): the same
  * - crash: 1 minute, doubled, from the third on an hour
- * - anything else: as network
  * Where no jitter is named, up to a tenth is added, within "at most".
  */
 struct acme_schedule_next acme_schedule_after(const struct acme_error *err,
     unsigned failures, unsigned crashes, time_t now, time_t not_after,
     uint32_t random);
+
+/* Whether a problem type (without its prefix) has a row of its own. */
+bool acme_schedule_knows(const char *type);
+
+/* Whether waiting until then costs too much to leave other CAs unasked: more
+ * than a minute and a third of what is left of the live certificate. */
+bool acme_schedule_is_long(time_t until, time_t now, time_t not_after);
+
+/* A CA of a list: when it may be asked again, 0 or past: now. */
+struct acme_schedule_ca {
+    time_t next;
+    bool wait_for_config;
+};
+
+/* Which of n > 0 CAs, the best liked first, is asked next: the first that may
+ * be asked now, else the one that may be asked first of all. */
+size_t acme_schedule_choose(const struct acme_schedule_ca *ca, size_t n,
+    time_t now);
 
 /* Order of two jobs that are both due; smaller goes first. */
 enum acme_urgency {

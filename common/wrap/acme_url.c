@@ -195,6 +195,16 @@ join(const char *base, const char *reference, char out[ACME_URL_MAX])
     return reason;
 }
 
+bool
+acme_url_is_link(const char *text)
+{
+    struct acme_error ignored;
+    struct acme_url url;
+
+    acme_error_clear(&ignored);
+    return acme_url_parse(text, ACME_WIRE, &url, &ignored) == ACME_OK;
+}
+
 enum acme_rc
 acme_url_resolve(const char *base, const char *reference,
     char out[ACME_URL_MAX], struct acme_error *err)

@@ -27,6 +27,9 @@ struct acme_url {
 enum acme_rc acme_url_parse(const char *text, enum acme_rc rc,
     struct acme_url *url, struct acme_error *err);
 
+/* Whether a text may be shown as a link: it is such a URL. */
+bool acme_url_is_link(const char *text);
+
 /* Resolves a (possibly relative) Location against `base` into `out` of
  * ACME_URL_MAX bytes. */
 enum acme_rc acme_url_resolve(const char *base, const char *reference,

@@ -1080,6 +1080,70 @@ test_retry_after_html(void **state)
     assert_int_equal(f->err.retry_at, f->host.now + 77);
 }
 
+/* Let's Encrypt's way of saying it; a header is surer. */
+static void
+test_retry_after_text(void **state)
+{
+    static const struct {
+        const char *detail, *header;
+        long seconds; /* -1: none */
+    } cases[] = {
+        { "too many orders (300) recently, retry after 2026-11-21 13:00:00 "
+          "UTC: see https://letsencrypt.org/docs/rate-limits/",
+            NULL, 3600 },
+        { "retry after 2026-11-21 13:00:00 UTC", "60", 60 },
+        { "retry after 2026-11-21 13:00:00 UTC", NULL, 3600 },
+        { "retry after 2029-11-21 13:00:00 UTC", NULL, 604800 },
+        { "retry after 2026-11-21 11:00:00 UTC", NULL, -1 },
+        { "retry after 2026-11-21 13:00:00 CET", NULL, -1 },
+        { "retry after 2026-11-21T13:00:00 UTC", NULL, -1 },
+        { "retry after 2026-11-21 13:00", NULL, -1 },
+        { "retry after 2026-13-21 13:00:00 UTC", NULL, -1 },
+        { "retry after", NULL, -1 },
+    };
+    struct fake_client *f = *state;
+    size_t i;
+
+    for (i = 0; i < COUNT(cases); i++) {
+        fake_client_next_case(f);
+        f->host.now = 1795262400; /* 2026-11-21T12:00:00Z */
+        fake_ca_problem(f->ca, FAKE_ACCOUNT, 1, 429, "rateLimited",
+            cases[i].detail);
+        fake_ca_header(f->ca, FAKE_ACCOUNT, 1, "Retry-After", cases[i].header);
+        post(f);
+        fake_client_expect(f, "limit", ACME_PROBLEM, "rateLimited");
+        if (f->err.retry_at !=
+            (cases[i].seconds < 0 ? 0 : f->host.now + cases[i].seconds))
+            fail_msg("%s: %ld", cases[i].detail,
+                (long)(f->err.retry_at - f->host.now));
+    }
+}
+
+/* The portal's URL, which may be longer than what is kept of the text. */
+static void
+test_portal(void **state)
+{
+    static const char portal[] = "https://portal.test/unpause?jwt=";
+    struct fake_client *f = *state;
+    char detail[1400], url[1000];
+
+    snprintf(url, sizeof(url), "%s%0700d", portal, 7);
+    snprintf(detail, sizeof(detail), "%0100d. Please visit: %s", 5, url);
+    fake_ca_problem(f->ca, FAKE_ACCOUNT, 1, 429, "rateLimited", detail);
+    post(f);
+    assert_string_equal(f->err.instance, url);
+    fake_client_next_case(f);
+    snprintf(detail, sizeof(detail), "go to %sx, (or not).", portal);
+    fake_ca_problem(f->ca, FAKE_ACCOUNT, 1, 429, "rateLimited", detail);
+    post(f);
+    assert_string_equal(f->err.instance, "https://portal.test/unpause?jwt=x");
+    fake_client_next_case(f);
+    snprintf(detail, sizeof(detail), "visit %s%01100d", portal, 7);
+    fake_ca_problem(f->ca, FAKE_ACCOUNT, 1, 429, "rateLimited", detail);
+    post(f);
+    assert_string_equal(f->err.instance, "");
+}
+
 /* An error that is there already stays. */
 static void
 test_first_error_wins(void **state)
@@ -1220,6 +1284,8 @@ main(void)
         ACCOUNT_TEST(test_odd_subproblems),
         ACCOUNT_TEST(test_retry_after),
         ACCOUNT_TEST(test_retry_after_html),
+        ACCOUNT_TEST(test_retry_after_text),
+        ACCOUNT_TEST(test_portal),
         ACCOUNT_TEST(test_first_error_wins),
         KEY_TEST(test_wait),
         KEY_TEST(test_wait_stopped),

@@ -689,6 +689,36 @@ test_policy(void **state)
     expect_next(d, DAY, 2 * DAY);
 }
 
+/* Nothing is asked any more; what to do about it is told, and a change of the
+ * configuration is a reason to try. */
+static void
+test_paused(void **state)
+{
+    static const char portal[] = "https://portal.test/unpause?jwt=a.b.c";
+    struct fake_drive *d = *state;
+    struct acme_record record;
+    char detail[256];
+
+    snprintf(detail, sizeof(detail),
+        "Your account is temporarily prevented from requesting certificates "
+        "for a.test and possibly others. Please visit: %s",
+        portal);
+    fake_ca_problem(d->ca, FAKE_NEW_ORDER, 1, 429, "rateLimited", detail);
+    fake_drive_run(d);
+    record = record_of(d, "a.test");
+    assert_true(record.wait_for_config);
+    assert_string_equal(record.error.instance, portal);
+    assert_true(fake_host_logged(&d->host,
+        "notice: lineage \"a.test\": see https://portal.test/unpause?"));
+    expect_next(d, DAY, 2 * DAY);
+    fake_drive_new_config(d);
+    fake_drive_lineage(d, "a.test", 0, "a.test new.a.test", NULL);
+    fake_drive_open(d);
+    assert_true(next(d) <= d->host.now);
+    fake_drive_run(d);
+    assert_int_equal(fake_drive_version(d, "a.test"), 1);
+}
+
 static void
 test_account_unknown(void **state)
 {
@@ -1035,6 +1065,7 @@ main(void)
         TEST(test_back_off, setup_one),
         TEST(test_validation_fails, setup_one),
         TEST(test_policy, setup_one),
+        TEST(test_paused, setup_one),
         TEST(test_account_unknown, setup_live),
         TEST(test_crash, setup_one),
         TEST(test_nobodys_fault, setup_one),

@@ -198,6 +198,45 @@ static const struct step wait_for_change[] = {
 
 #define STEPS(array) (array), LEN(array)
 
+enum other {
+    NEVER,
+    AT_ONCE,
+    AFTER_SOME, /* 3 failures, 10 with a valid certificate */
+    IF_LONG     /* so without a certificate */
+};
+
+/* When the next CA is tried, of a class without a time of the CA's. */
+static void
+check_other(const struct acme_error *err, enum other other)
+{
+    static const struct {
+        unsigned failures;
+        time_t not_after;
+        bool expected[4]; /* of each class */
+    } rows[] = {
+        { 1, 0, { false, true, false, true } },
+        { 2, 0, { false, true, false, true } },
+        { 3, 0, { false, true, true, true } },
+        { 3, NOW - 1, { false, true, true, true } },
+        { 3, NOW + 90 * DAY, { false, true, false, false } },
+        { 9, NOW + 90 * DAY, { false, true, false, false } },
+        { 10, NOW + 90 * DAY, { false, true, true, false } },
+        { UINT_MAX, NOW + 90 * DAY, { false, true, true, false } },
+        { 1, NOW + HOUR, { false, true, false, true } },
+    };
+    size_t i;
+
+    for (i = 0; i < LEN(rows); i++) {
+        bool next_ca = acme_schedule_after(err, rows[i].failures, 0, NOW,
+            rows[i].not_after, 9)
+                           .next_ca;
+
+        if (next_ca != rows[i].expected[other])
+            fail_msg("%s %s %d: row %zu", acme_rc_name(err->rc), err->type,
+                err->http_status, i);
+    }
+}
+
 static void
 test_rows(void **state)
 {
@@ -208,62 +247,265 @@ test_rows(void **state)
         const struct step *step;
         size_t nsteps;
         bool wait_for_config;
+        enum other other;
     } rows[] = {
-        { ACME_NET, "", 0, STEPS(network), false },
-        { ACME_WIRE, "", 200, STEPS(network), false },
-        { ACME_NOMEM, "", 0, STEPS(network), false },
-        { ACME_IO, "", 0, STEPS(network), false },
-        { ACME_CRYPTO, "", 0, STEPS(network), false },
-        { ACME_NOENT, "", 0, STEPS(network), false },
-        { ACME_BUSY, "", 0, STEPS(network), false },
-        { ACME_STOPPING, "", 0, STEPS(network), false },
-        { ACME_PROBLEM, "", 500, STEPS(network), false },
-        { ACME_PROBLEM, "", 503, STEPS(network), false },
-        { ACME_PROBLEM, "serverInternal", 500, STEPS(network), false },
-        { ACME_PROBLEM, "badNonce", 400, STEPS(network), false },
-        { ACME_PROBLEM, "malformed", 400, STEPS(network), false },
-        { ACME_PROBLEM, "alreadyReplaced", 409, STEPS(network), false },
-        { ACME_PROBLEM, "somethingNew", 418, STEPS(network), false },
-        { ACME_PROBLEM, "rateLimited", 429, STEPS(rate_limit), false },
-        { ACME_PROBLEM, "rateLimited", 503, STEPS(rate_limit), false },
-        { ACME_PROBLEM, "", 429, STEPS(rate_limit), false },
-        { ACME_PROBLEM, "connection", 400, STEPS(validation), false },
-        { ACME_PROBLEM, "dns", 400, STEPS(validation), false },
-        { ACME_PROBLEM, "unauthorized", 403, STEPS(validation), false },
-        { ACME_PROBLEM, "tls", 400, STEPS(validation), false },
-        { ACME_PROBLEM, "caa", 403, STEPS(validation), false },
-        { ACME_PROBLEM, "incorrectResponse", 200, STEPS(validation), false },
-        { ACME_PROBLEM, "rejectedIdentifier", 400, STEPS(wait_for_change),
-            true },
-        { ACME_PROBLEM, "unsupportedIdentifier", 400, STEPS(wait_for_change),
-            true },
+        /* Without a problem document: name, connect, TLS, time-out, reset
+         * are one class. */
+        { ACME_NET, "", 0, STEPS(network), false, AFTER_SOME },
+        { ACME_WIRE, "", 200, STEPS(network), false, AFTER_SOME },
+        { ACME_PROBLEM, "", 500, STEPS(network), false, AFTER_SOME },
+        { ACME_PROBLEM, "", 502, STEPS(network), false, AFTER_SOME },
+        { ACME_PROBLEM, "", 503, STEPS(network), false, AFTER_SOME },
+        { ACME_PROBLEM, "", 504, STEPS(network), false, AFTER_SOME },
+        { ACME_PROBLEM, "", 403, STEPS(network), false, AFTER_SOME },
+        { ACME_PROBLEM, "", 429, STEPS(rate_limit), false, IF_LONG },
+        { ACME_CONFIG, "", 0, STEPS(wait_for_change), true, AT_ONCE },
+        { ACME_REFUSED, "", 0, STEPS(wait_for_change), true, AT_ONCE },
+        /* Our own trouble: no other CA helps. */
+        { ACME_NOMEM, "", 0, STEPS(network), false, NEVER },
+        { ACME_IO, "", 0, STEPS(network), false, NEVER },
+        { ACME_CRYPTO, "", 0, STEPS(network), false, NEVER },
+        { ACME_NOENT, "", 0, STEPS(network), false, NEVER },
+        { ACME_BUSY, "", 0, STEPS(network), false, NEVER },
+        { ACME_STOPPING, "", 0, STEPS(network), false, NEVER },
+        /* RFC 8555 6.7 */
+        { ACME_PROBLEM, "accountDoesNotExist", 400, STEPS(network), false,
+            AFTER_SOME },
+        { ACME_PROBLEM, "alreadyRevoked", 400, STEPS(network), false, NEVER },
+        { ACME_PROBLEM, "badCSR", 400, STEPS(wait_for_change), true, AT_ONCE },
+        { ACME_PROBLEM, "badNonce", 400, STEPS(network), false, AFTER_SOME },
+        { ACME_PROBLEM, "badPublicKey", 400, STEPS(wait_for_change), true,
+            AT_ONCE },
+        { ACME_PROBLEM, "badRevocationReason", 400, STEPS(network), false,
+            NEVER },
+        { ACME_PROBLEM, "badSignatureAlgorithm", 400, STEPS(wait_for_change),
+            true, AT_ONCE },
+        { ACME_PROBLEM, "caa", 403, STEPS(validation), false, NEVER },
+        { ACME_PROBLEM, "compound", 400, STEPS(network), false, AFTER_SOME },
+        { ACME_PROBLEM, "connection", 400, STEPS(validation), false, NEVER },
+        { ACME_PROBLEM, "dns", 400, STEPS(validation), false, NEVER },
         { ACME_PROBLEM, "externalAccountRequired", 400, STEPS(wait_for_change),
-            true },
+            true, AT_ONCE },
+        { ACME_PROBLEM, "incorrectResponse", 200, STEPS(validation), false,
+            NEVER },
+        { ACME_PROBLEM, "invalidContact", 400, STEPS(wait_for_change), true,
+            AT_ONCE },
+        { ACME_PROBLEM, "malformed", 400, STEPS(network), false, AFTER_SOME },
+        { ACME_PROBLEM, "orderNotReady", 403, STEPS(network), false,
+            AFTER_SOME },
+        { ACME_PROBLEM, "rateLimited", 429, STEPS(rate_limit), false,
+            IF_LONG },
+        { ACME_PROBLEM, "rateLimited", 503, STEPS(rate_limit), false,
+            IF_LONG },
+        { ACME_PROBLEM, "rejectedIdentifier", 400, STEPS(wait_for_change),
+            true, AT_ONCE },
+        { ACME_PROBLEM, "serverInternal", 500, STEPS(network), false,
+            AFTER_SOME },
+        { ACME_PROBLEM, "tls", 400, STEPS(validation), false, NEVER },
+        /* in a challenge, and as the answer to a request */
+        { ACME_PROBLEM, "unauthorized", 0, STEPS(validation), false, NEVER },
+        { ACME_PROBLEM, "unauthorized", 403, STEPS(validation), false,
+            AFTER_SOME },
+        { ACME_PROBLEM, "unsupportedContact", 400, STEPS(wait_for_change),
+            true, AT_ONCE },
+        { ACME_PROBLEM, "unsupportedIdentifier", 400, STEPS(wait_for_change),
+            true, AT_ONCE },
         { ACME_PROBLEM, "userActionRequired", 403, STEPS(wait_for_change),
-            true },
-        { ACME_PROBLEM, "badCSR", 400, STEPS(wait_for_change), true },
-        { ACME_PROBLEM, "badPublicKey", 400, STEPS(wait_for_change), true },
-        { ACME_PROBLEM, "invalidProfile", 400, STEPS(wait_for_change), true },
-        { ACME_CONFIG, "", 0, STEPS(wait_for_change), true },
-        { ACME_REFUSED, "", 0, STEPS(wait_for_change), true },
+            true, AT_ONCE },
+        /* RFC 9773, profiles, a pause by its type */
+        { ACME_PROBLEM, "alreadyReplaced", 409, STEPS(network), false, NEVER },
+        { ACME_PROBLEM, "invalidProfile", 400, STEPS(wait_for_change), true,
+            AT_ONCE },
+        { ACME_PROBLEM, "paused", 429, STEPS(wait_for_change), true, AT_ONCE },
+        { ACME_PROBLEM, "somethingNew", 418, STEPS(network), false,
+            AFTER_SOME },
         /* A prefix or another case is another type. */
-        { ACME_PROBLEM, "dnsX", 400, STEPS(network), false },
-        { ACME_PROBLEM, "DNS", 400, STEPS(network), false },
+        { ACME_PROBLEM, "dnsX", 400, STEPS(network), false, AFTER_SOME },
+        { ACME_PROBLEM, "DNS", 400, STEPS(network), false, AFTER_SOME },
     };
     struct acme_schedule_next next;
     struct acme_error err;
     size_t i, j;
 
     (void)state;
-    for (i = 0; i < LEN(rows); i++)
+    for (i = 0; i < LEN(rows); i++) {
+        err = error_of(rows[i].rc, rows[i].type, rows[i].status);
+        check_other(&err, rows[i].other);
         for (j = 0; j < rows[i].nsteps; j++) {
             const struct step *step = &rows[i].step[j];
 
-            err = error_of(rows[i].rc, rows[i].type, rows[i].status);
             check_wait(&err, step->n, 0, 0, step->least, step->most);
             next = acme_schedule_after(&err, step->n, 0, NOW, 0, 9);
             assert_int_equal(next.wait_for_config, rows[i].wait_for_config);
         }
+    }
+}
+
+/* Every type that the standards have is somebody's decision. */
+static void
+test_types(void **state)
+{
+    static const char *const known[] = { "accountDoesNotExist",
+        "alreadyReplaced", "alreadyRevoked", "badCSR", "badNonce",
+        "badPublicKey", "badRevocationReason", "badSignatureAlgorithm", "caa",
+        "compound", "connection", "dns", "externalAccountRequired",
+        "incorrectResponse", "invalidContact", "invalidProfile", "malformed",
+        "orderNotReady", "paused", "rateLimited", "rejectedIdentifier",
+        "serverInternal", "tls", "unauthorized", "unsupportedContact",
+        "unsupportedIdentifier", "userActionRequired" };
+    static const char *const unknown[] = { "", "autoRenewalCanceled",
+        "autoRenewalExpired", "dnsX", "Caa" };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < LEN(known); i++)
+        if (!acme_schedule_knows(known[i]))
+            fail_msg("no row for %s", known[i]);
+    for (i = 0; i < LEN(unknown); i++)
+        assert_false(acme_schedule_knows(unknown[i]));
+}
+
+static void
+add_part(struct acme_error *err, const char *type)
+{
+    snprintf(err->sub[err->nsub].type, sizeof(err->sub[0].type), "%s", type);
+    err->nsub_total = ++err->nsub;
+}
+
+/* The worst part of a problem decides. */
+static void
+test_compound(void **state)
+{
+    static const struct {
+        const char *type, *part[3];
+        long least, most;
+        bool wait_for_config;
+    } rows[] = {
+        { "compound", { "dns" }, 900, 990, false },
+        { "compound", { "dns", "rateLimited" }, HOUR, HOUR + 360, false },
+        { "compound", { "rejectedIdentifier", "dns" }, DAY, DAY + 8640, true },
+        { "compound", { "caa", "rateLimited", "badCSR" }, DAY, DAY + 8640,
+            true },
+        { "compound", { "paused", "rejectedIdentifier" }, DAY, DAY + 8640,
+            true },
+        { "compound", { "who knows" }, 8, 15, false },
+        { "malformed", { "serverInternal", "tls" }, 900, 990, false },
+        { "unauthorized", { "serverInternal" }, 900, 990, false },
+        { "rejectedIdentifier", { "dns" }, DAY, DAY + 8640, true },
+    };
+    struct acme_error err;
+    size_t i, j;
+
+    (void)state;
+    for (i = 0; i < LEN(rows); i++) {
+        err = error_of(ACME_PROBLEM, rows[i].type, 403);
+        for (j = 0; j < 3 && rows[i].part[j] != NULL; j++)
+            add_part(&err, rows[i].part[j]);
+        check_wait(&err, 1, 0, 0, rows[i].least, rows[i].most);
+        assert_int_equal(
+            acme_schedule_after(&err, 1, 0, NOW, 0, 9).wait_for_config,
+            rows[i].wait_for_config);
+    }
+}
+
+/* No time that it names ends what a person has to end. */
+static void
+test_paused(void **state)
+{
+    static const struct {
+        const char *type;
+        time_t retry_at;
+        bool paused;
+    } rows[] = {
+        { "rateLimited", 0, true },
+        { "rateLimited", NOW + 60, true },
+        { "unauthorized", 0, true },
+        { "malformed", 0, false },
+    };
+    struct acme_schedule_next next;
+    struct acme_error err;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < LEN(rows); i++) {
+        err = error_of(ACME_PROBLEM, rows[i].type, 429);
+        snprintf(err.detail, sizeof(err.detail),
+            "Your account is temporarily prevented from requesting "
+            "certificates for a.test and possibly others.");
+        err.retry_at = rows[i].retry_at;
+        next = acme_schedule_after(&err, 1, 0, NOW, 0, 0);
+        assert_int_equal(next.wait_for_config, rows[i].paused);
+        assert_int_equal(next.at >= NOW + DAY, rows[i].paused);
+        assert_int_equal(strstr(next.why, "portal") != NULL, rows[i].paused);
+    }
+    err = error_of(ACME_PROBLEM, "rateLimited", 429);
+    assert_false(acme_schedule_after(&err, 1, 0, NOW, 0, 0).wait_for_config);
+}
+
+/* ---- which CA --------------------------------------------------------- */
+
+/* A time that costs too much of the life makes another CA the better one. */
+static void
+test_long(void **state)
+{
+    static const struct {
+        const char *type;
+        int status;
+        long asked, left;
+        bool next_ca;
+    } rows[] = {
+        { "rateLimited", 429, DAY, 30 * DAY, false },
+        { "rateLimited", 429, 6 * DAY, 10 * DAY, true },
+        { "rateLimited", 429, DAY, 0, true },
+        { "rateLimited", 429, 3700, 0, true },
+        { "", 503, 40, 0, false },
+        { "", 503, HOUR, 0, true },
+        { "", 503, HOUR, 4 * HOUR, false },
+        { "", 503, HOUR, 2 * HOUR, true },
+        { "dns", 400, 6 * DAY, 0, false },
+    };
+    struct acme_error err;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < LEN(rows); i++) {
+        err = error_of(ACME_PROBLEM, rows[i].type, rows[i].status);
+        err.retry_at = NOW + rows[i].asked;
+        assert_int_equal(acme_schedule_after(&err, 1, 0, NOW,
+                             rows[i].left != 0 ? NOW + rows[i].left : 0, 0)
+                             .next_ca,
+            rows[i].next_ca);
+    }
+    assert_true(acme_schedule_is_long(LONG_MAX, LONG_MIN, LONG_MIN));
+    assert_false(acme_schedule_is_long(LONG_MIN, LONG_MAX, LONG_MAX));
+}
+
+static void
+test_choose(void **state)
+{
+    static const struct {
+        time_t next[3];
+        size_t expected;
+    } rows[] = {
+        { { 0, 0, 0 }, 0 },
+        { { NOW, NOW, NOW }, 0 },
+        { { NOW + 1, 0, 0 }, 1 },
+        { { NOW + 1, NOW + 1, NOW - 5 }, 2 },
+        { { NOW + 3, NOW + 2, NOW + 4 }, 1 },
+        { { NOW + 2, NOW + 2, NOW + 2 }, 0 },
+        { { LONG_MAX, LONG_MAX, LONG_MAX - 1 }, 2 },
+        { { NOW + 1, LONG_MIN, 0 }, 1 },
+    };
+    struct acme_schedule_ca ca[3] = { { 0, false } };
+    size_t i, j;
+
+    (void)state;
+    for (i = 0; i < LEN(rows); i++) {
+        for (j = 0; j < 3; j++)
+            ca[j].next = rows[i].next[j];
+        assert_int_equal(acme_schedule_choose(ca, 3, NOW), rows[i].expected);
+        assert_int_equal(acme_schedule_choose(ca, 1, NOW), 0);
+    }
 }
 
 static void
@@ -418,6 +660,11 @@ main(void)
         cmocka_unit_test(test_renew_at_absurd),
         cmocka_unit_test(test_urgency),
         cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_types),
+        cmocka_unit_test(test_compound),
+        cmocka_unit_test(test_paused),
+        cmocka_unit_test(test_long),
+        cmocka_unit_test(test_choose),
         cmocka_unit_test(test_crashes),
         cmocka_unit_test(test_retry_at),
         cmocka_unit_test(test_later),
