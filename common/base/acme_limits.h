@@ -96,6 +96,11 @@
 #define ACME_POLLS_INLINE 10
 #define ACME_POLL_PAUSE 15
 
+/* An order is given up after so long, whatever its CA says of `expires`:
+ * Let's Encrypt's live a week, and so does most that has to be looked at by
+ * people (seconds). */
+#define ACME_ORDER_AGE_MAX (8 * 24 * 3600)
+
 /* Jobs at work side by side in one engine, and at one CA: it should not see a
  * crowd. */
 #define ACME_JOBS_MAX 8

@@ -112,16 +112,36 @@ acme_job_order_survives(const struct acme_error *err)
 }
 
 /* RFC 8555 7.1.3: after `expires` it is as good as invalid, also where the CA
- * does not say so; a certificate that is there can be had all the same. */
+ * does not say so. */
 static bool
-order_usable(const struct acme_run *run)
+is_too_old(const struct acme_run *run)
 {
-    const struct acme_order *order = &run->order;
+    const time_t now = run->job->host->now(run->job->host->ctx);
+    const time_t created = (time_t)acme_json_time(run->memo, "created");
 
-    return order->status == ACME_STATUS_VALID ||
-           (order->status != ACME_STATUS_INVALID &&
-               (order->expires == 0 ||
-                   order->expires > run->job->host->now(run->job->host->ctx)));
+    return (run->order.expires != 0 && run->order.expires <= now) ||
+           (created != 0 && now - created >= ACME_ORDER_AGE_MAX);
+}
+
+/*
+ * What became of the order: it can be gone on with (ACME_OK), must be made
+ * anew (ACME_NOENT), or the CA has worked on it to its end without a result:
+ * that is a failure, and the schedule's.  A certificate that is there can be
+ * had whatever the date.
+ */
+static enum acme_rc
+judge_order(const struct acme_run *run)
+{
+    enum acme_status status = run->order.status;
+
+    if (status == ACME_STATUS_INVALID)
+        return ACME_NOENT;
+    if (status == ACME_STATUS_VALID || !is_too_old(run))
+        return ACME_OK;
+    if (status != ACME_STATUS_PROCESSING)
+        return ACME_NOENT;
+    return acme_error_set(run->err, ACME_WIRE,
+        "order: still in processing when it expired");
 }
 
 /*
@@ -141,13 +161,16 @@ resume(struct acme_run *run)
         url = acme_json_str(run->memo, "url");
         rc = acme_order_get(run->job->client, url, run->now.names,
             run->now.nnames, run->arena, &run->order, run->err);
-        if (rc == ACME_OK && order_usable(run)) {
-            acme_log(run->job->host, ACME_LOG_INFO,
-                "order resumed, lineage \"%s\"", run->lineage->name);
-            return ACME_OK;
-        }
-        if (rc != ACME_OK && acme_job_order_survives(run->err))
+        if (rc == ACME_OK) {
+            rc = judge_order(run);
+            if (rc == ACME_OK)
+                acme_log(run->job->host, ACME_LOG_INFO,
+                    "order resumed, lineage \"%s\"", run->lineage->name);
+            if (rc != ACME_NOENT)
+                return rc;
+        } else if (acme_job_order_survives(run->err)) {
             return rc;
+        }
     }
     acme_error_clear(run->err);
     rc = acme_job_drop_order(run, run->err);

@@ -310,6 +310,14 @@ acme_authz_challenge(const struct acme_authz *authz, const char *type)
 
 /* ---- proving ---- */
 
+/* It knows the answer already, and validates or has done so: the next look at
+ * the authorization tells. */
+static bool
+is_conflict(const struct acme_error *err)
+{
+    return err->rc == ACME_PROBLEM && err->http_status == 409;
+}
+
 enum acme_rc
 acme_authz_answer(struct acme_client *client,
     const struct acme_challenge *challenge, struct acme_error *err)
@@ -328,6 +336,10 @@ acme_authz_answer(struct acme_client *client,
     rc = acme_client_post(client, &request, &response, err);
     acme_http_response_clear(&response);
     acme_json_free(payload);
+    if (rc != ACME_OK && is_conflict(err)) {
+        acme_error_clear(err);
+        rc = ACME_OK;
+    }
     return rc == ACME_OK
                ? rc
                : acme_error_wrap(err, "challenge %s", challenge->type);

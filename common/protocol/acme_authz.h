@@ -51,7 +51,8 @@ const struct acme_challenge *acme_authz_challenge(
     const struct acme_authz *authz, const char *type);
 
 /* Tells the CA to validate (RFC 8555 7.5.1).  Sent once per challenge: the
- * caller marks it durably first.  Blocks. */
+ * caller marks it durably first.  409 is a CA that has the answer already:
+ * ACME_OK.  Blocks. */
 enum acme_rc acme_authz_answer(struct acme_client *client,
     const struct acme_challenge *challenge, struct acme_error *err);
 

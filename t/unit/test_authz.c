@@ -408,6 +408,24 @@ test_answer(void **state)
         "challenge http-01: the CA answered 400");
 }
 
+/* A CA that has the answer already says so; what came of it, the
+ * authorization tells. */
+static void
+test_answer_conflict(void **state)
+{
+    struct fake_client *f = *state;
+    struct acme_authz authz;
+
+    need_authz(f, &authz);
+    fake_ca_problem(f->ca, FAKE_CHALLENGE, 2, 409, "malformed", "again?");
+    answer(f, &authz);
+    answer(f, &authz);
+    fake_client_expect(f, "conflict", ACME_OK, NULL);
+    poll(f, &authz);
+    fake_client_expect(f, "poll", ACME_OK, NULL);
+    assert_int_equal(authz.status, ACME_STATUS_VALID);
+}
+
 static void
 test_poll(void **state)
 {
@@ -636,6 +654,7 @@ main(void)
         TEST(test_unknown_challenge),
         TEST(test_many_challenges),
         TEST(test_answer),
+        TEST(test_answer_conflict),
         TEST(test_poll),
         TEST(test_poll_later),
         TEST(test_poll_stop),

@@ -645,6 +645,45 @@ test_dropped(void **state)
     assert_int_equal(fake_ca_count(d->ca, FAKE_NEW_ORDER), 2);
 }
 
+/* A CA that never gets ready: looked at ever less often, and given up in the
+ * end, as a failure; then another one is ordered. */
+static void
+stick(struct fake_drive *d, const char *expires, time_t least, time_t most)
+{
+    const time_t began = d->host.now;
+    struct outcome out;
+    unsigned polls = 0;
+
+    d->ca->conf.issuance_polls = 1000000;
+    if (expires != NULL)
+        fake_ca_json(d->ca, FAKE_ORDER, FAKE_ALWAYS, "expires", expires);
+    while (run_job(d, 0, false, &out) == ACME_LATER && ++polls < 1000)
+        d->host.now = out.err.retry_at;
+    expect_error(&out, ACME_WIRE, "still in processing when it expired");
+    assert_in_range(d->host.now - began, least, most);
+    assert_in_range(fake_ca_count(d->ca, FAKE_ORDER), 10, most / 3600 * 20);
+    assert_int_equal(fake_ca_count(d->ca, FAKE_NEW_ORDER), 1);
+    assert_false(fake_drive_has_order(d, "a.test"));
+
+    fake_ca_behave(d->ca);
+    d->ca->conf.issuance_polls = 1;
+    need_job(d, 0, false, &out);
+    assert_int_equal(fake_ca_count(d->ca, FAKE_NEW_ORDER), 2);
+}
+
+static void
+test_stuck(void **state)
+{
+    stick(*state, "\"2026-11-23T12:00:00Z\"", 48 * 3600, 49 * 3600);
+}
+
+static void
+test_stuck_for_ever(void **state)
+{
+    stick(*state, "\"2099-01-01T00:00:00Z\"", ACME_ORDER_AGE_MAX,
+        ACME_ORDER_AGE_MAX + 3600);
+}
+
 /* ---- aborts at every step --------------------------------------------- */
 
 /* An abort at the n-th of something: each, or each stride-th. */
@@ -964,6 +1003,8 @@ main(void)
         cmocka_unit_test(test_replaced),
         TEST(test_kept, setup_open),
         TEST(test_dropped, setup_open),
+        TEST(test_stuck, setup_open),
+        TEST(test_stuck_for_ever, setup_open),
         cmocka_unit_test(test_aborts),
         TEST(test_answered_but_pending, setup_open),
         TEST(test_answer_unknown, setup_open),
