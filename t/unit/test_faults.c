@@ -269,6 +269,16 @@ expected(const struct fault *fault, const struct step *at)
     return typed && at->step == FAKE_NEW_NONCE ? SOON : fault->again;
 }
 
+/* The step before "failed". */
+static const char *
+failed_at(const struct acme_record *record)
+{
+    if (record->nsteps < 2 ||
+        strcmp(acme_record_last_step(record), ACME_STEP_FAILED) != 0)
+        return "";
+    return record->step[record->nsteps - 2].name;
+}
+
 static const char *
 judge_failure(struct fake_drive *d, const struct fault *fault,
     const struct step *at, const struct acme_record *record)
@@ -280,7 +290,7 @@ judge_failure(struct fake_drive *d, const struct fault *fault,
         return "another result";
     if (record->failures != 1)
         return "not counted as one failure";
-    if (strcmp(record->step, at->record) != 0)
+    if (strcmp(failed_at(record), at->record) != 0)
         return "another step";
     if (record->error.what[0] == '\0' || record->error_time != d->host.now)
         return "no text or time";
@@ -320,7 +330,7 @@ show(struct fake_drive *d, const struct fault *fault, const struct step *at,
 
     fail_msg("%s, %s: %s\n%s %s, step %s, %u failures, in %ld s\n%s\n%s",
         at->label, fault->label, wrong, acme_rc_name(record->error.rc),
-        acme_error_line(&record->error, line, sizeof(line)), record->step,
+        acme_error_line(&record->error, line, sizeof(line)), failed_at(record),
         record->failures, (long)(record->next_attempt - d->host.now),
         fake_ca_log(d->ca), fake_host_lines(&d->host));
 }
