@@ -87,6 +87,15 @@
 #define ACME_POLL_MAX 60
 #define ACME_INLINE_WAIT_MAX 10
 
+/* Looks at renewal information (seconds): the bounds of RFC 9773 4.3.2, and
+ * where a CA does not say when; Let's Encrypt asks for two a day at least. */
+#define ACME_LOOK_MIN 60
+#define ACME_LOOK_MAX (24 * 3600)
+#define ACME_LOOK_DEFAULT (6 * 3600)
+
+/* The URL of a page that explains such information, shown to people. */
+#define ACME_EXPLANATION_MAX 512
+
 /* A Retry-After of 429 or 503 is remembered for at most a week (no CA
  * documents a longer limit). */
 #define ACME_RETRY_AFTER_MAX (7 * 24 * 3600)

@@ -137,6 +137,22 @@ parse_steps(const struct acme_json *array, struct acme_record *record)
 }
 
 static void
+parse_window(const struct acme_json *object, struct acme_record_window *window)
+{
+    window->start = parse_time(object, "start");
+    window->end = parse_time(object, "end");
+    if (window->end <= window->start)
+        window->start = window->end = 0;
+    if (window->end != 0)
+        window->pick = parse_time(object, "pick");
+    parse_text(object, "explanation", window->explanation,
+        sizeof(window->explanation));
+    window->next_look = parse_time(object, "next_look");
+    window->failures = parse_count(object, "failures");
+    window->suggested = parse_time(object, "suggested");
+}
+
+static void
 parse_members(const struct acme_json *root, struct acme_record *record)
 {
     record->attempt = parse_time(root, "attempt");
@@ -152,6 +168,8 @@ parse_members(const struct acme_json *root, struct acme_record *record)
     record->renew_at = parse_time(root, "renew_at");
     parse_text(root, "renew_serial", record->renew_serial,
         sizeof(record->renew_serial));
+    record->renew_usual = parse_time(root, "renew_usual");
+    parse_window(acme_json_get(root, "renewal_info"), &record->window);
     record->forced = parse_time(root, "forced");
 }
 
@@ -254,6 +272,28 @@ acme_record_render_steps(const struct acme_record *record)
     return array;
 }
 
+static bool
+is_empty(const struct acme_record_window *window)
+{
+    return window->end == 0 && window->next_look == 0 &&
+           window->suggested == 0;
+}
+
+static struct acme_json *
+render_window(const struct acme_record_window *window)
+{
+    struct acme_json *object = acme_json_object();
+
+    acme_json_set_time(object, "start", window->start);
+    acme_json_set_time(object, "end", window->end);
+    acme_json_set_time(object, "pick", window->pick);
+    render_text(object, "explanation", window->explanation);
+    acme_json_set_time(object, "next_look", window->next_look);
+    render_number(object, "failures", window->failures);
+    acme_json_set_time(object, "suggested", window->suggested);
+    return object;
+}
+
 enum acme_rc
 acme_record_render(const struct acme_record *record, struct acme_buf *out,
     struct acme_error *err)
@@ -275,6 +315,9 @@ acme_record_render(const struct acme_record *record, struct acme_buf *out,
     acme_json_set_time(root, "error_time", record->error_time);
     acme_json_set_time(root, "renew_at", record->renew_at);
     render_text(root, "renew_serial", record->renew_serial);
+    acme_json_set_time(root, "renew_usual", record->renew_usual);
+    if (!is_empty(&record->window))
+        acme_json_set(root, "renewal_info", render_window(&record->window));
     acme_json_set_time(root, "forced", record->forced);
     rc = acme_json_render(root, true, out, err);
     acme_json_free(root);

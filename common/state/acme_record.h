@@ -16,6 +16,16 @@
 #define ACME_STEP_DONE "done"
 #define ACME_STEP_FAILED "failed"
 
+/* Renewal information (RFC 9773) of the live version. */
+struct acme_record_window {
+    time_t start, end;                      /* 0: none */
+    time_t pick;                            /* drawn in it, once */
+    char explanation[ACME_EXPLANATION_MAX]; /* URL, shown to people; or "" */
+    time_t next_look;                       /* 0: not planned */
+    unsigned failures;                      /* of looks, in a row */
+    time_t suggested; /* the last renewal that a window brought forward */
+};
+
 struct acme_record {
     /* An attempt is durable before its first request; one found open at
      * start means that it killed us. */
@@ -35,9 +45,11 @@ struct acme_record {
     char config[65];      /* hash of the lineage's settings at the failure */
     struct acme_error error; /* the last failure; rc ACME_OK: none */
     time_t error_time;
-    time_t renew_at;       /* picked for the live version; 0: not picked */
+    time_t renew_at;       /* of the live version; 0: not picked */
     char renew_serial[64]; /* serial that the pick belongs to */
-    time_t forced;         /* last order made by force */
+    time_t renew_usual;    /* picked by its life, whatever its CA says */
+    struct acme_record_window window; /* that its CA suggests */
+    time_t forced;                    /* last order made by force */
 };
 
 /* All zero, rc ACME_OK. */

@@ -56,6 +56,126 @@ acme_schedule_urgency(time_t not_before, time_t not_after, time_t now,
     return traffic ? ACME_URGENT_NORMAL : ACME_URGENT_LEAST;
 }
 
+/* ---- what a CA suggests (RFC 9773) ------------------------------------ */
+
+/* One look in so many seconds, on average, when all lineages want one. */
+#define LOOKS_APART 2
+
+time_t
+acme_schedule_pick(time_t pick_before, time_t start, time_t end,
+    uint32_t random)
+{
+    int64_t from = clamp(start), width = clamp(end) - from;
+
+    if (pick_before > 0 && pick_before >= start && pick_before <= end)
+        return pick_before;
+    if (width > UINT32_MAX)
+        width = UINT32_MAX;
+    /* 0 means that nothing was drawn. */
+    return (time_t)(from + pick(random, width) + (from == 0));
+}
+
+/* The first time at which a window may have us renew again. */
+static int64_t
+suggested_again(const struct acme_schedule_renewal *renewal)
+{
+    int64_t least =
+        (clamp(renewal->not_after) - clamp(renewal->not_before)) / 20;
+
+    if (renewal->suggested <= 0)
+        return 0;
+    return clamp(renewal->suggested) + (least > 6 * HOUR ? least : 6 * HOUR);
+}
+
+time_t
+acme_schedule_renewal(const struct acme_schedule_renewal *renewal)
+{
+    int64_t from = clamp(renewal->not_before), to = clamp(renewal->not_after);
+    int64_t usual = clamp(renewal->usual), at = clamp(renewal->pick);
+    int64_t last = to - (to - from) / 10, again = suggested_again(renewal);
+
+    if (renewal->pick <= 0)
+        return renewal->usual;
+    if (last < usual)
+        last = usual;
+    if (at >= usual)
+        return (time_t)(at < last ? at : last);
+    if (at < again)
+        at = again;
+    return (time_t)(at < usual ? at : usual);
+}
+
+bool
+acme_schedule_is_suggested(const struct acme_schedule_renewal *renewal,
+    time_t now)
+{
+    return acme_schedule_renewal(renewal) <= now && now < renewal->usual;
+}
+
+static int64_t
+within(int64_t wait, int64_t least, int64_t most)
+{
+    return wait < least ? least : wait > most ? most : wait;
+}
+
+/* Seconds, doubled with each failure behind the first. */
+static int64_t
+doubled(int64_t wait, unsigned failures, int64_t most)
+{
+    while (failures-- > 1 && wait < most)
+        wait *= 2;
+    return wait < most ? wait : most;
+}
+
+time_t
+acme_schedule_look(time_t planned, size_t lineages, time_t now,
+    uint32_t random)
+{
+    int64_t start = clamp(now), spread = 6 * HOUR;
+
+    if (planned > 0 && planned > now &&
+        clamp(planned) <= start + 2 * ACME_LOOK_MAX)
+        return planned;
+    if (lineages < (size_t)(spread / LOOKS_APART))
+        spread = (int64_t)lineages * LOOKS_APART;
+    return (time_t)(start + pick(random, spread + 1));
+}
+
+time_t
+acme_schedule_look_after(long retry_after, time_t now, uint32_t random)
+{
+    int64_t wait = retry_after < 0 ? ACME_LOOK_DEFAULT : retry_after;
+
+    wait = within(wait, ACME_LOOK_MIN, ACME_LOOK_MAX);
+    return (time_t)(clamp(now) + wait + pick(random, wait / 20 + 1));
+}
+
+time_t
+acme_schedule_look_failed(const struct acme_error *err, unsigned failures,
+    time_t now, uint32_t random)
+{
+    int64_t start = clamp(now), asked = clamp(err->retry_at) - start;
+    int64_t wait = doubled(5 * MINUTE, failures, ACME_LOOK_DEFAULT);
+
+    if (asked > 0)
+        return acme_schedule_look_after((long)asked, now, random);
+    return (time_t)(start + wait - pick(random, wait / 2 + 1));
+}
+
+time_t
+acme_schedule_look_pause(const struct acme_error *err, unsigned failures,
+    time_t now)
+{
+    int64_t start = clamp(now), asked = clamp(err->retry_at) - start;
+    bool busy = err->http_status == 429 || err->http_status >= 500;
+
+    if (!busy && err->rc != ACME_NET)
+        return now;
+    if (asked > 0)
+        return (time_t)(start + within(asked, ACME_LOOK_MIN, ACME_LOOK_MAX));
+    return (time_t)(start + doubled(MINUTE, failures, HOUR));
+}
+
 /* ---- retries ---------------------------------------------------------- */
 
 /* From the mildest to the gravest: the worst part of a problem decides. */

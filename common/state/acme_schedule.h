@@ -20,6 +20,56 @@
 time_t acme_schedule_renew_at(time_t not_before, time_t not_after,
     uint32_t random);
 
+/*
+ * The time to renew in a window that the CA suggests (RFC 9773 4.2), with
+ * start < end: `pick`, which was drawn before (0: not yet), or a new one,
+ * uniform in it, if that lies outside.
+ */
+time_t acme_schedule_pick(time_t pick, time_t start, time_t end,
+    uint32_t random);
+
+/* What the time of a renewal depends on. */
+struct acme_schedule_renewal {
+    time_t not_before, not_after; /* of what is live */
+    time_t usual;                 /* of acme_schedule_renew_at() */
+    time_t pick;                  /* acme_schedule_pick(); 0: no window */
+    time_t suggested; /* when it was renewed last because of a window, or 0 */
+};
+
+/*
+ * When to renew: the pick, where there is one, else the usual time.  A pick is
+ * not waited for after notAfter less 1/10 of the life (or the usual time, if
+ * that is later).  A CA whose windows are always over has us renew
+ * max(6 h, 1/20 of the life) after the last such renewal, or at the usual
+ * time (security S32: at most 4 orders a day).
+ */
+time_t acme_schedule_renewal(const struct acme_schedule_renewal *renewal);
+
+/* Whether a renewal now is due to the window alone. */
+bool acme_schedule_is_suggested(const struct acme_schedule_renewal *renewal,
+    time_t now);
+
+/*
+ * When to look at a CA's renewal information (RFC 9773 4.3).
+ * _look: the first time, or at start, where `planned` is 0, in the past, or
+ * further away than any look is planned: soon, but `lineages` of them 2 s
+ * apart, over at most 6 h.  Otherwise `planned`.
+ * _look_after: after an answer; retry_after (seconds, -1: none) is kept within
+ * ACME_LOOK_MIN..MAX, up to 1/20 is added.
+ * _look_failed: 5 minutes, doubled with each failure in a row, at most 6 h,
+ * half to whole; or err->retry_at within ACME_LOOK_MIN..MAX.
+ * _look_pause: until when the CA is not asked about other certificates either:
+ * no answer, 429, 5xx: a minute, doubled, at most an hour; or err->retry_at,
+ * so bounded.  Otherwise `now`.
+ */
+time_t acme_schedule_look(time_t planned, size_t lineages, time_t now,
+    uint32_t random);
+time_t acme_schedule_look_after(long retry_after, time_t now, uint32_t random);
+time_t acme_schedule_look_failed(const struct acme_error *err,
+    unsigned failures, time_t now, uint32_t random);
+time_t acme_schedule_look_pause(const struct acme_error *err,
+    unsigned failures, time_t now);
+
 /* What an attempt's end means. */
 struct acme_schedule_next {
     time_t at;            /* at the same CA, not before */

@@ -55,6 +55,14 @@ check_equal(const struct acme_record *a, const struct acme_record *b)
     assert_int_equal(a->error_time, b->error_time);
     assert_int_equal(a->renew_at, b->renew_at);
     assert_string_equal(a->renew_serial, b->renew_serial);
+    assert_int_equal(a->renew_usual, b->renew_usual);
+    assert_int_equal(a->window.start, b->window.start);
+    assert_int_equal(a->window.end, b->window.end);
+    assert_int_equal(a->window.pick, b->window.pick);
+    assert_string_equal(a->window.explanation, b->window.explanation);
+    assert_int_equal(a->window.next_look, b->window.next_look);
+    assert_int_equal(a->window.failures, b->window.failures);
+    assert_int_equal(a->window.suggested, b->window.suggested);
     assert_int_equal(a->forced, b->forced);
     assert_int_equal(a->error.rc, b->error.rc);
     assert_int_equal(a->error.http_status, b->error.http_status);
@@ -103,6 +111,14 @@ full_record(void)
     record.error_time = 1795262401;
     record.renew_at = 1795262402;
     fill(record.renew_serial, sizeof(record.renew_serial));
+    record.renew_usual = 1795262405;
+    record.window.start = 1795262406;
+    record.window.end = 1795262407;
+    record.window.pick = 1795262408;
+    fill(record.window.explanation, sizeof(record.window.explanation));
+    record.window.next_look = 1795262409;
+    record.window.failures = 5;
+    record.window.suggested = 1795262410;
     record.forced = 1795262403;
     record.error.rc = ACME_PROBLEM;
     record.error.http_status = 429;
@@ -227,6 +243,14 @@ test_tolerant(void **state)
         "\"error\": {\"result\": 7, \"what\": \"x\"}",
         "\"error\": {\"what\": \"x\", \"type\": \"dns\"}",
         "\"renew_serial\": false",
+        "\"renewal_info\": []",
+        "\"renewal_info\": {}",
+        "\"renewal_info\": { \"start\": \"2026-11-21T12:00:00Z\" }",
+        "\"renewal_info\": { \"end\": 5, \"pick\": true }",
+        "\"renewal_info\": { \"pick\": \"2026-11-21T12:00:00Z\" }",
+        "\"renewal_info\": { \"start\": \"2026-11-21T12:00:00Z\","
+        " \"end\": \"2026-11-21T12:00:00Z\" }",
+        "\"renewal_info\": { \"explanation\": {}, \"failures\": -1 }",
     };
     struct acme_record expected, record;
     char text[256];
@@ -285,6 +309,9 @@ test_hostile_text(void **state)
     assert_null(strstr(record.error.detail, "\xe2\x80\xae"));
     assert_null(strpbrk(record.error.type, "\r"));
     assert_null(strpbrk(record.error.sub[0].identifier, "\xc2\x9b"));
+    record = parse("{ \"renewal_info\": { \"explanation\":"
+                   " \"https://x/\\u001b[2J\\n\" } }");
+    assert_null(strpbrk(record.window.explanation, "\x1b\n"));
 
     fill(fill_up, sizeof(fill_up));
     snprintf(text, sizeof(text), "{ \"config\": \"%s\" }", fill_up);

@@ -118,6 +118,316 @@ test_urgency(void **state)
                                                    : rows[i].expected);
 }
 
+/* ---- what a CA suggests ----------------------------------------------- */
+
+static void
+test_pick(void **state)
+{
+    static const struct {
+        time_t pick, start, end;
+        time_t least, most;
+    } rows[] = {
+        { 0, NOW, NOW + DAY, NOW, NOW + DAY - 1 },
+        { 0, NOW, NOW + 1, NOW, NOW },
+        /* drawn once */
+        { NOW + 5, NOW, NOW + DAY, NOW + 5, NOW + 5 },
+        { NOW, NOW, NOW + DAY, NOW, NOW },
+        { NOW + DAY, NOW, NOW + DAY, NOW + DAY, NOW + DAY },
+        { NOW + DAY, NOW - HOUR, NOW + 2 * DAY, NOW + DAY, NOW + DAY },
+        /* not in the window any more */
+        { NOW - 1, NOW, NOW + DAY, NOW, NOW + DAY - 1 },
+        { NOW + DAY + 1, NOW, NOW + DAY, NOW, NOW + DAY - 1 },
+        { NOW, NOW - 2 * DAY, NOW - DAY, NOW - 2 * DAY, NOW - DAY - 1 },
+    };
+    size_t i, j;
+
+    (void)state;
+    for (i = 0; i < LEN(rows); i++) {
+        for (j = 0; j < LEN(randoms); j++)
+            assert_in_range(acme_schedule_pick(rows[i].pick, rows[i].start,
+                                rows[i].end, randoms[j]),
+                rows[i].least, rows[i].most);
+        assert_int_equal(
+            acme_schedule_pick(rows[i].pick, rows[i].start, rows[i].end, 0),
+            rows[i].least);
+        assert_int_equal(acme_schedule_pick(rows[i].pick, rows[i].start,
+                             rows[i].end, UINT32_MAX),
+            rows[i].most);
+    }
+}
+
+/* As likely in one part of the window as in another. */
+static void
+test_pick_uniform(void **state)
+{
+    unsigned i, hits[10] = { 0 };
+
+    (void)state;
+    for (i = 0; i < 10000; i++)
+        hits[(acme_schedule_pick(0, NOW, NOW + 10 * DAY, i * 429497U) - NOW) /
+             DAY]++;
+    for (i = 0; i < 10; i++)
+        assert_in_range(hits[i], 950, 1050);
+}
+
+/* Of a life of 90 days, at NOW. */
+static void
+test_renewal(void **state)
+{
+    static const struct {
+        const char *label;
+        long begun, usual, pick, suggested; /* from NOW; 0: as in the struct */
+        long at;
+        bool is_suggested;
+    } rows[] = {
+        { "no window", -DAY, 59 * DAY, 0, 0, 59 * DAY, false },
+        { "earlier", -DAY, 59 * DAY, 20 * DAY, 0, 20 * DAY, false },
+        { "past", -DAY, 59 * DAY, -20 * DAY, 0, -20 * DAY, true },
+        { "past and usual past", -70 * DAY, -DAY, -20 * DAY, 0, -20 * DAY,
+            false },
+        { "later", -DAY, 59 * DAY, 70 * DAY, 0, 70 * DAY, false },
+        { "later, usual past", -70 * DAY, -DAY, 5 * DAY, 0, 5 * DAY, false },
+        { "too late", -DAY, 59 * DAY, 85 * DAY, 0, 80 * DAY, false },
+        { "after expiry", -DAY, 59 * DAY, 900 * DAY, 0, 80 * DAY, false },
+        { "expired", -100 * DAY, -40 * DAY, DAY, 0, -19 * DAY, false },
+        { "usual put off", -85 * DAY, 4 * DAY, 900 * DAY, 0, 4 * DAY, false },
+        /* a twentieth of 90 days is 4.5 */
+        { "again", -DAY, 59 * DAY, -20 * DAY, -DAY, 3 * DAY + 12 * HOUR,
+            false },
+        { "again, later", -DAY, 59 * DAY, 20 * DAY, -DAY, 20 * DAY, false },
+        { "again, waited", -5 * DAY, 55 * DAY, -20 * DAY, -5 * DAY, -12 * HOUR,
+            true },
+        { "again, usual first", -59 * DAY, DAY, -20 * DAY, -DAY, DAY, false },
+        { "again, clock set back", -DAY, 59 * DAY, -DAY, 90 * DAY, 59 * DAY,
+            false },
+    };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < LEN(rows); i++) {
+        struct acme_schedule_renewal renewal = {
+            .not_before = NOW + rows[i].begun,
+            .not_after = NOW + rows[i].begun + 90 * DAY,
+            .usual = NOW + rows[i].usual,
+            .pick = rows[i].pick != 0 ? NOW + rows[i].pick : 0,
+            .suggested = rows[i].suggested != 0 ? NOW + rows[i].suggested : 0,
+        };
+        long at = (long)(acme_schedule_renewal(&renewal) - NOW);
+
+        if (at != rows[i].at)
+            fail_msg("%s: %ld instead of %ld", rows[i].label, at, rows[i].at);
+        if (acme_schedule_is_suggested(&renewal, NOW) != rows[i].is_suggested)
+            fail_msg("%s: is_suggested", rows[i].label);
+    }
+}
+
+/* A CA whose windows are always over: at most 4 orders a day, also of
+ * certificates of a day. */
+static void
+test_renewal_always_over(void **state)
+{
+    static const long lives[] = { DAY, 6 * DAY, 45 * DAY, 90 * DAY };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < LEN(lives); i++) {
+        struct acme_schedule_renewal renewal = { 0 };
+        time_t at = NOW;
+        unsigned orders = 0;
+
+        for (;;) {
+            renewal.not_before = at;
+            renewal.not_after = at + lives[i];
+            renewal.usual =
+                acme_schedule_renew_at(at, renewal.not_after, 0x80000000);
+            renewal.pick = at - HOUR;
+            at = acme_schedule_renewal(&renewal);
+            if (at < renewal.not_before)
+                at = renewal.not_before;
+            if (at >= NOW + DAY)
+                break;
+            orders++;
+            if (acme_schedule_is_suggested(&renewal, at))
+                renewal.suggested = at;
+        }
+        assert_in_range(orders, 1, 4);
+    }
+}
+
+static void
+test_look(void **state)
+{
+    static const struct {
+        long planned; /* from NOW; LONG_MIN: not */
+        size_t lineages;
+        long least, most;
+    } rows[] = {
+        { LONG_MIN, 0, 0, 0 },
+        { LONG_MIN, 1, 0, 2 },
+        { LONG_MIN, 100, 0, 200 },
+        { LONG_MIN, 10000, 0, 20000 },
+        { LONG_MIN, 10800, 0, 6 * HOUR },
+        { LONG_MIN, SIZE_MAX, 0, 6 * HOUR },
+        { 5, 1000, 5, 5 },
+        { DAY, 1000, DAY, DAY },
+        /* over while nobody was there; the clock was wrong */
+        { -DAY, 1000, 0, 2000 },
+        { 0, 1000, 0, 2000 },
+        { 30 * DAY, 1000, 0, 2000 },
+    };
+    size_t i, j;
+
+    (void)state;
+    for (i = 0; i < LEN(rows); i++) {
+        time_t planned =
+            rows[i].planned == LONG_MIN ? 0 : NOW + rows[i].planned;
+
+        for (j = 0; j < LEN(randoms); j++)
+            assert_in_range(acme_schedule_look(planned, rows[i].lineages, NOW,
+                                randoms[j]) -
+                                NOW,
+                rows[i].least, rows[i].most);
+        assert_int_equal(
+            acme_schedule_look(planned, rows[i].lineages, NOW, UINT32_MAX) -
+                NOW,
+            rows[i].most);
+    }
+}
+
+static void
+test_look_after(void **state)
+{
+    static const struct {
+        long retry_after, least, most;
+    } rows[] = {
+        { -1, 6 * HOUR, 6 * HOUR + 18 * 60 },
+        { 0, 60, 63 },
+        { 59, 60, 63 },
+        { 61, 61, 64 },
+        { HOUR, HOUR, HOUR + 180 },
+        { DAY, DAY, DAY + 72 * 60 },
+        { DAY + 1, DAY, DAY + 72 * 60 },
+        { LONG_MAX, DAY, DAY + 72 * 60 },
+        { LONG_MIN, 6 * HOUR, 6 * HOUR + 18 * 60 },
+    };
+    struct acme_error err;
+    size_t i;
+
+    (void)state;
+    acme_error_clear(&err);
+    for (i = 0; i < LEN(rows); i++) {
+        assert_int_equal(acme_schedule_look_after(rows[i].retry_after, NOW, 0),
+            NOW + rows[i].least);
+        assert_int_equal(
+            acme_schedule_look_after(rows[i].retry_after, NOW, UINT32_MAX),
+            NOW + rows[i].most);
+        /* So does a failure that names a time. */
+        if (rows[i].retry_after <= 0 || rows[i].retry_after > 2 * DAY)
+            continue;
+        err.retry_at = NOW + rows[i].retry_after;
+        assert_int_equal(acme_schedule_look_failed(&err, 3, NOW, 0),
+            NOW + rows[i].least);
+    }
+}
+
+static void
+test_look_failed(void **state)
+{
+    static const struct {
+        unsigned failures;
+        long most;
+    } rows[] = { { 0, 300 }, { 1, 300 }, { 2, 600 }, { 3, 1200 }, { 7, 19200 },
+        { 8, 6 * HOUR }, { 64, 6 * HOUR }, { UINT_MAX, 6 * HOUR } };
+    struct acme_error err;
+    size_t i;
+
+    (void)state;
+    acme_error_clear(&err);
+    for (i = 0; i < LEN(rows); i++) {
+        assert_int_equal(
+            acme_schedule_look_failed(&err, rows[i].failures, NOW, 0),
+            NOW + rows[i].most);
+        assert_int_equal(
+            acme_schedule_look_failed(&err, rows[i].failures, NOW, UINT32_MAX),
+            NOW + rows[i].most - rows[i].most / 2);
+    }
+}
+
+static void
+test_look_pause(void **state)
+{
+    static const struct {
+        enum acme_rc rc;
+        int status;
+        long retry_at; /* from NOW; 0: none */
+        unsigned failures;
+        long expected;
+    } rows[] = {
+        { ACME_PROBLEM, 404, 0, 1, 0 },
+        { ACME_PROBLEM, 409, 0, 9, 0 },
+        { ACME_PROBLEM, 404, HOUR, 1, 0 },
+        { ACME_WIRE, 0, 0, 1, 0 },
+        { ACME_NOENT, 0, 0, 1, 0 },
+        { ACME_NET, 0, 0, 1, 60 },
+        { ACME_NET, 0, 0, 2, 120 },
+        { ACME_NET, 0, 0, 7, HOUR },
+        { ACME_PROBLEM, 500, 0, 1, 60 },
+        { ACME_PROBLEM, 429, 0, UINT_MAX, HOUR },
+        { ACME_PROBLEM, 429, 1, 1, 60 },
+        { ACME_PROBLEM, 503, 2 * HOUR, 1, 2 * HOUR },
+        { ACME_PROBLEM, 503, 7 * DAY, 1, DAY },
+    };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < LEN(rows); i++) {
+        struct acme_error err;
+
+        acme_error_clear(&err);
+        err.rc = rows[i].rc;
+        err.http_status = rows[i].status;
+        err.retry_at = rows[i].retry_at != 0 ? NOW + rows[i].retry_at : 0;
+        assert_int_equal(
+            acme_schedule_look_pause(&err, rows[i].failures, NOW) - NOW,
+            rows[i].expected);
+    }
+}
+
+/* Nothing overflows (the sanitizer looks). */
+static void
+test_suggested_absurd(void **state)
+{
+    static const time_t times[] = { LONG_MIN, -1, 0, 1, NOW, 253402300799,
+        LONG_MAX };
+    size_t i, j, k;
+
+    (void)state;
+    for (i = 0; i < LEN(times); i++)
+        for (j = 0; j < LEN(times); j++)
+            for (k = 0; k < LEN(times); k++) {
+                struct acme_schedule_renewal renewal = { times[i], times[j],
+                    times[k], times[(i + j) % LEN(times)],
+                    times[(j + k) % LEN(times)] };
+                struct acme_error err;
+
+                acme_error_clear(&err);
+                err.rc = ACME_NET;
+                err.retry_at = times[i];
+                (void)acme_schedule_renewal(&renewal);
+                (void)acme_schedule_is_suggested(&renewal, times[k]);
+                if (times[j] > times[i] && times[j] > 0)
+                    assert_in_range(
+                        acme_schedule_pick(0, times[i], times[j], UINT32_MAX),
+                        1, 253402300799);
+                assert_true(acme_schedule_look(times[i], 1, times[j], 0) >= 0);
+                assert_true(acme_schedule_look_after(times[i], times[j],
+                                UINT32_MAX) > 0);
+                assert_true(acme_schedule_look_failed(&err, 1, times[j],
+                                UINT32_MAX) > 0);
+                assert_true(acme_schedule_look_pause(&err, 1, times[j]) > 0);
+            }
+}
+
 /* ---- retries ---------------------------------------------------------- */
 
 static struct acme_error
@@ -659,6 +969,15 @@ main(void)
         cmocka_unit_test(test_renew_at),
         cmocka_unit_test(test_renew_at_absurd),
         cmocka_unit_test(test_urgency),
+        cmocka_unit_test(test_pick),
+        cmocka_unit_test(test_pick_uniform),
+        cmocka_unit_test(test_renewal),
+        cmocka_unit_test(test_renewal_always_over),
+        cmocka_unit_test(test_look),
+        cmocka_unit_test(test_look_after),
+        cmocka_unit_test(test_look_failed),
+        cmocka_unit_test(test_look_pause),
+        cmocka_unit_test(test_suggested_absurd),
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_types),
         cmocka_unit_test(test_compound),
