@@ -306,6 +306,16 @@ take_profiles(const struct acme_json *profiles,
     }
 }
 
+static void
+take_renewal_info(const struct acme_json *root,
+    struct acme_directory *directory)
+{
+    const char *text = acme_json_str(root, "renewalInfo");
+
+    if (text != NULL && strlen(text) < ACME_URL_MAX)
+        copy_url(directory->renewal_info, text);
+}
+
 static enum acme_rc
 take_meta(const struct acme_json *meta, struct acme_directory *directory,
     struct acme_error *err)
@@ -341,6 +351,7 @@ read_directory(const struct acme_connection *connection,
             take_url(connection, root, "newOrder", final, out->new_order, err);
     if (rc == ACME_OK)
         rc = take_meta(acme_json_get(root, "meta"), out, err);
+    take_renewal_info(root, out);
     return rc;
 }
 
@@ -411,6 +422,18 @@ acme_directory_profiles(const struct acme_directory *directory, char *text,
         len += (size_t)snprintf(text + len, size - len, "%s\"%s\"",
             i > 0 ? ", " : "", directory->profile[i]);
     return text;
+}
+
+enum acme_rc
+acme_connection_get(struct acme_connection *connection, const char *url,
+    struct acme_http_response *response, struct acme_error *err)
+{
+    enum acme_rc rc = acme_connection_check_url(connection, url, err);
+
+    if (rc == ACME_OK)
+        rc = get_once(connection, url, response, err);
+    return rc == ACME_OK ? acme_answer_judge(response, now(connection), err)
+                         : rc;
 }
 
 /* ---- nonces (RFC 8555 6.5, 7.2) ---- */

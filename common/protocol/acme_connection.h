@@ -28,6 +28,9 @@ struct acme_directory {
     char new_nonce[ACME_URL_MAX];
     char new_account[ACME_URL_MAX];
     char new_order[ACME_URL_MAX];
+    /* RFC 9773 4.1; "" if the CA names none.  Not checked yet: what is wrong
+     * with it must not cost a certificate. */
+    char renewal_info[ACME_URL_MAX];
     char terms[ACME_URL_MAX]; /* "" if the CA names none */
     bool eab_required;
     /* Names of meta.profiles (draft-ietf-acme-profiles 3), printable. */
@@ -57,6 +60,15 @@ bool acme_directory_offers(const struct acme_directory *directory,
  * if it does not fit.  Returns `text`. */
 const char *acme_directory_profiles(const struct acme_directory *directory,
     char *text, size_t size);
+
+/*
+ * GET of a URL out of a CA's answer, of an allowed origin, as JSON; success is
+ * 200 or 201 (acme_answer_judge()).  No nonce is spent for it.  `response` is
+ * initialised by the caller.  Blocks.
+ */
+enum acme_rc acme_connection_get(struct acme_connection *connection,
+    const char *url, struct acme_http_response *response,
+    struct acme_error *err);
 
 /* Whether a URL out of a CA's answer may be talked to. */
 enum acme_rc acme_connection_check_url(struct acme_connection *connection,

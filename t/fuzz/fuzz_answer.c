@@ -1,7 +1,7 @@
 /*
  * What a CA answers, through the protocol layer: directory, account, order,
- * authorization, problem, certificate.  The transport is a script: the input
- * is the answer to the step that its first line names,
+ * authorization, problem, certificate, renewal information.  The transport is
+ * a script: the input is the answer to the step that its first line names,
  *
  *     order 200
  *     Retry-After: 3
@@ -10,11 +10,14 @@
  *
  * and to every other request the answer is a good one.
  */
+#include <strings.h>
+
 #include "../unit/fake_host.h"
 #include "base/acme_log.h"
 #include "fuzz.h"
 #include "protocol/acme_account.h"
 #include "protocol/acme_authz.h"
+#include "protocol/acme_renewal.h"
 #include "wrap/acme_url.h"
 
 const unsigned fuzz_replay_step = 2;
@@ -24,7 +27,8 @@ static const char *const names[] = { "a.test", "*.b.test", "192.0.2.1" };
 
 static const char directory[] =
     "{\"newNonce\":\"https://ca.test/n\",\"newAccount\":\"https://ca.test/"
-    "a\",\"newOrder\":\"https://ca.test/o\"}";
+    "a\",\"newOrder\":\"https://ca.test/o\",\"renewalInfo\":\"https://"
+    "ca.test/r\"}";
 
 struct script {
     struct fake_host host;
@@ -211,6 +215,26 @@ ask_certificate(struct acme_client *client)
 }
 
 static void
+ask_renewal(struct acme_client *client)
+{
+    struct acme_renewal renewal;
+    struct acme_error err;
+    const char *at;
+
+    acme_error_clear(&err);
+    check_error(acme_renewal_get(acme_client_connection(client), "aki.serial",
+                    &renewal, &err),
+        &err);
+    if (err.rc != ACME_OK)
+        return;
+    FUZZ_CHECK(renewal.start < renewal.end);
+    FUZZ_CHECK(renewal.explanation[0] == '\0' ||
+               strncasecmp(renewal.explanation, "https:", 6) == 0);
+    for (at = renewal.explanation; *at != '\0'; at++)
+        FUZZ_CHECK((unsigned char)*at > ' ' && (unsigned char)*at < 0x7f);
+}
+
+static void
 ask_step(const char *step, struct acme_client *client,
     struct acme_arena *arena)
 {
@@ -235,6 +259,8 @@ ask_step(const char *step, struct acme_client *client,
             &err);
     } else if (strcmp(step, "order") == 0) {
         ask_order(client, arena);
+    } else if (strcmp(step, "renewal") == 0) {
+        ask_renewal(client);
     } else if (strcmp(step, "authz") == 0) {
         ask_authz(client, arena);
     } else {

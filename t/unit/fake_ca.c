@@ -16,9 +16,11 @@
 
 #include <cmocka.h>
 
+#include "base/acme_time.h"
 #include "fake_jws.h"
 
 #define PEM_TYPE "application/pem-certificate-chain"
+#define RENEWAL_INFO "/renewal-info/"
 #define PROBLEM_PREFIX "urn:ietf:params:acme:error:"
 
 enum {
@@ -43,6 +45,7 @@ static const struct {
     [FAKE_CHALLENGE] = { "challenge", "POST", 2 },
     [FAKE_FINALIZE] = { "finalize", "POST", 1 },
     [FAKE_CERTIFICATE] = { "certificate", "POST", 1 },
+    [FAKE_RENEWAL_INFO] = { "renewal-info", "GET", -1 },
     [FAKE_ELSEWHERE] = { "elsewhere", "", 0 },
 };
 
@@ -419,6 +422,9 @@ do_directory(struct call *call)
             url_of(call->ca, FAKE_NEW_ORDER, 0, 0), "revokeCert",
             "https://ca.test/revoke", "keyChange",
             "https://ca.test/key-change", "meta", meta));
+    if (conf->renewal_info)
+        json_object_set_new(call->answer.json, "renewalInfo",
+            must(json_sprintf("%s/renewal-info", conf->base)));
 }
 
 static void
@@ -898,6 +904,22 @@ do_certificate(struct call *call)
     call->answer.text = copy(acme_buf_str(&order->pem));
 }
 
+/* RFC 9773 4.2 */
+static void
+do_renewal_info(struct call *call)
+{
+    const struct fake_ca_conf *conf = &call->ca->conf;
+    char start[ACME_TIME_TEXT], end[ACME_TIME_TEXT];
+    json_t *json = must(json_pack("{s:{s:s,s:s}}", "suggestedWindow", "start",
+        acme_time_format(conf->renewal_start, start), "end",
+        acme_time_format(conf->renewal_end, end)));
+
+    if (conf->explanation != NULL)
+        json_object_set_new(json, "explanationURL",
+            json_string(conf->explanation));
+    reply(call, 200, json);
+}
+
 /* ---- one request ---- */
 
 static void
@@ -909,6 +931,9 @@ act(struct call *call)
         return;
     case FAKE_NEW_NONCE:
         call->answer.status = 200;
+        return;
+    case FAKE_RENEWAL_INFO:
+        do_renewal_info(call);
         return;
     default:
         break;
@@ -968,6 +993,8 @@ route(struct call *call)
         return FAKE_DIRECTORY;
     if (strncmp(url, base, strlen(base)) != 0)
         return FAKE_ELSEWHERE;
+    if (strncmp(path, RENEWAL_INFO, strlen(RENEWAL_INFO)) == 0)
+        return FAKE_RENEWAL_INFO;
     numbers = sscanf(path, "/%31[a-z-]%n/%u%n/%u%n", name, &end[0], &call->n,
                   &end[1], &call->m, &end[2]) -
               1;
@@ -996,7 +1023,9 @@ record(struct call *call)
     free(last->payload);
     free(last->protected);
     free(last->accept);
-    last->payload = copy(call->jws.payload);
+    last->payload = copy(call->step == FAKE_RENEWAL_INFO
+                             ? strrchr(call->request->url, '/') + 1
+                             : call->jws.payload);
     last->protected = copy(call->jws.protected);
     last->accept = copy(call->request->accept);
     if (call->step != FAKE_ELSEWHERE &&

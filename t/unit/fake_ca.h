@@ -33,18 +33,19 @@
 #define FAKE_ALWAYS 0
 
 enum fake_step {
-    FAKE_DIRECTORY,   /* "directory"   GET  /dir, at any host */
-    FAKE_NEW_NONCE,   /* "new-nonce"   HEAD /new-nonce */
-    FAKE_NEW_ACCOUNT, /* "new-account" POST /new-account, create or find */
-    FAKE_ACCOUNT,     /* "account"     POST /account/N */
-    FAKE_NEW_ORDER,   /* "new-order"   POST /new-order */
-    FAKE_ORDER,       /* "order"       POST /order/N */
-    FAKE_AUTHZ,       /* "authz"       POST /authz/N */
-    FAKE_CHALLENGE,   /* "challenge"   POST /challenge/N/M */
-    FAKE_FINALIZE,    /* "finalize"    POST /finalize/N */
-    FAKE_CERTIFICATE, /* "certificate" POST /certificate/N */
-    FAKE_ELSEWHERE,   /* its URL       anything else: ACME_NET without a
-                         rule */
+    FAKE_DIRECTORY,    /* "directory"   GET  /dir, at any host */
+    FAKE_NEW_NONCE,    /* "new-nonce"   HEAD /new-nonce */
+    FAKE_NEW_ACCOUNT,  /* "new-account" POST /new-account, create or find */
+    FAKE_ACCOUNT,      /* "account"     POST /account/N */
+    FAKE_NEW_ORDER,    /* "new-order"   POST /new-order */
+    FAKE_ORDER,        /* "order"       POST /order/N */
+    FAKE_AUTHZ,        /* "authz"       POST /authz/N */
+    FAKE_CHALLENGE,    /* "challenge"   POST /challenge/N/M */
+    FAKE_FINALIZE,     /* "finalize"    POST /finalize/N */
+    FAKE_CERTIFICATE,  /* "certificate" POST /certificate/N */
+    FAKE_RENEWAL_INFO, /* "renewal-info" GET /renewal-info/ID (RFC 9773) */
+    FAKE_ELSEWHERE,    /* its URL       anything else: ACME_NET without a
+                          rule */
     FAKE_STEPS
 };
 
@@ -66,6 +67,9 @@ struct fake_ca_conf {
     unsigned validation_polls; /* of an authorization, until it is valid */
     unsigned issuance_polls;   /* of an order in processing */
     const char *challenges[4]; /* http-01, tls-alpn-01, dns-01 */
+    bool renewal_info;         /* it has that, and suggests: */
+    time_t renewal_start, renewal_end;
+    const char *explanation;              /* URL, or NULL */
     struct helper_ca_options certificate; /* times count from host's now */
     const char *(*validate)(void *ctx, const struct fake_validation *v);
     void *validate_ctx;
@@ -121,7 +125,8 @@ void fake_ca_forget_log(struct fake_ca *ca);
 unsigned fake_ca_count(const struct fake_ca *ca, enum fake_step step);
 
 /* The last request of a step: its decoded payload ("" for POST-as-GET and
- * for what is not signed), protected header and Accept header. */
+ * for what is not signed; of renewal-info the identifier), protected header
+ * and Accept header. */
 const char *fake_ca_payload(const struct fake_ca *ca, enum fake_step step);
 const char *fake_ca_protected(const struct fake_ca *ca, enum fake_step step);
 const char *fake_ca_accept(const struct fake_ca *ca, enum fake_step step);
