@@ -33,6 +33,11 @@
 #define ACME_EAB_KEY_MIN 16
 #define ACME_EAB_KEY_MAX 1024
 
+/* Key identifier of such a binding: the longest seen has 32 characters; and
+ * the file that both are in, a JSON object with whatever else. */
+#define ACME_EAB_KID_MAX 1024
+#define ACME_EAB_FILE_MAX 8192
+
 /* Longest URL taken from a CA or a configuration. */
 #define ACME_URL_MAX 2048
 

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/acme_log.h"
+#include "drive/acme_enroll.h"
 #include "drive/acme_job_private.h"
-#include "protocol/acme_account.h"
 
 bool
 acme_job_is_needed(const struct acme_vault_unit *unit, const char **why)
@@ -51,56 +51,6 @@ enter(struct acme_run *run, const char *name)
     acme_record_step(record, name, now);
     return (first ? acme_vault_record : acme_vault_note)(run->job->vault,
         run->job->unit, record, run->err);
-}
-
-/* ---- account ---------------------------------------------------------- */
-
-static enum acme_rc
-account_key(struct acme_run *run, struct acme_key **key, char *url)
-{
-    const struct acme_job *job = run->job;
-    size_t issuer = run->lineage->issuer;
-    enum acme_rc rc;
-
-    rc = acme_vault_account(job->vault, issuer, key, url, run->err);
-    if (rc != ACME_NOENT)
-        return rc;
-    acme_error_clear(run->err);
-    rc = acme_key_generate(run->issuer->key_type, key, run->err);
-    if (rc == ACME_OK)
-        rc = acme_vault_account_key(job->vault, issuer, key, run->err);
-    return rc;
-}
-
-/* RFC 8555 7.3 */
-static enum acme_rc
-ensure_account(struct acme_run *run)
-{
-    const struct acme_job *job = run->job;
-    struct acme_account_wish wish = { run->issuer->contact,
-        run->issuer->ncontacts, run->issuer->terms_accepted };
-    struct acme_key *key = NULL;
-    char url[ACME_URL_MAX] = "";
-    bool created = false, is_new = false;
-    enum acme_rc rc;
-
-    rc = account_key(run, &key, url);
-    if (rc == ACME_OK) {
-        acme_client_set_key(job->client, key);
-        rc = acme_client_set_account(job->client, url[0] != '\0' ? url : NULL,
-            run->err);
-    }
-    if (rc == ACME_OK)
-        rc = acme_account_ensure(job->client, &wish, &created, run->err);
-    if (rc == ACME_OK && created)
-        rc = acme_vault_account_url(job->vault, run->lineage->issuer,
-            acme_client_account(job->client), &is_new, run->err);
-    if (rc == ACME_OK && is_new) { /* and not by another job meanwhile */
-        acme_log(job->host, ACME_LOG_NOTICE,
-            "account found or registered, issuer \"%s\"", run->issuer->name);
-    }
-    acme_key_unref(key);
-    return rc;
 }
 
 /* ---- finalize, download, hand over ------------------------------------ */
@@ -189,10 +139,13 @@ deliver(struct acme_run *run)
 static enum acme_rc
 obtain(struct acme_run *run)
 {
+    const struct acme_job *job = run->job;
+    struct acme_enroll account = { job->host, job->vault, job->client,
+        run->issuer, run->lineage->issuer };
     enum acme_rc rc = enter(run, "account");
 
     if (rc == ACME_OK)
-        rc = ensure_account(run);
+        rc = acme_enroll(&account, run->err);
     if (rc == ACME_OK)
         rc = enter(run, "order");
     if (rc == ACME_OK)

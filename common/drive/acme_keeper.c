@@ -87,7 +87,8 @@ acme_keeper_new(const struct acme_config *config, struct acme_store *store,
         }
     }
     if (keeper->kept == NULL || keeper->own == NULL ||
-        keeper->account == NULL) {
+        keeper->account == NULL ||
+        acme_keeper_read_bindings(keeper, err) != ACME_OK) {
         acme_keeper_free(keeper);
         return acme_error_nomem(err);
     }
@@ -164,6 +165,7 @@ acme_keeper_free(struct acme_keeper *keeper)
     for (i = 0; keeper->own != NULL && i < keeper->config->nissuers; i++)
         acme_key_unref(keeper->own[i]);
     acme_keeper_forget_accounts(keeper);
+    acme_keeper_free_bindings(keeper);
     free(keeper->token);
     free(keeper->account);
     free(keeper->kept);

@@ -252,6 +252,23 @@ answer_account_key(struct call *call)
 }
 
 static void
+answer_binding(struct call *call)
+{
+    const struct acme_kept_binding *kept = &call->keeper->binding[call->index];
+
+    call->err = kept->trouble;
+    if (call->err.rc == ACME_OK && kept->binding.kid[0] == '\0')
+        (void)acme_error_set(&call->err, ACME_NOENT,
+            "no external account binding is configured");
+    begin_reply(call);
+    if (call->err.rc != ACME_OK)
+        return;
+    acme_frame_add_text(call->reply, kept->binding.kid);
+    acme_frame_add_text(call->reply, kept->binding.alg);
+    acme_frame_add(call->reply, kept->binding.key.data, kept->binding.key.len);
+}
+
+static void
 answer_account_url(struct call *call)
 {
     struct acme_keeper *keeper = call->keeper;
@@ -712,6 +729,7 @@ static const struct {
     { ACME_VERB_ACCOUNT, OF_ISSUER, 0, answer_account },
     { ACME_VERB_ACCOUNT_KEY, OF_ISSUER, 1, answer_account_key },
     { ACME_VERB_ACCOUNT_URL, OF_ISSUER, 1, answer_account_url },
+    { ACME_VERB_BINDING, OF_ISSUER, 0, answer_binding },
     { ACME_VERB_ORDER, OF_UNIT, 0, answer_order },
     { ACME_VERB_ORDER_PUT, OF_UNIT, 2, answer_order_put },
     { ACME_VERB_ORDER_NOTE, OF_UNIT, 1, answer_order_note },

@@ -7,6 +7,7 @@
 #define ACME_KEEPER_PRIVATE_H
 
 #include "drive/acme_keeper.h"
+#include "protocol/acme_binding.h"
 
 /* What is served of one key algorithm: kept, should the files be damaged
  * later. */
@@ -38,6 +39,12 @@ struct acme_kept {
     struct acme_note note[ACME_ALGORITHMS];
 };
 
+/* An issuer's external account binding, or why it cannot be used. */
+struct acme_kept_binding {
+    struct acme_binding binding;
+    struct acme_error trouble;
+};
+
 struct acme_keeper {
     const struct acme_config *config;
     struct acme_store *store;
@@ -46,6 +53,7 @@ struct acme_keeper {
     enum acme_keeper_role role;
     struct acme_kept *kept; /* nlineages */
     struct acme_key **own;  /* nissuers: the operator's keys, or NULL */
+    struct acme_kept_binding *binding;  /* nissuers */
     struct acme_account_entry *account; /* nissuers, as last read: or no key */
     bool others_known, others;          /* other servers live here too */
     struct acme_area_token *token;      /* those in the area */
@@ -57,6 +65,12 @@ struct acme_keeper {
 
 void acme_keeper_log(const struct acme_keeper *keeper, enum acme_level level,
     const struct acme_error *err, const char *what);
+
+/* Reads the issuers' external account bindings, or what is wrong with them;
+ * before the sandbox.  The keys are wiped with them. */
+enum acme_rc acme_keeper_read_bindings(struct acme_keeper *keeper,
+    struct acme_error *err);
+void acme_keeper_free_bindings(struct acme_keeper *keeper);
 
 /* Lets the lineage go. */
 void acme_keeper_unlock(struct acme_kept *kept);

@@ -516,6 +516,28 @@ acme_vault_account_url(struct acme_vault *vault, size_t issuer,
     return finish(vault, &frame, rc, err);
 }
 
+enum acme_rc
+acme_vault_binding(struct acme_vault *vault, size_t issuer,
+    struct acme_binding *binding, struct acme_error *err)
+{
+    char kid[ACME_EAB_KID_MAX + 1], alg[sizeof(binding->alg)];
+    struct acme_frame frame;
+    const void *key;
+    size_t len;
+    enum acme_rc rc;
+
+    memset(&frame, 0, sizeof(frame));
+    (void)ask(vault, ACME_VERB_BINDING, issuer);
+    rc = answer(vault, &frame, err);
+    if (rc == ACME_OK) {
+        acme_frame_get_text(&frame, kid, sizeof(kid));
+        acme_frame_get_text(&frame, alg, sizeof(alg));
+        acme_frame_get(&frame, &key, &len);
+        rc = acme_binding_set(binding, kid, alg, key, len, err);
+    }
+    return finish(vault, &frame, rc, err);
+}
+
 /* ---- orders and versions ---------------------------------------------- */
 
 enum acme_rc

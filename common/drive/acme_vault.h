@@ -13,6 +13,7 @@
 #include "base/acme_arena.h"
 #include "base/acme_buf.h"
 #include "base/acme_error.h"
+#include "protocol/acme_binding.h"
 #include "state/acme_area.h"
 #include "state/acme_frame.h"
 #include "state/acme_record.h"
@@ -99,6 +100,10 @@ enum acme_rc acme_vault_account(struct acme_vault *vault, size_t issuer,
  * else have been first. */
 enum acme_rc acme_vault_account_key(struct acme_vault *vault, size_t issuer,
     struct acme_key **key, struct acme_error *err);
+/* The issuer's external account binding; ACME_CONFIG: its file cannot be
+ * used, by name. */
+enum acme_rc acme_vault_binding(struct acme_vault *vault, size_t issuer,
+    struct acme_binding *binding, struct acme_error *err);
 /* *is_new: it was not known yet. */
 enum acme_rc acme_vault_account_url(struct acme_vault *vault, size_t issuer,
     const char *url, bool *is_new, struct acme_error *err);

@@ -3,12 +3,16 @@
 #include <string.h>
 
 #include "base/acme_log.h"
+#include "protocol/acme_jws.h"
 #include "protocol/acme_order.h"
 
 /* Of a terms' URL in an error text, which has to hold the cure as well. */
 enum {
     SHOWN_URL = 256
 };
+
+/* A binding has the account's public key in it, and a key identifier. */
+#define BINDING_MAX (16 * 1024)
 
 static bool
 is_problem(const struct acme_error *err, const char *type)
@@ -148,15 +152,23 @@ refuse_terms(const char *terms, struct acme_error *err)
     return err->rc;
 }
 
+static enum acme_rc
+need_binding(struct acme_error *err)
+{
+    return acme_error_set(err, ACME_CONFIG,
+        "the CA requires an external account binding for a new account: get "
+        "a key identifier and a MAC key from it and set "
+        "\"external_account_key\" (nginx) or \"ACMEExternalAccountBinding\" "
+        "(Apache httpd)");
+}
+
 /* What an operator has to settle before an account can be made. */
 static enum acme_rc
 check_consent(const struct acme_directory *directory,
     const struct acme_account_wish *wish, struct acme_error *err)
 {
-    if (directory->eab_required)
-        return acme_error_set(err, ACME_CONFIG,
-            "the CA requires an external account binding for a new account "
-            "(externalAccountRequired)");
+    if (directory->eab_required && wish->bind == NULL)
+        return need_binding(err);
     if (directory->terms[0] != '\0' && !wish->terms_accepted)
         return refuse_terms(directory->terms, err);
     return ACME_OK;
@@ -180,20 +192,93 @@ render_wish(const struct acme_account_wish *wish)
     return payload;
 }
 
+/* RFC 8555 7.3.4 */
+static enum acme_rc
+add_binding(const struct acme_binding *binding, const struct acme_key *key,
+    const char *new_account, struct acme_json *payload, struct acme_error *err)
+{
+    struct acme_json *jws = NULL;
+    struct acme_buf text;
+    enum acme_rc rc;
+
+    acme_buf_init(&text, BINDING_MAX);
+    rc = acme_jws_bind(binding, key, new_account, &text, err);
+    if (rc == ACME_OK)
+        rc = acme_json_parse(acme_buf_str(&text), text.len, "binding", &jws,
+            err);
+    if (rc == ACME_OK)
+        acme_json_set(payload, "externalAccountBinding", jws);
+    acme_buf_clear(&text);
+    return rc;
+}
+
+/* The MAC key is here no longer than it takes to sign. */
+static enum acme_rc
+bind_account(struct acme_client *client,
+    const struct acme_directory *directory,
+    const struct acme_account_wish *wish, struct acme_json *payload,
+    struct acme_error *err)
+{
+    struct acme_binding binding;
+    enum acme_rc rc;
+
+    if (wish->bind == NULL)
+        return ACME_OK;
+    acme_binding_init(&binding);
+    rc = wish->bind(wish->bind_ctx, &binding, err);
+    if (rc == ACME_OK)
+        rc = add_binding(&binding, acme_client_key(client),
+            directory->new_account, payload, err);
+    acme_binding_clear(&binding);
+    return rc;
+}
+
+/*
+ * Whether it is the binding that the CA does not like; RFC 8555 7.3.4 leaves
+ * it to the CA how to say so, and no later try with the same key can help.
+ */
+static bool
+is_about_binding(const struct acme_error *err)
+{
+    return is_problem(err, "externalAccountRequired") ||
+           is_problem(err, "unauthorized") || is_problem(err, "malformed");
+}
+
+static enum acme_rc
+refused_account(const struct acme_account_wish *wish,
+    const struct acme_error *cause, struct acme_error *err)
+{
+    if (wish->bind == NULL && is_problem(cause, "externalAccountRequired"))
+        return need_binding(err);
+    (void)hand_over(cause, err);
+    if (wish->bind != NULL && is_about_binding(cause)) {
+        err->rc = ACME_CONFIG;
+        (void)acme_error_wrap(err,
+            "refused with the external account binding that is configured, "
+            "is its key the right one and not used up?");
+    }
+    return acme_error_wrap(err, "new account");
+}
+
 static enum acme_rc
 create(struct acme_client *client, const struct acme_directory *directory,
     const struct acme_account_wish *wish, struct acme_error *err)
 {
     struct acme_json *payload;
+    struct acme_error cause;
     enum acme_rc rc;
 
     rc = check_consent(directory, wish, err);
     if (rc != ACME_OK)
         return rc;
+    acme_error_clear(&cause);
     payload = render_wish(wish);
-    rc = post_account(client, directory->new_account, payload, err);
+    rc = bind_account(client, directory, wish, payload, err);
+    if (rc == ACME_OK && post_account(client, directory->new_account, payload,
+                             &cause) != ACME_OK)
+        rc = refused_account(wish, &cause, err);
     acme_json_free(payload);
-    return rc == ACME_OK ? rc : acme_error_wrap(err, "new account");
+    return rc;
 }
 
 static enum acme_rc

@@ -5,12 +5,18 @@
 #ifndef ACME_ACCOUNT_H
 #define ACME_ACCOUNT_H
 
+#include "protocol/acme_binding.h"
 #include "protocol/acme_client.h"
 
 struct acme_account_wish {
     const char *const *contacts; /* mailto: URLs */
     size_t ncontacts;
     bool terms_accepted;
+    /* Fills the external account binding into `binding`, which is empty;
+     * called only when an account is to be made.  NULL: there is none. */
+    enum acme_rc (*bind)(void *ctx, struct acme_binding *binding,
+        struct acme_error *err);
+    void *bind_ctx;
 };
 
 /*
@@ -19,9 +25,9 @@ struct acme_account_wish {
  * at the CA (onlyReturnExisting, RFC 8555 7.3.1); a new one.  ACME_CONFIG when
  * the CA has terms, no account exists and they are not accepted: the message
  * names the terms' URL (so does err->instance) and the directives; when a new
- * account needs an external account binding; when the account is deactivated
- * or revoked.  *created tells whether the URL is new to us (so that it is
- * stored).  Blocks.
+ * account needs an external account binding and none is configured, or the CA
+ * does not take the one there is; when the account is deactivated or revoked.
+ * *created tells whether the URL is new to us (so that it is stored).  Blocks.
  */
 enum acme_rc acme_account_ensure(struct acme_client *client,
     const struct acme_account_wish *wish, bool *created,

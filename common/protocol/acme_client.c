@@ -67,6 +67,12 @@ acme_client_set_key(struct acme_client *client, struct acme_key *key)
     acme_key_unref(old);
 }
 
+const struct acme_key *
+acme_client_key(const struct acme_client *client)
+{
+    return client->key;
+}
+
 enum acme_rc
 acme_client_set_account(struct acme_client *client, const char *account_url,
     struct acme_error *err)

@@ -32,6 +32,7 @@ struct acme_connection *acme_client_connection(
 /* The account key (a new reference is kept) and, once known, the account's
  * URL (copied; NULL: not known). */
 void acme_client_set_key(struct acme_client *client, struct acme_key *key);
+const struct acme_key *acme_client_key(const struct acme_client *client);
 enum acme_rc acme_client_set_account(struct acme_client *client,
     const char *account_url, struct acme_error *err);
 const char *acme_client_account(const struct acme_client *client);

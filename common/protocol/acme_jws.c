@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/acme_base64.h"
+#include "wrap/acme_hash.h"
 #include "wrap/acme_json.h"
 
 /* Our own requests: the largest is the CSR of ACME_NAMES_MAX long names,
@@ -47,7 +48,7 @@ render_header(const struct acme_key *key, const char *kid, const char *nonce,
         acme_json_set_str(header, "kid", kid);
     else
         rc = add_jwk(header, key, err);
-    acme_json_set_str(header, "nonce", nonce);
+    acme_json_set_str(header, "nonce", nonce); /* NULL: no member */
     acme_json_set_str(header, "url", url);
     if (rc == ACME_OK)
         rc = acme_json_render(header, false, text, err);
@@ -107,6 +108,53 @@ acme_jws_sign(const struct acme_key *key, const char *kid, const char *nonce,
         rc = assemble(&input, header_len, &signature, out, err);
     acme_buf_clear(&signature);
     acme_buf_clear(&input);
+    acme_buf_clear(&header);
+    return rc;
+}
+
+/* RFC 8555 7.3.4: "alg", "kid" and "url", and no nonce. */
+static enum acme_rc
+render_mac_header(const struct acme_binding *binding, const char *url,
+    struct acme_buf *text, struct acme_error *err)
+{
+    struct acme_json *header = acme_json_object();
+    enum acme_rc rc;
+
+    acme_json_set_str(header, "alg", binding->alg);
+    acme_json_set_str(header, "kid", binding->kid);
+    acme_json_set_str(header, "url", url);
+    rc = acme_json_render(header, false, text, err);
+    acme_json_free(header);
+    return rc;
+}
+
+enum acme_rc
+acme_jws_bind(const struct acme_binding *binding, const struct acme_key *key,
+    const char *url, struct acme_buf *out, struct acme_error *err)
+{
+    struct acme_buf header, jwk, input, mac;
+    size_t header_len = 0;
+    enum acme_rc rc;
+
+    acme_buf_init(&header, JWS_MAX);
+    acme_buf_init(&jwk, JWS_MAX);
+    acme_buf_init(&input, JWS_MAX);
+    acme_buf_init(&mac, SIGNATURE_MAX);
+    rc = render_mac_header(binding, url, &header, err);
+    if (rc == ACME_OK)
+        rc = acme_key_jwk(key, &jwk, err);
+    if (rc == ACME_OK)
+        rc =
+            build_input(&header, acme_buf_str(&jwk), &input, &header_len, err);
+    if (rc == ACME_OK)
+        rc =
+            acme_hash_mac(acme_binding_digest(binding->alg), binding->key.data,
+                binding->key.len, acme_buf_str(&input), input.len, &mac, err);
+    if (rc == ACME_OK)
+        rc = assemble(&input, header_len, &mac, out, err);
+    acme_buf_clear(&mac);
+    acme_buf_clear(&input);
+    acme_buf_clear(&jwk);
     acme_buf_clear(&header);
     return rc;
 }

@@ -14,7 +14,7 @@
 #include "base/acme_error.h"
 
 /* Requests of the engine, each answered by one frame of the same verb.  The
- * index is a unit's, of ACCOUNT_* and LEDGER_* an issuer's. */
+ * index is a unit's, of ACCOUNT*, BINDING and LEDGER* an issuer's. */
 enum acme_verb {
     ACME_VERB_NONE = 0,
     ACME_VERB_UNIT,   /* -> names, live leaf, record */
@@ -25,6 +25,7 @@ enum acme_verb {
     ACME_VERB_ACCOUNT,     /* -> key, account URL */
     ACME_VERB_ACCOUNT_KEY, /* new key -> */
     ACME_VERB_ACCOUNT_URL, /* account URL (or "": forget) -> is it new? */
+    ACME_VERB_BINDING,     /* -> key identifier, algorithm, MAC key */
     ACME_VERB_ORDER,       /* -> order blob, key */
     ACME_VERB_ORDER_PUT,   /* order blob, key -> */
     ACME_VERB_CHALLENGES,  /* issuer, (name, token)... -> others */

@@ -5,6 +5,8 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
+#include "wrap/acme_openssl.h"
+
 void
 acme_hash_hex(const void *data, size_t len, char hex[ACME_HASH_HEX])
 {
@@ -18,4 +20,25 @@ acme_hash_hex(const void *data, size_t len, char hex[ACME_HASH_HEX])
             (void)snprintf(hex + 2 * i, 3, "%02x", digest[i]);
     }
     ERR_pop_to_mark();
+}
+
+enum acme_rc
+acme_hash_mac(const char *digest, const void *key, size_t key_len,
+    const void *data, size_t len, struct acme_buf *out, struct acme_error *err)
+{
+    unsigned char mac[EVP_MAX_MD_SIZE];
+    size_t n = 0;
+    enum acme_rc rc = ACME_OK;
+
+    ERR_set_mark();
+    if (EVP_Q_mac(NULL, "HMAC", NULL, digest, NULL, key, key_len, data, len,
+            mac, sizeof(mac), &n) == NULL) {
+        /* Only memory can be missing for it. */
+        rc = acme_openssl_fail(err, ACME_NOMEM, "cannot make a MAC");
+    } else {
+        acme_buf_add(out, mac, n);
+        rc = acme_buf_ok(out) ? ACME_OK : acme_error_nomem(err);
+    }
+    ERR_pop_to_mark();
+    return rc;
 }

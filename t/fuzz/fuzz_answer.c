@@ -239,7 +239,9 @@ ask_step(const char *step, struct acme_client *client,
     struct acme_arena *arena)
 {
     static const char *const contacts[] = { "mailto:me@example.com" };
-    struct acme_account_wish wish = { contacts, 1, true };
+    struct acme_account_wish wish = { .contacts = contacts,
+        .ncontacts = 1,
+        .terms_accepted = true };
     const struct acme_directory *known;
     struct acme_order order;
     struct acme_error err;

@@ -453,6 +453,51 @@ make_account(struct call *call)
     set_location(call, FAKE_ACCOUNT, s->naccounts++);
 }
 
+/* RFC 8555 7.3.4.  NULL, or what is wrong. */
+static const char *
+check_mac(struct call *call, const struct fake_jws *inner)
+{
+    const struct fake_ca_conf *conf = &call->ca->conf;
+    const char *kid = json_string_value(json_object_get(inner->header, "kid"));
+    const json_t *url = json_object_get(inner->header, "url");
+    json_t *jwk = json_loads(inner->payload, JSON_REJECT_DUPLICATES, NULL);
+    const char *why = NULL;
+
+    if (!json_equal(jwk, json_object_get(call->jws.header, "jwk")))
+        why = "binds another key";
+    else if (!json_equal(url, json_object_get(call->jws.header, "url")))
+        why = "is for another URL";
+    else if (conf->eab_kid == NULL || kid == NULL ||
+             strcmp(kid, conf->eab_kid) != 0)
+        why = "no such key identifier";
+    else
+        why = fake_jws_verify_mac(inner, conf->eab_key, strlen(conf->eab_key));
+    json_decref(jwk);
+    return why;
+}
+
+static bool
+check_binding(struct call *call)
+{
+    const json_t *jws =
+        json_object_get(call->payload, "externalAccountBinding");
+    struct fake_jws inner;
+    const char *why;
+    char *text;
+
+    if (!call->ca->conf.eab_required)
+        return true;
+    if (jws == NULL)
+        return refuse(call, 403, "externalAccountRequired",
+            "binding required");
+    text = json_dumps(jws, JSON_COMPACT);
+    why = fake_jws_parse(text, strlen(text), &inner) ? check_mac(call, &inner)
+                                                     : "not a JWS";
+    fake_jws_clear(&inner);
+    free(text);
+    return why == NULL || refuse(call, 403, "unauthorized", why);
+}
+
 /* RFC 8555 7.3, 7.3.1 */
 static void
 do_new_account(struct call *call)
@@ -466,8 +511,8 @@ do_new_account(struct call *call)
     } else if (json_is_true(
                    json_object_get(call->payload, "onlyReturnExisting"))) {
         refuse(call, 400, "accountDoesNotExist", "no account for the key");
-    } else if (conf->eab_required) {
-        refuse(call, 403, "externalAccountRequired", "binding required");
+    } else if (!check_binding(call)) {
+        return;
     } else if (conf->terms != NULL &&
                !json_is_true(
                    json_object_get(call->payload, "termsOfServiceAgreed"))) {

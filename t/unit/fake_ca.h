@@ -62,6 +62,8 @@ struct fake_ca_conf {
     const char *base;  /* "https://ca.test": of the URLs it makes */
     const char *terms; /* URL; NULL (the default): the CA has none */
     bool eab_required;
+    const char *eab_kid;       /* of the one binding that is taken */
+    const char *eab_key;       /* its MAC key: bytes without a NUL */
     bool reuse_authz;          /* valid authorizations are used again */
     bool authz_valid;          /* new authorizations are valid at once */
     unsigned validation_polls; /* of an authorization, until it is valid */

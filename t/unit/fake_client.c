@@ -62,7 +62,7 @@ fake_client_setup(void **state)
 void
 fake_client_register(struct fake_client *f)
 {
-    struct acme_account_wish wish = { NULL, 0, true };
+    struct acme_account_wish wish = { .terms_accepted = true };
     bool created = false;
 
     acme_error_clear(&f->err);

@@ -4,6 +4,7 @@
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/param_build.h>
 #include <stdlib.h>
 #include <string.h>
@@ -283,6 +284,33 @@ fake_jws_verify(const struct fake_jws *jws, const json_t *jwk)
     EVP_PKEY_free(key);
     ERR_clear_error();
     return why;
+}
+
+const char *
+fake_jws_verify_mac(const struct fake_jws *jws, const void *key, size_t len)
+{
+    const char *alg = json_string_value(json_object_get(jws->header, "alg"));
+    unsigned char mac[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+    const EVP_MD *md = NULL;
+
+    if (json_object_size(jws->header) != 3 || alg == NULL ||
+        json_object_get(jws->header, "kid") == NULL ||
+        json_object_get(jws->header, "url") == NULL)
+        return "not just alg, kid and url";
+    if (strcmp(alg, "HS256") == 0)
+        md = EVP_sha256();
+    else if (strcmp(alg, "HS384") == 0)
+        md = EVP_sha384();
+    else if (strcmp(alg, "HS512") == 0)
+        md = EVP_sha512();
+    if (md == NULL)
+        return "unknown alg";
+    if (HMAC(md, key, (int)len, (const unsigned char *)jws->input,
+            strlen(jws->input), mac, &n) == NULL ||
+        n != jws->signature_len || memcmp(mac, jws->signature, n) != 0)
+        return "bad MAC";
+    return NULL;
 }
 
 bool

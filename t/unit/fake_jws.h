@@ -26,6 +26,10 @@ void fake_jws_clear(struct fake_jws *jws);
 /* NULL, or what is wrong with it: members, algorithm, signature. */
 const char *fake_jws_verify(const struct fake_jws *jws, const json_t *jwk);
 
+/* The same of a MAC (RFC 8555 7.3.4): alg, kid and url, and no nonce. */
+const char *fake_jws_verify_mac(const struct fake_jws *jws, const void *key,
+    size_t len);
+
 /* RFC 7638; `out` has room for 44 bytes. */
 bool fake_jws_thumbprint(const json_t *jwk, char *out);
 

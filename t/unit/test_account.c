@@ -21,7 +21,9 @@ ensure(struct fake_client *f, bool accepted, bool *created)
 {
     static const char *const contacts[] = { "mailto:a@a.test",
         "mailto:b@a.test" };
-    struct acme_account_wish wish = { contacts, 2, accepted };
+    struct acme_account_wish wish = { .contacts = contacts,
+        .ncontacts = 2,
+        .terms_accepted = accepted };
     enum acme_rc rc;
 
     *created = false;
@@ -67,7 +69,7 @@ static void
 test_create_plain(void **state)
 {
     struct fake_client *f = *state;
-    struct acme_account_wish wish = { NULL, 0, false };
+    struct acme_account_wish wish = { .contacts = NULL };
     bool created = false;
 
     acme_account_ensure(f->client, &wish, &created, &f->err);
@@ -181,7 +183,7 @@ static void
 test_stored_trouble(void **state)
 {
     struct fake_client *f = *state;
-    struct acme_account_wish wish = { NULL, 0, true };
+    struct acme_account_wish wish = { .terms_accepted = true };
     bool created = true;
 
     fake_ca_problem(f->ca, FAKE_ACCOUNT, 1, 503, "serverInternal", "busy");
@@ -267,7 +269,8 @@ test_eab(void **state)
     f->ca->conf.eab_required = true;
     f->ca->conf.terms = "https://ca.test/terms";
     ensure(f, false, &created);
-    fake_client_expect(f, "eab", ACME_CONFIG, "external account binding");
+    fake_client_expect(f, "eab", ACME_CONFIG, "external_account_key");
+    fake_client_expect(f, "eab", ACME_CONFIG, "ACMEExternalAccountBinding");
     assert_int_equal(fake_ca_count(f->ca, FAKE_NEW_ACCOUNT), 1);
 
     /* some ask for it even to find an account */
@@ -284,7 +287,148 @@ test_eab(void **state)
     fake_ca_problem(f->ca, FAKE_NEW_ACCOUNT, FAKE_ALWAYS, 401,
         "externalAccountRequired", "");
     ensure(f, true, &created);
-    fake_client_expect(f, "late", ACME_PROBLEM, "externalAccountRequired");
+    fake_client_expect(f, "late", ACME_CONFIG, "external_account_key");
+    fake_client_expect(f, "late", ACME_CONFIG, "ACMEExternalAccountBinding");
+}
+
+#define MAC_KEY "0123456789abcdef0123456789abcdef"
+#define MAC_KEY_64 "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"
+
+/* What a test binds with, and how often it was asked for. */
+struct bind {
+    const char *kid, *alg, *text;
+    unsigned asked;
+};
+
+static enum acme_rc
+bind(void *ctx, struct acme_binding *binding, struct acme_error *err)
+{
+    struct bind *b = ctx;
+
+    b->asked++;
+    return acme_binding_parse(binding, b->kid, b->alg, b->text,
+        strlen(b->text), err);
+}
+
+static enum acme_rc
+ensure_bound(struct fake_client *f, struct bind *b)
+{
+    struct acme_account_wish wish = { .terms_accepted = true,
+        .bind = bind,
+        .bind_ctx = b };
+    bool created;
+
+    return acme_account_ensure(f->client, &wish, &created, &f->err);
+}
+
+/* RFC 8555 7.3.4: with each algorithm, and the key as people have it. */
+static void
+test_bound(void **state)
+{
+    static const struct bind binds[] = { { "kid-1", NULL, MAC_KEY_64, 0 },
+        { "kid-1", "HS256", MAC_KEY_64 "\n", 0 },
+        { "kid-1", "HS384", " " MAC_KEY_64 "=\r\n", 0 },
+        { "kid-1", "HS512", MAC_KEY_64, 0 },
+        { NULL, NULL, "{\"kid\": \"kid-1\", \"hmac\": \"" MAC_KEY_64 "\"}\n",
+            0 },
+        { NULL, NULL,
+            "{\"kid\": \"kid-1\", \"hmac\": \"" MAC_KEY_64 "\", "
+            "\"alg\": \"HS512\"}",
+            0 } };
+    struct fake_client *f = *state;
+    struct bind b;
+    size_t i;
+
+    f->ca->conf.eab_required = true;
+    f->ca->conf.eab_kid = "kid-1";
+    f->ca->conf.eab_key = MAC_KEY;
+    for (i = 0; i < COUNT(binds); i++) {
+        b = binds[i];
+        fake_client_next_case(f);
+        fake_ca_drop_accounts(f->ca);
+        fake_client_renew(f);
+        ensure_bound(f, &b);
+        fake_client_expect(f, "bound", ACME_OK, NULL);
+        assert_int_equal(b.asked, 1);
+        assert_int_equal(fake_ca_accounts(f->ca), i + 1);
+    }
+    /* the key is not asked for again while the account is there */
+    fake_client_renew(f);
+    ensure_bound(f, &b);
+    assert_int_equal(b.asked, 1);
+}
+
+/* What the CA does not take is no reason to ask again. */
+static void
+test_bound_refused(void **state)
+{
+    static const struct bind binds[] = { { "kid-2", NULL, MAC_KEY_64, 0 },
+        { "kid-1", NULL, "AAAAAAAAAAAAAAAAAAAAAAAAAAA", 0 } };
+    struct fake_client *f = *state;
+    struct bind b;
+    size_t i;
+
+    f->ca->conf.eab_required = true;
+    f->ca->conf.eab_kid = "kid-1";
+    f->ca->conf.eab_key = MAC_KEY;
+    for (i = 0; i < COUNT(binds); i++) {
+        b = binds[i];
+        fake_client_next_case(f);
+        ensure_bound(f, &b);
+        fake_client_expect(f, "refused", ACME_CONFIG,
+            "account: new account: refused with the external account "
+            "binding");
+        assert_string_equal(f->err.type, "unauthorized");
+        assert_int_equal(fake_ca_accounts(f->ca), 0);
+    }
+    /* a CA in trouble has said nothing about it */
+    fake_client_next_case(f);
+    fake_ca_problem(f->ca, FAKE_NEW_ACCOUNT, 2, 503, "serverInternal", "");
+    ensure_bound(f, &b);
+    fake_client_expect(f, "trouble", ACME_PROBLEM, "new account: the CA");
+}
+
+/* Every fault has a text of its own, without a byte of the file. */
+static void
+test_bindings_malformed(void **state)
+{
+    static const struct {
+        const char *kid, *text, *error;
+    } cases[] = {
+        { "k", "", "16 to 1024 bytes, not 0" },
+        { "k", "c2VjcmV0Q2FuYXJ5", "16 to 1024 bytes, not 12" },
+        { "k", "c2VjcmV0Q2FuYXJ5c2VjcmV0 Q2FuYXJ5", "not base64url" },
+        { "k", "c2VjcmV0Q2FuYXJ5c2VjcmV0+Q2FuYXJ5", "not base64url" },
+        { "", "c2VjcmV0Q2FuYXJ5c2VjcmV0Q2FuYXJ5", "key identifier" },
+        { NULL, "c2VjcmV0Q2FuYXJ5c2VjcmV0Q2FuYXJ5", "line 1" },
+        { NULL, "{\"kid\": \"Canary\" \"hmac\": \"Canary\"}", "line 1" },
+        { NULL, "[\"Canary\"]", "\"kid\" and \"hmac\"" },
+        { NULL, "{\"kid\": \"Canary\"}", "\"kid\" and \"hmac\"" },
+        { NULL,
+            "{\"kid\": \"x\", \"hmac\": \"" MAC_KEY_64
+            "\", \"alg\": \"ES256\"}",
+            "unknown MAC" },
+        { NULL, "{\"kid\": 1, \"hmac\": \"Canary\"}", "\"kid\" and" },
+        { NULL, "{\"kid\": \"x\", \"hmac\": \"Canary!\"}", "base64url" },
+    };
+    struct acme_binding binding;
+    struct acme_error err;
+    size_t i;
+
+    (void)state;
+    acme_binding_init(&binding);
+    for (i = 0; i < COUNT(cases); i++) {
+        acme_error_clear(&err);
+        assert_int_equal(acme_binding_parse(&binding, cases[i].kid, NULL,
+                             cases[i].text, strlen(cases[i].text), &err),
+            ACME_CONFIG);
+        if (strstr(err.what, cases[i].error) == NULL)
+            fail_msg("case %zu: %s", i, err.what);
+        assert_null(strstr(err.what, "Canary"));
+        assert_null(strstr(err.what, "c2Vj"));
+        assert_string_equal(binding.kid, "");
+    }
+    acme_binding_clear(&binding);
 }
 
 /* How newAccount may answer; `nth` 1: to the search, 2: to the creation. */
@@ -348,7 +492,7 @@ static void
 test_stored_deactivated(void **state)
 {
     struct fake_client *f = *state;
-    struct acme_account_wish wish = { NULL, 0, true };
+    struct acme_account_wish wish = { .terms_accepted = true };
     bool created = false;
 
     fake_ca_json(f->ca, FAKE_ACCOUNT, 1, "status", "\"deactivated\"");
@@ -400,6 +544,9 @@ main(void)
         KEY_TEST(test_terms_odd_url),
         KEY_TEST(test_user_action),
         KEY_TEST(test_eab),
+        KEY_TEST(test_bound),
+        KEY_TEST(test_bound_refused),
+        cmocka_unit_test(test_bindings_malformed),
         KEY_TEST(test_answers),
         ACCOUNT_TEST(test_stored_deactivated),
         ACCOUNT_TEST(test_other_key),

@@ -141,7 +141,7 @@ end(struct stage *s)
 static enum acme_rc
 run(struct stage *s)
 {
-    struct acme_account_wish wish = { NULL, 0, true };
+    struct acme_account_wish wish = { .terms_accepted = true };
     struct fake_client *f = s->f;
     bool created;
     enum acme_rc rc;

@@ -31,6 +31,7 @@ my $JSON = JSON::PP->new->utf8->canonical->allow_nonref;
 #     profiles     { NAME => { description =>, validity => seconds } }
 #     must_staple  'copy' (default): as the CSR has it; 'always'; 'never'
 #     no_terms     1: no terms of service
+#     eab          { KID => KEY in base64url }: new accounts need a binding
 #     refusals_ok  1: a request refused as malformed is no complaint
 #     name         file names begin with it): not started.
 sub new ($class, %o)

@@ -185,6 +185,7 @@ sub issuer_lines ($self, $issuer)
         if defined $issuer->{preferred_chain};
     push @lines, "ACMECommonNameInCSR $issuer->{common_name_in_csr}"
         if defined $issuer->{common_name_in_csr};
+    push @lines, $self->eab_line($issuer) if $issuer->{eab};
     return @lines, grep { length } $self->text($issuer->{extra});
 }
 
@@ -193,6 +194,16 @@ sub profile_lines ($self, $profile)
 {
     my ($name, $require) = split ' ', $profile;
     return "ACMEProfile $name", $require ? 'ACMEProfileMandatory on' : ();
+}
+
+sub eab_line ($self, $issuer)
+{
+    my $eab = $issuer->{eab};
+    return "ACMEExternalAccountBinding $eab->{kid} $eab->{key}"
+        if $eab->{inline};
+    my $alg = defined $eab->{alg} ? qq(, "alg": "$eab->{alg}") : '';
+    return 'ACMEExternalAccountBinding ' . $self->eab_file($issuer,
+        qq({"kid": "$eab->{kid}", "hmac": "$eab->{key}"$alg}\n));
 }
 
 # What several sites want is one domain.

@@ -98,9 +98,20 @@ sub issuer_block ($self, $issuer)
         if defined $issuer->{preferred_chain};
     push @lines, map { "$_ $issuer->{$_};" }
         grep { defined $issuer->{$_} } qw(profile common_name_in_csr);
+    push @lines, $self->eab_line($issuer) if $issuer->{eab};
     push @lines, grep { length } $self->text($issuer->{extra});
     return "acme_issuer $issuer->{name} {\n"
         . $self->indent(join "\n", @lines, '') . '}';
+}
+
+sub eab_line ($self, $issuer)
+{
+    my $eab = $issuer->{eab};
+    my $key = $eab->{inline} ? "data:$eab->{key}"
+        : $self->eab_file($issuer, "$eab->{key}\n");
+
+    return join(' ', "external_account_key $eab->{kid} $key",
+        $eab->{alg} // ()) . ';';
 }
 
 sub server ($self, $site)

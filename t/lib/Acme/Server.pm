@@ -57,6 +57,13 @@ sub indent ($self, $text)
     return $text =~ s/^(?=.)/    /gmr;
 }
 
+# A secret file of an issuer.
+sub eab_file ($self, $issuer, $text)
+{
+    return spew("$self->{dir}/conf/$issuer->{name}.eab",
+        $issuer->{eab}{text} // $text, 0600);
+}
+
 # %%STATE%%, %%HTTP%%, %%TLS%%, %%MODULE%%, %%CA_URL%%, ... and
 # %%PORT:name%% for a port of the test.
 sub fill ($self, $text)

@@ -7,12 +7,13 @@ package Acme::CA::Jws;
 use v5.36;
 use Crypt::PK::ECC;
 use Crypt::PK::RSA;
-use Digest::SHA qw(sha256);
+use Digest::SHA qw(hmac_sha256 hmac_sha384 hmac_sha512 sha256);
 use Exporter 'import';
 use JSON::PP;
 use MIME::Base64 qw(decode_base64url encode_base64url);
 
-our @EXPORT_OK = qw(b64 unb64 parse_jws verify_jws sign_jws thumbprint
+our @EXPORT_OK = qw(b64 unb64 parse_jws verify_binding verify_jws sign_jws
+    thumbprint
     public_jwk load_key);
 
 my $JSON = JSON::PP->new->utf8->canonical;
@@ -118,6 +119,31 @@ sub verify_rsa ($jws, $jwk)
         // refuse(badPublicKey => 'not an RSA key');
     return eval { $key->verify_message(
         $jws->{signature}, $jws->{signed}, 'SHA256', 'v1.5') };
+}
+
+my %MAC = (HS256 => \&hmac_sha256, HS384 => \&hmac_sha384,
+    HS512 => \&hmac_sha512);
+
+# verify_binding($jws, sub ($kid) { KEY in base64url }): RFC 8555 7.3.4, its
+# header and the JWK in it; dies with a problem.
+sub verify_binding ($jws, $key_of)
+{
+    refuse(malformed => 'the binding is no JWS') if ref $jws ne 'HASH'
+        || join(' ', sort keys %$jws) ne 'payload protected signature';
+    my ($header, $jwk) = map { eval { $JSON->decode(unb64($_)) } }
+        @$jws{qw(protected payload)};
+    refuse(malformed => 'the binding has no alg, kid and url, or more')
+        if ref $header ne 'HASH'
+            || join(' ', sort keys %$header) ne 'alg kid url';
+    refuse(malformed => 'the binding has no JWK') if ref $jwk ne 'HASH';
+    my $mac = $MAC{ $header->{alg} }
+        // refuse(malformed => "alg $header->{alg} of the binding");
+    my $key = unb64($key_of->($header->{kid}));
+
+    refuse(unauthorized => 'the MAC of the binding is wrong')
+        if b64($mac->("$jws->{protected}.$jws->{payload}", $key))
+            ne $jws->{signature};
+    return $header, $jwk;
 }
 
 # RFC 7638: the required members only, in order, without white space.

@@ -7,7 +7,7 @@ package Acme::CA::Server;
 
 use v5.36;
 use Acme::CA::Faults;
-use Acme::CA::Jws qw(b64 parse_jws thumbprint verify_jws);
+use Acme::CA::Jws qw(b64 parse_jws thumbprint verify_binding verify_jws);
 use Acme::CA::Order;
 use Digest::SHA qw(sha256_hex);
 use JSON::PP;
@@ -278,6 +278,7 @@ sub directory ($self, $ctx)
         ($profiles ? (profiles => { map {
             $_ => $profiles->{$_}{description} // "about $_" }
                 keys %$profiles }) : ()),
+        ($self->{eab} ? (externalAccountRequired => JSON::PP::true) : ()),
     );
     return 200, {
         newNonce => $self->url('/nonce'),
@@ -323,14 +324,33 @@ sub new_account ($self, $ctx)
     refuse(userActionRequired => 'the terms of service are not agreed to')
         if !$self->{no_terms} && !is_true($payload->{termsOfServiceAgreed});
     check_contact($payload->{contact});
+    my $bound = $self->{eab} ? $self->check_binding($ctx) : undef;
 
     my $id = $self->new_id;
     $account = $self->{accounts}{$id} = {
         id => $id, url => $self->url("/account/$id"), status => 'valid',
         jwk => $ctx->{jwk}, thumbprint => $print,
         contact => $payload->{contact} // [],
+        ($bound ? (bound => $bound) : ()),
     };
     return $self->show_account($ctx, 201, $account);
+}
+
+# RFC 8555 7.3.4: who the account belongs to, as "KID ALG".
+sub check_binding ($self, $ctx)
+{
+    my $jws = $ctx->{payload}{externalAccountBinding}
+        // refuse(externalAccountRequired => 'no binding');
+    my ($header, $jwk) = verify_binding($jws, sub ($kid) {
+        $self->{eab}{$kid}
+            // refuse(unauthorized => 'no such external account')
+    });
+
+    refuse(malformed => 'the binding is for another URL')
+        if ($header->{url} // '') ne $self->url('/new-account');
+    refuse(malformed => 'the binding is of another key')
+        if thumbprint($jwk) ne thumbprint($ctx->{jwk});
+    return "$header->{kid} $header->{alg}";
 }
 
 sub is_true ($value) { return JSON::PP::is_bool($value) && $value }

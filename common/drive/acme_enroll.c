@@ -1,0 +1,73 @@
+#include "drive/acme_enroll.h"
+
+#include "base/acme_log.h"
+#include "protocol/acme_account.h"
+
+/* Somebody else's key, should he have been first. */
+static enum acme_rc
+take_key(const struct acme_enroll *what, struct acme_key **key, char *url,
+    struct acme_error *err)
+{
+    enum acme_rc rc;
+
+    rc = acme_vault_account(what->vault, what->index, key, url, err);
+    if (rc != ACME_NOENT)
+        return rc;
+    acme_error_clear(err);
+    rc = acme_key_generate(what->issuer->key_type, key, err);
+    if (rc == ACME_OK)
+        rc = acme_vault_account_key(what->vault, what->index, key, err);
+    return rc;
+}
+
+static enum acme_rc
+take_binding(void *ctx, struct acme_binding *binding, struct acme_error *err)
+{
+    const struct acme_enroll *what = ctx;
+
+    return acme_vault_binding(what->vault, what->index, binding, err);
+}
+
+static enum acme_rc
+ensure(const struct acme_enroll *what, struct acme_error *err)
+{
+    const struct acme_issuer *issuer = what->issuer;
+    bool is_bound = issuer->eab_kid != NULL || issuer->eab_file != NULL;
+    struct acme_enroll asked = *what;
+    struct acme_account_wish wish = { .contacts = issuer->contact,
+        .ncontacts = issuer->ncontacts,
+        .terms_accepted = issuer->terms_accepted,
+        .bind = is_bound ? take_binding : NULL,
+        .bind_ctx = &asked };
+    bool created = false, is_new = false;
+    enum acme_rc rc;
+
+    rc = acme_account_ensure(what->client, &wish, &created, err);
+    if (rc == ACME_OK && created)
+        rc = acme_vault_account_url(what->vault, what->index,
+            acme_client_account(what->client), &is_new, err);
+    if (rc == ACME_OK && is_new) { /* and not by another job meanwhile */
+        acme_log(what->host, ACME_LOG_NOTICE,
+            "account found or registered, issuer \"%s\"", issuer->name);
+    }
+    return rc;
+}
+
+enum acme_rc
+acme_enroll(const struct acme_enroll *what, struct acme_error *err)
+{
+    struct acme_key *key = NULL;
+    char url[ACME_URL_MAX] = "";
+    enum acme_rc rc;
+
+    rc = take_key(what, &key, url, err);
+    if (rc == ACME_OK) {
+        acme_client_set_key(what->client, key);
+        rc = acme_client_set_account(what->client, url[0] != '\0' ? url : NULL,
+            err);
+    }
+    if (rc == ACME_OK)
+        rc = ensure(what, err);
+    acme_key_unref(key);
+    return rc;
+}

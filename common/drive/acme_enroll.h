@@ -1,0 +1,31 @@
+/*
+ * An issuer's account, ready to be used: its key and URL out of the state
+ * directory, found or made at the CA, and what is new about it stored.
+ */
+#ifndef ACME_ENROLL_H
+#define ACME_ENROLL_H
+
+#include "base/acme_host.h"
+#include "drive/acme_vault.h"
+#include "protocol/acme_client.h"
+#include "state/acme_issuer.h"
+
+/* All of it is borrowed. */
+struct acme_enroll {
+    const struct acme_host *host;
+    struct acme_vault *vault;
+    struct acme_client *client; /* gets key and account */
+    const struct acme_issuer *issuer;
+    size_t index; /* of the issuer, for the vault */
+};
+
+/*
+ * RFC 8555 7.3: afterwards the client has a key and an account that the CA
+ * knows.  Makes both if need be, with what the issuer's settings say of
+ * contacts, terms and binding.  Errors as of acme_account_ensure(), and of the
+ * store.  Logs an account that is new.  Blocks.
+ */
+enum acme_rc acme_enroll(const struct acme_enroll *what,
+    struct acme_error *err);
+
+#endif
