@@ -393,19 +393,20 @@ start_thread(struct seat *seat)
 }
 
 static enum acme_rc
-prepare(struct seat *seat, size_t unit, bool force)
+prepare(struct seat *seat, size_t unit, size_t issuer, bool force)
 {
     struct acme_crew *crew = seat->crew;
     const struct acme_crew_conf *conf = &crew->conf;
 
     memset(&seat->result, 0, sizeof(seat->result));
     acme_error_clear(&seat->err);
-    seat->issuer = conf->config->lineage[acme_unit_lineage(unit)].issuer;
+    seat->issuer = issuer;
     seat->host = (struct acme_host){ seat, seat_log, seat_now, seat_wait };
     seat->job = (struct acme_job){ .config = conf->config,
         .host = &seat->host,
         .vault = conf->vault,
         .unit = unit,
+        .issuer = issuer,
         .force = force,
         .present_ms = conf->present_ms };
     seat->job.client = acme_client_new(NULL, &seat->host);
@@ -448,13 +449,13 @@ clear(struct seat *seat)
 }
 
 bool
-acme_crew_start(struct acme_crew *crew, size_t unit, bool force)
+acme_crew_start(struct acme_crew *crew, size_t unit, size_t issuer, bool force)
 {
     struct seat *seat = find_seat(crew, FREE);
 
     if (seat == NULL)
         return false;
-    if (prepare(seat, unit, force) != ACME_OK) {
+    if (prepare(seat, unit, issuer, force) != ACME_OK) {
         atomic_store_explicit(&seat->state, ENDED, memory_order_relaxed);
     } else if (!try_turn(seat)) {
         clear(seat);
@@ -487,6 +488,7 @@ acme_crew_take(struct acme_crew *crew, struct acme_crew_ended *ended)
         return false;
     join(seat);
     ended->unit = seat->job.unit;
+    ended->issuer = seat->issuer;
     ended->force = seat->job.force;
     ended->result = seat->result;
     ended->err = seat->err;

@@ -53,12 +53,13 @@ size_t acme_crew_ca(const struct acme_crew *crew, size_t issuer);
  */
 bool acme_crew_has_room(struct acme_crew *crew, size_t ca, bool wanted);
 
-/* Starts a job.  False: there is no room. */
-bool acme_crew_start(struct acme_crew *crew, size_t unit, bool force);
+/* Starts a job at an issuer of the unit's list.  False: there is no room. */
+bool acme_crew_start(struct acme_crew *crew, size_t unit, size_t issuer,
+    bool force);
 
 /* A job that has ended; false: none has. */
 struct acme_crew_ended {
-    size_t unit;
+    size_t unit, issuer;
     bool force;
     struct acme_job_result result;
     struct acme_error err;

@@ -853,8 +853,8 @@ acme_engine_run_one(struct acme_engine *engine)
         put_off(engine, unit, now(engine) + 1);
         return true;
     }
-    engine->planned[unit].running =
-        acme_crew_start(engine->crew, unit, engine->planned[unit].force);
+    engine->planned[unit].running = acme_crew_start(engine->crew, unit,
+        wish_of(engine, unit)->issuer, engine->planned[unit].force);
     if (!engine->planned[unit].running)
         put_off(engine, unit, now(engine) + 1);
     end_jobs(engine);

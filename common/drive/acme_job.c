@@ -127,8 +127,8 @@ deliver(struct acme_run *run)
     if (rc == ACME_OK)
         rc = acme_chain_leaf(chain, &run->result->leaf, run->err);
     if (rc == ACME_OK)
-        rc = acme_vault_version(job->vault, job->unit, run->key, chain,
-            run->order.url, &run->result->version, run->err);
+        rc = acme_vault_version(job->vault, job->unit, job->issuer, run->key,
+            chain, run->order.url, &run->result->version, run->err);
     acme_chain_free(chain);
     acme_buf_clear(&pem);
     return rc;
@@ -141,7 +141,7 @@ obtain(struct acme_run *run)
 {
     const struct acme_job *job = run->job;
     struct acme_enroll account = { job->host, job->vault, job->client,
-        run->issuer, run->lineage->issuer };
+        run->issuer, job->issuer };
     enum acme_rc rc = enter(run, "account");
 
     if (rc == ACME_OK)
@@ -222,7 +222,7 @@ acme_job_run(const struct acme_job *job, struct acme_job_result *result,
     memset(result, 0, sizeof(*result));
     run.job = job;
     run.lineage = &job->config->lineage[acme_unit_lineage(job->unit)];
-    run.issuer = &job->config->issuer[run.lineage->issuer];
+    run.issuer = &job->config->issuer[job->issuer];
     run.result = result;
     run.err = err;
     run.arena = acme_arena_new();

@@ -18,7 +18,8 @@ struct acme_job {
     const struct acme_host *host;
     struct acme_vault *vault;
     size_t unit;
-    struct acme_client *client; /* of the lineage's issuer */
+    size_t issuer;              /* whom to ask: one of the lineage's list */
+    struct acme_client *client; /* of that issuer */
     bool force;                 /* order although nothing is due */
     unsigned present_ms;        /* time others need to notice a challenge */
 };

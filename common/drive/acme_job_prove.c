@@ -106,8 +106,8 @@ present(struct acme_run *run)
             challenge->token);
     }
     if (rc == ACME_OK && n > 0)
-        rc = acme_vault_challenges(run->job->vault, run->job->unit, tokens, n,
-            &others, run->err);
+        rc = acme_vault_challenges(run->job->vault, run->job->unit,
+            run->job->issuer, tokens, n, &others, run->err);
     if (others && pause_ms < OTHERS_MS)
         pause_ms = OTHERS_MS;
     if (rc == ACME_OK && n > 0 &&

@@ -314,24 +314,28 @@ withdraw_others(struct acme_keeper *keeper)
 
 /* ---- publishing ------------------------------------------------------- */
 
-/* An imported certificate has no issuer in its meta: it is nobody else's. */
-static bool
-is_of_other(const struct acme_keeper *keeper, size_t i,
-    const struct acme_pair *pair)
-{
-    const struct acme_config *config = keeper->config;
-
-    return pair->origin.issuer[0] != '\0' &&
-           strcmp(pair->origin.issuer,
-               config->issuer[config->lineage[i].issuer].directory) != 0;
-}
-
 static bool
 is_directory_of(const struct acme_keeper *keeper, size_t issuer,
     const struct acme_pair *pair)
 {
     return strcmp(pair->origin.issuer,
                keeper->config->issuer[issuer].directory) == 0;
+}
+
+/* An imported certificate has no issuer in its meta: it is nobody else's; and
+ * that of a CA fallen back to is good until its renewal. */
+static bool
+is_of_other(const struct acme_keeper *keeper, size_t i,
+    const struct acme_pair *pair)
+{
+    const struct acme_lineage *lineage = &keeper->config->lineage[i];
+    bool other = pair->origin.issuer[0] != '\0' &&
+                 !is_directory_of(keeper, lineage->issuer, pair);
+    size_t k;
+
+    for (k = 0; other && k < lineage->nfallbacks; k++)
+        other = !is_directory_of(keeper, lineage->fallback[k], pair);
+    return other;
 }
 
 /* Several issuers may be of one CA: the lineage's own goes first. */

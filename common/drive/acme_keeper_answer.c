@@ -418,16 +418,34 @@ sign_tokens(struct acme_area_token *tokens, size_t n,
     return rc;
 }
 
+/* An issuer that this lineage has nothing to do with is a lie. */
+static size_t
+get_issuer(struct call *call)
+{
+    const struct acme_lineage *lineage =
+        &call->keeper->config->lineage[call->index];
+    uint64_t issuer = acme_frame_get_u64(&call->in);
+    size_t i;
+
+    if (issuer == lineage->issuer)
+        return lineage->issuer;
+    for (i = 0; i < lineage->nfallbacks; i++)
+        if (issuer == lineage->fallback[i])
+            return lineage->fallback[i];
+    call->in.bad = true;
+    return lineage->issuer;
+}
+
 static void
 answer_challenges(struct call *call)
 {
     struct acme_keeper *keeper = call->keeper;
-    size_t issuer = keeper->config->lineage[call->index].issuer;
+    size_t issuer = get_issuer(call);
     const struct acme_account_entry *entry;
     struct acme_area_token *tokens = NULL;
     uint64_t n = acme_frame_get_u64(&call->in);
 
-    if (n > ACME_NAMES_MAX) {
+    if (call->in.bad || n > ACME_NAMES_MAX) {
         call->in.bad = true;
         return;
     }
@@ -569,11 +587,10 @@ add_others(struct call *call, struct acme_version *version)
 
 static enum acme_rc
 commit(struct call *call, const struct acme_key *key,
-    const struct acme_chain *chain, const char *order_url, unsigned *number)
+    const struct acme_chain *chain, size_t issuer, const char *order_url,
+    unsigned *number)
 {
     struct acme_keeper *keeper = call->keeper;
-    const struct acme_config *config = keeper->config;
-    size_t issuer = config->lineage[call->index].issuer;
     time_t now = keeper->host->now(keeper->host->ctx);
     struct acme_version version;
     struct acme_pair *pair = &version.pair[0];
@@ -585,7 +602,7 @@ commit(struct call *call, const struct acme_key *key,
     pair->type = acme_key_type_of(key);
     pair->origin.obtained = now;
     (void)snprintf(pair->origin.issuer, sizeof(pair->origin.issuer), "%s",
-        config->issuer[issuer].directory);
+        keeper->config->issuer[issuer].directory);
     (void)snprintf(pair->origin.order, sizeof(pair->origin.order), "%s",
         order_url);
     rc = acme_key_to_der(key, &pair->key, &call->err);
@@ -621,6 +638,7 @@ answer_version(struct call *call)
     const void *key_der, *chain_der;
     size_t key_len, chain_len;
     char order_url[ACME_URL_MAX];
+    size_t issuer = get_issuer(call);
     unsigned number = 0;
 
     acme_frame_get(&call->in, &key_der, &key_len);
@@ -635,7 +653,7 @@ answer_version(struct call *call)
         acme_chain_from_der(chain_der, chain_len, &chain, &call->err) ==
             ACME_OK &&
         check(call, key, chain) == ACME_OK)
-        (void)commit(call, key, chain, order_url, &number);
+        (void)commit(call, key, chain, issuer, order_url, &number);
     begin_reply(call);
     if (call->err.rc == ACME_OK)
         acme_frame_add_u64(call->reply, number);
@@ -735,7 +753,7 @@ static const struct {
     { ACME_VERB_ORDER_NOTE, OF_UNIT, 1, answer_order_note },
     { ACME_VERB_CHALLENGES, OF_UNIT, ANY_NUMBER, answer_challenges },
     { ACME_VERB_ORDER_DROP, OF_UNIT, 0, answer_order_drop },
-    { ACME_VERB_VERSION, OF_UNIT, 3, answer_version },
+    { ACME_VERB_VERSION, OF_UNIT, 4, answer_version },
     { ACME_VERB_LEDGER, OF_ISSUER, 0, answer_ledger },
     { ACME_VERB_LEDGER_PUT, OF_ISSUER, 1, answer_ledger_put },
     { ACME_VERB_TRAFFIC, OF_UNIT, 0, answer_traffic },

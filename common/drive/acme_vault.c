@@ -603,7 +603,7 @@ acme_vault_order_drop(struct acme_vault *vault, size_t unit,
 }
 
 enum acme_rc
-acme_vault_challenges(struct acme_vault *vault, size_t unit,
+acme_vault_challenges(struct acme_vault *vault, size_t unit, size_t issuer,
     const struct acme_area_token *tokens, size_t ntokens, bool *others,
     struct acme_error *err)
 {
@@ -612,6 +612,7 @@ acme_vault_challenges(struct acme_vault *vault, size_t unit,
     enum acme_rc rc;
     size_t i;
 
+    acme_frame_add_u64(request, issuer);
     acme_frame_add_u64(request, ntokens);
     for (i = 0; i < ntokens; i++) {
         acme_frame_add_text(request, tokens[i].name);
@@ -625,7 +626,7 @@ acme_vault_challenges(struct acme_vault *vault, size_t unit,
 }
 
 enum acme_rc
-acme_vault_version(struct acme_vault *vault, size_t unit,
+acme_vault_version(struct acme_vault *vault, size_t unit, size_t issuer,
     const struct acme_key *key, const struct acme_chain *chain,
     const char *order_url, unsigned *version, struct acme_error *err)
 {
@@ -637,6 +638,7 @@ acme_vault_version(struct acme_vault *vault, size_t unit,
 
     memset(&frame, 0, sizeof(frame));
     acme_buf_init(&der, ACME_CHAIN_DER_MAX);
+    acme_frame_add_u64(request, issuer);
     rc = add_key(request, key, err);
     if (rc == ACME_OK)
         rc = acme_chain_to_der(chain, 0, 0, &der, err);

@@ -122,18 +122,20 @@ enum acme_rc acme_vault_order_note(struct acme_vault *vault, size_t unit,
 enum acme_rc acme_vault_order_drop(struct acme_vault *vault, size_t unit,
     struct acme_error *err);
 
-/* Makes challenges answerable; name and token of each count.  *others: other
- * servers live on the state directory, and see them a moment later. */
+/* Makes challenges of an issuer of the unit's list answerable; name and token
+ * of each count.  *others: other servers live on the state directory, and see
+ * them a moment later. */
 enum acme_rc acme_vault_challenges(struct acme_vault *vault, size_t unit,
-    const struct acme_area_token *tokens, size_t ntokens, bool *others,
-    struct acme_error *err);
+    size_t issuer, const struct acme_area_token *tokens, size_t ntokens,
+    bool *others, struct acme_error *err);
 
 /*
- * Offers a certificate.  The store checks it, makes it durable and live, and
- * serves it: ACME_OK and the version's number.  ACME_REFUSED: why not.
+ * Offers a certificate of an issuer of the unit's list.  The store checks it,
+ * makes it durable and live, and serves it: ACME_OK and the version's number.
+ * ACME_REFUSED: why not.
  */
 enum acme_rc acme_vault_version(struct acme_vault *vault, size_t unit,
-    const struct acme_key *key, const struct acme_chain *chain,
+    size_t issuer, const struct acme_key *key, const struct acme_chain *chain,
     const char *order_url, unsigned *version, struct acme_error *err);
 
 /* The issuer's ledger blob, opaque to the store. */

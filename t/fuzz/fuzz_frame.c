@@ -100,7 +100,7 @@ ask_all(struct acme_vault *vault)
     acme_error_clear(&err);
     (void)acme_vault_lock(vault, 0, &err);
     acme_error_clear(&err);
-    (void)acme_vault_challenges(vault, 0, NULL, 0, &others, &err);
+    (void)acme_vault_challenges(vault, 0, 0, NULL, 0, &others, &err);
     ask_keys(vault);
 }
 

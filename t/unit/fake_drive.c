@@ -294,6 +294,8 @@ fake_drive_lineage(struct fake_drive *d, const char *name, size_t issuer,
         need(d,
             acme_key_type_parse(at, &lineage.type[lineage.ntypes++], &d->err),
             "type");
+    if (d->fall_back)
+        lineage.fallback[lineage.nfallbacks++] = 1 - issuer;
     need(d, acme_config_add_lineage(d->config, &lineage, &index, &d->err),
         "lineage");
     free(types);

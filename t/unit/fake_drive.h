@@ -51,6 +51,7 @@ struct fake_drive {
     struct acme_error err;
     const char *instance; /* of the configuration; set it before a lineage */
     bool terms_accepted;
+    bool fall_back; /* lineages added from now on have both CAs */
 
     uint32_t random; /* what the engine draws */
     unsigned present_ms;

@@ -236,11 +236,11 @@ test_limits(void **state)
     assert_int_equal(acme_crew_ca(w->crew, 1), 1);
     for (i = 0; i < ACME_JOBS_PER_CA; i++) {
         assert_true(acme_crew_has_room(w->crew, 0, true));
-        assert_true(acme_crew_start(w->crew, acme_unit(i, 0), false));
+        assert_true(acme_crew_start(w->crew, acme_unit(i, 0), 0, false));
     }
     assert_false(acme_crew_has_room(w->crew, 0, true));
     assert_true(acme_crew_has_room(w->crew, 1, true));
-    assert_true(acme_crew_start(w->crew, acme_unit(NLINEAGES, 0), false));
+    assert_true(acme_crew_start(w->crew, acme_unit(NLINEAGES, 0), 1, false));
     atomic_store(&w->held, false);
     assert_int_equal(take_all(w), ACME_JOBS_PER_CA + 1);
     assert_true(atomic_load(&w->woken) > ACME_JOBS_PER_CA);
@@ -258,7 +258,7 @@ test_connections_reused(void **state)
     size_t i;
 
     for (i = 0; i < NLINEAGES; i++) {
-        assert_true(acme_crew_start(w->crew, acme_unit(i, 0), false));
+        assert_true(acme_crew_start(w->crew, acme_unit(i, 0), 0, false));
         assert_int_equal(take_all(w), 1);
     }
     assert_int_equal(fake_ca_count(w->d->ca, FAKE_DIRECTORY), 1);
@@ -277,7 +277,7 @@ test_turns(void **state)
     for (i = 0; i < NLINEAGES; i++) {
         while (!acme_crew_has_room(w->crew, 0, true))
             a_moment();
-        assert_true(acme_crew_start(w->crew, acme_unit(i, 0), false));
+        assert_true(acme_crew_start(w->crew, acme_unit(i, 0), 0, false));
     }
     while (atomic_load(&w->asleep) < NLINEAGES)
         a_moment();
@@ -310,7 +310,7 @@ test_all_at_once(void **state)
     while (ended_jobs < NLINEAGES) {
         while (started < NLINEAGES && acme_crew_has_room(w->crew, 0, true))
             assert_true(
-                acme_crew_start(w->crew, acme_unit(started++, 0), false));
+                acme_crew_start(w->crew, acme_unit(started++, 0), 0, false));
         if (acme_crew_take(w->crew, &ended)) {
             assert_int_equal(ended.err.rc, ACME_OK);
             ended_jobs++;
@@ -333,7 +333,7 @@ test_stop(void **state)
 
     atomic_store(&w->held, true);
     for (i = 0; i < ACME_JOBS_PER_CA; i++)
-        assert_true(acme_crew_start(w->crew, acme_unit(i, 0), false));
+        assert_true(acme_crew_start(w->crew, acme_unit(i, 0), 0, false));
     (void)pthread_mutex_lock(&w->lock);
     w->d->host.stopping = true;
     (void)pthread_mutex_unlock(&w->lock);

@@ -31,8 +31,8 @@ run_job(struct fake_drive *d, size_t lineage, bool force, struct outcome *out)
     struct acme_connection_conf conf = { FAKE_CA_DIRECTORY, NULL, 0 };
     enum acme_key_type type = d->config->lineage[lineage].type[0];
     struct acme_job job = { d->config, &d->host.host, d->vault,
-        acme_unit(lineage, acme_key_algorithm_number(type)), NULL, force,
-        d->present_ms };
+        acme_unit(lineage, acme_key_algorithm_number(type)),
+        d->config->lineage[lineage].issuer, NULL, force, d->present_ms };
     struct acme_connection *connection;
     enum acme_rc rc;
 

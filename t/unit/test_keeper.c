@@ -197,6 +197,7 @@ test_flipped(void **state)
     acme_buf_init(&arrived, ACME_FRAME_MAX);
     acme_buf_init(&reply, ACME_FRAME_MAX);
     begin(&frame, ACME_VERB_CHALLENGES, 0);
+    acme_frame_add_u64(&frame, 0);
     acme_frame_add_u64(&frame, 1);
     acme_frame_add_text(&frame, "zz.test"); /* nobody's, as one bit's off */
     acme_frame_add_text(&frame, "token");
@@ -235,9 +236,9 @@ static const struct {
     { ACME_VERB_ORDER, 4, 0 },
     { ACME_VERB_ORDER_PUT, 4, 2 },
     { ACME_VERB_ORDER_NOTE, 4, 1 },
-    { ACME_VERB_CHALLENGES, 4, 3 }, /* for one token */
+    { ACME_VERB_CHALLENGES, 4, 4 }, /* for one token */
     { ACME_VERB_ORDER_DROP, 4, 0 },
-    { ACME_VERB_VERSION, 4, 3 },
+    { ACME_VERB_VERSION, 4, 4 },
     { ACME_VERB_LEDGER, 2, 0 },
     { ACME_VERB_LEDGER_PUT, 2, 1 },
     { ACME_VERB_TRAFFIC, 4, 0 },
@@ -253,10 +254,12 @@ add_fields(struct acme_buf *frame, enum acme_verb verb, unsigned n)
     for (i = 0; i < n; i++) {
         if (verb == ACME_VERB_DONE && i < 2)
             acme_frame_add_u64(frame, 0);
-        else if (verb == ACME_VERB_CHALLENGES && i == 0)
-            acme_frame_add_u64(frame, 1);
+        else if (verb == ACME_VERB_CHALLENGES && i < 2)
+            acme_frame_add_u64(frame, i);
+        else if (verb == ACME_VERB_VERSION && i == 0)
+            acme_frame_add_u64(frame, 0);
         else
-            acme_frame_add_text(frame, i == 1 ? "a.test" : "text");
+            acme_frame_add_text(frame, i == 2 ? "a.test" : "text");
     }
 }
 
@@ -355,6 +358,7 @@ struct challenge_case {
 static void
 add_challenges(struct acme_buf *frame, const char *name, const char *token)
 {
+    acme_frame_add_u64(frame, 0);
     acme_frame_add_u64(frame, 1);
     acme_frame_add_text(frame, name);
     acme_frame_add_text(frame, token);
@@ -397,6 +401,34 @@ test_challenges(void **state)
     acme_buf_clear(&frame);
 }
 
+/* Nobody proves names, or delivers, for a CA that the lineage has nothing to
+ * do with. */
+static void
+test_foreign_issuer(void **state)
+{
+    static const uint64_t bad[] = { 1, 2, UINT32_MAX, UINT64_MAX };
+    struct fake_drive *d = *state;
+    struct acme_buf frame;
+    size_t i;
+
+    for (i = 0; i < COUNT(bad); i++) {
+        begin(&frame, ACME_VERB_CHALLENGES, 0);
+        acme_frame_add_u64(&frame, bad[i]);
+        acme_frame_add_u64(&frame, 1);
+        acme_frame_add_text(&frame, "a.test");
+        acme_frame_add_text(&frame, "token");
+        expect_bad(d, "challenges", &frame);
+        acme_buf_clear(&frame);
+        begin(&frame, ACME_VERB_VERSION, 0);
+        acme_frame_add_u64(&frame, bad[i]);
+        acme_frame_add_text(&frame, "key");
+        acme_frame_add_text(&frame, "chain");
+        acme_frame_add_text(&frame, "order");
+        expect_bad(d, "version", &frame);
+        acme_buf_clear(&frame);
+    }
+}
+
 /* A good one first does not help a bad one. */
 static void
 test_challenges_mixed(void **state)
@@ -405,6 +437,7 @@ test_challenges_mixed(void **state)
     struct acme_buf frame;
 
     begin(&frame, ACME_VERB_CHALLENGES, 0);
+    acme_frame_add_u64(&frame, 0);
     acme_frame_add_u64(&frame, 2);
     acme_frame_add_text(&frame, "a.test");
     acme_frame_add_text(&frame, "token");
@@ -425,6 +458,7 @@ test_challenge_counts(void **state)
 
     for (i = 0; i < COUNT(counts); i++) {
         begin(&frame, ACME_VERB_CHALLENGES, 0);
+        acme_frame_add_u64(&frame, 0);
         acme_frame_add_u64(&frame, counts[i]);
         acme_frame_add_text(&frame, "a.test");
         acme_frame_add_text(&frame, "token");
@@ -548,6 +582,7 @@ add_offer(struct fake_drive *d, struct acme_buf *frame,
     acme_buf_init_secret(&der, ACME_STATE_PEM_MAX);
     assert_int_equal(acme_key_to_der(key, &der, &d->err), ACME_OK);
     begin(frame, ACME_VERB_VERSION, 0);
+    acme_frame_add_u64(frame, 0);
     acme_frame_add(frame, der.data, der.len);
     acme_frame_add(frame, chain->data, chain->len);
     acme_frame_add_text(frame, "https://ca.test/order/1");
@@ -635,6 +670,7 @@ test_version_garbage(void **state)
     expect_error(d, "no chain", &frame);
     acme_buf_clear(&frame);
     begin(&frame, ACME_VERB_VERSION, 0);
+    acme_frame_add_u64(&frame, 0);
     acme_frame_add_text(&frame, "no key");
     acme_frame_add(&frame, offer.chain.data, offer.chain.len);
     acme_frame_add_text(&frame, "");
@@ -642,6 +678,7 @@ test_version_garbage(void **state)
     acme_buf_clear(&frame);
     memset(url, 'a', ACME_URL_MAX);
     begin(&frame, ACME_VERB_VERSION, 0);
+    acme_frame_add_u64(&frame, 0);
     acme_frame_add_text(&frame, "key");
     acme_frame_add(&frame, offer.chain.data, offer.chain.len);
     acme_frame_add_text(&frame, url);
@@ -1392,6 +1429,7 @@ main(void)
         TEST(test_unknown_verbs, setup_live),
         TEST(test_settings_out_of_reach, setup_live),
         TEST(test_challenges, setup_live),
+        TEST(test_foreign_issuer, setup_live),
         TEST(test_challenges_mixed, setup_live),
         TEST(test_challenge_counts, setup_live),
         TEST(test_account_url, setup_live),
