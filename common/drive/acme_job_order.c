@@ -224,6 +224,73 @@ may_go_without(const struct acme_run *run,
            strcmp(run->err->type, "invalidProfile") == 0;
 }
 
+/* RFC 9773 5: what is replaced must be this CA's, which wants to know; it
+ * spares us most of Let's Encrypt's limits. */
+static enum acme_rc
+choose_replaces(struct acme_run *run, struct acme_leaf *leaf,
+    struct acme_order_terms *terms)
+{
+    const struct acme_config *config = run->job->config;
+    const struct acme_vault_unit *now = &run->now;
+    const struct acme_directory *directory;
+    enum acme_rc rc;
+
+    if (!run->issuer->renewal_info || now->leaf == NULL ||
+        !now->issued_by_known || now->issued_by >= config->nissuers ||
+        strcmp(config->issuer[now->issued_by].directory,
+            run->issuer->directory) != 0)
+        return ACME_OK;
+    rc = acme_connection_directory(acme_client_connection(run->job->client),
+        &directory, run->err);
+    if (rc == ACME_OK)
+        rc = acme_chain_leaf(now->leaf, leaf, run->err);
+    if (rc == ACME_OK && directory->renewal_info[0] != '\0' &&
+        leaf->ari_id[0] != '\0')
+        terms->replaces = leaf->ari_id;
+    return rc;
+}
+
+/* What it replaces may have been replaced by an order that we know nothing of
+ * any more, be another account's, or unknown to a CA that has begun anew: that
+ * is no reason to be without a certificate. */
+static bool
+may_replace_nothing(const struct acme_run *run,
+    const struct acme_order_terms *terms)
+{
+    static const char *const types[] = { "alreadyReplaced", "malformed",
+        "unauthorized" };
+    bool refused = false;
+    size_t i;
+
+    for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+        refused = refused || strcmp(run->err->type, types[i]) == 0;
+    return refused && run->err->rc == ACME_PROBLEM && terms->replaces != NULL;
+}
+
+/* Whether the refused order is worth another try: with less in it. */
+static bool
+ask_for_less(struct acme_run *run, struct acme_order_terms *terms)
+{
+    char line[ACME_LOG_LINE_MAX];
+
+    (void)acme_error_line(run->err, line, sizeof(line));
+    if (may_go_without(run, terms)) {
+        acme_log(run->job->host, ACME_LOG_WARN,
+            "ordered without profile \"%s\", lineage \"%s\": %s",
+            terms->profile, run->lineage->name, line);
+        terms->profile = NULL;
+    } else if (may_replace_nothing(run, terms)) {
+        acme_log(run->job->host, ACME_LOG_INFO,
+            "ordered as if it replaced nothing, lineage \"%s\": %s",
+            run->lineage->name, line);
+        terms->replaces = NULL;
+    } else {
+        return false;
+    }
+    acme_error_clear(run->err);
+    return true;
+}
+
 static enum acme_rc
 check_profile(struct acme_run *run, const struct acme_order_terms *terms)
 {
@@ -246,24 +313,18 @@ check_profile(struct acme_run *run, const struct acme_order_terms *terms)
 static enum acme_rc
 ask_for_order(struct acme_run *run)
 {
-    struct acme_order_terms terms = { NULL };
-    char line[ACME_LOG_LINE_MAX];
+    struct acme_order_terms terms = { 0 };
+    struct acme_leaf leaf;
     enum acme_rc rc = choose_profile(run, &terms);
 
+    if (rc == ACME_OK)
+        rc = choose_replaces(run, &leaf, &terms);
     if (rc != ACME_OK)
         return rc;
-    rc = acme_order_new(run->job->client, run->now.names, run->now.nnames,
-        &terms, run->arena, &run->order, run->err);
-    if (may_go_without(run, &terms)) {
-        acme_log(run->job->host, ACME_LOG_WARN,
-            "ordered without profile \"%s\", lineage \"%s\": %s",
-            terms.profile, run->lineage->name,
-            acme_error_line(run->err, line, sizeof(line)));
-        acme_error_clear(run->err);
-        terms.profile = NULL;
+    do {
         rc = acme_order_new(run->job->client, run->now.names, run->now.nnames,
             &terms, run->arena, &run->order, run->err);
-    }
+    } while (rc != ACME_OK && ask_for_less(run, &terms));
     return rc == ACME_OK ? check_profile(run, &terms) : rc;
 }
 

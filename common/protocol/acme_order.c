@@ -316,6 +316,8 @@ render_order(const struct wish *wish, const struct acme_order_terms *terms)
     acme_json_set(order, "identifiers", list);
     if (terms != NULL)
         acme_json_set_str(order, "profile", terms->profile);
+    if (terms != NULL)
+        acme_json_set_str(order, "replaces", terms->replaces);
     return order;
 }
 

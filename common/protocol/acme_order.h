@@ -41,6 +41,9 @@ struct acme_order {
 /* What an order asks for besides names; all zero: nothing. */
 struct acme_order_terms {
     const char *profile; /* draft-ietf-acme-profiles; NULL: the CA's choice */
+    /* RFC 9773 5: ari_id of the certificate that it takes the place of, which
+     * must be this CA's; or NULL. */
+    const char *replaces;
 };
 
 /*

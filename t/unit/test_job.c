@@ -977,6 +977,102 @@ test_profile_of_order(void **state)
     assert_int_equal(fake_ca_count(d->ca, FAKE_NEW_ORDER), 2);
 }
 
+/* ---- replaces (RFC 9773 5) -------------------------------------------- */
+
+/* What the CA says to an order that replaces the live certificate, and what
+ * becomes of it. */
+static void
+test_replaces(void **state)
+{
+    static const struct {
+        const char *label;
+        bool on, offered;
+        int status; /* of the first newOrder; 0: good */
+        const char *type;
+        unsigned orders;
+        bool sent; /* in the last newOrder */
+        enum acme_rc rc;
+    } cases[] = {
+        { "good", true, true, 0, "", 1, true, ACME_OK },
+        { "off", false, true, 0, "", 1, false, ACME_OK },
+        { "not offered", true, false, 0, "", 1, false, ACME_OK },
+        { "replaced", true, true, 409, "alreadyReplaced", 2, false, ACME_OK },
+        { "malformed", true, true, 400, "malformed", 2, false, ACME_OK },
+        { "unknown", true, true, 404, "malformed", 2, false, ACME_OK },
+        { "another's", true, true, 403, "unauthorized", 2, false, ACME_OK },
+        { "limit", true, true, 429, "rateLimited", 1, true, ACME_PROBLEM },
+        { "trouble", true, true, 500, "serverInternal", 1, true,
+            ACME_PROBLEM },
+        { "not offered, malformed", true, false, 400, "malformed", 1, false,
+            ACME_PROBLEM },
+    };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < COUNT(cases); i++) {
+        struct fake_drive *d;
+        struct outcome out;
+        struct acme_leaf leaf;
+        char expected[160];
+        const char *payload;
+        void *own;
+
+        setup_open(&own);
+        d = own;
+        d->config->issuer[0].renewal_info = cases[i].on;
+        d->ca->conf.renewal_info = cases[i].offered;
+        need_job(d, 0, false, &out);
+        assert_null(strstr(fake_ca_payload(d->ca, FAKE_NEW_ORDER), "repl"));
+        fake_drive_leaf(d, "a.test", &leaf);
+        assert_true(leaf.ari_id[0] != '\0');
+        (void)snprintf(expected, sizeof(expected), "\"replaces\":\"%s\"",
+            leaf.ari_id);
+        if (cases[i].status != 0)
+            fake_ca_problem(d->ca, FAKE_NEW_ORDER, 1, cases[i].status,
+                cases[i].type, "no");
+        run_job(d, 0, true, &out);
+        if (out.err.rc != cases[i].rc)
+            fail_msg("%s: %s", cases[i].label, acme_rc_name(out.err.rc));
+        assert_int_equal(fake_ca_count(d->ca, FAKE_NEW_ORDER) - 1,
+            cases[i].orders);
+        payload = fake_ca_payload(d->ca, FAKE_NEW_ORDER);
+        if ((strstr(payload, expected) != NULL) != cases[i].sent ||
+            (strstr(payload, "replaces") != NULL) != cases[i].sent)
+            fail_msg("%s: %s", cases[i].label, payload);
+        fake_drive_teardown(&own);
+    }
+}
+
+/* Nothing less is asked for than has to be. */
+static void
+test_replaces_with_profile(void **state)
+{
+    struct fake_drive *d = *state;
+    struct outcome out;
+
+    d->ca->conf.renewal_info = d->config->issuer[0].renewal_info = true;
+    d->config->issuer[0].profile = "s";
+    fake_ca_json(d->ca, FAKE_DIRECTORY, FAKE_ALWAYS, "meta.profiles",
+        "{\"s\":\"\"}");
+    need_job(d, 0, false, &out);
+    fake_ca_problem(d->ca, FAKE_NEW_ORDER, 1, 409, "alreadyReplaced", "no");
+    need_job(d, 0, true, &out);
+    assert_non_null(
+        strstr(fake_ca_payload(d->ca, FAKE_NEW_ORDER), "\"profile\":\"s\""));
+    assert_null(strstr(fake_ca_payload(d->ca, FAKE_NEW_ORDER), "replaces"));
+    fake_ca_problem(d->ca, FAKE_NEW_ORDER, 1, 400, "invalidProfile", "no");
+    need_job(d, 0, true, &out);
+    assert_null(strstr(fake_ca_payload(d->ca, FAKE_NEW_ORDER), "profile"));
+    assert_non_null(
+        strstr(fake_ca_payload(d->ca, FAKE_NEW_ORDER), "replaces"));
+    fake_ca_problem(d->ca, FAKE_NEW_ORDER, 1, 400, "invalidProfile", "no");
+    fake_ca_problem(d->ca, FAKE_NEW_ORDER, 2, 400, "malformed", "no");
+    fake_ca_problem(d->ca, FAKE_NEW_ORDER, 3, 400, "malformed", "no");
+    run_job(d, 0, true, &out);
+    expect_error(&out, ACME_PROBLEM, "malformed");
+    assert_int_equal(fake_ca_count(d->ca, FAKE_NEW_ORDER), 8);
+}
+
 #define TEST(name, setup) \
     cmocka_unit_test_setup_teardown(name, setup, fake_drive_teardown)
 
@@ -1010,6 +1106,8 @@ main(void)
         TEST(test_answer_unknown, setup_open),
         cmocka_unit_test(test_profile),
         TEST(test_profile_of_order, setup_open),
+        cmocka_unit_test(test_replaces),
+        TEST(test_replaces_with_profile, setup_open),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
