@@ -75,6 +75,10 @@
  * about 500 characters. */
 #define ACME_INSTANCE_MAX 1024
 
+/* Other chains of a certificate that are looked at: nobody offers more than
+ * two. */
+#define ACME_ALTERNATES_MAX 4
+
 /* base64url nonce: the longest seen has 43 characters. */
 #define ACME_NONCE_MAX 256
 

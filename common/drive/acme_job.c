@@ -53,24 +53,7 @@ enter(struct acme_run *run, const char *name)
         run->job->unit, record, run->err);
 }
 
-/* ---- finalize, download, hand over ------------------------------------ */
-
-static enum acme_rc
-finalize(struct acme_run *run)
-{
-    struct acme_buf csr;
-    enum acme_rc rc;
-
-    acme_buf_init(&csr, ACME_STATE_PEM_MAX);
-    rc = acme_csr_new(run->key, run->now.names, run->now.nnames, &csr,
-        run->err);
-    if (rc == ACME_OK)
-        rc = acme_order_finalize(run->job->client, run->now.names,
-            run->now.nnames, csr.data, csr.len, run->arena, &run->order,
-            run->err);
-    acme_buf_clear(&csr);
-    return rc;
-}
+/* ---- the order's states ----------------------------------------------- */
 
 static enum acme_rc
 poll_while(struct acme_run *run, enum acme_status status)
@@ -97,7 +80,7 @@ complete_order(struct acme_run *run)
     if (rc == ACME_OK && run->order.status == ACME_STATUS_READY) {
         rc = enter(run, "finalize");
         if (rc == ACME_OK)
-            rc = finalize(run);
+            rc = acme_job_finalize(run);
     }
     if (rc == ACME_OK)
         rc = poll_while(run, ACME_STATUS_PROCESSING);
@@ -106,31 +89,6 @@ complete_order(struct acme_run *run)
             "order is %s where valid was expected",
             acme_status_name(run->order.status));
     }
-    return rc;
-}
-
-static enum acme_rc
-deliver(struct acme_run *run)
-{
-    const struct acme_job *job = run->job;
-    struct acme_chain *chain = NULL;
-    struct acme_buf pem;
-    enum acme_rc rc;
-
-    acme_buf_init(&pem, ACME_CHAIN_PEM_MAX);
-    rc = enter(run, "download");
-    if (rc == ACME_OK)
-        rc = acme_order_download(job->client, &run->order, &pem, run->err);
-    if (rc == ACME_OK)
-        rc =
-            acme_chain_from_pem(acme_buf_str(&pem), pem.len, &chain, run->err);
-    if (rc == ACME_OK)
-        rc = acme_chain_leaf(chain, &run->result->leaf, run->err);
-    if (rc == ACME_OK)
-        rc = acme_vault_version(job->vault, job->unit, job->issuer, run->key,
-            chain, run->order.url, &run->result->version, run->err);
-    acme_chain_free(chain);
-    acme_buf_clear(&pem);
     return rc;
 }
 
@@ -153,7 +111,9 @@ obtain(struct acme_run *run)
     if (rc == ACME_OK)
         rc = complete_order(run);
     if (rc == ACME_OK)
-        rc = deliver(run);
+        rc = enter(run, "download");
+    if (rc == ACME_OK)
+        rc = acme_job_deliver(run);
     return rc;
 }
 

@@ -1,7 +1,7 @@
 /*
  * What the files behind acme_job.h share: the story (acme_job.c), its order
- * and what is remembered of it (acme_job_order.c), and the proof of its names
- * (acme_job_prove.c).
+ * and what is remembered of it (acme_job_order.c), the proof of its names
+ * (acme_job_prove.c), and what comes of it (acme_job_finish.c).
  */
 #ifndef ACME_JOB_PRIVATE_H
 #define ACME_JOB_PRIVATE_H
@@ -45,5 +45,11 @@ bool acme_job_order_survives(const struct acme_error *err);
 
 /* Proves the order's names: all authorizations are valid at the end. */
 enum acme_rc acme_job_prove_names(struct acme_run *run);
+
+/* A ready order gets its signing request (RFC 8555 7.4). */
+enum acme_rc acme_job_finalize(struct acme_run *run);
+
+/* The certificate of a valid order is downloaded and goes to the store. */
+enum acme_rc acme_job_deliver(struct acme_run *run);
 
 #endif

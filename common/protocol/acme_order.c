@@ -1,11 +1,13 @@
 #include "protocol/acme_order.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "base/acme_base64.h"
 #include "base/acme_log.h"
 #include "base/acme_name.h"
 #include "protocol/acme_answer.h"
+#include "wrap/acme_url.h"
 
 static const char *const status_names[] = { [ACME_STATUS_UNKNOWN] = "unknown",
     [ACME_STATUS_PENDING] = "pending",
@@ -454,11 +456,58 @@ check_chain(const struct acme_http_response *response, struct acme_error *err)
     return ACME_OK;
 }
 
-enum acme_rc
-acme_order_download(struct acme_client *client, const struct acme_order *order,
-    struct acme_buf *pem, struct acme_error *err)
+/* One that may not be talked to is not there. */
+static enum acme_rc
+take_alternates(struct acme_client *client, const char *base,
+    const struct acme_http_response *response, struct acme_arena *arena,
+    struct acme_alternates *alternates, struct acme_error *err)
+{
+    char url[ACME_URL_MAX];
+    struct acme_error ignored;
+    size_t i;
+
+    for (i = 0; i < response->nlinks && alternates->n < ACME_ALTERNATES_MAX;
+         i++) {
+        acme_error_clear(&ignored);
+        if (strcasecmp(response->link[i].rel, "alternate") != 0 ||
+            acme_url_resolve(base, response->link[i].url, url, &ignored) !=
+                ACME_OK ||
+            acme_connection_check_url(acme_client_connection(client), url,
+                &ignored) != ACME_OK)
+            continue;
+        alternates->url[alternates->n] = acme_arena_strdup(arena, url);
+        if (alternates->url[alternates->n++] == NULL)
+            return acme_error_nomem(err);
+    }
+    return ACME_OK;
+}
+
+static enum acme_rc
+download(struct acme_client *client, const char *url, struct acme_buf *pem,
+    struct acme_http_response *response, struct acme_error *err)
 {
     struct acme_client_request request = { 0 };
+    enum acme_rc rc;
+
+    request.url = url;
+    request.accept = "application/pem-certificate-chain";
+    request.max_body = ACME_CHAIN_PEM_MAX;
+    rc = acme_client_post(client, &request, response, err);
+    if (rc == ACME_OK)
+        rc = check_chain(response, err);
+    if (rc == ACME_OK) {
+        acme_buf_add(pem, response->body.data, response->body.len);
+        if (!acme_buf_ok(pem))
+            rc = acme_error_nomem(err);
+    }
+    return rc;
+}
+
+enum acme_rc
+acme_order_download(struct acme_client *client, const struct acme_order *order,
+    struct acme_buf *pem, struct acme_arena *arena,
+    struct acme_alternates *alternates, struct acme_error *err)
+{
     struct acme_http_response response;
     enum acme_rc rc;
 
@@ -466,17 +515,25 @@ acme_order_download(struct acme_client *client, const struct acme_order *order,
         return acme_error_set(err, ACME_NOENT,
             "certificate: the order has none yet");
     acme_http_response_init(&response);
-    request.url = order->certificate;
-    request.accept = "application/pem-certificate-chain";
-    request.max_body = ACME_CHAIN_PEM_MAX;
-    rc = acme_client_post(client, &request, &response, err);
-    if (rc == ACME_OK)
-        rc = check_chain(&response, err);
-    if (rc == ACME_OK) {
-        acme_buf_add(pem, response.body.data, response.body.len);
-        if (!acme_buf_ok(pem))
-            rc = acme_error_nomem(err);
-    }
+    rc = download(client, order->certificate, pem, &response, err);
+    if (alternates != NULL)
+        alternates->n = 0;
+    if (rc == ACME_OK && alternates != NULL)
+        rc = take_alternates(client, order->certificate, &response, arena,
+            alternates, err);
     acme_http_response_clear(&response);
     return rc == ACME_OK ? rc : acme_error_wrap(err, "certificate");
+}
+
+enum acme_rc
+acme_order_download_alternate(struct acme_client *client, const char *url,
+    struct acme_buf *pem, struct acme_error *err)
+{
+    struct acme_http_response response;
+    enum acme_rc rc;
+
+    acme_http_response_init(&response);
+    rc = download(client, url, pem, &response, err);
+    acme_http_response_clear(&response);
+    return rc == ACME_OK ? rc : acme_error_wrap(err, "alternate certificate");
 }

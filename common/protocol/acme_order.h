@@ -85,9 +85,24 @@ enum acme_rc acme_order_finalize(struct acme_client *client,
 enum acme_rc acme_order_identifier(const struct acme_json *identifier,
     char name[ACME_NAME_MAX + 1], struct acme_error *err);
 
-/* Appends the PEM chain of a valid order (RFC 8555 7.4.2).  Blocks. */
+/* Where a CA offers its certificate with other chains (RFC 8555 7.4.2). */
+struct acme_alternates {
+    size_t n;
+    const char *url[ACME_ALTERNATES_MAX]; /* checked origins, in an arena */
+};
+
+/*
+ * Appends the PEM chain of a valid order (RFC 8555 7.4.2).  With `alternates`
+ * (NULL: not asked for), which live in `arena`, also where the others are:
+ * of more than fit, or of another origin, nothing is told.  Blocks.
+ */
 enum acme_rc acme_order_download(struct acme_client *client,
     const struct acme_order *order, struct acme_buf *pem,
+    struct acme_arena *arena, struct acme_alternates *alternates,
     struct acme_error *err);
+
+/* Appends one of them.  Blocks. */
+enum acme_rc acme_order_download_alternate(struct acme_client *client,
+    const char *url, struct acme_buf *pem, struct acme_error *err);
 
 #endif

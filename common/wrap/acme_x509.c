@@ -388,6 +388,35 @@ acme_chain_leaf(const struct acme_chain *chain, struct acme_leaf *leaf,
     return rc;
 }
 
+static bool
+entry_is(const X509_NAME_ENTRY *entry, const char *wanted)
+{
+    unsigned char *text = NULL;
+    int len = ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(entry));
+    bool equal;
+
+    equal = len >= 0 && (size_t)len == strlen(wanted) &&
+            memcmp(text, wanted, (size_t)len) == 0;
+    OPENSSL_free(text);
+    return equal;
+}
+
+bool
+acme_chain_ends_at(const struct acme_chain *chain, const char *cn)
+{
+    const X509_NAME *name =
+        X509_get_issuer_name(chain->cert[chain->count - 1]);
+    bool found = false;
+    int i = -1;
+
+    ERR_set_mark();
+    while (!found &&
+           (i = X509_NAME_get_index_by_NID(name, NID_commonName, i)) >= 0)
+        found = entry_is(X509_NAME_get_entry(name, i), cn);
+    ERR_pop_to_mark();
+    return found;
+}
+
 /* The canonical form of one entry; false if it is nothing we could ask for
  * (an e-mail address, a name with an underscore). */
 static bool

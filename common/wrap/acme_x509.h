@@ -61,6 +61,10 @@ struct acme_leaf {
 enum acme_rc acme_chain_leaf(const struct acme_chain *chain,
     struct acme_leaf *leaf, struct acme_error *err);
 
+/* Whether the topmost certificate of the chain names an issuer with exactly
+ * this CN (its root, which the chain need not have). */
+bool acme_chain_ends_at(const struct acme_chain *chain, const char *cn);
+
 /* Canonical DNS names and addresses of the leaf's subjectAltName, one per
  * line (each ended by '\n'), appended to `names`.  Others (an e-mail address,
  * a name with an underscore) are left out.  ACME_REFUSED: the extension is

@@ -195,7 +195,8 @@ ask_order(struct acme_client *client, struct acme_arena *arena)
     acme_buf_init(&pem, ACME_CHAIN_PEM_MAX);
     acme_error_clear(&err);
     if (order.certificate != NULL)
-        check_error(acme_order_download(client, &order, &pem, &err), &err);
+        check_error(
+            acme_order_download(client, &order, &pem, NULL, NULL, &err), &err);
     acme_buf_clear(&pem);
 }
 
@@ -205,13 +206,18 @@ ask_certificate(struct acme_client *client)
     struct acme_order order = { .status = ACME_STATUS_VALID,
         .url = "https://ca.test/o/1",
         .certificate = "https://ca.test/c/1" };
+    struct acme_arena *arena = acme_arena_new();
+    struct acme_alternates alternates;
     struct acme_error err;
     struct acme_buf pem;
 
     acme_error_clear(&err);
     acme_buf_init(&pem, ACME_CHAIN_PEM_MAX);
-    check_error(acme_order_download(client, &order, &pem, &err), &err);
+    check_error(
+        acme_order_download(client, &order, &pem, arena, &alternates, &err),
+        &err);
     acme_buf_clear(&pem);
+    acme_arena_free(arena);
 }
 
 static void

@@ -42,7 +42,8 @@ enum fake_step {
     FAKE_AUTHZ,        /* "authz"       POST /authz/N */
     FAKE_CHALLENGE,    /* "challenge"   POST /challenge/N/M */
     FAKE_FINALIZE,     /* "finalize"    POST /finalize/N */
-    FAKE_CERTIFICATE,  /* "certificate" POST /certificate/N */
+    FAKE_CERTIFICATE,  /* "certificate" POST /certificate/N; with /1 behind it
+                          the chain of helper_ca_add_cross() */
     FAKE_RENEWAL_INFO, /* "renewal-info" GET /renewal-info/ID (RFC 9773) */
     FAKE_ELSEWHERE,    /* its URL       anything else: ACME_NET without a
                           rule */

@@ -388,6 +388,22 @@ write_chain(struct helper_ca *ca, const struct helper_ca_options *options,
     BIO_free(bio);
 }
 
+void
+helper_ca_add_cross(const struct helper_ca *ca, struct acme_buf *pem)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+    X509 *cross = new_cross(ca);
+    char *text = NULL;
+    long len;
+
+    need(bio != NULL && PEM_write_bio_X509(bio, cross));
+    len = BIO_get_mem_data(bio, &text);
+    acme_buf_add(pem, text, (size_t)len);
+    need(acme_buf_ok(pem));
+    X509_free(cross);
+    BIO_free(bio);
+}
+
 static void
 issue(struct helper_ca *ca, EVP_PKEY *key, const GENERAL_NAMES *sans,
     const struct helper_ca_options *options, struct acme_buf *pem)

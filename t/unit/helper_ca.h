@@ -55,6 +55,10 @@ void helper_ca_issue(struct helper_ca *ca, const struct acme_key *key,
     const char *const *names, const struct helper_ca_options *options,
     struct acme_buf *pem);
 
+/* Appends the root's key as "Old Root", which has expired, certified it: for
+ * a chain that ends elsewhere. */
+void helper_ca_add_cross(const struct helper_ca *ca, struct acme_buf *pem);
+
 /* The same for a PKCS#10 request (DER): its key, its names; its signature is
  * checked. */
 void helper_ca_issue_csr(struct helper_ca *ca, const void *csr, size_t len,

@@ -111,7 +111,8 @@ finish(struct stage *s)
         rc = acme_order_poll_while(f->client, ACME_STATUS_PROCESSING, s->names,
             s->nnames, f->arena, &s->order, &f->err);
     if (rc == ACME_OK)
-        rc = acme_order_download(f->client, &s->order, &s->pem, &f->err);
+        rc = acme_order_download(f->client, &s->order, &s->pem, NULL, NULL,
+            &f->err);
     acme_buf_clear(&csr);
     return rc;
 }

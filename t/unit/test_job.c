@@ -14,60 +14,9 @@
 #include <cmocka.h>
 
 #include "drive/acme_job.h"
-#include "fake_drive.h"
+#include "fake_job.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-/* ---- one run ---------------------------------------------------------- */
-
-struct outcome {
-    struct acme_job_result result;
-    struct acme_error err;
-};
-
-static enum acme_rc
-run_job(struct fake_drive *d, size_t lineage, bool force, struct outcome *out)
-{
-    struct acme_connection_conf conf = { FAKE_CA_DIRECTORY, NULL, 0 };
-    enum acme_key_type type = d->config->lineage[lineage].type[0];
-    struct acme_job job = { d->config, &d->host.host, d->vault,
-        acme_unit(lineage, acme_key_algorithm_number(type)),
-        d->config->lineage[lineage].issuer, NULL, force, d->present_ms };
-    struct acme_connection *connection;
-    enum acme_rc rc;
-
-    acme_error_clear(&out->err);
-    connection =
-        acme_connection_new(&conf, &d->host.host, fake_drive_transport(d, 0));
-    assert_non_null(connection);
-    job.client = acme_client_new(connection, &d->host.host);
-    assert_non_null(job.client);
-    rc = acme_job_run(&job, &out->result, &out->err);
-    assert_int_equal(rc, out->err.rc);
-    acme_client_free(job.client);
-    acme_connection_free(connection);
-    return rc;
-}
-
-static void
-need_job(struct fake_drive *d, size_t lineage, bool force, struct outcome *out)
-{
-    char line[1024];
-
-    if (run_job(d, lineage, force, out) != ACME_OK)
-        fail_msg("%s", acme_error_line(&out->err, line, sizeof(line)));
-}
-
-static void
-expect_error(const struct outcome *out, enum acme_rc rc, const char *text)
-{
-    char line[2048];
-
-    (void)acme_error_line(&out->err, line, sizeof(line));
-    if (out->err.rc != rc || strstr(line, text) == NULL)
-        fail_msg("%s instead of %s, \"%s\": %s", acme_rc_name(out->err.rc),
-            acme_rc_name(rc), text, line);
-}
 
 /* Whether the lock is free: another store can have it. */
 static void
@@ -85,48 +34,7 @@ expect_unlocked(struct fake_drive *d, const char *name)
     acme_store_close(other);
 }
 
-static int
-setup_one(void **state)
-{
-    int rc = fake_drive_setup(state);
-
-    fake_drive_lineage(*state, "a.test", 0, "a.test www.a.test", NULL);
-    return rc;
-}
-
-static int
-setup_open(void **state)
-{
-    int rc = setup_one(state);
-
-    fake_drive_open(*state);
-    return rc;
-}
-
 /* ---- what is needed --------------------------------------------------- */
-
-static struct acme_chain *
-chain_of(const char *const *names)
-{
-    struct helper_ca *ca = helper_ca_new();
-    struct acme_key *key = NULL;
-    struct acme_chain *chain = NULL;
-    struct acme_error err;
-    struct acme_buf pem;
-
-    acme_error_clear(&err);
-    acme_buf_init(&pem, ACME_CHAIN_PEM_MAX);
-    assert_int_equal(acme_key_generate(ACME_KEY_ECDSA_256, &key, &err),
-        ACME_OK);
-    helper_ca_issue(ca, key, names, NULL, &pem);
-    assert_int_equal(
-        acme_chain_from_pem(acme_buf_str(&pem), pem.len, &chain, &err),
-        ACME_OK);
-    acme_buf_clear(&pem);
-    acme_key_unref(key);
-    helper_ca_free(ca);
-    return chain;
-}
 
 static void
 test_needed(void **state)
@@ -145,7 +53,7 @@ test_needed(void **state)
         { { "a.test", "c.test" }, ACME_KEY_ECDSA_256, true, "all names" },
     };
     struct acme_vault_unit lineage = { .live_type = ACME_KEY_ECDSA_256 };
-    struct acme_chain *chain = chain_of(have);
+    struct acme_chain *chain = fake_job_chain(have);
     const char *names[3], *why;
     size_t i;
 
@@ -171,9 +79,9 @@ test_first(void **state)
 {
     struct fake_drive *d = *state;
     struct acme_leaf leaf;
-    struct outcome out;
+    struct fake_job_outcome out;
 
-    need_job(d, 0, false, &out);
+    fake_job_need(d, 0, false, &out);
     assert_string_equal(fake_ca_log(d->ca),
         "directory new-nonce new-account new-account new-order authz authz "
         "challenge challenge authz authz authz authz order finalize order "
@@ -194,13 +102,13 @@ static void
 test_nothing_due(void **state)
 {
     struct fake_drive *d = *state;
-    struct outcome out;
+    struct fake_job_outcome out;
     char *before, *after;
 
-    need_job(d, 0, false, &out);
+    fake_job_need(d, 0, false, &out);
     before = fake_drive_listing(d);
     fake_ca_forget_log(d->ca);
-    need_job(d, 0, false, &out);
+    fake_job_need(d, 0, false, &out);
     assert_string_equal(fake_ca_log(d->ca), "");
     assert_false(out.result.ordered);
     assert_int_equal(out.result.version, 0);
@@ -214,12 +122,12 @@ static void
 test_forced(void **state)
 {
     struct fake_drive *d = *state;
-    struct outcome out;
+    struct fake_job_outcome out;
     char first[64];
 
-    need_job(d, 0, false, &out);
+    fake_job_need(d, 0, false, &out);
     (void)snprintf(first, sizeof(first), "%s", out.result.leaf.serial);
-    need_job(d, 0, true, &out);
+    fake_job_need(d, 0, true, &out);
     assert_true(out.result.ordered);
     assert_int_equal(out.result.version, 2);
     assert_string_not_equal(out.result.leaf.serial, first);
@@ -250,14 +158,14 @@ test_key_types(void **state)
     static const char *const types[] = { "ecdsa:256", "ecdsa:384",
         "rsa:2048" };
     struct fake_drive *d = *state;
-    struct outcome out;
+    struct fake_job_outcome out;
     size_t i;
 
     for (i = 0; i < COUNT(types); i++)
         fake_drive_lineage(d, types[i], 0, "k.test", types[i]);
     fake_drive_open(d);
     for (i = 0; i < COUNT(types); i++) {
-        need_job(d, i, false, &out);
+        fake_job_need(d, i, false, &out);
         assert_string_equal(acme_key_type_name(live_key_type(d, types[i])),
             types[i]);
     }
@@ -267,13 +175,13 @@ static void
 test_other_key_type(void **state)
 {
     struct fake_drive *d = *state;
-    struct outcome out;
+    struct fake_job_outcome out;
 
-    need_job(d, 0, false, &out);
+    fake_job_need(d, 0, false, &out);
     fake_drive_new_config(d);
     fake_drive_lineage(d, "a.test", 0, "a.test www.a.test", "rsa:2048");
     fake_drive_open(d);
-    need_job(d, 0, false, &out);
+    fake_job_need(d, 0, false, &out);
     assert_int_equal(out.result.version, 2);
     assert_int_equal(live_key_type(d, "a.test"), ACME_KEY_RSA_2048);
 }
@@ -282,13 +190,13 @@ static void
 test_names_added(void **state)
 {
     struct fake_drive *d = *state;
-    struct outcome out;
+    struct fake_job_outcome out;
 
-    need_job(d, 0, false, &out);
+    fake_job_need(d, 0, false, &out);
     fake_drive_new_config(d);
     fake_drive_lineage(d, "a.test", 0, "a.test www.a.test new.a.test", NULL);
     fake_drive_open(d);
-    need_job(d, 0, false, &out);
+    fake_job_need(d, 0, false, &out);
     assert_int_equal(out.result.version, 2);
     assert_true(fake_drive_covers(d, "a.test", "new.a.test"));
 }
@@ -298,13 +206,13 @@ static void
 test_names_taken_away(void **state)
 {
     struct fake_drive *d = *state;
-    struct outcome out;
+    struct fake_job_outcome out;
 
-    need_job(d, 0, false, &out);
+    fake_job_need(d, 0, false, &out);
     fake_drive_new_config(d);
     fake_drive_lineage(d, "a.test", 0, "a.test", NULL);
     fake_drive_open(d);
-    need_job(d, 0, false, &out);
+    fake_job_need(d, 0, false, &out);
     assert_int_equal(out.result.version, 0);
 }
 
@@ -312,13 +220,13 @@ static void
 test_authz_reused(void **state)
 {
     struct fake_drive *d = *state;
-    struct outcome out;
+    struct fake_job_outcome out;
 
     d->ca->conf.reuse_authz = true;
-    need_job(d, 0, false, &out);
+    fake_job_need(d, 0, false, &out);
     assert_int_equal(fake_ca_count(d->ca, FAKE_CHALLENGE), 2);
     fake_ca_forget_log(d->ca);
-    need_job(d, 0, true, &out);
+    fake_job_need(d, 0, true, &out);
     assert_int_equal(out.result.version, 2);
     assert_int_equal(fake_ca_count(d->ca, FAKE_CHALLENGE), 2);
     assert_string_equal(fake_ca_log(d->ca),
@@ -331,13 +239,13 @@ static void
 test_present(void **state)
 {
     struct fake_drive *d = *state;
-    struct outcome out;
+    struct fake_job_outcome out;
     unsigned long long without;
 
-    need_job(d, 0, false, &out);
+    fake_job_need(d, 0, false, &out);
     without = d->host.waited_ms;
     d->present_ms = 2500;
-    need_job(d, 0, true, &out);
+    fake_job_need(d, 0, true, &out);
     assert_int_equal(d->host.waited_ms - without, without + 2500);
 }
 
@@ -347,12 +255,12 @@ static void
 test_no_http01(void **state)
 {
     struct fake_drive *d = *state;
-    struct outcome out;
+    struct fake_job_outcome out;
 
     fake_drive_lineage(d, "a.test", 0, "*.a.test", NULL);
     fake_drive_open(d);
-    run_job(d, 0, false, &out);
-    expect_error(&out, ACME_CONFIG, "wildcard cannot be proved by http-01");
+    fake_job_run(d, 0, false, &out);
+    fake_job_expect(&out, ACME_CONFIG, "wildcard cannot be proved by http-01");
     assert_int_equal(fake_ca_count(d->ca, FAKE_CHALLENGE), 0);
     assert_false(fake_drive_has_order(d, "a.test"));
     expect_unlocked(d, "a.test");
@@ -362,15 +270,15 @@ static void
 test_terms_not_accepted(void **state)
 {
     struct fake_drive *d = *state;
-    struct outcome out;
+    struct fake_job_outcome out;
 
     d->ca->conf.terms = "https://ca.test/terms";
     d->terms_accepted = false;
     fake_drive_new_config(d);
     fake_drive_lineage(d, "a.test", 0, "a.test", NULL);
     fake_drive_open(d);
-    run_job(d, 0, false, &out);
-    expect_error(&out, ACME_CONFIG, "https://ca.test/terms");
+    fake_job_run(d, 0, false, &out);
+    fake_job_expect(&out, ACME_CONFIG, "https://ca.test/terms");
     assert_int_equal(fake_ca_accounts(d->ca), 0);
 }
 
@@ -379,7 +287,7 @@ test_busy(void **state)
 {
     struct fake_drive *d = *state;
     struct acme_store *other = NULL;
-    struct outcome out;
+    struct fake_job_outcome out;
     int fd = -1;
 
     assert_int_equal(acme_store_open(d->config->state_dir, ACME_STORE_WRITE,
@@ -387,13 +295,13 @@ test_busy(void **state)
         ACME_OK);
     assert_int_equal(acme_store_lock(other, "lineage", "a.test", &fd, &d->err),
         ACME_OK);
-    run_job(d, 0, false, &out);
-    expect_error(&out, ACME_BUSY, "");
+    fake_job_run(d, 0, false, &out);
+    fake_job_expect(&out, ACME_BUSY, "");
     assert_string_equal(fake_ca_log(d->ca), "");
     assert_false(helper_tmp_exists(&d->tmp, "state/record/a.test.json"));
     close(fd);
     acme_store_close(other);
-    need_job(d, 0, false, &out);
+    fake_job_need(d, 0, false, &out);
 }
 
 /* A wait of more than ten seconds is not slept. */
@@ -401,16 +309,16 @@ static void
 test_later(void **state)
 {
     struct fake_drive *d = *state;
-    struct outcome out;
+    struct fake_job_outcome out;
 
     fake_ca_header(d->ca, FAKE_FINALIZE, 1, "Retry-After", "40");
-    run_job(d, 0, false, &out);
-    expect_error(&out, ACME_LATER, "40 s");
+    fake_job_run(d, 0, false, &out);
+    fake_job_expect(&out, ACME_LATER, "40 s");
     assert_int_equal(out.err.retry_at, d->host.now + 40);
     assert_true(fake_drive_has_order(d, "a.test"));
     expect_unlocked(d, "a.test");
     fake_host_pass(&d->host, 40);
-    need_job(d, 0, false, &out);
+    fake_job_need(d, 0, false, &out);
     assert_false(out.result.ordered);
     assert_int_equal(out.result.version, 1);
     assert_int_equal(fake_ca_count(d->ca, FAKE_NEW_ORDER), 1);
@@ -423,11 +331,11 @@ test_later(void **state)
 static void
 leave_order(struct fake_drive *d)
 {
-    struct outcome out;
+    struct fake_job_outcome out;
 
     fake_ca_fail(d->ca, FAKE_FINALIZE, 1, ACME_NET);
-    run_job(d, 0, false, &out);
-    expect_error(&out, ACME_NET, "");
+    fake_job_run(d, 0, false, &out);
+    fake_job_expect(&out, ACME_NET, "");
     assert_true(fake_drive_has_order(d, "a.test"));
     fake_ca_behave(d->ca);
     fake_ca_forget_log(d->ca);
@@ -438,13 +346,13 @@ static void
 test_stored_at_once(void **state)
 {
     struct fake_drive *d = *state;
-    struct outcome out;
+    struct fake_job_outcome out;
 
     fake_ca_fail(d->ca, FAKE_AUTHZ, 1, ACME_NET);
-    run_job(d, 0, false, &out);
+    fake_job_run(d, 0, false, &out);
     assert_true(out.result.ordered);
     assert_true(fake_drive_has_order(d, "a.test"));
-    need_job(d, 0, false, &out);
+    fake_job_need(d, 0, false, &out);
     assert_int_equal(fake_ca_count(d->ca, FAKE_NEW_ORDER), 1);
 }
 
@@ -452,10 +360,10 @@ static void
 test_resumed(void **state)
 {
     struct fake_drive *d = *state;
-    struct outcome out;
+    struct fake_job_outcome out;
 
     leave_order(d);
-    need_job(d, 0, false, &out);
+    fake_job_need(d, 0, false, &out);
     assert_string_equal(fake_ca_log(d->ca),
         "directory new-nonce account order finalize order certificate");
     assert_false(out.result.ordered);
@@ -570,18 +478,18 @@ test_replaced(void **state)
         { "file is a link", file_linked },
     };
     struct fake_drive *d;
-    struct outcome out;
+    struct fake_job_outcome out;
     void *own;
     size_t i;
 
     (void)state;
     for (i = 0; i < COUNT(cases); i++) {
-        setup_open(&own);
+        fake_job_setup(&own);
         d = own;
         leave_order(d);
         cases[i].bend(d);
-        if (run_job(d, 0, false, &out) != ACME_OK || !out.result.ordered ||
-            fake_ca_count(d->ca, FAKE_NEW_ORDER) != 2 ||
+        if (fake_job_run(d, 0, false, &out) != ACME_OK ||
+            !out.result.ordered || fake_ca_count(d->ca, FAKE_NEW_ORDER) != 2 ||
             fake_drive_version(d, "a.test") != 1 ||
             fake_drive_has_order(d, "a.test"))
             fail_msg("%s: %s: %s", cases[i].label, out.err.what,
@@ -611,7 +519,7 @@ test_kept(void **state)
         { FAKE_ACCOUNT, 500, "serverInternal" },
     };
     struct fake_drive *d = *state;
-    struct outcome out;
+    struct fake_job_outcome out;
     size_t i;
 
     leave_order(d);
@@ -621,12 +529,12 @@ test_kept(void **state)
                 cases[i].type, "not now");
         else
             fake_ca_fail(d->ca, cases[i].step, 1, ACME_NET);
-        assert_int_not_equal(run_job(d, 0, false, &out), ACME_OK);
+        assert_int_not_equal(fake_job_run(d, 0, false, &out), ACME_OK);
         if (!fake_drive_has_order(d, "a.test"))
             fail_msg("case %zu: the order is dropped", i);
         fake_ca_behave(d->ca);
     }
-    need_job(d, 0, false, &out);
+    fake_job_need(d, 0, false, &out);
     assert_int_equal(fake_ca_count(d->ca, FAKE_NEW_ORDER), 1);
 }
 
@@ -635,13 +543,13 @@ static void
 test_dropped(void **state)
 {
     struct fake_drive *d = *state;
-    struct outcome out;
+    struct fake_job_outcome out;
 
     fake_ca_problem(d->ca, FAKE_FINALIZE, 1, 403, "unauthorized", "CAA");
-    run_job(d, 0, false, &out);
-    expect_error(&out, ACME_PROBLEM, "CAA");
+    fake_job_run(d, 0, false, &out);
+    fake_job_expect(&out, ACME_PROBLEM, "CAA");
     assert_false(fake_drive_has_order(d, "a.test"));
-    need_job(d, 0, false, &out);
+    fake_job_need(d, 0, false, &out);
     assert_int_equal(fake_ca_count(d->ca, FAKE_NEW_ORDER), 2);
 }
 
@@ -651,15 +559,15 @@ static void
 stick(struct fake_drive *d, const char *expires, time_t least, time_t most)
 {
     const time_t began = d->host.now;
-    struct outcome out;
+    struct fake_job_outcome out;
     unsigned polls = 0;
 
     d->ca->conf.issuance_polls = 1000000;
     if (expires != NULL)
         fake_ca_json(d->ca, FAKE_ORDER, FAKE_ALWAYS, "expires", expires);
-    while (run_job(d, 0, false, &out) == ACME_LATER && ++polls < 1000)
+    while (fake_job_run(d, 0, false, &out) == ACME_LATER && ++polls < 1000)
         d->host.now = out.err.retry_at;
-    expect_error(&out, ACME_WIRE, "still in processing when it expired");
+    fake_job_expect(&out, ACME_WIRE, "still in processing when it expired");
     assert_in_range(d->host.now - began, least, most);
     assert_in_range(fake_ca_count(d->ca, FAKE_ORDER), 10, most / 3600 * 20);
     assert_int_equal(fake_ca_count(d->ca, FAKE_NEW_ORDER), 1);
@@ -667,7 +575,7 @@ stick(struct fake_drive *d, const char *expires, time_t least, time_t most)
 
     fake_ca_behave(d->ca);
     d->ca->conf.issuance_polls = 1;
-    need_job(d, 0, false, &out);
+    fake_job_need(d, 0, false, &out);
     assert_int_equal(fake_ca_count(d->ca, FAKE_NEW_ORDER), 2);
 }
 
@@ -801,7 +709,7 @@ abort_story(const struct abort_kind *kind, unsigned n)
     bool hit, stored;
     void *own;
 
-    setup_open(&own);
+    fake_job_setup(&own);
     d = own;
     kind->arm(d, n);
     fake_drive_run(d);
@@ -843,18 +751,18 @@ static void
 test_answered_but_pending(void **state)
 {
     struct fake_drive *d = *state;
-    struct outcome out;
+    struct fake_job_outcome out;
 
     d->ca->conf.validation_polls = 3;
     fake_ca_json(d->ca, FAKE_AUTHZ, FAKE_ALWAYS, "challenges.0.status",
         "\"pending\"");
     d->host.stop_after = (int)d->host.waits + 1;
-    run_job(d, 0, false, &out);
-    expect_error(&out, ACME_STOPPING, "");
+    fake_job_run(d, 0, false, &out);
+    fake_job_expect(&out, ACME_STOPPING, "");
     assert_int_equal(fake_ca_count(d->ca, FAKE_CHALLENGE), 2);
     d->host.stopping = false;
     d->host.stop_after = -1;
-    need_job(d, 0, false, &out);
+    fake_job_need(d, 0, false, &out);
     assert_int_equal(fake_ca_count(d->ca, FAKE_CHALLENGE), 2);
     assert_int_equal(fake_ca_count(d->ca, FAKE_NEW_ORDER), 1);
 }
@@ -865,116 +773,21 @@ static void
 test_answer_unknown(void **state)
 {
     struct fake_drive *d = *state;
-    struct outcome out;
+    struct fake_job_outcome out;
     time_t sent = d->host.now;
 
     fake_ca_fail(d->ca, FAKE_CHALLENGE, 1, ACME_STOPPING);
-    run_job(d, 0, false, &out);
-    expect_error(&out, ACME_STOPPING, "");
+    fake_job_run(d, 0, false, &out);
+    fake_job_expect(&out, ACME_STOPPING, "");
     fake_host_pass(&d->host, 2);
-    run_job(d, 0, false, &out);
-    expect_error(&out, ACME_LATER, "");
+    fake_job_run(d, 0, false, &out);
+    fake_job_expect(&out, ACME_LATER, "");
     assert_in_range(out.err.retry_at, sent + 20, sent + 60);
     assert_int_equal(fake_ca_count(d->ca, FAKE_CHALLENGE), 2); /* 1, other */
     d->host.now = out.err.retry_at;
-    need_job(d, 0, false, &out);
+    fake_job_need(d, 0, false, &out);
     assert_int_equal(fake_ca_count(d->ca, FAKE_CHALLENGE), 3);
     assert_int_equal(fake_ca_count(d->ca, FAKE_NEW_ORDER), 1);
-}
-
-/* ---- profiles --------------------------------------------------------- */
-
-/* What the CA offers, what it answers, and what becomes of it. */
-static void
-test_profile(void **state)
-{
-    static const struct {
-        const char *offered, *refused, *answered;
-        bool required;
-        unsigned orders;
-        const char *sent;   /* in the last newOrder */
-        const char *warned; /* NULL: of nothing */
-        enum acme_rc rc;
-        const char *failed;
-    } cases[] = {
-        { "{\"s\":\"\"}", NULL, NULL, true, 1, "s", NULL, ACME_OK, "" },
-        { "{\"s\":\"\"}", NULL, "\"s\"", true, 1, "s", NULL, ACME_OK, "" },
-        { "{\"l\":\"\"}", NULL, NULL, false, 1, NULL, "it offers: \"l\"",
-            ACME_OK, "" },
-        { NULL, NULL, NULL, false, 1, NULL, "it offers: none", ACME_OK, "" },
-        { "{\"l\":\"\",\"m\":\"\"}", NULL, NULL, true, 0, NULL, NULL,
-            ACME_CONFIG, "profile \"s\", but: \"l\", \"m\"; configure" },
-        { "{\"s\":\"\"}", "invalidProfile", NULL, false, 2, NULL, "not now",
-            ACME_OK, "" },
-        { "{\"s\":\"\"}", "invalidProfile", NULL, true, 1, "s", NULL,
-            ACME_PROBLEM, "invalidProfile" },
-        { "{\"s\":\"\"}", "malformed", NULL, false, 1, "s", NULL, ACME_PROBLEM,
-            "malformed" },
-        { "{\"s\":\"\"}", NULL, "\"l\"", false, 1, "s",
-            "chose profile \"l\" instead of \"s\"", ACME_OK, "" },
-        { "{\"s\":\"\"}", NULL, "\"l\"", true, 1, "s", NULL, ACME_WIRE,
-            "profile \"l\" where \"s\"" },
-    };
-    size_t i;
-
-    (void)state;
-    for (i = 0; i < COUNT(cases); i++) {
-        struct fake_drive *d;
-        struct outcome out;
-        void *own;
-        const char *sent;
-
-        setup_open(&own);
-        d = own;
-        d->config->issuer[0].profile = "s";
-        d->config->issuer[0].profile_required = cases[i].required;
-        fake_ca_json(d->ca, FAKE_DIRECTORY, FAKE_ALWAYS, "meta.profiles",
-            cases[i].offered);
-        if (cases[i].refused != NULL)
-            fake_ca_problem(d->ca, FAKE_NEW_ORDER, 1, 400, cases[i].refused,
-                "not now");
-        if (cases[i].answered != NULL)
-            fake_ca_json(d->ca, FAKE_NEW_ORDER, 1, "profile",
-                cases[i].answered);
-        run_job(d, 0, false, &out);
-        expect_error(&out, cases[i].rc, cases[i].failed);
-        assert_int_equal(fake_ca_count(d->ca, FAKE_NEW_ORDER),
-            cases[i].orders);
-        sent = strstr(fake_ca_payload(d->ca, FAKE_NEW_ORDER), "\"profile\"");
-        assert_int_equal(sent != NULL, cases[i].sent != NULL);
-        assert_int_equal(fake_host_logged(&d->host, "warn: "),
-            cases[i].warned != NULL);
-        if (cases[i].warned != NULL)
-            assert_true(fake_host_logged(&d->host, cases[i].warned));
-        fake_drive_teardown(&own);
-    }
-}
-
-/* An order in flight is of the profile that was configured then. */
-static void
-test_profile_of_order(void **state)
-{
-    struct fake_drive *d = *state;
-    struct outcome out;
-
-    fake_ca_json(d->ca, FAKE_DIRECTORY, FAKE_ALWAYS, "meta.profiles",
-        "{\"s\":\"\",\"l\":\"\"}");
-    fake_ca_fail(d->ca, FAKE_FINALIZE, 1, ACME_NET);
-    fake_ca_fail(d->ca, FAKE_ORDER, 2, ACME_NET);
-    d->config->issuer[0].profile = "s";
-    run_job(d, 0, false, &out);
-    expect_error(&out, ACME_NET, "");
-    run_job(d, 0, false, &out);
-    expect_error(&out, ACME_NET, "");
-    assert_int_equal(fake_ca_count(d->ca, FAKE_NEW_ORDER), 1);
-    d->config->issuer[0].profile = "l";
-    need_job(d, 0, false, &out);
-    assert_int_equal(fake_ca_count(d->ca, FAKE_NEW_ORDER), 2);
-    assert_non_null(
-        strstr(fake_ca_payload(d->ca, FAKE_NEW_ORDER), "\"profile\":\"l\""));
-    d->config->issuer[0].profile = "s"; /* is no reason to order */
-    need_job(d, 0, false, &out);
-    assert_int_equal(fake_ca_count(d->ca, FAKE_NEW_ORDER), 2);
 }
 
 /* ---- replaces (RFC 9773 5) -------------------------------------------- */
@@ -1011,17 +824,17 @@ test_replaces(void **state)
     (void)state;
     for (i = 0; i < COUNT(cases); i++) {
         struct fake_drive *d;
-        struct outcome out;
+        struct fake_job_outcome out;
         struct acme_leaf leaf;
         char expected[160];
         const char *payload;
         void *own;
 
-        setup_open(&own);
+        fake_job_setup(&own);
         d = own;
         d->config->issuer[0].renewal_info = cases[i].on;
         d->ca->conf.renewal_info = cases[i].offered;
-        need_job(d, 0, false, &out);
+        fake_job_need(d, 0, false, &out);
         assert_null(strstr(fake_ca_payload(d->ca, FAKE_NEW_ORDER), "repl"));
         fake_drive_leaf(d, "a.test", &leaf);
         assert_true(leaf.ari_id[0] != '\0');
@@ -1030,7 +843,7 @@ test_replaces(void **state)
         if (cases[i].status != 0)
             fake_ca_problem(d->ca, FAKE_NEW_ORDER, 1, cases[i].status,
                 cases[i].type, "no");
-        run_job(d, 0, true, &out);
+        fake_job_run(d, 0, true, &out);
         if (out.err.rc != cases[i].rc)
             fail_msg("%s: %s", cases[i].label, acme_rc_name(out.err.rc));
         assert_int_equal(fake_ca_count(d->ca, FAKE_NEW_ORDER) - 1,
@@ -1048,28 +861,28 @@ static void
 test_replaces_with_profile(void **state)
 {
     struct fake_drive *d = *state;
-    struct outcome out;
+    struct fake_job_outcome out;
 
     d->ca->conf.renewal_info = d->config->issuer[0].renewal_info = true;
     d->config->issuer[0].profile = "s";
     fake_ca_json(d->ca, FAKE_DIRECTORY, FAKE_ALWAYS, "meta.profiles",
         "{\"s\":\"\"}");
-    need_job(d, 0, false, &out);
+    fake_job_need(d, 0, false, &out);
     fake_ca_problem(d->ca, FAKE_NEW_ORDER, 1, 409, "alreadyReplaced", "no");
-    need_job(d, 0, true, &out);
+    fake_job_need(d, 0, true, &out);
     assert_non_null(
         strstr(fake_ca_payload(d->ca, FAKE_NEW_ORDER), "\"profile\":\"s\""));
     assert_null(strstr(fake_ca_payload(d->ca, FAKE_NEW_ORDER), "replaces"));
     fake_ca_problem(d->ca, FAKE_NEW_ORDER, 1, 400, "invalidProfile", "no");
-    need_job(d, 0, true, &out);
+    fake_job_need(d, 0, true, &out);
     assert_null(strstr(fake_ca_payload(d->ca, FAKE_NEW_ORDER), "profile"));
     assert_non_null(
         strstr(fake_ca_payload(d->ca, FAKE_NEW_ORDER), "replaces"));
     fake_ca_problem(d->ca, FAKE_NEW_ORDER, 1, 400, "invalidProfile", "no");
     fake_ca_problem(d->ca, FAKE_NEW_ORDER, 2, 400, "malformed", "no");
     fake_ca_problem(d->ca, FAKE_NEW_ORDER, 3, 400, "malformed", "no");
-    run_job(d, 0, true, &out);
-    expect_error(&out, ACME_PROBLEM, "malformed");
+    fake_job_run(d, 0, true, &out);
+    fake_job_expect(&out, ACME_PROBLEM, "malformed");
     assert_int_equal(fake_ca_count(d->ca, FAKE_NEW_ORDER), 8);
 }
 
@@ -1081,33 +894,31 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_needed),
-        TEST(test_first, setup_open),
-        TEST(test_nothing_due, setup_open),
-        TEST(test_forced, setup_open),
+        TEST(test_first, fake_job_setup),
+        TEST(test_nothing_due, fake_job_setup),
+        TEST(test_forced, fake_job_setup),
         TEST(test_key_types, fake_drive_setup),
-        TEST(test_other_key_type, setup_open),
-        TEST(test_names_added, setup_open),
-        TEST(test_names_taken_away, setup_open),
-        TEST(test_authz_reused, setup_open),
-        TEST(test_present, setup_open),
+        TEST(test_other_key_type, fake_job_setup),
+        TEST(test_names_added, fake_job_setup),
+        TEST(test_names_taken_away, fake_job_setup),
+        TEST(test_authz_reused, fake_job_setup),
+        TEST(test_present, fake_job_setup),
         TEST(test_no_http01, fake_drive_setup),
         TEST(test_terms_not_accepted, fake_drive_setup),
-        TEST(test_busy, setup_open),
-        TEST(test_later, setup_open),
-        TEST(test_stored_at_once, setup_open),
-        TEST(test_resumed, setup_open),
+        TEST(test_busy, fake_job_setup),
+        TEST(test_later, fake_job_setup),
+        TEST(test_stored_at_once, fake_job_setup),
+        TEST(test_resumed, fake_job_setup),
         cmocka_unit_test(test_replaced),
-        TEST(test_kept, setup_open),
-        TEST(test_dropped, setup_open),
-        TEST(test_stuck, setup_open),
-        TEST(test_stuck_for_ever, setup_open),
+        TEST(test_kept, fake_job_setup),
+        TEST(test_dropped, fake_job_setup),
+        TEST(test_stuck, fake_job_setup),
+        TEST(test_stuck_for_ever, fake_job_setup),
         cmocka_unit_test(test_aborts),
-        TEST(test_answered_but_pending, setup_open),
-        TEST(test_answer_unknown, setup_open),
-        cmocka_unit_test(test_profile),
-        TEST(test_profile_of_order, setup_open),
+        TEST(test_answered_but_pending, fake_job_setup),
+        TEST(test_answer_unknown, fake_job_setup),
         cmocka_unit_test(test_replaces),
-        TEST(test_replaces_with_profile, setup_open),
+        TEST(test_replaces_with_profile, fake_job_setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -801,7 +801,7 @@ download(struct fake_client *f, const struct acme_order *order,
 {
     enum acme_rc rc;
 
-    rc = acme_order_download(f->client, order, pem, &f->err);
+    rc = acme_order_download(f->client, order, pem, NULL, NULL, &f->err);
     assert_int_equal(rc, f->err.rc);
     return rc;
 }
@@ -871,6 +871,56 @@ test_download_answers(void **state)
             cases[i].rc == ACME_OK ? cases[i].body : "");
         acme_buf_clear(&pem);
     }
+}
+
+/* RFC 8555 7.4.2: relative or not, no more than fit, none of elsewhere. */
+static void
+test_download_alternates(void **state)
+{
+    static const struct {
+        const char *links;
+        size_t n;
+        const char *last;
+    } cases[] = {
+        { NULL, 0, NULL },
+        { "<https://ca.test/dir>;rel=\"index\"", 0, NULL },
+        { "<https://ca.test/certificate/0/1>;rel=\"alternate\"", 1,
+            "https://ca.test/certificate/0/1" },
+        { "</x>;rel=alternate, <y>;rel=\"Alternate\"", 2,
+            "https://ca.test/certificate/y" },
+        { "<https://evil.test/x>;rel=\"alternate\"", 0, NULL },
+        { "<https://other.test/x>;rel=\"alternate\", </z>;rel=\"alternate\"",
+            1, "https://ca.test/z" },
+        { "<http://ca.test/x>;rel=\"alternate\"", 0, NULL },
+        { "</1>;rel=\"alternate\", </2>;rel=\"alternate\", "
+          "</3>;rel=\"alternate\", </4>;rel=\"alternate\", "
+          "</5>;rel=\"alternate\", </6>;rel=\"alternate\"",
+            ACME_ALTERNATES_MAX, "https://ca.test/4" },
+    };
+    struct fake_client *f = *state;
+    struct acme_alternates found;
+    struct acme_order order;
+    struct acme_buf pem;
+    size_t i;
+
+    need_valid(f, &order);
+    for (i = 0; i < COUNT(cases); i++) {
+        fake_client_next_case(f);
+        acme_buf_init(&pem, ACME_CHAIN_PEM_MAX);
+        fake_ca_header(f->ca, FAKE_CERTIFICATE, 1, "Link", cases[i].links);
+        acme_order_download(f->client, &order, &pem, f->arena, &found,
+            &f->err);
+        fake_client_expect(f, "alternates", ACME_OK, NULL);
+        assert_int_equal(found.n, cases[i].n);
+        if (found.n > 0)
+            assert_string_equal(found.url[found.n - 1], cases[i].last);
+        acme_buf_clear(&pem);
+    }
+    acme_buf_init(&pem, ACME_CHAIN_PEM_MAX);
+    acme_order_download_alternate(f->client, "https://evil.test/x", &pem,
+        &f->err);
+    fake_client_expect(f, "elsewhere", ACME_WIRE, "alternate certificate: ");
+    acme_buf_clear(&pem);
 }
 
 static void
@@ -959,6 +1009,7 @@ main(void)
         TEST(test_early_certificate),
         TEST(test_download),
         TEST(test_download_answers),
+        TEST(test_download_alternates),
         TEST(test_download_sizes),
         TEST(test_download_too_early),
     };

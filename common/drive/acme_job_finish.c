@@ -1,0 +1,148 @@
+/*
+ * The end of an order: its signing request, its certificate with the chain
+ * that was wished for, handed over to the store.
+ */
+#include <string.h>
+
+#include "base/acme_log.h"
+#include "drive/acme_job_private.h"
+
+enum acme_rc
+acme_job_finalize(struct acme_run *run)
+{
+    struct acme_buf csr;
+    enum acme_rc rc;
+
+    acme_buf_init(&csr, ACME_STATE_PEM_MAX);
+    rc = acme_csr_new(run->key, run->now.names, run->now.nnames, &csr,
+        run->err);
+    if (rc == ACME_OK)
+        rc = acme_order_finalize(run->job->client, run->now.names,
+            run->now.nnames, csr.data, csr.len, run->arena, &run->order,
+            run->err);
+    acme_buf_clear(&csr);
+    return rc;
+}
+
+/* ---- the chain (RFC 8555 7.4.2) --------------------------------------- */
+
+static enum acme_rc
+parse_chain(const struct acme_buf *pem, struct acme_chain **chain,
+    struct acme_error *err)
+{
+    return acme_chain_from_pem(acme_buf_str(pem), pem->len, chain, err);
+}
+
+static bool
+same_leaf(const struct acme_chain *chain, const struct acme_leaf *leaf)
+{
+    struct acme_leaf other;
+    struct acme_error ignored;
+
+    acme_error_clear(&ignored);
+    return acme_chain_leaf(chain, &other, &ignored) == ACME_OK &&
+           strcmp(other.fingerprint, leaf->fingerprint) == 0;
+}
+
+/* Whether the store would take it for the same certificate: the CA's own
+ * choice is not given up for anything else. */
+static enum acme_rc
+check_alternate(const struct acme_run *run, const struct acme_chain *chain,
+    struct acme_error *err)
+{
+    if (!same_leaf(chain, &run->result->leaf))
+        return acme_error_set(err, ACME_REFUSED,
+            "it begins with another certificate");
+    return acme_chain_check(chain, run->key, run->now.names, run->now.nnames,
+        run->job->host->now(run->job->host->ctx), NULL, err);
+}
+
+/* ACME_NOENT: it is sound, but does not end where we want. */
+static enum acme_rc
+try_alternate(struct acme_run *run, const char *url, struct acme_chain **out,
+    struct acme_error *err)
+{
+    struct acme_chain *chain = NULL;
+    struct acme_buf pem;
+    enum acme_rc rc;
+
+    acme_buf_init(&pem, ACME_CHAIN_PEM_MAX);
+    rc = acme_order_download_alternate(run->job->client, url, &pem, err);
+    if (rc == ACME_OK && (parse_chain(&pem, &chain, err) != ACME_OK ||
+                             check_alternate(run, chain, err) != ACME_OK))
+        rc = acme_error_wrap(err, "alternate chain");
+    if (rc == ACME_OK &&
+        !acme_chain_ends_at(chain, run->issuer->preferred_chain))
+        rc = ACME_NOENT;
+    acme_buf_clear(&pem);
+    if (rc == ACME_OK)
+        *out = chain;
+    else
+        acme_chain_free(chain);
+    return rc;
+}
+
+/*
+ * Puts the first chain that ends where it should in place of the CA's own
+ * choice, which stays if there is none: a certificate with another chain is
+ * better than no certificate.  What is wrong with an alternate is no reason
+ * to fail either.
+ */
+static enum acme_rc
+prefer(struct acme_run *run, const struct acme_alternates *alternates,
+    struct acme_chain **chain)
+{
+    const struct acme_job *job = run->job;
+    struct acme_chain *found = NULL;
+    struct acme_error err;
+    char line[ACME_LOG_LINE_MAX] = "none of those offered ends there";
+    enum acme_rc rc = ACME_NOENT;
+    size_t i;
+
+    if (acme_chain_ends_at(*chain, run->issuer->preferred_chain))
+        return ACME_OK;
+    for (i = 0; i < alternates->n && rc != ACME_OK; i++) {
+        acme_error_clear(&err);
+        rc = try_alternate(run, alternates->url[i], &found, &err);
+        if (rc == ACME_STOPPING || rc == ACME_NOMEM)
+            return acme_error_set(run->err, rc, "%s", err.what);
+        if (rc != ACME_OK && rc != ACME_NOENT)
+            (void)acme_error_line(&err, line, sizeof(line));
+    }
+    if (rc == ACME_OK) {
+        acme_chain_free(*chain);
+        *chain = found;
+        return ACME_OK;
+    }
+    acme_log(job->host, ACME_LOG_WARN,
+        "not the preferred chain \"%s\", lineage \"%s\": %s",
+        run->issuer->preferred_chain, run->lineage->name, line);
+    return ACME_OK;
+}
+
+enum acme_rc
+acme_job_deliver(struct acme_run *run)
+{
+    const struct acme_job *job = run->job;
+    bool choose = run->issuer->preferred_chain != NULL;
+    struct acme_alternates alternates;
+    struct acme_chain *chain = NULL;
+    struct acme_buf pem;
+    enum acme_rc rc;
+
+    acme_buf_init(&pem, ACME_CHAIN_PEM_MAX);
+    rc = acme_order_download(job->client, &run->order, &pem, run->arena,
+        choose ? &alternates : NULL, run->err);
+    if (rc == ACME_OK)
+        rc = parse_chain(&pem, &chain, run->err);
+    if (rc == ACME_OK)
+        rc = acme_chain_leaf(chain, &run->result->leaf, run->err);
+    if (rc == ACME_OK && choose)
+        rc = prefer(run, &alternates, &chain);
+    if (rc == ACME_OK)
+        rc = acme_vault_version(job->vault, job->unit, job->issuer, run->key,
+            chain, run->order.url, &run->result->version, run->err);
+    acme_chain_free(chain);
+    acme_buf_clear(&pem);
+    return rc;
+}
