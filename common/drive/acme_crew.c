@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +32,9 @@ struct seat {
     struct acme_host host; /* the crew's, but waiting gives the turn away */
     struct acme_job job;
     struct acme_job_result result;
+    bool look;
+    char ari_id[sizeof(((struct acme_leaf *)0)->ari_id)];
+    struct acme_renewal renewal;
     struct acme_error err;
 };
 
@@ -38,7 +42,8 @@ struct seat {
 struct count {
     unsigned open;
     unsigned working;
-    bool expected; /* one that has not begun wants a turn */
+    bool expected;      /* one that has not begun wants a turn */
+    bool look_expected; /* and so does a look */
 };
 
 struct acme_crew {
@@ -201,6 +206,13 @@ has_turn(const struct acme_crew *crew, size_t ca)
            crew->count[ca].working < ACME_JOBS_PER_CA;
 }
 
+static bool
+is_expected(const struct count *count)
+{
+    return count->look_expected ||
+           (count->expected && count->open < ACME_JOBS_OPEN_PER_CA);
+}
+
 /* The same for one that goes on. */
 static bool
 may_go_on(const struct acme_crew *crew, size_t ca)
@@ -208,8 +220,7 @@ may_go_on(const struct acme_crew *crew, size_t ca)
     const struct count *count = &crew->count[ca];
 
     return has_turn(crew, ca) &&
-           !(count->expected && count->open < ACME_JOBS_OPEN_PER_CA &&
-               count->working + 1 == ACME_JOBS_PER_CA);
+           !(is_expected(count) && count->working + 1 == ACME_JOBS_PER_CA);
 }
 
 /* With crew->lock, and a turn to be had. */
@@ -362,7 +373,11 @@ acme_crew_has_room(struct acme_crew *crew, size_t ca, bool wanted)
 static void
 work(struct seat *seat)
 {
-    (void)acme_job_run(&seat->job, &seat->result, &seat->err);
+    if (seat->look)
+        (void)acme_renewal_get(acme_client_connection(seat->job.client),
+            seat->ari_id, &seat->renewal, &seat->err);
+    else
+        (void)acme_job_run(&seat->job, &seat->result, &seat->err);
     end_turn(seat);
     atomic_store_explicit(&seat->state, ENDED, memory_order_release);
 }
@@ -399,7 +414,10 @@ prepare(struct seat *seat, size_t unit, size_t issuer, bool force)
     const struct acme_crew_conf *conf = &crew->conf;
 
     memset(&seat->result, 0, sizeof(seat->result));
+    memset(&seat->renewal, 0, sizeof(seat->renewal));
     acme_error_clear(&seat->err);
+    seat->look = false;
+    seat->ari_id[0] = '\0';
     seat->issuer = issuer;
     seat->host = (struct acme_host){ seat, seat_log, seat_now, seat_wait };
     seat->job = (struct acme_job){ .config = conf->config,
@@ -448,14 +466,11 @@ clear(struct seat *seat)
     atomic_store_explicit(&seat->state, FREE, memory_order_relaxed);
 }
 
-bool
-acme_crew_start(struct acme_crew *crew, size_t unit, size_t issuer, bool force)
+/* `prepared`: what became of that. */
+static bool
+start(struct seat *seat, enum acme_rc prepared)
 {
-    struct seat *seat = find_seat(crew, FREE);
-
-    if (seat == NULL)
-        return false;
-    if (prepare(seat, unit, issuer, force) != ACME_OK) {
+    if (prepared != ACME_OK) {
         atomic_store_explicit(&seat->state, ENDED, memory_order_relaxed);
     } else if (!try_turn(seat)) {
         clear(seat);
@@ -463,12 +478,48 @@ acme_crew_start(struct acme_crew *crew, size_t unit, size_t issuer, bool force)
     } else {
         atomic_store_explicit(&seat->state, RUNNING, memory_order_relaxed);
         /* Without a thread it takes longer, and that is all. */
-        seat->threaded = crew->conf.wake != NULL && start_thread(seat);
+        seat->threaded = seat->crew->conf.wake != NULL && start_thread(seat);
         if (!seat->threaded)
             work(seat);
     }
     count_open(seat, 1);
     return true;
+}
+
+bool
+acme_crew_start(struct acme_crew *crew, size_t unit, size_t issuer, bool force)
+{
+    struct seat *seat = find_seat(crew, FREE);
+
+    return seat != NULL && start(seat, prepare(seat, unit, issuer, force));
+}
+
+/* From here on the last turn at that CA is, or is not, for a look. */
+static void
+expect_look(struct acme_crew *crew, size_t issuer, bool expected)
+{
+    (void)pthread_mutex_lock(&crew->lock);
+    crew->count[crew->ca[issuer]].look_expected = expected;
+    give_turns(crew);
+    (void)pthread_mutex_unlock(&crew->lock);
+}
+
+bool
+acme_crew_look(struct acme_crew *crew, size_t unit, size_t issuer,
+    const char *ari_id)
+{
+    struct seat *seat = find_seat(crew, FREE);
+    enum acme_rc rc;
+    bool started = false;
+
+    if (seat != NULL) {
+        rc = prepare(seat, unit, issuer, false);
+        seat->look = true;
+        (void)snprintf(seat->ari_id, sizeof(seat->ari_id), "%s", ari_id);
+        started = start(seat, rc);
+    }
+    expect_look(crew, issuer, !started);
+    return started;
 }
 
 static void
@@ -490,6 +541,9 @@ acme_crew_take(struct acme_crew *crew, struct acme_crew_ended *ended)
     ended->unit = seat->job.unit;
     ended->issuer = seat->issuer;
     ended->force = seat->job.force;
+    ended->look = seat->look;
+    ended->renewal = seat->renewal;
+    memcpy(ended->ari_id, seat->ari_id, sizeof(ended->ari_id));
     ended->result = seat->result;
     ended->err = seat->err;
     count_open(seat, -1);

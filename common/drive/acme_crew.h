@@ -4,7 +4,7 @@
  * connection to the CA, its directory and its nonce.  While a job waits it
  * gives its turn to others, of which there may be ACME_JOBS_OPEN.  All of this
  * is called from one thread, the engine's; what happens in others is
- * acme_job_run() and nothing else.
+ * acme_job_run(), acme_renewal_get() and nothing else.
  */
 #ifndef ACME_CREW_H
 #define ACME_CREW_H
@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 #include "drive/acme_job.h"
+#include "protocol/acme_renewal.h"
 #include "wrap/acme_http.h"
 
 struct acme_crew;
@@ -57,11 +58,23 @@ bool acme_crew_has_room(struct acme_crew *crew, size_t ca, bool wanted);
 bool acme_crew_start(struct acme_crew *crew, size_t unit, size_t issuer,
     bool force);
 
-/* A job that has ended; false: none has. */
+/*
+ * Starts a look at the issuer's renewal information about the certificate
+ * `ari_id`, which is the unit's: a job of one request, which needs a turn as
+ * the others do.  False: there is no room now, but a turn is kept for a look
+ * from now on.
+ */
+bool acme_crew_look(struct acme_crew *crew, size_t unit, size_t issuer,
+    const char *ari_id);
+
+/* A job or a look that has ended; false: none has. */
 struct acme_crew_ended {
     size_t unit, issuer;
     bool force;
-    struct acme_job_result result;
+    bool look; /* its result is: */
+    char ari_id[sizeof(((struct acme_leaf *)0)->ari_id)];
+    struct acme_renewal renewal;
+    struct acme_job_result result; /* of a job */
     struct acme_error err;
 };
 bool acme_crew_take(struct acme_crew *crew, struct acme_crew_ended *ended);

@@ -79,7 +79,7 @@ acme_engine_new(const struct acme_engine_conf *conf, struct acme_engine **out,
     if (rc == ACME_OK &&
         (engine->planned == NULL || engine->question == NULL ||
             engine->ledger == NULL || engine->due == NULL ||
-            !new_heaps(engine)))
+            !new_heaps(engine) || !acme_engine_looks_new(engine)))
         rc = acme_error_nomem(err);
     if (rc == ACME_OK)
         *out = engine;
@@ -102,6 +102,7 @@ acme_engine_free(struct acme_engine *engine)
          i++)
         free(engine->question[i]);
     acme_heap_free(engine->later);
+    acme_engine_looks_free(engine->looks);
     free(engine->question);
     free(engine->due);
     free(engine->ledger);
@@ -200,6 +201,20 @@ not_at_once(struct acme_engine *engine, size_t unit,
     return now(engine) + least;
 }
 
+static void
+pick_usual(struct acme_engine *engine, size_t unit, struct acme_record *record,
+    const struct acme_leaf *leaf, bool is_new)
+{
+    time_t at = acme_schedule_renew_at(leaf->not_before, leaf->not_after,
+        draw(engine));
+
+    if (is_new)
+        at = not_at_once(engine, unit, leaf, at);
+    record->renew_usual = record->renew_at = at;
+    (void)snprintf(record->renew_serial, sizeof(record->renew_serial), "%s",
+        leaf->serial);
+}
+
 /* The renewal time of the live certificate, drawn once and remembered:
  * *picked.  is_new: it came with the job that just ended. */
 static enum acme_rc
@@ -211,15 +226,15 @@ pick_renewal(struct acme_engine *engine, size_t unit,
     struct acme_leaf leaf;
     enum acme_rc rc = acme_chain_leaf(view->leaf, &leaf, err);
 
-    if (rc != ACME_OK || strcmp(record->renew_serial, leaf.serial) == 0)
+    if (rc != ACME_OK)
         return rc;
-    record->renew_at =
-        acme_schedule_renew_at(leaf.not_before, leaf.not_after, draw(engine));
-    if (is_new)
-        record->renew_at = not_at_once(engine, unit, &leaf, record->renew_at);
-    (void)snprintf(record->renew_serial, sizeof(record->renew_serial), "%s",
-        leaf.serial);
-    *picked = true;
+    if (strcmp(record->renew_serial, leaf.serial) != 0) {
+        acme_engine_new_window(engine, record);
+        pick_usual(engine, unit, record, &leaf, is_new);
+        *picked = true;
+    }
+    if (acme_engine_apply_window(engine, unit, view, &leaf))
+        *picked = true;
     return ACME_OK;
 }
 
@@ -251,6 +266,13 @@ plan_view(struct acme_engine *engine, size_t unit,
     return rc;
 }
 
+enum acme_rc
+acme_engine_replan(struct acme_engine *engine, size_t unit,
+    struct acme_vault_unit *view, struct acme_error *err)
+{
+    return plan_view(engine, unit, view, false, true, err);
+}
+
 /* An attempt that is still open was cut off.  Only one that killed its
  * engine counts as a failure; a stop in the middle is nobody's fault. */
 static enum acme_rc
@@ -277,9 +299,8 @@ close_attempt(struct acme_engine *engine, size_t unit,
     return acme_vault_record(engine->conf.vault, unit, record, err);
 }
 
-/* The units of a lineage have one lock, and versions come one by one. */
-static bool
-is_busy(const struct acme_engine *engine, size_t unit)
+bool
+acme_engine_is_busy(const struct acme_engine *engine, size_t unit)
 {
     size_t first = acme_unit(acme_unit_lineage(unit), 0), i;
 
@@ -306,11 +327,12 @@ plan_one(struct acme_engine *engine, size_t unit, bool at_start, bool crashed,
     if (!engine->planned[unit].wanted) {
         acme_heap_remove(due_of(engine, unit), unit);
         acme_heap_remove(engine->later, unit);
+        acme_engine_forget_look(engine, unit);
         acme_vault_unit_clear(&view);
         reply(engine, unit, true, "this key is not wanted any more");
         return ACME_OK;
     }
-    if (view.record.attempt_open && !is_busy(engine, unit) &&
+    if (view.record.attempt_open && !acme_engine_is_busy(engine, unit) &&
         acme_vault_lock(engine->conf.vault, unit, err) == ACME_OK) {
         rc = close_attempt(engine, unit, &view, crashed, err);
         acme_vault_unlock(engine->conf.vault, unit);
@@ -609,6 +631,12 @@ ledger_not_before(struct acme_engine *engine, size_t issuer)
     return ledger->not_before;
 }
 
+time_t
+acme_engine_not_before(struct acme_engine *engine, size_t issuer)
+{
+    return ledger_not_before(engine, issuer);
+}
+
 static void
 save_ledger(struct acme_engine *engine, size_t issuer)
 {
@@ -833,8 +861,12 @@ end_jobs(struct acme_engine *engine)
 {
     struct acme_crew_ended ended;
 
-    while (acme_crew_take(engine->crew, &ended))
-        end_job(engine, &ended);
+    while (acme_crew_take(engine->crew, &ended)) {
+        if (ended.look)
+            acme_engine_end_look(engine, &ended);
+        else
+            end_job(engine, &ended);
+    }
 }
 
 bool
@@ -843,13 +875,15 @@ acme_engine_run_one(struct acme_engine *engine)
     size_t unit;
 
     end_jobs(engine);
+    if (acme_engine_start_looks(engine))
+        end_jobs(engine);
     make_due(engine);
     if (!first_due(engine, false, &unit))
         return false;
     acme_heap_remove(due_of(engine, unit), unit);
     if (must_wait(engine, unit, wish_of(engine, unit)->issuer))
         return true;
-    if (is_busy(engine, unit)) {
+    if (acme_engine_is_busy(engine, unit)) {
         put_off(engine, unit, now(engine) + 1);
         return true;
     }

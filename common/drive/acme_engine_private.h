@@ -41,6 +41,7 @@ struct acme_engine {
     struct question **question; /* nlineages; NULL: none */
     struct acme_heap *later;    /* by time */
     struct acme_heap **due;     /* of each CA, by urgency, then time */
+    struct acme_looks *looks;   /* acme_engine_look.c */
 };
 
 static inline time_t
@@ -66,5 +67,45 @@ wish_of(const struct acme_engine *engine, size_t unit)
 {
     return &engine->conf.config->lineage[acme_unit_lineage(unit)];
 }
+
+/* ---- acme_engine.c ---------------------------------------------------- */
+
+/* The units of a lineage have one lock, and versions come one by one. */
+bool acme_engine_is_busy(const struct acme_engine *engine, size_t unit);
+
+/* When the CA wants to hear from us again, by the ledger; 0: now. */
+time_t acme_engine_not_before(struct acme_engine *engine, size_t issuer);
+
+/* Writes the view's record, and plans what follows from it. */
+enum acme_rc acme_engine_replan(struct acme_engine *engine, size_t unit,
+    struct acme_vault_unit *view, struct acme_error *err);
+
+/* ---- acme_engine_look.c ----------------------------------------------- */
+
+/* engine->looks, with the crew there already.  False: out of memory. */
+bool acme_engine_looks_new(struct acme_engine *engine);
+void acme_engine_looks_free(struct acme_looks *looks); /* accepts NULL */
+
+/* No look at the unit's certificate is planned any more. */
+void acme_engine_forget_look(struct acme_engine *engine, size_t unit);
+
+/* Another certificate is live than the record's: no window is known of it.
+ * Whether the old one's brought the renewal forward is noted. */
+void acme_engine_new_window(const struct acme_engine *engine,
+    struct acme_record *record);
+
+/*
+ * Plans the next look, and puts into the record what its window makes of
+ * record->renew_usual: pick and renew_at.  `leaf` is the live one.  True: the
+ * record has changed and wants to be written.
+ */
+bool acme_engine_apply_window(struct acme_engine *engine, size_t unit,
+    struct acme_vault_unit *view, const struct acme_leaf *leaf);
+
+/* Starts the looks that are due and have room; true: at least one.  Without
+ * threads they have ended when this returns. */
+bool acme_engine_start_looks(struct acme_engine *engine);
+void acme_engine_end_look(struct acme_engine *engine,
+    const struct acme_crew_ended *ended);
 
 #endif

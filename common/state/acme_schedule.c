@@ -106,10 +106,9 @@ acme_schedule_renewal(const struct acme_schedule_renewal *renewal)
 }
 
 bool
-acme_schedule_is_suggested(const struct acme_schedule_renewal *renewal,
-    time_t now)
+acme_schedule_is_suggested(time_t at, time_t usual, time_t now)
 {
-    return acme_schedule_renewal(renewal) <= now && now < renewal->usual;
+    return at <= now && now < usual;
 }
 
 static int64_t

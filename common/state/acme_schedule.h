@@ -45,9 +45,8 @@ struct acme_schedule_renewal {
  */
 time_t acme_schedule_renewal(const struct acme_schedule_renewal *renewal);
 
-/* Whether a renewal now is due to the window alone. */
-bool acme_schedule_is_suggested(const struct acme_schedule_renewal *renewal,
-    time_t now);
+/* Whether a renewal now, planned for `at`, is due to the window alone. */
+bool acme_schedule_is_suggested(time_t at, time_t usual, time_t now);
 
 /*
  * When to look at a CA's renewal information (RFC 9773 4.3).

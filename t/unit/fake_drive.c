@@ -199,7 +199,8 @@ add_issuer(struct fake_drive *d, size_t i)
         .contact = { "mailto:admin@a.test" },
         .terms_accepted = d->terms_accepted,
         .key_type = ACME_KEY_ECDSA_256,
-        .verify = true };
+        .verify = true,
+        .renewal_info = d->renewal_info };
     size_t index = 99;
 
     need(d, acme_config_add_issuer(d->config, &issuer, &index, &d->err),

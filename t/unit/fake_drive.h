@@ -51,7 +51,8 @@ struct fake_drive {
     struct acme_error err;
     const char *instance; /* of the configuration; set it before a lineage */
     bool terms_accepted;
-    bool fall_back; /* lineages added from now on have both CAs */
+    bool renewal_info; /* the CAs are asked; false: no */
+    bool fall_back;    /* lineages added from now on have both CAs */
 
     uint32_t random; /* what the engine draws */
     unsigned present_ms;

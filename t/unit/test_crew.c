@@ -322,6 +322,45 @@ test_all_at_once(void **state)
     assert_int_equal(w->nlines, ACME_JOBS_PER_CA);
 }
 
+/* A look needs a turn as a job does, and it gets one while jobs go on and
+ * on. */
+static void
+test_look(void **state)
+{
+    struct world *w = *state;
+    struct acme_crew_ended ended;
+    unsigned looks = 0, jobs = 0;
+    bool started = false;
+    size_t i;
+
+    w->d->ca->conf.renewal_info = true;
+    w->d->ca->conf.renewal_start = FAKE_NOW;
+    w->d->ca->conf.renewal_end = FAKE_NOW + 1;
+    w->d->ca->conf.validation_polls = 9;
+    atomic_store(&w->held, true);
+    for (i = 0; i < ACME_JOBS_PER_CA; i++)
+        assert_true(acme_crew_start(w->crew, acme_unit(i, 0), 0, false));
+    assert_false(acme_crew_look(w->crew, acme_unit(5, 0), 0, "a.b"));
+    atomic_store(&w->held, false);
+    while (looks == 0) {
+        if (!started)
+            started = acme_crew_look(w->crew, acme_unit(5, 0), 0, "a.b");
+        if (!acme_crew_take(w->crew, &ended)) {
+            a_moment();
+        } else if (ended.look) {
+            looks++;
+            assert_int_equal(ended.err.rc, ACME_OK);
+            assert_int_equal(ended.unit, acme_unit(5, 0));
+            assert_string_equal(ended.ari_id, "a.b");
+            assert_int_equal(ended.renewal.end, FAKE_NOW + 1);
+        } else {
+            jobs++;
+        }
+    }
+    assert_int_equal(jobs + take_all(w), ACME_JOBS_PER_CA);
+    assert_string_equal(fake_ca_payload(w->d->ca, FAKE_RENEWAL_INFO), "a.b");
+}
+
 /* A stop reaches every job; what was ordered is kept. */
 static void
 test_stop(void **state)
@@ -356,6 +395,7 @@ main(void)
         TEST(test_connections_reused),
         TEST(test_turns),
         TEST(test_all_at_once),
+        TEST(test_look),
         TEST(test_stop),
     };
 
