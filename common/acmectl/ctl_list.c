@@ -109,6 +109,14 @@ print_steps(const struct acme_json *steps)
 }
 
 static void
+print_asked(const struct acme_json *asked)
+{
+    if (asked != NULL)
+        (void)printf("  %-14s%s, since %s\n", "asked instead",
+            acme_json_str(asked, "name"), acme_json_str(asked, "since"));
+}
+
+static void
 print_next(const struct acme_json *lineage)
 {
     const char *next = acme_json_str(lineage, "next_attempt");
@@ -138,6 +146,7 @@ print_lineage(const struct ctl *ctl, const struct acme_json *lineage)
     print_names(acme_json_get(lineage, "names"));
     print_list("keys", acme_json_get(lineage, "keys"));
     print_text("issuer", acme_json_str(issuer, "name"));
+    print_asked(acme_json_get(lineage, "asked"));
     print_text("signed by", acme_json_str(lineage, "signed_by"));
     print_text("serial", acme_json_str(lineage, "serial"));
     print_validity(lineage);

@@ -15,10 +15,6 @@
 #define BUSY_RETRY 5
 #define BUSY_PATIENCE 60
 
-/* After a 429 the CA's other lineages pause so long: the limit may be theirs
- * too, or only that name's. */
-#define LIMITED_PAUSE 60
-
 /* From one certificate to its renewal, at least (and 1/20 of its life). */
 #define RENEW_LEAST 10
 
@@ -115,7 +111,7 @@ acme_engine_free(struct acme_engine *engine)
 static struct acme_heap *
 due_of(const struct acme_engine *engine, size_t unit)
 {
-    size_t issuer = wish_of(engine, unit)->issuer;
+    size_t issuer = acme_engine_issuer(engine, unit);
 
     return engine->due[acme_crew_ca(engine->crew, issuer)];
 }
@@ -125,6 +121,18 @@ put_off(struct acme_engine *engine, size_t unit, time_t at)
 {
     acme_heap_remove(due_of(engine, unit), unit);
     acme_heap_put(engine->later, unit, (int64_t)at, (int64_t)unit);
+}
+
+/* Which CA is asked next, as the record says; what it remembers of another
+ * configuration's does not count. */
+static void
+plan_ca(struct acme_engine *engine, size_t unit, struct acme_record *record,
+    const char *hash)
+{
+    acme_heap_remove(due_of(engine, unit), unit);
+    if (strcmp(hash, record->config) != 0)
+        acme_record_forget_cas(record);
+    engine->planned[unit].ca = record->ca;
 }
 
 static void
@@ -162,6 +170,20 @@ config_hash(const struct acme_engine *engine, size_t unit,
     acme_buf_addf(&text, "%s\n", view->conflict != NULL ? view->conflict : "");
     acme_hash_hex(text.data, text.len, hash);
     acme_buf_clear(&text);
+}
+
+/* What the record remembers of each CA is of another configuration. */
+static void
+forget_others(const struct acme_engine *engine, size_t unit,
+    struct acme_vault_unit *view)
+{
+    struct acme_record *record = &view->record;
+    char hash[ACME_HASH_HEX];
+
+    config_hash(engine, unit, view, hash);
+    if (strcmp(hash, record->config) != 0)
+        acme_record_forget_cas(record);
+    memcpy(record->config, hash, sizeof(hash));
 }
 
 static void
@@ -250,6 +272,7 @@ plan_view(struct acme_engine *engine, size_t unit,
     time_t at = 0;
     enum acme_rc rc = ACME_OK;
 
+    config_hash(engine, unit, view, hash);
     note_life(engine, unit, view);
     if (view->leaf != NULL)
         rc = pick_renewal(engine, unit, view, is_new, &changed, err);
@@ -258,7 +281,7 @@ plan_view(struct acme_engine *engine, size_t unit,
     if (!acme_job_is_needed(view, &why) && !view->order &&
         !engine->planned[unit].asked)
         at = record->renew_at;
-    config_hash(engine, unit, view, hash);
+    plan_ca(engine, unit, record, hash);
     if ((!record->wait_for_config || strcmp(hash, record->config) == 0) &&
         record->next_attempt > at)
         at = record->next_attempt;
@@ -605,75 +628,6 @@ acme_engine_notices(struct acme_engine *engine)
     return rc;
 }
 
-/* ---- ledger ----------------------------------------------------------- */
-
-static time_t
-ledger_not_before(struct acme_engine *engine, size_t issuer)
-{
-    struct ledger *ledger = &engine->ledger[issuer];
-    struct acme_json *json = NULL;
-    struct acme_error ignored;
-    struct acme_buf text;
-
-    if (ledger->read)
-        return ledger->not_before;
-    acme_error_clear(&ignored);
-    acme_buf_init(&text, ACME_STATE_JSON_MAX);
-    if (acme_vault_ledger(engine->conf.vault, issuer, &text, &ignored) ==
-            ACME_OK &&
-        text.len > 0 &&
-        acme_json_parse(acme_buf_str(&text), text.len, "ledger", &json,
-            &ignored) == ACME_OK)
-        ledger->not_before = (time_t)acme_json_time(json, "not_before");
-    ledger->read = true;
-    acme_json_free(json);
-    acme_buf_clear(&text);
-    return ledger->not_before;
-}
-
-time_t
-acme_engine_not_before(struct acme_engine *engine, size_t issuer)
-{
-    return ledger_not_before(engine, issuer);
-}
-
-static void
-save_ledger(struct acme_engine *engine, size_t issuer)
-{
-    struct acme_json *json = acme_json_object();
-    struct acme_error ignored;
-    struct acme_buf text;
-
-    acme_error_clear(&ignored);
-    acme_buf_init(&text, ACME_STATE_JSON_MAX);
-    acme_json_set_time(json, "not_before", engine->ledger[issuer].not_before);
-    if (json != NULL &&
-        acme_json_render(json, true, &text, &ignored) == ACME_OK)
-        (void)acme_vault_ledger_put(engine->conf.vault, issuer, &text,
-            &ignored);
-    acme_json_free(json);
-    acme_buf_clear(&text);
-}
-
-/* A CA that asked for patience is left alone, by its other lineages too. */
-static void
-note_patience(struct acme_engine *engine, size_t issuer,
-    const struct acme_error *err)
-{
-    time_t until = err->retry_at;
-
-    if (err->http_status != 429 && err->http_status != 503)
-        return;
-    if (err->http_status == 429 && until > now(engine) + LIMITED_PAUSE)
-        until = now(engine) + LIMITED_PAUSE;
-    if (until > now(engine) + ACME_RETRY_AFTER_MAX)
-        until = now(engine) + ACME_RETRY_AFTER_MAX;
-    if (until <= ledger_not_before(engine, issuer))
-        return;
-    engine->ledger[issuer].not_before = until;
-    save_ledger(engine, issuer);
-}
-
 /* ---- running ---------------------------------------------------------- */
 
 /* ", key rsa:2048", where a lineage has more than one. */
@@ -690,13 +644,14 @@ key_text(const struct acme_engine *engine, size_t unit,
 static void
 on_success(struct acme_engine *engine, size_t unit,
     const struct acme_vault_unit *view, struct acme_record *record,
-    const struct acme_job_result *result, struct answer *answer)
+    const struct acme_issuer *issuer, const struct acme_job_result *result,
+    struct answer *answer)
 {
-    const struct acme_config *config = engine->conf.config;
     const struct acme_lineage *wish = wish_of(engine, unit);
     char until[ACME_TIME_TEXT], text[ACME_LOG_LINE_MAX], key[32];
     const char *done = result->first ? "obtained" : "renewed";
 
+    acme_record_forget_cas(record);
     record->failures = record->crashes = 0;
     record->next_attempt = 0;
     record->wait_for_config = false;
@@ -705,9 +660,9 @@ on_success(struct acme_engine *engine, size_t unit,
         return;
     }
     (void)snprintf(text, sizeof(text),
-        "issuer \"%s\", version %u, serial %s, valid until %s",
-        config->issuer[wish->issuer].name, result->version,
-        result->leaf.serial, acme_time_format(result->leaf.not_after, until));
+        "issuer \"%s\", version %u, serial %s, valid until %s", issuer->name,
+        result->version, result->leaf.serial,
+        acme_time_format(result->leaf.not_after, until));
     (void)key_text(engine, unit, view, key);
     acme_log(engine->conf.host, ACME_LOG_NOTICE,
         "certificate %s, lineage \"%s\"%s, %s", done, wish->name, key, text);
@@ -719,45 +674,44 @@ on_success(struct acme_engine *engine, size_t unit,
 
 static void
 on_failure(struct acme_engine *engine, size_t unit,
-    const struct acme_vault_unit *view, struct acme_record *record,
-    const struct acme_error *err, struct answer *answer)
+    struct acme_vault_unit *view, size_t asked, const struct acme_error *err,
+    struct answer *answer)
 {
-    const struct acme_config *config = engine->conf.config;
+    struct acme_record *record = &view->record;
     const struct acme_lineage *wish = wish_of(engine, unit);
-    struct acme_leaf leaf;
-    struct acme_error ignored;
+    const struct acme_issuer *issuer = &engine->conf.config->issuer[asked];
     struct acme_schedule_next next;
     char line[ACME_LOG_LINE_MAX], when[ACME_TIME_TEXT], key[32];
+    char whom[ACME_LOG_LINE_MAX / 2] = "";
 
-    acme_error_clear(&ignored);
-    memset(&leaf, 0, sizeof(leaf));
-    if (view->leaf != NULL)
-        (void)acme_chain_leaf(view->leaf, &leaf, &ignored);
+    note_life(engine, unit, view);
+    forget_others(engine, unit, view);
     record->failures++;
     record->crashes = 0;
     record->error = *err;
     record->error_time = now(engine);
-    next = acme_schedule_after(err, record->failures, 0, now(engine),
-        leaf.not_after, draw(engine));
-    note_patience(engine, wish->issuer, err);
-    record->next_attempt = next.at;
-    record->wait_for_config = next.wait_for_config;
-    config_hash(engine, unit, view, record->config);
+    next = acme_engine_after(engine, unit, view, asked, err);
+    acme_engine_note_patience(engine, asked, err);
+    if (acme_lineage_issuer(wish, record->ca) != asked)
+        (void)snprintf(whom, sizeof(whom), ", issuer \"%s\"",
+            engine->conf.config->issuer[acme_lineage_issuer(wish, record->ca)]
+                .name);
 
     (void)acme_error_line(err, line, sizeof(line));
     acme_log(engine->conf.host,
         next.wait_for_config ? ACME_LOG_ERROR : ACME_LOG_WARN,
         "certificate not %s, lineage \"%s\"%s, issuer \"%s\": %s; next "
-        "attempt %sat %s (%s)",
+        "attempt %sat %s%s (%s)",
         view->leaf == NULL ? "obtained" : "renewed", wish->name,
-        key_text(engine, unit, view, key), config->issuer[wish->issuer].name,
-        line,
+        key_text(engine, unit, view, key), issuer->name, line,
         next.wait_for_config ? "when the configuration changes, or " : "",
-        acme_time_format(next.at, when), next.why);
+        acme_time_format(next.at, when), whom, next.why);
     if (acme_url_is_link(err->instance))
         acme_log(engine->conf.host, ACME_LOG_NOTICE, "lineage \"%s\": see %s",
             wish->name, err->instance);
-    prepare(answer, false, line);
+    /* Who waits is told when no CA is left to be asked at once. */
+    if (next.at > now(engine))
+        prepare(answer, false, line);
 }
 
 /* What the record says after an attempt, and when the lineage is due again. */
@@ -789,11 +743,12 @@ conclude(struct acme_engine *engine, const struct acme_crew_ended *ended)
     if (result->ordered && ended->force)
         record->forced = now(engine);
     if (err->rc == ACME_OK)
-        on_success(engine, unit, &view, record, result, &answer);
+        on_success(engine, unit, &view, record,
+            &engine->conf.config->issuer[ended->issuer], result, &answer);
     else if (err->rc == ACME_LATER)
         record->next_attempt = err->retry_at;
     else if (err->rc != ACME_STOPPING)
-        on_failure(engine, unit, &view, record, err, &answer);
+        on_failure(engine, unit, &view, ended->issuer, err, &answer);
     asked = planned->asked;
     planned->asked = asked && !answer.given; /* plans as if answered */
     if (plan_view(engine, unit, &view, result->version != 0, true, &own) !=
@@ -807,14 +762,44 @@ conclude(struct acme_engine *engine, const struct acme_crew_ended *ended)
     acme_vault_unit_clear(&view);
 }
 
+/* Has the unit ask another CA, if that is better than to wait. */
 static bool
-must_wait(struct acme_engine *engine, size_t unit, size_t issuer)
+turn_away(struct acme_engine *engine, size_t unit, time_t until)
 {
-    time_t until = ledger_not_before(engine, issuer);
+    const struct acme_config *config = engine->conf.config;
+    size_t asked = acme_engine_issuer(engine, unit);
+    struct acme_vault_unit view;
+    struct acme_error ignored;
+    bool turned;
+
+    acme_error_clear(&ignored);
+    if (acme_vault_unit(engine->conf.vault, unit, &view, &ignored) != ACME_OK)
+        return false;
+    forget_others(engine, unit, &view);
+    turned = acme_engine_ask_another(engine, unit, &view.record, until) &&
+             plan_view(engine, unit, &view, false, true, &ignored) == ACME_OK;
+    acme_vault_unit_clear(&view);
+    if (turned)
+        acme_log(engine->conf.host, ACME_LOG_NOTICE,
+            "lineage \"%s\" does not wait for issuer \"%s\", but asks "
+            "\"%s\"",
+            wish_of(engine, unit)->name, config->issuer[asked].name,
+            config->issuer[acme_engine_issuer(engine, unit)].name);
+    return turned;
+}
+
+static bool
+must_wait(struct acme_engine *engine, size_t unit)
+{
+    size_t issuer = acme_engine_issuer(engine, unit);
+    time_t until = acme_engine_not_before(engine, issuer);
     char text[ACME_LOG_LINE_MAX], when[ACME_TIME_TEXT];
 
     if (until <= now(engine))
         return false;
+    if (acme_lineage_cas(wish_of(engine, unit)) > 1 &&
+        turn_away(engine, unit, until))
+        return true;
     (void)snprintf(text, sizeof(text),
         "issuer \"%s\" asked not to be called before %s",
         engine->conf.config->issuer[issuer].name,
@@ -881,14 +866,14 @@ acme_engine_run_one(struct acme_engine *engine)
     if (!first_due(engine, false, &unit))
         return false;
     acme_heap_remove(due_of(engine, unit), unit);
-    if (must_wait(engine, unit, wish_of(engine, unit)->issuer))
+    if (must_wait(engine, unit))
         return true;
     if (acme_engine_is_busy(engine, unit)) {
         put_off(engine, unit, now(engine) + 1);
         return true;
     }
     engine->planned[unit].running = acme_crew_start(engine->crew, unit,
-        wish_of(engine, unit)->issuer, engine->planned[unit].force);
+        acme_engine_issuer(engine, unit), engine->planned[unit].force);
     if (!engine->planned[unit].running)
         put_off(engine, unit, now(engine) + 1);
     end_jobs(engine);

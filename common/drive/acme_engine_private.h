@@ -7,6 +7,7 @@
 
 #include "drive/acme_engine.h"
 #include "drive/acme_heap.h"
+#include "state/acme_schedule.h"
 
 /* A unit. */
 struct planned {
@@ -17,6 +18,7 @@ struct planned {
     time_t since;
     bool force;
     time_t not_before, not_after; /* of what is live; 0: nothing */
+    size_t ca; /* whom it asks next: number in its lineage's list */
 };
 
 /* A person's question about a lineage, until all its units have an answer. */
@@ -73,9 +75,6 @@ wish_of(const struct acme_engine *engine, size_t unit)
 /* The units of a lineage have one lock, and versions come one by one. */
 bool acme_engine_is_busy(const struct acme_engine *engine, size_t unit);
 
-/* When the CA wants to hear from us again, by the ledger; 0: now. */
-time_t acme_engine_not_before(struct acme_engine *engine, size_t issuer);
-
 /* Writes the view's record, and plans what follows from it. */
 enum acme_rc acme_engine_replan(struct acme_engine *engine, size_t unit,
     struct acme_vault_unit *view, struct acme_error *err);
@@ -107,5 +106,30 @@ bool acme_engine_apply_window(struct acme_engine *engine, size_t unit,
 bool acme_engine_start_looks(struct acme_engine *engine);
 void acme_engine_end_look(struct acme_engine *engine,
     const struct acme_crew_ended *ended);
+
+/* ---- acme_engine_ca.c ------------------------------------------------- */
+
+/* Index of the issuer that a unit asks next. */
+size_t acme_engine_issuer(const struct acme_engine *engine, size_t unit);
+
+/*
+ * What follows from a failure at an issuer, of an attempt that the view's
+ * record counts already: notes there whom to ask when.
+ */
+struct acme_schedule_next acme_engine_after(struct acme_engine *engine,
+    size_t unit, struct acme_vault_unit *view, size_t issuer,
+    const struct acme_error *err);
+
+/* The CA that is to be asked wants to be left alone until then: notes another
+ * one in the record, if there is one for which to wait less. */
+bool acme_engine_ask_another(struct acme_engine *engine, size_t unit,
+    struct acme_record *record, time_t until);
+
+/* Until when an issuer is to be left alone, as it or its ledger says. */
+time_t acme_engine_not_before(struct acme_engine *engine, size_t issuer);
+
+/* A CA that asked for patience is left alone, by its other lineages too. */
+void acme_engine_note_patience(struct acme_engine *engine, size_t issuer,
+    const struct acme_error *err);
 
 #endif

@@ -45,8 +45,12 @@ enter(struct acme_run *run, const char *name)
     bool first = !record->attempt_open;
 
     step(run, name);
-    if (first)
+    if (first) {
         record->attempt = now;
+        acme_record_ask(record,
+            (unsigned)acme_lineage_ca(run->lineage, run->job->issuer),
+            run->issuer->name, now);
+    }
     record->attempt_open = true;
     acme_record_step(record, name, now);
     return (first ? acme_vault_record : acme_vault_note)(run->job->vault,

@@ -229,6 +229,24 @@ add_error(struct view *view)
     acme_json_set_time(view->json, "error_time", view->record.error_time);
 }
 
+/* Whom the last attempt asked, if that is not the first CA of the list. */
+static void
+add_asked(struct view *view)
+{
+    const struct acme_record *record = &view->record;
+    const char *first =
+        acme_json_str(acme_json_get(view->json, "issuer"), "name");
+    struct acme_json *asked;
+
+    if (record->issuer[0] == '\0' || first == NULL ||
+        strcmp(first, record->issuer) == 0)
+        return;
+    asked = acme_json_object();
+    acme_json_set_str(asked, "name", record->issuer);
+    acme_json_set_time(asked, "since", record->issuer_since);
+    acme_json_set(view->json, "asked", asked);
+}
+
 static void
 read_record(struct view *view, size_t algorithm, struct acme_record *record)
 {
@@ -277,6 +295,7 @@ add_record(struct view *view)
     acme_json_set_time(view->json, "renew_at", worst->renew_at);
     acme_json_set_time(view->json, "next_attempt", worst->next_attempt);
     acme_json_set_int(view->json, "failures", worst->failures);
+    add_asked(view);
     if (worst->wait_for_config && worst->failures > 0)
         acme_json_set_bool(view->json, "wait_for_config", true);
     if (worst->nsteps > 0)

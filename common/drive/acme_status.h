@@ -19,6 +19,7 @@
  *     (absent: no certificate yet)
  *   renew_at, next_attempt, failures, error_time
  *   wait_for_config: sooner than next_attempt if the configuration changes
+ *   asked {name, since}: the CA asked last, where it is not the first one
  *   error {result, text, type, url: where a person can do something about it}
  * `state` is one of
  *   "ok"        served and not yet due

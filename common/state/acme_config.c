@@ -189,6 +189,30 @@ acme_config_free(struct acme_config *config)
         acme_arena_free(config->arena);
 }
 
+size_t
+acme_lineage_cas(const struct acme_lineage *lineage)
+{
+    return lineage->nfallbacks + 1;
+}
+
+size_t
+acme_lineage_issuer(const struct acme_lineage *lineage, size_t ca)
+{
+    return ca == 0 || ca > lineage->nfallbacks ? lineage->issuer
+                                               : lineage->fallback[ca - 1];
+}
+
+size_t
+acme_lineage_ca(const struct acme_lineage *lineage, size_t issuer)
+{
+    size_t i;
+
+    for (i = 0; i < lineage->nfallbacks; i++)
+        if (lineage->fallback[i] == issuer)
+            return i + 1;
+    return 0;
+}
+
 enum acme_key_type
 acme_lineage_type(const struct acme_lineage *lineage, size_t algorithm)
 {

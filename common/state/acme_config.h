@@ -73,6 +73,13 @@ acme_unit_algorithm(size_t unit)
 enum acme_key_type acme_lineage_type(const struct acme_lineage *lineage,
     size_t algorithm);
 
+/* CAs of a lineage's list, which are numbered from 0, the first: their count,
+ * the index of the issuer that one is, and the number of an issuer (0 also for
+ * one that is not in the list). */
+size_t acme_lineage_cas(const struct acme_lineage *lineage);
+size_t acme_lineage_issuer(const struct acme_lineage *lineage, size_t ca);
+size_t acme_lineage_ca(const struct acme_lineage *lineage, size_t issuer);
+
 /* NULL: out of memory.  Copies its arguments. */
 struct acme_config *acme_config_new(const char *state_dir, const char *server,
     const char *instance);

@@ -38,6 +38,27 @@ acme_record_step(struct acme_record *record, const char *name, time_t at)
     step->at = at;
 }
 
+void
+acme_record_ask(struct acme_record *record, unsigned ca, const char *issuer,
+    time_t now)
+{
+    char name[sizeof(record->issuer)];
+
+    acme_log_clean(name, sizeof(name), issuer, strlen(issuer));
+    record->ca = ca;
+    if (strcmp(name, record->issuer) == 0)
+        return;
+    memcpy(record->issuer, name, sizeof(name));
+    record->issuer_since = now;
+}
+
+void
+acme_record_forget_cas(struct acme_record *record)
+{
+    record->ca = 0;
+    memset(record->list, 0, sizeof(record->list));
+}
+
 /* ---- parsing ---------------------------------------------------------- */
 
 /*
@@ -121,6 +142,24 @@ parse_error(const struct acme_json *object, struct acme_error *error)
 }
 
 static void
+parse_cas(const struct acme_json *root, struct acme_record *record)
+{
+    const struct acme_json *array = acme_json_get(root, "list"), *from;
+    size_t i, n = acme_json_count(array);
+
+    record->ca = parse_count(root, "ca");
+    if (record->ca > ACME_FALLBACKS_MAX)
+        record->ca = 0;
+    for (i = 0; i < n && i <= ACME_FALLBACKS_MAX; i++) {
+        from = acme_json_at(array, i);
+        record->list[i].failures = parse_count(from, "failures");
+        record->list[i].next = parse_time(from, "next_attempt");
+        record->list[i].wait_for_config =
+            acme_json_bool(from, "wait_for_config", false);
+    }
+}
+
+static void
 parse_steps(const struct acme_json *array, struct acme_record *record)
 {
     size_t i, n = acme_json_count(array);
@@ -158,6 +197,9 @@ parse_members(const struct acme_json *root, struct acme_record *record)
     record->attempt = parse_time(root, "attempt");
     record->attempt_open = acme_json_bool(root, "attempt_open", false);
     parse_steps(acme_json_get(root, "steps"), record);
+    parse_text(root, "issuer", record->issuer, sizeof(record->issuer));
+    record->issuer_since = parse_time(root, "issuer_since");
+    parse_cas(root, record);
     record->failures = parse_count(root, "failures");
     record->crashes = parse_count(root, "crashes");
     record->next_attempt = parse_time(root, "next_attempt");
@@ -256,6 +298,36 @@ render_error(const struct acme_error *error)
     return object;
 }
 
+/* Those there is something to say of, and all before them. */
+static size_t
+count_cas(const struct acme_record *record)
+{
+    size_t n = ACME_FALLBACKS_MAX + 1;
+
+    while (n > 0 && record->list[n - 1].failures == 0 &&
+           record->list[n - 1].next == 0)
+        n--;
+    return n;
+}
+
+static struct acme_json *
+render_cas(const struct acme_record *record)
+{
+    struct acme_json *array = acme_json_array();
+    size_t i;
+
+    for (i = 0; i < count_cas(record); i++) {
+        struct acme_json *object = acme_json_object();
+
+        render_number(object, "failures", record->list[i].failures);
+        acme_json_set_time(object, "next_attempt", record->list[i].next);
+        render_flag(object, "wait_for_config",
+            record->list[i].wait_for_config);
+        acme_json_append(array, object);
+    }
+    return array;
+}
+
 struct acme_json *
 acme_record_render_steps(const struct acme_record *record)
 {
@@ -305,6 +377,11 @@ acme_record_render(const struct acme_record *record, struct acme_buf *out,
     render_flag(root, "attempt_open", record->attempt_open);
     if (record->nsteps > 0)
         acme_json_set(root, "steps", acme_record_render_steps(record));
+    render_text(root, "issuer", record->issuer);
+    acme_json_set_time(root, "issuer_since", record->issuer_since);
+    render_number(root, "ca", record->ca);
+    if (count_cas(record) > 0)
+        acme_json_set(root, "list", render_cas(record));
     render_number(root, "failures", record->failures);
     render_number(root, "crashes", record->crashes);
     acme_json_set_time(root, "next_attempt", record->next_attempt);

@@ -11,6 +11,7 @@
 
 #include "base/acme_buf.h"
 #include "base/acme_error.h"
+#include "state/acme_schedule.h"
 #include "wrap/acme_json.h"
 
 #define ACME_STEP_DONE "done"
@@ -38,7 +39,14 @@ struct acme_record {
         char name[16];
         time_t at;
     } step[ACME_STEPS_MAX];
-    unsigned failures;    /* in a row */
+    /* Who is or was asked last: an issuer's name, since when it is that one,
+     * and its number in the lineage's list; after a success 0, whom the next
+     * attempt begins with. */
+    char issuer[64];
+    time_t issuer_since;
+    unsigned ca;
+    struct acme_schedule_ca list[ACME_FALLBACKS_MAX + 1];
+    unsigned failures;    /* in a row, of all of them */
     unsigned crashes;     /* in a row, of the failures */
     time_t next_attempt;  /* not before; 0: free to go */
     bool wait_for_config; /* only a changed configuration helps */
@@ -61,6 +69,13 @@ void acme_record_init(struct acme_record *record);
  * its CA begins anew each time.
  */
 void acme_record_step(struct acme_record *record, const char *name, time_t at);
+
+/* Notes whom an attempt asks. */
+void acme_record_ask(struct acme_record *record, unsigned ca,
+    const char *issuer, time_t now);
+
+/* Forgets what became of each CA: the first is asked next. */
+void acme_record_forget_cas(struct acme_record *record);
 
 /* The last step's name, "" if there is none. */
 const char *acme_record_last_step(const struct acme_record *record);

@@ -120,8 +120,10 @@ bool acme_schedule_knows(const char *type);
  * than a minute and a third of what is left of the live certificate. */
 bool acme_schedule_is_long(time_t until, time_t now, time_t not_after);
 
-/* A CA of a list: when it may be asked again, 0 or past: now. */
+/* A CA of a list, since the last success: how often it has failed in a row,
+ * and when it may be asked again (0 or past: now). */
 struct acme_schedule_ca {
+    unsigned failures;
     time_t next;
     bool wait_for_config;
 };

@@ -47,6 +47,15 @@ check_equal(const struct acme_record *a, const struct acme_record *b)
         assert_string_equal(a->step[i].name, b->step[i].name);
         assert_int_equal(a->step[i].at, b->step[i].at);
     }
+    assert_string_equal(a->issuer, b->issuer);
+    assert_int_equal(a->issuer_since, b->issuer_since);
+    assert_int_equal(a->ca, b->ca);
+    for (i = 0; i <= ACME_FALLBACKS_MAX; i++) {
+        assert_int_equal(a->list[i].failures, b->list[i].failures);
+        assert_int_equal(a->list[i].next, b->list[i].next);
+        assert_int_equal(a->list[i].wait_for_config,
+            b->list[i].wait_for_config);
+    }
     assert_int_equal(a->failures, b->failures);
     assert_int_equal(a->crashes, b->crashes);
     assert_int_equal(a->next_attempt, b->next_attempt);
@@ -102,6 +111,14 @@ full_record(void)
     for (i = 0; i < ACME_STEPS_MAX; i++) {
         fill(record.step[i].name, sizeof(record.step[i].name));
         record.step[i].at = 1795262400 + (time_t)i;
+    }
+    fill(record.issuer, sizeof(record.issuer));
+    record.issuer_since = 1795262411;
+    record.ca = ACME_FALLBACKS_MAX;
+    for (i = 0; i <= ACME_FALLBACKS_MAX; i++) {
+        record.list[i].failures = 7 - i;
+        record.list[i].next = 1795262412 + (time_t)i;
+        record.list[i].wait_for_config = true;
     }
     record.failures = UINT32_MAX;
     record.crashes = 3;

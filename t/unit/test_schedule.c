@@ -806,7 +806,7 @@ test_choose(void **state)
         { { LONG_MAX, LONG_MAX, LONG_MAX - 1 }, 2 },
         { { NOW + 1, LONG_MIN, 0 }, 1 },
     };
-    struct acme_schedule_ca ca[3] = { { 0, false } };
+    struct acme_schedule_ca ca[3] = { { 0, 0, false } };
     size_t i, j;
 
     (void)state;
