@@ -221,8 +221,10 @@ sub domains ($self, $model)
         my $what = join ' ', sort @{ $site->{identifiers}
             // $site->{names} };
         next if $seen{"@settings $site->{acme} $what"}++;
-        unshift @settings, $self->issuer_lines($issuer{ $site->{acme} })
-            if keys %issuer > 1 && $issuer{ $site->{acme} };
+        my @list = grep { $_ } map { $issuer{$_} } split /,/, $site->{acme};
+        unshift @settings, $self->issuer_lines({ %{ $list[0] },
+                uri => join ' ', map { $_->{uri} } @list })
+            if keys %issuer > 1 && @list;
         push @found, $self->domain($site, @settings);
     }
     return @found;

@@ -150,7 +150,8 @@ as data and rendered by the driver at start, reload and test_config.
 
 site(NAME or [NAMES], %options) adds a server with a plain and a TLS port:
 
-    acme         issuer name; default 'testca' where there is a CA, undef
+    acme         issuer name, or several ("a,b": httpd has all of the first
+                 one's settings but the URL for each); default 'testca' where there is a CA, undef
                  for a site without acme_certificate
     identifiers  [names] on the certificate line; default: the server's
     key          'rsa:2048' or [list]        lineage  its name
