@@ -667,7 +667,8 @@ make_config(struct build *b, server_rec *base)
         if (!add_lineage(b,
                 APR_ARRAY_IDX(conf->domains, i, struct acme_httpd_domain *)))
             return false;
-    if (acme_config_finish(conf->config, &err) == ACME_OK)
+    if (acme_host_known_lineages(conf->config, &err) == ACME_OK &&
+        acme_config_finish(conf->config, &err) == ACME_OK)
         return true;
     say(b, APLOG_ERR, "%s", err.what);
     return false;

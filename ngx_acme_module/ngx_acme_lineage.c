@@ -104,9 +104,25 @@ ngx_acme_init_main_conf(ngx_conf_t *cf, void *conf)
 
     acme_error_clear(&err);
 
-    if (acme_config_finish(amcf->config, &err) != ACME_OK) {
+    if (acme_host_known_lineages(amcf->config, &err) != ACME_OK
+        || acme_config_finish(amcf->config, &err) != ACME_OK)
+    {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "acme: %s", err.what);
         return NGX_CONF_ERROR;
+    }
+
+    /* now that each lineage has the name it is known by */
+
+    for (i = 0; i < cmcf->servers.nelts; i++) {
+        ascf = cscf[i]->ctx->srv_conf[ngx_acme_module.ctx_index];
+
+        if (ascf->managed
+            && ngx_acme_tls_inject(cf, cscf[i], ascf,
+                                   amcf->config->lineage[ascf->lineage].name)
+               != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
     }
 
     return NGX_CONF_OK;
@@ -430,8 +446,7 @@ ngx_acme_add_server(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
 
     ascf->managed = 1;
 
-    return ngx_acme_tls_inject(cf, cscf, ascf,
-                               amcf->config->lineage[ascf->lineage].name);
+    return NGX_OK;
 }
 
 

@@ -139,11 +139,18 @@
 #define ACME_STATE_JSON_MAX (256 * 1024)
 #define ACME_STATE_PEM_MAX (64 * 1024)
 
+/* What one server remembers of its lineages: a hundred thousand names. */
+#define ACME_ROSTER_MAX (32 * 1024 * 1024)
+
 /* Key types of one lineage, and the room of one lineage in shared memory:
  * RSA 4096 key (2.4 kB) plus chain, for each of the types. */
 #define ACME_TYPES_MAX 4
 #define ACME_SLOT_BYTES (64 * 1024)
 #define ACME_CHAIN_DER_MAX (24 * 1024)
+
+/* Pairs in that room: its own, and others' while its own do not cover all of
+ * its names. */
+#define ACME_SLOT_PAIRS_MAX 16
 
 /* Pending challenges of other processes that one area can hold. */
 #define ACME_TOKENS_MAX 1024

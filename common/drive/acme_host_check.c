@@ -11,6 +11,7 @@
 #include "base/acme_log.h"
 #include "base/acme_name.h"
 #include "state/acme_dir.h"
+#include "state/acme_roster.h"
 #include "state/acme_store.h"
 #include "wrap/acme_idn.h"
 #include "wrap/acme_x509.h"
@@ -181,6 +182,25 @@ acme_host_check_state(const struct acme_config *config, struct acme_error *err)
         return rc;
     acme_error_clear(err); /* it is made at start */
     return ACME_OK;
+}
+
+enum acme_rc
+acme_host_known_lineages(struct acme_config *config, struct acme_error *err)
+{
+    struct acme_roster *roster = NULL;
+    struct acme_store *store = NULL;
+    struct acme_error why;
+    enum acme_rc rc;
+
+    acme_error_clear(&why);
+    rc = acme_store_open(config->state_dir, ACME_STORE_READ, &store, &why);
+    if (rc == ACME_OK)
+        rc = acme_roster_read(store, config, &roster, &why);
+    if (rc == ACME_OK)
+        rc = acme_roster_adopt(roster, config, &why);
+    acme_roster_free(roster);
+    acme_store_close(store);
+    return rc == ACME_NOMEM ? acme_error_nomem(err) : ACME_OK;
 }
 
 enum acme_rc

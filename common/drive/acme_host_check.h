@@ -69,6 +69,15 @@ enum acme_rc acme_host_check_state(const struct acme_config *config,
     struct acme_error *err);
 
 /*
+ * Gives lineages without a name of the administrator's the names under which
+ * this server has had them, so that a certificate outlives changes of its
+ * names.  For a configuration that is complete but for acme_config_finish().
+ * A state directory that cannot be read is as good as none.  ACME_NOMEM.
+ */
+enum acme_rc acme_host_known_lineages(struct acme_config *config,
+    struct acme_error *err);
+
+/*
  * Takes the engine's user: `name`, or with NULL "_acme" where that account
  * exists and else the server's own (fallback_*).  ACME_CONFIG: no such user.
  */

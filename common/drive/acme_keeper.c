@@ -166,6 +166,7 @@ acme_keeper_free(struct acme_keeper *keeper)
         acme_key_unref(keeper->own[i]);
     acme_keeper_forget_accounts(keeper);
     acme_keeper_free_bindings(keeper);
+    acme_roster_free(keeper->roster);
     free(keeper->token);
     free(keeper->account);
     free(keeper->kept);
@@ -415,26 +416,61 @@ drop_unwanted(const struct acme_lineage *wanted, struct acme_version *version)
     *version = rest;
 }
 
+static size_t
+add_pairs(const struct acme_version *version, bool spare,
+    struct acme_area_pair pairs[ACME_SLOT_PAIRS_MAX], size_t n)
+{
+    size_t i;
+
+    for (i = 0; i < version->npairs && n < ACME_SLOT_PAIRS_MAX; i++, n++) {
+        pairs[n].type = version->pair[i].type;
+        pairs[n].spare = spare;
+        pairs[n].key = version->pair[i].key.data;
+        pairs[n].key_len = version->pair[i].key.len;
+        pairs[n].chain = version->pair[i].chain.data;
+        pairs[n].chain_len = version->pair[i].chain.len;
+    }
+    return n;
+}
+
+/* `own` NULL: none.  As many spare ones as there is room for. */
+static enum acme_rc
+fill_slot(struct acme_keeper *keeper, size_t i, const struct acme_version *own,
+    struct acme_error *err)
+{
+    struct acme_area_pair pairs[ACME_SLOT_PAIRS_MAX];
+    struct acme_spares spares;
+    struct acme_error ignored;
+    size_t n = own != NULL ? add_pairs(own, false, pairs, 0) : 0, most = n, k;
+    unsigned number = own != NULL ? own->number : 0;
+    enum acme_rc rc = ACME_REFUSED;
+
+    acme_keeper_find_spares(keeper, i, own, &spares);
+    for (k = 0; k < spares.n; k++)
+        most = add_pairs(&spares.version[k], true, pairs, most);
+    if (own == NULL && spares.n > 0)
+        number = spares.version[0].number;
+    for (; rc == ACME_REFUSED && most > n; most--) {
+        acme_error_clear(&ignored);
+        rc = acme_area_put(keeper->area, i, pairs, most, number, &ignored);
+    }
+    if (rc != ACME_OK && own != NULL)
+        rc = acme_area_put(keeper->area, i, pairs, n, number, err);
+    acme_spares_clear(&spares);
+    return rc;
+}
+
 enum acme_rc
 acme_keeper_put_version(struct acme_keeper *keeper, size_t i,
     struct acme_version *version, struct acme_error *err)
 {
     struct acme_kept *kept = &keeper->kept[i];
-    struct acme_area_pair pairs[ACME_TYPES_MAX];
     size_t n;
     enum acme_rc rc = ACME_OK;
 
     drop_unwanted(wanted_of(keeper, i), version);
-    for (n = 0; n < version->npairs; n++) {
-        pairs[n].type = version->pair[n].type;
-        pairs[n].key = version->pair[n].key.data;
-        pairs[n].key_len = version->pair[n].key.len;
-        pairs[n].chain = version->pair[n].chain.data;
-        pairs[n].chain_len = version->pair[n].chain.len;
-    }
     if (keeper->area != NULL)
-        rc = acme_area_put(keeper->area, i, pairs, version->npairs,
-            version->number, err);
+        rc = fill_slot(keeper, i, version, err);
     if (rc != ACME_OK)
         return rc;
     for (n = 0; n < ACME_ALGORITHMS; n++) {
@@ -468,6 +504,8 @@ publish(struct acme_keeper *keeper, size_t i)
     }
     if (rc == ACME_OK)
         rc = acme_keeper_put_version(keeper, i, &version, &err);
+    else if (keeper->area != NULL && acme_area_version(keeper->area, i) == 0)
+        (void)fill_slot(keeper, i, NULL, &err);
     /* damage is told of, also where that leaves nothing to serve */
     if (rc != ACME_OK && err.rc != ACME_NOENT)
         acme_keeper_log(keeper, ACME_LOG_ERROR, &err,
@@ -692,12 +730,14 @@ acme_keeper_start(struct acme_keeper *keeper, enum acme_keeper_role role)
 
     acme_error_clear(&err);
     keeper->role = role;
+    acme_keeper_read_roster(keeper);
     for (i = 0; i < keeper->config->nlineages; i++) {
         if (role != ACME_KEEPER_READS)
             recover(keeper, i);
         publish(keeper, i);
         acme_keeper_look_at_orders(keeper, i);
     }
+    acme_keeper_write_roster(keeper);
     acme_keeper_publish_thumbprints(keeper);
     publish_tokens(keeper);
     (void)acme_store_changed(keeper->store, &keeper->watch,

@@ -8,6 +8,7 @@
 
 #include "drive/acme_keeper.h"
 #include "protocol/acme_binding.h"
+#include "state/acme_roster.h"
 
 /* What is served of one key algorithm: kept, should the files be damaged
  * later. */
@@ -58,6 +59,7 @@ struct acme_keeper {
     bool others_known, others;          /* other servers live here too */
     struct acme_area_token *token;      /* those in the area */
     size_t ntokens;
+    struct acme_roster *roster; /* of before; or NULL */
     struct acme_watch watch;
     void (*done)(void *ctx, uint64_t id, bool ok, const char *text);
     void *done_ctx;
@@ -106,6 +108,25 @@ void acme_keeper_write_order(struct acme_keeper *keeper, size_t lineage,
 /* Puts a version into the area, without the pairs that nobody wants. */
 enum acme_rc acme_keeper_put_version(struct acme_keeper *keeper,
     size_t lineage, struct acme_version *version, struct acme_error *err);
+
+/*
+ * Others' valid certificates for names of a lineage that its own version
+ * (NULL: it has none) does not cover: once they were one lineage, or a lineage
+ * each.  They are served until its own does.
+ */
+#define ACME_SPARES_MAX 8
+struct acme_spares {
+    size_t n;
+    struct acme_version version[ACME_SPARES_MAX];
+};
+void acme_keeper_find_spares(struct acme_keeper *keeper, size_t lineage,
+    const struct acme_version *own, struct acme_spares *spares);
+void acme_spares_clear(struct acme_spares *spares);
+
+/* What was remembered of this server's lineages, and what is from now on. */
+void acme_keeper_read_roster(struct acme_keeper *keeper);
+void acme_keeper_write_roster(struct acme_keeper *keeper);
+
 void acme_keeper_publish_thumbprints(struct acme_keeper *keeper);
 /* Besides those that are there already. */
 void acme_keeper_add_tokens(struct acme_keeper *keeper,

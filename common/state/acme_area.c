@@ -46,16 +46,17 @@ typedef uintptr_t word;
 #define YIELDS 8
 #define NAP_NS 100000
 
-/* The head of a slot, in words: the number of pairs, and of each pair type,
- * key length and chain length.  Keys and chains follow, in order, each from a
- * word boundary on. */
+/* The head of a slot, in words: the number of pairs, and of each pair type
+ * (with SPARE), key length and chain length.  Keys and chains follow, in
+ * order, each from a word boundary on. */
 enum {
     PAIR_TYPE,
     PAIR_KEY_LEN,
     PAIR_CHAIN_LEN,
     PAIR_WORDS
 };
-#define HEAD_WORDS (1 + ACME_TYPES_MAX * PAIR_WORDS)
+#define SPARE 0x10000u
+#define HEAD_WORDS (1 + ACME_SLOT_PAIRS_MAX * PAIR_WORDS)
 #define SLOT_WORDS (ACME_SLOT_BYTES / sizeof(word))
 
 /* State of a slot, apart from it: to ask for a generation does not touch the
@@ -431,9 +432,9 @@ check_pairs(const struct acme_area *area, size_t lineage,
     if (lineage >= area->nlineages)
         return acme_error_set(err, ACME_REFUSED,
             "the key area has no slot %zu", lineage);
-    if (npairs > ACME_TYPES_MAX)
-        return acme_error_set(err, ACME_REFUSED,
-            "%zu key types; %d can be served", npairs, ACME_TYPES_MAX);
+    if (npairs > ACME_SLOT_PAIRS_MAX)
+        return acme_error_set(err, ACME_REFUSED, "%zu keys; %d can be served",
+            npairs, ACME_SLOT_PAIRS_MAX);
     for (i = 0; i < npairs; i++)
         if (pairs[i].key_len == 0 || pairs[i].key_len > ACME_SLOT_BYTES ||
             pairs[i].chain_len == 0 || pairs[i].chain_len > ACME_CHAIN_DER_MAX)
@@ -465,7 +466,7 @@ build_image(struct acme_buf *image, const struct acme_area_pair *pairs,
     for (i = 0; i < npairs; i++) {
         word *pair = head + 1 + i * PAIR_WORDS;
 
-        pair[PAIR_TYPE] = pairs[i].type;
+        pair[PAIR_TYPE] = pairs[i].type | (pairs[i].spare ? SPARE : 0);
         pair[PAIR_KEY_LEN] = pairs[i].key_len;
         pair[PAIR_CHAIN_LEN] = pairs[i].chain_len;
         total += (WORDS(pairs[i].key_len) + WORDS(pairs[i].chain_len)) *
@@ -555,7 +556,7 @@ head_total(const word head[HEAD_WORDS])
 {
     size_t i, total = HEAD_WORDS;
 
-    if (head[0] == 0 || head[0] > ACME_TYPES_MAX)
+    if (head[0] == 0 || head[0] > ACME_SLOT_PAIRS_MAX)
         return 0;
     for (i = 0; i < head[0]; i++) {
         const word *pair = head + 1 + i * PAIR_WORDS;
@@ -579,7 +580,8 @@ point_pairs(const word head[HEAD_WORDS], const struct acme_buf *copy,
     for (i = 0; i < head[0]; i++) {
         const word *pair = head + 1 + i * PAIR_WORDS;
 
-        pairs[i].type = (enum acme_key_type)pair[PAIR_TYPE];
+        pairs[i].type = (enum acme_key_type)(pair[PAIR_TYPE] & ~(word)SPARE);
+        pairs[i].spare = (pair[PAIR_TYPE] & SPARE) != 0;
         pairs[i].key = at;
         pairs[i].key_len = pair[PAIR_KEY_LEN];
         at += WORDS(pairs[i].key_len) * sizeof(word);

@@ -41,6 +41,7 @@ enum acme_rc acme_area_open(struct acme_area *area, struct acme_error *err);
 
 struct acme_area_pair {
     enum acme_key_type type;
+    bool spare;      /* another lineage's, for names that ours do not cover */
     const void *key; /* PKCS#8 */
     size_t key_len;
     const void *chain; /* certificates one behind the other, leaf first */
@@ -48,7 +49,8 @@ struct acme_area_pair {
 };
 
 /*
- * Fills a slot and moves its generation on.  npairs 0 empties it.
+ * Fills a slot and moves its generation on.  At most ACME_SLOT_PAIRS_MAX, its
+ * own before the spare ones; npairs 0 empties it.
  * ACME_REFUSED: does not fit.  `version` is the lineage's version number,
  * for people.
  */
@@ -94,8 +96,9 @@ unsigned acme_area_version(const struct acme_area *area, size_t lineage);
 
 /*
  * Copies a slot's pairs into `copy` (secret, reset first) and points `pairs`
- * (ACME_TYPES_MAX) into it.  *generation is that of the copy.  False: empty,
- * torn (a writer was at it) or bad: keep what you have and ask again later.
+ * (ACME_SLOT_PAIRS_MAX) into it.  *generation is that of the copy.  False:
+ * empty, torn (a writer was at it) or bad: keep what you have and ask again
+ * later.
  */
 bool acme_area_get(const struct acme_area *area, size_t lineage,
     struct acme_buf *copy, struct acme_area_pair *pairs, size_t *npairs,

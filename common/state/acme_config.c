@@ -688,6 +688,23 @@ done:
     return rc;
 }
 
+bool
+acme_config_is_unnamed(const struct acme_config *config, size_t lineage)
+{
+    return config->index->made[lineage].automatic;
+}
+
+enum acme_rc
+acme_config_rename(struct acme_config *config, size_t lineage,
+    const char *name, struct acme_error *err)
+{
+    if (!table_reserve(config->arena, &config->index->lineage, 2) ||
+        !name_explicitly(config, lineage, name))
+        return acme_error_nomem(err);
+    config->index->made[lineage].automatic = true;
+    return ACME_OK;
+}
+
 enum acme_rc
 acme_config_finish(struct acme_config *config, struct acme_error *err)
 {

@@ -110,6 +110,17 @@ bool acme_config_find_issuer(const struct acme_config *config,
 enum acme_rc acme_config_add_lineage(struct acme_config *config,
     const struct acme_lineage *lineage, size_t *index, struct acme_error *err);
 
+/* Whether the lineage's name was made here. */
+bool acme_config_is_unnamed(const struct acme_config *config, size_t lineage);
+
+/*
+ * Gives such a lineage another name (copied), before acme_config_finish();
+ * another lineage that was given it here gets a new one.  The name must not be
+ * one of the administrator's.  ACME_NOMEM.
+ */
+enum acme_rc acme_config_rename(struct acme_config *config, size_t lineage,
+    const char *name, struct acme_error *err);
+
 /* The lineage of that (lineage) name; false: none. */
 bool acme_config_find_lineage(const struct acme_config *config,
     const char *name, size_t *lineage);

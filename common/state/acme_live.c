@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/acme_name.h"
 #include "wrap/acme_openssl.h"
 #include "wrap/acme_x509.h"
 
@@ -19,13 +20,16 @@ struct pair {
     struct acme_key *key;
     struct acme_chain *chain;
     STACK_OF(X509) * issuers; /* borrows from chain */
+    size_t algorithm;
+    bool spare;
 };
 
 /* What one generation of a slot says.  Immutable but for its count. */
 struct set {
     atomic_uint refs;
     size_t npairs;
-    struct pair pair[ACME_TYPES_MAX];
+    bool choose; /* by the client's word: there are spare ones */
+    struct pair pair[ACME_SLOT_PAIRS_MAX];
 };
 
 /* A lineage in the cache.  Those with a set are in a list by last use. */
@@ -136,10 +140,14 @@ static bool
 parse_twice(const struct acme_area_pair *from, struct pair *pair,
     struct acme_error *why)
 {
-    if (parse_pair(from, pair, why))
-        return true;
-    clear_pair(pair);
-    return parse_pair(from, pair, why);
+    if (!parse_pair(from, pair, why)) {
+        clear_pair(pair);
+        if (!parse_pair(from, pair, why))
+            return false;
+    }
+    pair->algorithm = acme_key_algorithm_number(acme_key_type_of(pair->key));
+    pair->spare = from->spare;
+    return true;
 }
 
 /* What the slot holds now; NULL: nothing that could be served.  Memory was
@@ -147,7 +155,7 @@ parse_twice(const struct acme_area_pair *from, struct pair *pair,
 static struct set *
 set_read(const struct acme_area *area, size_t lineage, uint32_t *generation)
 {
-    struct acme_area_pair pairs[ACME_TYPES_MAX];
+    struct acme_area_pair pairs[ACME_SLOT_PAIRS_MAX];
     struct acme_buf copy;
     struct acme_error why;
     struct set *set = NULL;
@@ -159,8 +167,16 @@ set_read(const struct acme_area *area, size_t lineage, uint32_t *generation)
     if (acme_area_get(area, lineage, &copy, pairs, &n, generation))
         set = set_new();
     for (i = 0, good = set != NULL; good && i < n; i++) {
-        set->npairs++;
-        good = parse_twice(&pairs[i], &set->pair[i], &why);
+        struct pair *pair = &set->pair[set->npairs++];
+
+        good = parse_twice(&pairs[i], pair, &why);
+        set->choose |= pairs[i].spare;
+        if (!good && pairs[i].spare && why.rc != ACME_NOMEM) {
+            /* no reason to go without its own */
+            clear_pair(pair);
+            set->npairs--;
+            good = set->npairs > 0 || i + 1 < n;
+        }
     }
     if (!acme_buf_ok(&copy) || (n > 0 && set == NULL) || why.rc == ACME_NOMEM)
         *generation = 0;
@@ -357,19 +373,62 @@ get(struct acme_live_cache *cache, size_t lineage)
 
 /* ---- connections ------------------------------------------------------ */
 
-/* One pair that OpenSSL refuses (a security level may) does not take the
- * others with it. */
+/* Which pairs are for this name: those that cover it, if any do.  Else the
+ * lineage's own, and where it has none, all. */
+static void
+choose(const struct set *set, const char *name, bool use[ACME_SLOT_PAIRS_MAX])
+{
+    bool covered = false;
+    size_t i;
+
+    for (i = 0; name != NULL && i < set->npairs; i++) {
+        use[i] = acme_chain_covers(set->pair[i].chain, name);
+        covered |= use[i];
+    }
+    for (i = 0; !covered && i < set->npairs; i++)
+        use[i] = set->pair[i].spare == set->pair[0].spare;
+}
+
+/* The name as certificates have it; NULL: the client named none. */
+static const char *
+client_name(const SSL *ssl, char name[ACME_NAME_MAX + 1])
+{
+    const char *sni = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+
+    return sni != NULL && acme_name_from_host(sni, strlen(sni), name) ? name
+                                                                      : NULL;
+}
+
+static bool
+use_pair(const struct pair *pair, SSL *ssl)
+{
+    return SSL_use_cert_and_key(ssl, acme_chain_x509(pair->chain, 0),
+               acme_key_evp(pair->key), pair->issuers, 1) == 1;
+}
+
+/* One of each algorithm, the first; one that OpenSSL refuses (a security level
+ * may) does not take the others with it. */
 static enum acme_live_result
 apply(const struct set *set, SSL *ssl)
 {
     enum acme_live_result result = ACME_LIVE_FAILED;
+    bool use[ACME_SLOT_PAIRS_MAX], there[ACME_ALGORITHMS] = { false };
+    char name[ACME_NAME_MAX + 1];
     size_t i;
 
-    SSL_certs_clear(ssl);
     for (i = 0; i < set->npairs; i++)
-        if (SSL_use_cert_and_key(ssl, acme_chain_x509(set->pair[i].chain, 0),
-                acme_key_evp(set->pair[i].key), set->pair[i].issuers, 1) == 1)
+        use[i] = true;
+    if (set->choose)
+        choose(set, client_name(ssl, name), use);
+    SSL_certs_clear(ssl);
+    for (i = 0; i < set->npairs; i++) {
+        const struct pair *pair = &set->pair[i];
+
+        if (use[i] && !there[pair->algorithm] && use_pair(pair, ssl)) {
+            there[pair->algorithm] = true;
             result = ACME_LIVE_SET;
+        }
+    }
     return result;
 }
 

@@ -49,7 +49,7 @@ good_area(void)
 {
     const struct acme_area_token token = { "a.test", "token", PRINT };
     const struct pair *good = good_pair();
-    struct acme_area_pair pair = { ACME_KEY_ECDSA_256, good->key.data,
+    struct acme_area_pair pair = { ACME_KEY_ECDSA_256, false, good->key.data,
         good->key.len, good->chain.data, good->chain.len };
     struct acme_area *area = NULL;
     struct acme_error err;
@@ -109,14 +109,14 @@ within(const struct acme_buf *copy, const void *data, size_t len)
 static void
 read_slot(const struct acme_area *area)
 {
-    struct acme_area_pair pairs[ACME_TYPES_MAX];
+    struct acme_area_pair pairs[ACME_SLOT_PAIRS_MAX];
     struct acme_buf copy;
     size_t npairs = 0, total = 0, i;
     uint32_t generation;
 
     acme_buf_init_secret(&copy, 16 * ACME_SLOT_BYTES); /* not the bound */
     if (acme_area_get(area, 0, &copy, pairs, &npairs, &generation)) {
-        FUZZ_CHECK(npairs > 0 && npairs <= ACME_TYPES_MAX);
+        FUZZ_CHECK(npairs > 0 && npairs <= ACME_SLOT_PAIRS_MAX);
         for (i = 0; i < npairs; i++) {
             FUZZ_CHECK(within(&copy, pairs[i].key, pairs[i].key_len));
             FUZZ_CHECK(within(&copy, pairs[i].chain, pairs[i].chain_len));

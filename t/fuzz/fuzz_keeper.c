@@ -50,8 +50,10 @@ make_config(const char *state)
         .directory = "https://ca.test/dir",
         .key_type = ACME_KEY_ECDSA_256,
         .verify = true };
-    const struct acme_lineage lineage = { NULL, 0, 2, names, 1,
-        { ACME_KEY_ECDSA_256 } };
+    const struct acme_lineage lineage = { .nnames = 2,
+        .names = names,
+        .ntypes = 1,
+        .type = { ACME_KEY_ECDSA_256 } };
     struct acme_config *config = acme_config_new(state, "nginx", "/x");
     struct acme_error err;
     size_t index;

@@ -1,12 +1,14 @@
 /*
- * The small files of the state directory as values: record/NAME.json and
- * renewal/NAME.json, both read from one input.  What was understood is
- * written and read back to the same text.
+ * The small files of the state directory as values: record/NAME.json,
+ * renewal/NAME.json and servers/SERVER.names, all read from one input.  What
+ * was understood is written and read back to the same text.
  */
 #include "base/acme_arena.h"
 #include "base/acme_limits.h"
+#include "base/acme_name.h"
 #include "fuzz.h"
 #include "state/acme_record.h"
+#include "state/acme_roster.h"
 #include "state/acme_settings.h"
 
 static void
@@ -18,7 +20,9 @@ check_same(const struct acme_record *a, const struct acme_record *b)
     FUZZ_CHECK(a->wait_for_config == b->wait_for_config);
     FUZZ_CHECK(a->error_time == b->error_time && a->forced == b->forced);
     FUZZ_CHECK(a->renew_at == b->renew_at);
-    FUZZ_CHECK(strcmp(a->step, b->step) == 0);
+    FUZZ_CHECK(a->nsteps == b->nsteps);
+    FUZZ_CHECK(
+        strcmp(acme_record_last_step(a), acme_record_last_step(b)) == 0);
     FUZZ_CHECK(strcmp(a->config, b->config) == 0);
     FUZZ_CHECK(strcmp(a->renew_serial, b->renew_serial) == 0);
     FUZZ_CHECK(a->error.rc == b->error.rc && a->error.nsub == b->error.nsub);
@@ -104,10 +108,82 @@ try_settings(const char *text, size_t len)
     acme_buf_clear(&second);
 }
 
+static struct acme_config *
+new_config(void)
+{
+    static const char *const names[] = { "a.test", "b.test" };
+    struct acme_config *config =
+        acme_config_new("/nowhere", "nginx", "/etc/nginx.conf");
+    struct acme_issuer issuer = { .name = "one",
+        .directory = "https://one.test/dir",
+        .verify = true };
+    struct acme_lineage lineage = { .ntypes = 1,
+        .type = { ACME_KEY_ECDSA_256 },
+        .nnames = 1 };
+    struct acme_error err;
+    size_t i, index;
+
+    acme_error_clear(&err);
+    FUZZ_CHECK(
+        acme_config_add_issuer(config, &issuer, &index, &err) == ACME_OK);
+    for (i = 0; i < 2; i++) {
+        lineage.names = &names[i];
+        FUZZ_CHECK(acme_config_add_lineage(config, &lineage, &index, &err) ==
+                   ACME_OK);
+    }
+    return config;
+}
+
+/* What is remembered of what was remembered is the same. */
+static void
+remember_twice(const struct acme_config *config,
+    const struct acme_roster *roster)
+{
+    struct acme_roster *again = NULL;
+    struct acme_buf first, second;
+    struct acme_error err;
+
+    acme_error_clear(&err);
+    acme_buf_init(&first, ACME_ROSTER_MAX);
+    acme_buf_init(&second, ACME_ROSTER_MAX);
+    FUZZ_CHECK(acme_roster_render(config, roster, &first, &err) == ACME_OK);
+    FUZZ_CHECK(acme_roster_parse(acme_buf_str(&first), first.len, config,
+                   &again, &err) == ACME_OK);
+    FUZZ_CHECK(acme_roster_render(config, again, &second, &err) == ACME_OK);
+    FUZZ_CHECK(strcmp(acme_buf_str(&first), acme_buf_str(&second)) == 0);
+    acme_roster_free(again);
+    acme_buf_clear(&first);
+    acme_buf_clear(&second);
+}
+
+static void
+try_roster(const char *text, size_t len)
+{
+    struct acme_config *config = new_config();
+    struct acme_roster *roster = NULL;
+    struct acme_error err;
+    size_t i;
+
+    acme_error_clear(&err);
+    if (acme_roster_parse(text, len, config, &roster, &err) == ACME_OK) {
+        FUZZ_CHECK(acme_roster_adopt(roster, config, &err) == ACME_OK);
+        FUZZ_CHECK(acme_config_finish(config, &err) == ACME_OK);
+        for (i = 0; i < config->nlineages; i++)
+            FUZZ_CHECK(acme_lineage_name_check(config->lineage[i].name,
+                           &err) == ACME_OK);
+        remember_twice(config, roster);
+    } else {
+        FUZZ_CHECK(err.rc == ACME_WIRE && err.what[0] != '\0');
+    }
+    acme_roster_free(roster);
+    acme_config_free(config);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     try_record((const char *)data, size);
     try_settings((const char *)data, size);
+    try_roster((const char *)data, size);
     return 0;
 }

@@ -41,7 +41,8 @@ static enum acme_rc
 put_filled(struct acme_area *area, size_t lineage, size_t key_len,
     size_t chain_len, int fill, unsigned version)
 {
-    struct acme_area_pair pair = { ACME_KEY_ECDSA_256, NULL, 0, NULL, 0 };
+    struct acme_area_pair pair = { ACME_KEY_ECDSA_256, false, NULL, 0, NULL,
+        0 };
     unsigned char *bytes = malloc(key_len + chain_len + 1);
     struct acme_error err;
     enum acme_rc rc;
@@ -71,7 +72,7 @@ count_bytes(const struct acme_area *area, size_t lineage, int byte)
 
 struct got {
     struct acme_buf copy;
-    struct acme_area_pair pair[ACME_TYPES_MAX];
+    struct acme_area_pair pair[ACME_SLOT_PAIRS_MAX];
     size_t npairs;
     uint32_t generation;
 };
@@ -124,8 +125,8 @@ test_put_get(void **state)
 {
     struct acme_area *area = area_new(2, 0);
     struct acme_area_pair pairs[2] = {
-        { ACME_KEY_ECDSA_256, "ecdsa key", 9, "leaf+issuer", 11 },
-        { ACME_KEY_RSA_2048, "rsa", 3, "12345678", 8 },
+        { ACME_KEY_ECDSA_256, false, "ecdsa key", 9, "leaf+issuer", 11 },
+        { ACME_KEY_RSA_2048, false, "rsa", 3, "12345678", 8 },
     };
     struct acme_error err;
     struct got got;
@@ -193,11 +194,11 @@ test_refuses(void **state)
         { 1, 100, SIZE_MAX - 50 },
         { 3, 2400, ACME_CHAIN_DER_MAX },
         { 2, 20 * 1024, ACME_CHAIN_DER_MAX },
-        { ACME_TYPES_MAX + 1, 1, 1 },
+        { ACME_SLOT_PAIRS_MAX + 1, 1, 1 },
     };
     static const unsigned char bytes[ACME_SLOT_BYTES] = { 1 };
     struct acme_area *area = area_new(1, 0);
-    struct acme_area_pair pairs[ACME_TYPES_MAX + 1];
+    struct acme_area_pair pairs[ACME_SLOT_PAIRS_MAX + 1];
     struct acme_error err;
     struct got got;
     size_t i, j;
@@ -207,8 +208,8 @@ test_refuses(void **state)
     assert_int_equal(put_filled(area, 0, 10, 10, 'x', 1), ACME_OK);
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         for (j = 0; j < rows[i].npairs; j++)
-            pairs[j] = (struct acme_area_pair){ ACME_KEY_RSA_2048, bytes,
-                rows[i].key_len, bytes, rows[i].chain_len };
+            pairs[j] = (struct acme_area_pair){ ACME_KEY_RSA_2048, false,
+                bytes, rows[i].key_len, bytes, rows[i].chain_len };
         acme_error_clear(&err);
         assert_int_equal(
             acme_area_put(area, 0, pairs, rows[i].npairs, 2, &err),
@@ -230,8 +231,8 @@ test_largest_fits(void **state)
 {
     static const unsigned char bytes[ACME_CHAIN_DER_MAX] = { 1 };
     struct acme_area_pair pairs[2] = {
-        { ACME_KEY_RSA_4096, bytes, 2500, bytes, ACME_CHAIN_DER_MAX },
-        { ACME_KEY_ECDSA_521, bytes, 250, bytes, ACME_CHAIN_DER_MAX },
+        { ACME_KEY_RSA_4096, false, bytes, 2500, bytes, ACME_CHAIN_DER_MAX },
+        { ACME_KEY_ECDSA_521, false, bytes, 250, bytes, ACME_CHAIN_DER_MAX },
     };
     struct acme_area *area = area_new(1, 0);
     struct acme_error err;
@@ -618,7 +619,7 @@ check_bounds(const struct got *got)
     const unsigned char *end = from + got->copy.len;
     size_t i;
 
-    assert_in_range(got->npairs, 1, ACME_TYPES_MAX);
+    assert_in_range(got->npairs, 1, ACME_SLOT_PAIRS_MAX);
     for (i = 0; i < got->npairs; i++) {
         const unsigned char *key = got->pair[i].key;
         const unsigned char *chain = got->pair[i].chain;

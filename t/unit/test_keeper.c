@@ -2,6 +2,7 @@
  * acme_keeper.h: what an engine may and may not do to the state directory,
  * and what is noticed of others.
  */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,6 +17,7 @@
 
 #include "base/acme_base64.h"
 #include "fake_drive.h"
+#include "state/acme_dir.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -1287,6 +1289,130 @@ test_damaged(void **state)
     assert_true(fake_host_logged(&d->host, "damaged"));
 }
 
+/* ---- names that move -------------------------------------------------- */
+
+/* The area of a new generation. */
+static void
+empty_area(struct fake_drive *d)
+{
+    acme_area_put(d->area, 0, NULL, 0, 0, &d->err);
+    acme_area_put(d->area, 1, NULL, 0, 0, &d->err);
+}
+
+/* How many pairs there are in a slot, and whether the i-th is a spare one for
+ * that name. */
+static size_t
+slot_pairs(struct fake_drive *d, size_t lineage, size_t i, bool spare,
+    const char *name)
+{
+    struct acme_area_pair pairs[ACME_SLOT_PAIRS_MAX];
+    struct acme_chain *chain = NULL;
+    struct acme_buf copy;
+    uint32_t generation;
+    size_t n = 0;
+
+    acme_buf_init_secret(&copy, ACME_SLOT_BYTES);
+    if (acme_area_get(d->area, lineage, &copy, pairs, &n, &generation) &&
+        i < n) {
+        assert_int_equal(pairs[i].spare, spare);
+        assert_int_equal(acme_chain_from_der(pairs[i].chain,
+                             pairs[i].chain_len, &chain, &d->err),
+            ACME_OK);
+        assert_true(acme_chain_covers(chain, name));
+    }
+    acme_chain_free(chain);
+    acme_buf_clear(&copy);
+    return n;
+}
+
+/* Two lineages become one: both certificates are served until it has its. */
+static void
+test_names_unite(void **state)
+{
+    struct fake_drive *d = *state;
+
+    fake_drive_new_config(d);
+    empty_area(d);
+    fake_drive_lineage(d, "a.test", 0, "a.test b.test", NULL);
+    fake_drive_open(d);
+    assert_int_equal(slot_pairs(d, 0, 0, false, "a.test"), 2);
+    assert_int_equal(slot_pairs(d, 0, 1, true, "b.test"), 2);
+    fake_drive_restart(d); /* that is not forgotten */
+    empty_area(d);
+    fake_drive_restart(d);
+    assert_int_equal(slot_pairs(d, 0, 1, true, "b.test"), 2);
+    fake_drive_run(d);
+    assert_int_equal(fake_drive_served(d, "a.test"), 2);
+    assert_int_equal(slot_pairs(d, 0, 0, false, "b.test"), 1);
+    fake_drive_restart(d);
+    assert_int_equal(slot_pairs(d, 0, 0, false, "b.test"), 1);
+}
+
+/* One becomes two: the second has nothing yet, but what covers it. */
+static void
+test_names_part(void **state)
+{
+    struct fake_drive *d = *state;
+
+    fake_drive_new_config(d);
+    empty_area(d);
+    fake_drive_lineage(d, "a.test", 0, "a.test", NULL);
+    fake_drive_lineage(d, "c.test", 0, "c.test www.a.test", NULL);
+    fake_drive_open(d);
+    assert_int_equal(slot_pairs(d, 0, 0, false, "a.test"), 1);
+    assert_int_equal(slot_pairs(d, 1, 0, true, "www.a.test"), 1);
+    assert_int_equal(fake_drive_version(d, "c.test"), 0);
+    assert_int_equal(fake_drive_run(d), 1);
+    assert_int_equal(fake_drive_version(d, "a.test"), 1);
+    assert_int_equal(fake_drive_version(d, "c.test"), 1);
+    assert_int_equal(slot_pairs(d, 1, 0, false, "c.test"), 1);
+}
+
+static void
+test_names_of_expired(void **state)
+{
+    struct fake_drive *d = *state;
+
+    fake_drive_new_config(d);
+    empty_area(d);
+    fake_drive_lineage(d, "c.test", 0, "www.a.test", NULL);
+    d->host.now += 400 * 86400;
+    fake_drive_open(d);
+    assert_int_equal(slot_pairs(d, 0, 0, true, ""), 0);
+}
+
+/* Lost or damaged it is as if nothing had moved. */
+static void
+test_names_damaged(void **state)
+{
+    struct fake_drive *d = *state;
+    struct acme_dir_names files;
+    size_t i, found = 0;
+    int fd;
+
+    fake_drive_close(d);
+    fd = open(helper_tmp_path(&d->tmp, "state"), O_RDONLY | O_DIRECTORY);
+    assert_int_equal(
+        acme_dir_names_read(fd, "servers", false, &files, &d->err), ACME_OK);
+    for (i = 0; i < files.count; i++)
+        if (strstr(files.name[i], ".names") != NULL) {
+            helper_tmp_puts(&d->tmp,
+                fake_drive_path("servers/%s", files.name[i]), "?\n");
+            found++;
+        }
+    acme_dir_names_free(&files);
+    close(fd);
+    assert_int_equal(found, 1);
+    fake_drive_new_config(d);
+    empty_area(d);
+    fake_drive_lineage(d, "a.test", 0, "a.test b.test", NULL);
+    fake_drive_open(d);
+    assert_true(fake_host_logged(&d->host, "is damaged: the first line"));
+    assert_int_equal(slot_pairs(d, 0, 0, false, "a.test"), 1);
+    fake_drive_run(d);
+    assert_int_equal(fake_drive_served(d, "a.test"), 2);
+}
+
 /* As a crash leaves it between "complete" and "live". */
 static void
 unswitch(struct fake_drive *d)
@@ -1453,6 +1579,10 @@ main(void)
         TEST(test_conflict, setup_live),
         TEST(test_conflict_solved, setup_live),
         TEST(test_planted, setup_live),
+        TEST(test_names_unite, setup_live),
+        TEST(test_names_part, setup_live),
+        TEST(test_names_of_expired, setup_live),
+        TEST(test_names_damaged, setup_live),
         TEST(test_damaged, setup_live),
         TEST(test_recovered, setup_live),
         TEST(test_not_recovered, setup_live),

@@ -79,6 +79,8 @@ enum {
     EC_1,
     EC_2,
     RSA_1,
+    EC_OTHER, /* for another name */
+    RSA_OTHER,
     PAIRS
 };
 
@@ -88,6 +90,7 @@ struct fixture {
     struct helper_ca *ca;
     struct pair pair[PAIRS];
     SSL_CTX *server, *client;
+    const char *sni; /* what clients ask for; NULL: nothing */
     struct acme_area *area;
     struct acme_live_cache *cache;
 };
@@ -145,6 +148,10 @@ connect_to(struct fixture *fix, struct served *served, const char *sigalgs,
     SSL_set_accept_state(server);
     SSL_set_connect_state(client);
     SSL_set_max_proto_version(client, version);
+    if (fix->sni != NULL) {
+        (void)snprintf(list, sizeof(list), "%s", fix->sni);
+        assert_true(SSL_set_tlsext_host_name(client, list));
+    }
     if (sigalgs != NULL) {
         /* The macro casts const away. */
         (void)snprintf(list, sizeof(list), "%s", sigalgs);
@@ -210,6 +217,8 @@ setup(void **state)
     pair_init(&fix->pair[EC_1], fix->ca, ACME_KEY_ECDSA_256, "a.test");
     pair_init(&fix->pair[EC_2], fix->ca, ACME_KEY_ECDSA_256, "a.test");
     pair_init(&fix->pair[RSA_1], fix->ca, ACME_KEY_RSA_2048, "a.test");
+    pair_init(&fix->pair[EC_OTHER], fix->ca, ACME_KEY_ECDSA_256, "b.test");
+    pair_init(&fix->pair[RSA_OTHER], fix->ca, ACME_KEY_RSA_2048, "b.test");
     fix->server = SSL_CTX_new(TLS_server_method());
     fix->client = SSL_CTX_new(TLS_client_method());
     SSL_CTX_set_verify(fix->client, SSL_VERIFY_NONE, NULL);
@@ -259,7 +268,7 @@ stop(struct fixture *fix)
 static struct acme_area_pair
 as_area_pair(const struct pair *pair)
 {
-    struct acme_area_pair to = { pair->type, pair->key_der.data,
+    struct acme_area_pair to = { pair->type, false, pair->key_der.data,
         pair->key_der.len, pair->chain_der.data, pair->chain_der.len };
 
     return to;
@@ -343,6 +352,63 @@ test_two_types(void **state)
     put(fix, 0, &fix->pair[EC_1]);
     check_gets(fix, 0, EC_ONLY, &fix->pair[EC_1]);
     check_gets_nothing(fix, 0, RSA_ONLY, ACME_LIVE_SET);
+    stop(fix);
+}
+
+/* Another lineage's certificate for the names that only it covers. */
+static void
+test_spare(void **state)
+{
+    struct fixture *fix = start(state, 4);
+    struct acme_area_pair pairs[5];
+    struct acme_area_pair bad;
+
+    pairs[0] = as_area_pair(&fix->pair[EC_1]);
+    pairs[1] = as_area_pair(&fix->pair[EC_2]);
+    pairs[2] = as_area_pair(&fix->pair[EC_OTHER]);
+    pairs[1].spare = pairs[2].spare = true;
+    put_pairs(fix, 0, pairs, 3);
+    check_gets(fix, 0, NULL, &fix->pair[EC_1]);
+    fix->sni = "a.test";
+    check_gets(fix, 0, NULL, &fix->pair[EC_1]);
+    fix->sni = "B.Test";
+    check_gets(fix, 0, NULL, &fix->pair[EC_OTHER]);
+    fix->sni = "c.test";
+    check_gets(fix, 0, NULL, &fix->pair[EC_1]);
+
+    /* of both algorithms; one that covers, or none */
+    pairs[0] = as_area_pair(&fix->pair[EC_1]);
+    pairs[1] = as_area_pair(&fix->pair[RSA_1]);
+    pairs[2] = as_area_pair(&fix->pair[EC_OTHER]);
+    pairs[3] = as_area_pair(&fix->pair[RSA_OTHER]);
+    pairs[2].spare = pairs[3].spare = true;
+    put_pairs(fix, 0, pairs, 4);
+    fix->sni = "b.test";
+    check_gets(fix, 0, EC_ONLY, &fix->pair[EC_OTHER]);
+    check_gets(fix, 0, RSA_ONLY, &fix->pair[RSA_OTHER]);
+    fix->sni = "a.test";
+    check_gets(fix, 0, EC_ONLY, &fix->pair[EC_1]);
+    check_gets(fix, 0, RSA_ONLY, &fix->pair[RSA_1]);
+
+    /* without one of its own: for any name */
+    put_pairs(fix, 1, pairs + 2, 2);
+    check_gets(fix, 1, EC_ONLY, &fix->pair[EC_OTHER]);
+    check_gets(fix, 1, RSA_ONLY, &fix->pair[RSA_OTHER]);
+    fix->sni = NULL;
+    check_gets(fix, 1, NULL, &fix->pair[EC_OTHER]);
+
+    /* a bad one is no reason to go without the others */
+    bad = pairs[2];
+    bad.key_len -= 1;
+    pairs[1] = bad;
+    pairs[2] = pairs[3];
+    put_pairs(fix, 2, pairs, 3);
+    check_gets(fix, 2, NULL, &fix->pair[EC_1]);
+    fix->sni = "b.test";
+    check_gets(fix, 2, NULL, &fix->pair[RSA_OTHER]);
+    put_pairs(fix, 3, &bad, 1);
+    check_gets_nothing(fix, 3, NULL, ACME_LIVE_NONE);
+    fix->sni = NULL;
     stop(fix);
 }
 
@@ -781,6 +847,7 @@ main(void)
         cmocka_unit_test(test_nothing_yet),
         cmocka_unit_test(test_swap),
         cmocka_unit_test(test_two_types),
+        cmocka_unit_test(test_spare),
         cmocka_unit_test(test_bad_slot),
         cmocka_unit_test(test_parsed_once),
         cmocka_unit_test(test_bound),

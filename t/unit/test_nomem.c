@@ -1280,6 +1280,7 @@ filled_area(void)
     need(acme_area_new(2, 1, &area, &err), &err);
     for (i = 0; i < 2; i++) {
         pair[i].type = pairs.pair[i].type;
+        pair[i].spare = false;
         pair[i].key = pairs.pair[i].key.data;
         pair[i].key_len = pairs.pair[i].key.len;
         pair[i].chain = pairs.pair[i].chain.data;
