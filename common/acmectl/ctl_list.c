@@ -140,6 +140,8 @@ print_lineage(const struct ctl *ctl, const struct acme_json *lineage)
 {
     const struct acme_json *files = acme_json_get(lineage, "files");
     const struct acme_json *issuer = acme_json_get(lineage, "issuer");
+    const struct acme_json *certificates =
+        acme_json_get(lineage, "certificates");
 
     (void)printf("%s: %s\n", acme_json_str(lineage, "name"),
         acme_json_str(lineage, "state"));
@@ -150,7 +152,9 @@ print_lineage(const struct ctl *ctl, const struct acme_json *lineage)
     print_text("signed by", acme_json_str(lineage, "signed_by"));
     print_text("serial", acme_json_str(lineage, "serial"));
     print_validity(lineage);
-    print_others(acme_json_get(lineage, "certificates"));
+    if (acme_json_bool(acme_json_at(certificates, 0), "key_reused", false))
+        print_text("key", "that of the version before");
+    print_others(certificates);
     print_text("renewal", acme_json_str(lineage, "renew_at"));
     print_next(lineage);
     if (ctl->verbose)

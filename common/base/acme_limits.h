@@ -9,6 +9,9 @@
 /* RFC 1035 2.3.4: 253 characters of text; IPv6 text is shorter. */
 #define ACME_NAME_MAX 253
 
+/* RFC 5280 A.1: characters of a subject's CN. */
+#define ACME_CN_MAX 64
+
 /* Lineage names are file names: leave room for suffixes below NAME_MAX. */
 #define ACME_LINEAGE_MAX 200
 

@@ -5,16 +5,34 @@
 #include <string.h>
 
 #include "base/acme_log.h"
+#include "base/acme_name.h"
 #include "drive/acme_job_private.h"
+
+/* The first DNS name that fits; NULL: none does. */
+static const char *
+common_name(const struct acme_run *run)
+{
+    size_t i;
+
+    for (i = 0; i < run->now.nnames; i++) {
+        if (!acme_name_is_ip(run->now.names[i]) &&
+            strlen(run->now.names[i]) <= ACME_CN_MAX)
+            return run->now.names[i];
+    }
+    return NULL;
+}
 
 enum acme_rc
 acme_job_finalize(struct acme_run *run)
 {
+    struct acme_csr_terms terms = { NULL, run->now.must_staple };
     struct acme_buf csr;
     enum acme_rc rc;
 
+    if (run->issuer->cn_in_csr)
+        terms.cn = common_name(run);
     acme_buf_init(&csr, ACME_STATE_PEM_MAX);
-    rc = acme_csr_new(run->key, run->now.names, run->now.nnames, &csr,
+    rc = acme_csr_new(run->key, run->now.names, run->now.nnames, &terms, &csr,
         run->err);
     if (rc == ACME_OK)
         rc = acme_order_finalize(run->job->client, run->now.names,

@@ -328,6 +328,21 @@ ask_for_order(struct acme_run *run)
     return rc == ACME_OK ? check_profile(run, &terms) : rc;
 }
 
+/* A new one, or that of the live certificate where it is to stay. */
+static enum acme_rc
+obtain_key(struct acme_run *run)
+{
+    enum acme_rc rc = ACME_NOENT;
+
+    if (run->now.reuse_key && run->now.leaf != NULL)
+        rc = acme_vault_live_key(run->job->vault, run->job->unit, &run->key,
+            run->err);
+    if (rc != ACME_NOENT)
+        return rc;
+    acme_error_clear(run->err);
+    return acme_key_generate(run->now.type, &run->key, run->err);
+}
+
 /*
  * The key is made before the order, so that the order's URL reaches the disk
  * at once when the CA has answered.
@@ -337,7 +352,7 @@ new_order(struct acme_run *run)
 {
     enum acme_rc rc;
 
-    rc = acme_key_generate(run->now.type, &run->key, run->err);
+    rc = obtain_key(run);
     if (rc == ACME_OK)
         rc = ask_for_order(run);
     if (rc != ACME_OK)

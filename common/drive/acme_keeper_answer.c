@@ -87,6 +87,9 @@ answer_unit(struct call *call)
     acme_frame_add_u64(call->reply, kept->wanted.nnames);
     for (i = 0; i < kept->wanted.nnames; i++)
         acme_frame_add_text(call->reply, kept->wanted.names[i]);
+    acme_frame_add_u64(call->reply, kept->wanted.must_staple);
+    acme_frame_add_u64(call->reply, kept->wanted.reuse_key);
+    acme_frame_add_u64(call->reply, kept->wanted.allow_subset);
     acme_frame_add_u64(call->reply, type);
     acme_frame_add_text(call->reply,
         kept->conflict != NULL ? kept->conflict : "");
@@ -483,6 +486,52 @@ answer_order_drop(struct call *call)
     reply_rc(call);
 }
 
+/* ---- the key of what is live ------------------------------------------ */
+
+/* The pair of this unit's algorithm, or NULL. */
+static const struct acme_pair *
+own_pair(const struct call *call, const struct acme_version *version)
+{
+    size_t i;
+
+    for (i = 0; i < version->npairs; i++) {
+        if (acme_key_algorithm_number(version->pair[i].type) ==
+            call->algorithm)
+            return &version->pair[i];
+    }
+    return NULL;
+}
+
+/*
+ * The engine gets a certificate's key back only where a renewal is to keep
+ * it, while it has the lineage, and of the type that is wanted today.
+ */
+static void
+answer_live_key(struct call *call)
+{
+    const struct acme_kept *kept = &call->keeper->kept[call->index];
+    const struct acme_pair *pair = NULL;
+    struct acme_version live;
+    struct acme_error ignored;
+
+    acme_error_clear(&ignored);
+    acme_version_init(&live);
+    if (kept->wanted.reuse_key && kept->lock != -1) {
+        (void)acme_store_live_read(call->keeper->store, call->name, &live,
+            &ignored);
+        pair = own_pair(call, &live);
+    }
+    if (ignored.rc == ACME_NOMEM)
+        (void)acme_error_nomem(&call->err);
+    else if (pair == NULL ||
+             pair->type != acme_lineage_type(&kept->wanted, call->algorithm))
+        (void)acme_error_set(&call->err, ACME_NOENT, "no key to be kept");
+    begin_reply(call);
+    if (call->err.rc == ACME_OK)
+        acme_frame_add(call->reply, pair->key.data, pair->key.len);
+    acme_version_clear(&live);
+}
+
 /* ---- versions: the gate ----------------------------------------------- */
 
 static void
@@ -496,6 +545,27 @@ refuse(struct call *call, const struct acme_chain *chain)
         acme_error_line(&call->err, line, sizeof(line)), &ignored);
 }
 
+/* A server that staples nothing would be refused by clients for the sake of an
+ * extension that nobody asked for; one that is missing harms nobody. */
+static enum acme_rc
+check_staple(struct call *call, const struct acme_chain *chain)
+{
+    const struct acme_kept *kept = &call->keeper->kept[call->index];
+    bool has = acme_chain_must_staple(chain);
+
+    if (has && !kept->wanted.must_staple)
+        return acme_error_set(&call->err, ACME_REFUSED,
+            "the certificate has the must-staple extension, which was not "
+            "asked for");
+    if (!has && kept->wanted.must_staple) {
+        acme_log(call->keeper->host, ACME_LOG_WARN,
+            "certificate lacks the must-staple extension that was asked for, "
+            "lineage \"%s\"",
+            call->name);
+    }
+    return ACME_OK;
+}
+
 static enum acme_rc
 check(struct call *call, const struct acme_key *key,
     const struct acme_chain *chain)
@@ -507,6 +577,8 @@ check(struct call *call, const struct acme_key *key,
 
     rc = acme_chain_check(chain, key, kept->wanted.names, kept->wanted.nnames,
         keeper->host->now(keeper->host->ctx), &surplus, &call->err);
+    if (rc == ACME_OK)
+        rc = check_staple(call, chain);
     if (rc == ACME_REFUSED)
         refuse(call, chain);
     if (rc == ACME_OK && surplus > 0) {
@@ -565,6 +637,17 @@ put_in_order(const struct acme_lineage *wanted, struct acme_version *version)
     }
 }
 
+static void
+note_reuse(const struct call *call, const struct acme_version *live,
+    struct acme_pair *pair)
+{
+    const struct acme_pair *old = own_pair(call, live);
+
+    pair->origin.key_reused =
+        old != NULL && old->key.len == pair->key.len &&
+        memcmp(old->key.data, pair->key.data, pair->key.len) == 0;
+}
+
 static enum acme_rc
 add_others(struct call *call, struct acme_version *version)
 {
@@ -576,10 +659,12 @@ add_others(struct call *call, struct acme_version *version)
     acme_version_init(&live);
     rc =
         acme_store_live_read(call->keeper->store, call->name, &live, &ignored);
-    if (rc == ACME_OK)
+    if (rc == ACME_OK) {
+        note_reuse(call, &live, &version->pair[0]);
         rc = carry_over(call, &live, version);
-    else
+    } else {
         rc = rc == ACME_NOMEM ? acme_error_nomem(&call->err) : ACME_OK;
+    }
     acme_version_clear(&live);
     put_in_order(&call->keeper->kept[call->index].wanted, version);
     return rc;
@@ -753,6 +838,7 @@ static const struct {
     { ACME_VERB_ORDER_NOTE, OF_UNIT, 1, answer_order_note },
     { ACME_VERB_CHALLENGES, OF_UNIT, ANY_NUMBER, answer_challenges },
     { ACME_VERB_ORDER_DROP, OF_UNIT, 0, answer_order_drop },
+    { ACME_VERB_LIVE_KEY, OF_UNIT, 0, answer_live_key },
     { ACME_VERB_VERSION, OF_UNIT, 4, answer_version },
     { ACME_VERB_LEDGER, OF_ISSUER, 0, answer_ledger },
     { ACME_VERB_LEDGER_PUT, OF_ISSUER, 1, answer_ledger_put },

@@ -179,6 +179,8 @@ add_pairs(struct view *view, const struct acme_version *version)
         one = acme_json_object();
         acme_json_set_str(one, "key",
             acme_key_type_name(version->pair[i].type));
+        if (version->pair[i].origin.key_reused)
+            acme_json_set_bool(one, "key_reused", true);
         describe_leaf(one, &leaf);
         acme_json_append(list, one);
         if (i > 0)

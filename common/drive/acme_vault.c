@@ -295,6 +295,9 @@ get_unit(struct acme_frame *frame, struct acme_vault_unit *out,
     rc = get_names(frame, out, err);
     if (rc != ACME_OK)
         return rc;
+    out->must_staple = acme_frame_get_u64(frame) != 0;
+    out->reuse_key = acme_frame_get_u64(frame) != 0;
+    out->allow_subset = acme_frame_get_u64(frame) != 0;
     out->type = (enum acme_key_type)acme_frame_get_u64(frame);
     acme_frame_get_text(frame, conflict, sizeof(conflict));
     if (conflict[0] != '\0') {
@@ -536,6 +539,27 @@ acme_vault_binding(struct acme_vault *vault, size_t issuer,
         rc = acme_binding_set(binding, kid, alg, key, len, err);
     }
     return finish(vault, &frame, rc, err);
+}
+
+enum acme_rc
+acme_vault_live_key(struct acme_vault *vault, size_t unit,
+    struct acme_key **key, struct acme_error *err)
+{
+    struct acme_frame frame;
+    struct acme_key *found = NULL;
+    enum acme_rc rc;
+
+    memset(&frame, 0, sizeof(frame));
+    (void)ask(vault, ACME_VERB_LIVE_KEY, unit);
+    rc = answer(vault, &frame, err);
+    if (rc == ACME_OK)
+        rc = get_key(&frame, &found, err);
+    rc = finish(vault, &frame, rc, err);
+    if (rc == ACME_OK)
+        *key = found;
+    else
+        acme_key_unref(found);
+    return rc;
 }
 
 /* ---- orders and versions ---------------------------------------------- */

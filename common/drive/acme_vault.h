@@ -58,7 +58,8 @@ enum acme_rc acme_vault_done(struct acme_vault *vault, uint64_t id, bool ok,
 /* A unit now: what is wanted of it, what is served, what happened. */
 struct acme_vault_unit {
     size_t nnames;
-    const char **names;      /* in `arena` */
+    const char **names;                        /* in `arena` */
+    bool must_staple, reuse_key, allow_subset; /* see struct acme_lineage */
     enum acme_key_type type; /* ACME_KEY_NONE: it is not wanted */
     const char *conflict;    /* contradictory declarations; NULL: none */
     unsigned version;        /* the lineage's; 0: none */
@@ -121,6 +122,12 @@ enum acme_rc acme_vault_order_note(struct acme_vault *vault, size_t unit,
     const struct acme_buf *text, struct acme_error *err);
 enum acme_rc acme_vault_order_drop(struct acme_vault *vault, size_t unit,
     struct acme_error *err);
+
+/* The key of the live certificate (caller's reference), where a renewal keeps
+ * it and it is of the wanted type; ACME_NOENT: a new one is to be made.  The
+ * lock is held. */
+enum acme_rc acme_vault_live_key(struct acme_vault *vault, size_t unit,
+    struct acme_key **key, struct acme_error *err);
 
 /* Makes challenges of an issuer of the unit's list answerable; name and token
  * of each count.  *others: other servers live on the state directory, and see

@@ -384,6 +384,43 @@ check_issuers(const struct acme_config *config,
     return ACME_OK;
 }
 
+/* Found here, as the CA would refuse each order. */
+static enum acme_rc
+check_staple(const struct acme_config *config,
+    const struct acme_lineage *lineage, struct acme_error *err)
+{
+    const struct acme_issuer *issuer = &config->issuer[lineage->issuer];
+    size_t i;
+
+    if (!lineage->must_staple)
+        return ACME_OK;
+    for (i = 0; acme_issuer_staples(issuer) && i < lineage->nfallbacks; i++)
+        issuer = &config->issuer[lineage->fallback[i]];
+    if (acme_issuer_staples(issuer))
+        return ACME_OK;
+    return acme_error_set(err, ACME_CONFIG,
+        "the CA \"%s\" issues no certificates with must-staple (Let's Encrypt "
+        "ended it in 2025); turn acme_must_staple or ACMEMustStaple off for "
+        "\"%s\", or name another CA",
+        issuer->name, lineage->names[0]);
+}
+
+/* A wildcard that is left out is most of the certificate. */
+static enum acme_rc
+check_subset(const struct acme_lineage *lineage, struct acme_error *err)
+{
+    size_t i;
+
+    for (i = 0; lineage->allow_subset && i < lineage->nnames; i++) {
+        if (strncmp(lineage->names[i], "*.", 2) == 0)
+            return acme_error_set(err, ACME_CONFIG,
+                "a certificate with the wildcard \"%s\" cannot do without "
+                "names; turn acme_allow_subset or ACMEAllowSubset off for it",
+                lineage->names[i]);
+    }
+    return ACME_OK;
+}
+
 static enum acme_rc
 check_lineage(const struct acme_config *config,
     const struct acme_lineage *lineage, struct acme_error *err)
@@ -401,6 +438,10 @@ check_lineage(const struct acme_config *config,
             "CAs allow 100)",
             lineage->names[0], lineage->nnames, ACME_NAMES_MAX);
     rc = check_issuers(config, lineage, err);
+    if (rc == ACME_OK)
+        rc = check_staple(config, lineage, err);
+    if (rc == ACME_OK)
+        rc = check_subset(lineage, err);
     if (rc == ACME_OK && lineage->name != NULL)
         rc = acme_lineage_name_check(lineage->name, err);
     return rc != ACME_OK ? rc : check_types(lineage, err);

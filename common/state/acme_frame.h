@@ -31,6 +31,7 @@ enum acme_verb {
     ACME_VERB_CHALLENGES,  /* issuer, (name, token)... -> others */
     ACME_VERB_ORDER_NOTE,  /* order blob, kept in mind -> */
     ACME_VERB_ORDER_DROP,
+    ACME_VERB_LIVE_KEY,   /* -> key of what is live, if it is to be kept */
     ACME_VERB_VERSION,    /* issuer, key, chain, order -> version or refusal */
     ACME_VERB_LEDGER,     /* -> ledger blob */
     ACME_VERB_LEDGER_PUT, /* ledger blob -> */

@@ -83,6 +83,28 @@ const char acme_issuer_short_names[] =
     "letsencrypt, letsencrypt-staging, zerossl, google, google-staging, "
     "sslcom, sslcom-rsa, actalis";
 
+/* Directories of CAs that have no OCSP: the host is what counts. */
+static const char *const stapleless[] = { "acme-v02.api.letsencrypt.org",
+    "acme-staging-v02.api.letsencrypt.org" };
+
+bool
+acme_issuer_staples(const struct acme_issuer *issuer)
+{
+    struct acme_error ignored;
+    struct acme_url url;
+    size_t i;
+
+    acme_error_clear(&ignored);
+    if (acme_url_parse(issuer->directory, ACME_CONFIG, &url, &ignored) !=
+        ACME_OK)
+        return true;
+    for (i = 0; i < COUNT(stapleless); i++) {
+        if (strcmp(url.host, stapleless[i]) == 0)
+            return false;
+    }
+    return true;
+}
+
 const char *
 acme_issuer_directory(const char *short_name)
 {

@@ -46,6 +46,9 @@ const char *acme_issuer_directory(const char *short_name);
 /* All short names, for messages: "a, b, c". */
 extern const char acme_issuer_short_names[];
 
+/* False: a CA that is known to issue no certificates with must-staple. */
+bool acme_issuer_staples(const struct acme_issuer *issuer);
+
 /* False: out of memory.  `to` may be `from`. */
 bool acme_issuer_copy(struct acme_arena *arena, struct acme_issuer *to,
     const struct acme_issuer *from);

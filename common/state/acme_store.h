@@ -74,6 +74,7 @@ struct acme_origin {
     char issuer[ACME_URL_MAX]; /* directory URL; "" unknown */
     char order[ACME_URL_MAX];
     time_t obtained;
+    bool key_reused; /* it has the key of the version before */
 };
 
 struct acme_pair {

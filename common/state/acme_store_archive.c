@@ -138,6 +138,8 @@ describe(const struct acme_key *key, const struct acme_chain *chain,
     acme_json_set_str(meta, "issuer", origin->issuer);
     acme_json_set_str(meta, "order", origin->order);
     acme_json_set_time(meta, "obtained", origin->obtained);
+    if (origin->key_reused)
+        acme_json_set_bool(meta, "key_reused", true);
     acme_json_set_time(meta, "not_before", leaf.not_before);
     acme_json_set_time(meta, "not_after", leaf.not_after);
     acme_json_set_str(meta, "serial", leaf.serial);

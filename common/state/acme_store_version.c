@@ -262,6 +262,7 @@ read_origin(const struct acme_json *meta, struct acme_origin *origin)
     copy_text(origin->order, sizeof(origin->order),
         acme_json_str(meta, "order"));
     origin->obtained = (time_t)acme_json_time(meta, "obtained");
+    origin->key_reused = acme_json_bool(meta, "key_reused", false);
 }
 
 /* ACME_NOENT: there is no such key file. */

@@ -417,6 +417,12 @@ acme_chain_ends_at(const struct acme_chain *chain, const char *cn)
     return found;
 }
 
+bool
+acme_chain_must_staple(const struct acme_chain *chain)
+{
+    return X509_get_ext_by_NID(chain->cert[0], NID_tlsfeature, -1) >= 0;
+}
+
 /* The canonical form of one entry; false if it is nothing we could ask for
  * (an e-mail address, a name with an underscore). */
 static bool
@@ -831,8 +837,29 @@ new_sans(const char *const *names, size_t nnames)
     return sans;
 }
 
+/* At most 64 characters (RFC 5280 A.1, ub-common-name). */
 static bool
-add_names(X509_REQ *request, const char *const *names, size_t nnames)
+add_cn(X509_NAME *subject, const char *cn)
+{
+    return X509_NAME_add_entry_by_NID(subject, NID_commonName, MBSTRING_UTF8,
+               (const unsigned char *)cn, -1, -1, 0) == 1;
+}
+
+static bool
+add_feature(STACK_OF(X509_EXTENSION) * extensions)
+{
+    X509_EXTENSION *feature =
+        X509V3_EXT_conf_nid(NULL, NULL, NID_tlsfeature, "status_request");
+
+    if (feature != NULL && sk_X509_EXTENSION_push(extensions, feature) > 0)
+        return true;
+    X509_EXTENSION_free(feature);
+    return false;
+}
+
+static bool
+add_extensions(X509_REQ *request, const char *const *names, size_t nnames,
+    bool must_staple)
 {
     GENERAL_NAMES *sans = new_sans(names, nnames);
     STACK_OF(X509_EXTENSION) *extensions = NULL;
@@ -840,6 +867,7 @@ add_names(X509_REQ *request, const char *const *names, size_t nnames)
 
     ok = sans != NULL &&
          X509V3_add1_i2d(&extensions, NID_subject_alt_name, sans, 0, 0) == 1 &&
+         (!must_staple || add_feature(extensions)) &&
          X509_REQ_add_extensions(request, extensions);
     sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
     GENERAL_NAMES_free(sans);
@@ -861,8 +889,10 @@ digest_of(const struct acme_key *key)
 
 enum acme_rc
 acme_csr_new(const struct acme_key *key, const char *const *names,
-    size_t nnames, struct acme_buf *der, struct acme_error *err)
+    size_t nnames, const struct acme_csr_terms *terms, struct acme_buf *der,
+    struct acme_error *err)
 {
+    const char *cn = terms != NULL ? terms->cn : NULL;
     X509_REQ *request;
     unsigned char *p;
     int len = -1;
@@ -872,7 +902,9 @@ acme_csr_new(const struct acme_key *key, const char *const *names,
     request = X509_REQ_new();
     if (request != NULL && X509_REQ_set_version(request, X509_REQ_VERSION_1) &&
         X509_REQ_set_pubkey(request, acme_key_evp(key)) &&
-        add_names(request, names, nnames) &&
+        (cn == NULL || add_cn(X509_REQ_get_subject_name(request), cn)) &&
+        add_extensions(request, names, nnames,
+            terms != NULL && terms->must_staple) &&
         X509_REQ_sign(request, acme_key_evp(key), digest_of(key)) > 0)
         len = i2d_X509_REQ(request, NULL);
     if (len <= 0) {
@@ -907,17 +939,14 @@ set_random_serial(X509 *cert)
     return ok;
 }
 
-/* CN has at most 64 characters (RFC 5280 A.1, ub-common-name). */
 static bool
 set_common_name(X509 *cert, const char *name)
 {
     X509_NAME *subject = X509_get_subject_name(cert);
-    unsigned char shown[64 + 1];
+    char shown[ACME_CN_MAX + 1];
 
-    acme_log_clean((char *)shown, sizeof(shown), name, strlen(name));
-    return X509_NAME_add_entry_by_NID(subject, NID_commonName, MBSTRING_UTF8,
-               shown, -1, -1, 0) &&
-           X509_set_issuer_name(cert, subject);
+    acme_log_clean(shown, sizeof(shown), name, strlen(name));
+    return add_cn(subject, shown) && X509_set_issuer_name(cert, subject);
 }
 
 static bool

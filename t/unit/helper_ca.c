@@ -473,6 +473,7 @@ helper_ca_issue_csr(struct helper_ca *ca, const void *csr, size_t len,
     const unsigned char *p = csr;
     X509_REQ *request = d2i_X509_REQ(NULL, &p, (long)len);
     STACK_OF(X509_EXTENSION) * extensions;
+    struct helper_ca_options wanted = options != NULL ? *options : ordinary;
     GENERAL_NAMES *sans;
     EVP_PKEY *key;
 
@@ -482,7 +483,9 @@ helper_ca_issue_csr(struct helper_ca *ca, const void *csr, size_t len,
     extensions = X509_REQ_get_extensions(request);
     sans = X509V3_get_d2i(extensions, NID_subject_alt_name, NULL, NULL);
     need(sans != NULL);
-    issue(ca, key, sans, options ? options : &ordinary, pem);
+    if (X509v3_get_ext_by_NID(extensions, NID_tlsfeature, -1) >= 0)
+        wanted.must_staple = !wanted.no_staple;
+    issue(ca, key, sans, &wanted, pem);
     GENERAL_NAMES_free(sans);
     sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
     X509_REQ_free(request);

@@ -32,6 +32,7 @@ struct helper_ca_options {
     bool no_eku;
     bool critical_unknown; /* an unknown critical extension */
     bool must_staple;
+    bool no_staple;       /* not even if the request has it */
     bool issued_by_root;  /* the chain is leaf, root */
     bool wrong_signature; /* names the intermediate, signed by another key */
     bool with_root;       /* the chain ends with the root */

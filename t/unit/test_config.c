@@ -452,6 +452,60 @@ test_bad_lineages(void **state)
     acme_config_free(config);
 }
 
+/* What a CA would refuse each time, and what is of no use with a wildcard. */
+static void
+test_bad_wishes(void **state)
+{
+    struct acme_config *config = config_new();
+    struct acme_issuer issuer = issuer_of("le", NULL, true);
+    const char *names[] = { "a.test", "*.a.test" };
+    struct acme_lineage lineage = { .names = names,
+        .nnames = 1,
+        .ntypes = 1,
+        .type = { ACME_KEY_ECDSA_256 },
+        .must_staple = true };
+    struct acme_error err;
+    size_t le, staging, index;
+
+    (void)state;
+    acme_error_clear(&err);
+    issuer.directory = "https://ACME-v02.api.letsencrypt.org/directory";
+    assert_int_equal(acme_config_add_issuer(config, &issuer, &le, &err),
+        ACME_OK);
+    issuer.name = "staging";
+    issuer.directory = acme_issuer_directory("letsencrypt-staging");
+    assert_int_equal(acme_config_add_issuer(config, &issuer, &staging, &err),
+        ACME_OK);
+    assert_int_equal(acme_config_add_lineage(config, &lineage, &index, &err),
+        ACME_OK); /* of issuer 0 */
+    lineage.issuer = le;
+    assert_int_equal(acme_config_add_lineage(config, &lineage, &index, &err),
+        ACME_CONFIG);
+    assert_non_null(strstr(err.what, "\"le\" issues no"));
+    assert_non_null(strstr(err.what, "turn acme_must_staple or ACMEMustStap"));
+    lineage.issuer = 0;
+    lineage.nfallbacks = 1;
+    lineage.fallback[0] = staging;
+    acme_error_clear(&err);
+    assert_int_equal(acme_config_add_lineage(config, &lineage, &index, &err),
+        ACME_CONFIG);
+    assert_non_null(strstr(err.what, "\"staging\" issues no"));
+    lineage.must_staple = false;
+    acme_error_clear(&err);
+    assert_int_equal(acme_config_add_lineage(config, &lineage, &index, &err),
+        ACME_OK);
+
+    lineage.allow_subset = true;
+    assert_int_equal(acme_config_add_lineage(config, &lineage, &index, &err),
+        ACME_OK);
+    lineage.nnames = 2;
+    assert_int_equal(acme_config_add_lineage(config, &lineage, &index, &err),
+        ACME_CONFIG);
+    assert_non_null(strstr(err.what, "wildcard \"*.a.test\""));
+    assert_non_null(strstr(err.what, "ACMEAllowSubset off"));
+    acme_config_free(config);
+}
+
 /* Both definitions are named: they may be in different files. */
 static void
 test_two_definitions(void **state)
@@ -608,6 +662,7 @@ main(void)
         cmocka_unit_test(test_sharing),
         cmocka_unit_test(test_lineage_is_copied),
         cmocka_unit_test(test_bad_lineages),
+        cmocka_unit_test(test_bad_wishes),
         cmocka_unit_test(test_two_definitions),
         cmocka_unit_test(test_long_names),
         cmocka_unit_test(test_find_name),

@@ -103,7 +103,7 @@ finish(struct stage *s)
     acme_buf_init(&csr, 1 << 16);
     rc = acme_key_generate(s->type, &s->key, &f->err);
     if (rc == ACME_OK)
-        rc = acme_csr_new(s->key, s->names, s->nnames, &csr, &f->err);
+        rc = acme_csr_new(s->key, s->names, s->nnames, NULL, &csr, &f->err);
     if (rc == ACME_OK)
         rc = acme_order_finalize(f->client, s->names, s->nnames, csr.data,
             csr.len, f->arena, &s->order, &f->err);

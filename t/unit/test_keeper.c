@@ -240,6 +240,7 @@ static const struct {
     { ACME_VERB_ORDER_NOTE, 4, 1 },
     { ACME_VERB_CHALLENGES, 4, 4 }, /* for one token */
     { ACME_VERB_ORDER_DROP, 4, 0 },
+    { ACME_VERB_LIVE_KEY, 4, 0 },
     { ACME_VERB_VERSION, 4, 4 },
     { ACME_VERB_LEDGER, 2, 0 },
     { ACME_VERB_LEDGER_PUT, 2, 1 },
@@ -629,6 +630,7 @@ test_versions(void **state)
         { "broken chain", { "a.test", "www.a.test" },
             { .wrong_signature = true } },
         { "is a CA", { "a.test", "www.a.test" }, { .is_ca = true } },
+        { "must-staple", { "a.test", "www.a.test" }, { .must_staple = true } },
     };
     struct fake_drive *d = *state;
     struct offer offer, other;

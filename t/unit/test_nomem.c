@@ -559,7 +559,7 @@ key_flow(struct point *p)
     if (rc == ACME_OK)
         rc = acme_key_thumbprint(read, thumbprint, &p->err);
     if (rc == ACME_OK)
-        rc = acme_csr_new(read, names, 2, &csr, &p->err);
+        rc = acme_csr_new(read, names, 2, NULL, &csr, &p->err);
     end(p, rc);
     /* OpenSSL's reason may be another one than the allocation. */
     expect(p, MAY(ACME_NOMEM) | MAY(ACME_CRYPTO));

@@ -65,7 +65,7 @@ finalize(struct fake_client *f, struct acme_order *order)
     acme_buf_init(&csr, 1 << 16);
     assert_int_equal(acme_key_generate(ACME_KEY_ECDSA_256, &key, &f->err),
         ACME_OK);
-    assert_int_equal(acme_csr_new(key, one, 1, &csr, &f->err), ACME_OK);
+    assert_int_equal(acme_csr_new(key, one, 1, NULL, &csr, &f->err), ACME_OK);
     rc = acme_order_finalize(f->client, one, 1, csr.data, csr.len, f->arena,
         order, &f->err);
     assert_int_equal(rc, f->err.rc);

@@ -643,7 +643,8 @@ check_request(enum acme_key_type type, int signature_nid)
     acme_error_clear(&err);
     acme_buf_init(&der, 100000);
     assert_int_equal(acme_key_generate(type, &own, &err), ACME_OK);
-    assert_int_equal(acme_csr_new(own, names, NNAMES, &der, &err), ACME_OK);
+    assert_int_equal(acme_csr_new(own, names, NNAMES, NULL, &der, &err),
+        ACME_OK);
     p = der.data;
     request = d2i_X509_REQ(NULL, &p, (long)der.len);
     assert_non_null(request);
@@ -681,6 +682,56 @@ requests_name_all_names(void **state)
     check_request(ACME_KEY_ECDSA_384, NID_ecdsa_with_SHA384);
     check_request(ACME_KEY_ECDSA_521, NID_ecdsa_with_SHA512);
     check_request(ACME_KEY_RSA_2048, NID_sha256WithRSAEncryption);
+}
+
+/* What it may have besides: a CN, and the TLS feature (RFC 7633). */
+static void
+requests_have_terms(void **state)
+{
+    static const unsigned char feature[] = { 0x30, 0x03, 0x02, 0x01, 0x05 };
+    const struct acme_csr_terms terms = { "a.example", true };
+    char cn[80];
+    struct acme_buf der;
+    const unsigned char *p;
+    const ASN1_OCTET_STRING *value;
+    X509_REQ *request;
+    STACK_OF(X509_EXTENSION) * extensions;
+    struct acme_chain *chain;
+    int i;
+
+    (void)state;
+    acme_error_clear(&err);
+    acme_buf_init(&der, 100000);
+    assert_int_equal(acme_csr_new(key, names, NNAMES, &terms, &der, &err),
+        ACME_OK);
+    p = der.data;
+    request = d2i_X509_REQ(NULL, &p, (long)der.len);
+    assert_non_null(request);
+    assert_int_equal(
+        X509_NAME_get_text_by_NID(X509_REQ_get_subject_name(request),
+            NID_commonName, cn, sizeof(cn)),
+        9);
+    assert_string_equal(cn, "a.example");
+    extensions = X509_REQ_get_extensions(request);
+    assert_int_equal(sk_X509_EXTENSION_num(extensions), 2);
+    i = X509v3_get_ext_by_NID(extensions, NID_tlsfeature, -1);
+    assert_true(i >= 0);
+    value = X509_EXTENSION_get_data(sk_X509_EXTENSION_value(extensions, i));
+    assert_int_equal(ASN1_STRING_length(value), sizeof(feature));
+    assert_memory_equal(ASN1_STRING_get0_data(value), feature,
+        sizeof(feature));
+    sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+    X509_REQ_free(request);
+
+    acme_buf_reset(&pem);
+    helper_ca_issue_csr(ca, der.data, der.len, NULL, &pem);
+    chain = read_pem();
+    assert_true(acme_chain_must_staple(chain));
+    acme_chain_free(chain);
+    chain = issue(NULL);
+    assert_false(acme_chain_must_staple(chain));
+    acme_chain_free(chain);
+    acme_buf_clear(&der);
 }
 
 static void
@@ -807,7 +858,8 @@ full_buffers_are_out_of_memory(void **state)
     assert_int_equal(acme_chain_names(chain, &out, &err), ACME_NOMEM);
     acme_error_clear(&err);
     acme_buf_reset(&out);
-    assert_int_equal(acme_csr_new(key, names, NNAMES, &out, &err), ACME_NOMEM);
+    assert_int_equal(acme_csr_new(key, names, NNAMES, NULL, &out, &err),
+        ACME_NOMEM);
     acme_buf_clear(&out);
     acme_chain_free(chain);
 }
@@ -836,6 +888,7 @@ main(void)
         test(surplus_names_are_counted),
         test(time_is_the_callers),
         test(requests_name_all_names),
+        test(requests_have_terms),
         test(a_placeholder_is_self_signed),
         test(a_placeholder_is_renamed),
         test(a_failed_placeholder_changes_nothing),

@@ -88,7 +88,7 @@ sub describe ($ssl)
 }
 
 # {serial, subject, issuer, names, not_before, not_after, pem, key, bits,
-# fingerprint}: serial in upper case hex, times in seconds since 1970, key
+# fingerprint, key_digest, must_staple}: serial in upper case hex, times in seconds since 1970, key
 # one of ecdsa, rsa, other.
 sub parse_certificate ($pem)
 {
@@ -125,6 +125,9 @@ sub from_x509 ($x509)
         pem => $pem,
         key => $id == 408 ? 'ecdsa' : $id == 6 ? 'rsa' : 'other',
         bits => $bits,
+        key_digest => unpack('H*', Net::SSLeay::X509_pubkey_digest($x509,
+            Net::SSLeay::EVP_get_digestbyname('SHA256'))),
+        must_staple => Net::SSLeay::X509_get_ext_by_NID($x509, 1020) >= 0,
         fingerprint => sha256_hex(decode_base64($base64)),
     };
 }

@@ -332,6 +332,7 @@ sub finalize ($server, $ctx, $id)
     refuse(orderNotReady => "the order is $order->{status}")
         if $order->{status} ne 'ready';
     my $csr = check_csr($server, $ctx, $order, $payload->{csr});
+    $order->{csr_cn} = $csr->{cn};
 
     $order->{status} = 'processing';
     my $make = sub { make_certificate($server, $order, $csr) };
@@ -382,7 +383,8 @@ sub make_certificate ($server, $order, $csr)
     my @names = map { $_->{value} } @{ $order->{identifiers} };
     my $ctx = {
         server => $server, identifiers => \@names, names => [@names],
-        subject => length $names[0] <= 64 ? $names[0] : '', extra => {},
+        subject => length $names[0] <= 64 ? $names[0] : '',
+        extra => { must_staple => staples($server, $csr) },
         from => $server->{backdate} ? -$server->{backdate} : 0,
         seconds => $server->{profiles}{ $order->{profile} // '' }{validity}
             // $server->{validity} // 90 * 86_400,
@@ -405,6 +407,12 @@ sub make_certificate ($server, $order, $csr)
     };
     $order->{status} = 'valid';
     return;
+}
+
+sub staples ($server, $csr)
+{
+    my $policy = $server->{must_staple} // 'copy';
+    return $policy eq 'always' || $policy eq 'copy' && $csr->{must_staple};
 }
 
 sub certificate ($server, $ctx, $id, $alternate = undef)

@@ -21,7 +21,7 @@ Net::SSLeay::initialize();
 use constant { ALT_DNS => 2, ALT_IP => 7 };
 use constant {
     SUBJECT_KEY => 82, KEY_USAGE => 83, ALT_NAME => 85, BASIC => 87,
-    AUTHORITY_KEY => 90, EXT_KEY_USAGE => 126,
+    AUTHORITY_KEY => 90, EXT_KEY_USAGE => 126, TLS_FEATURE => 1020,
 };
 
 my %CURVE = (256 => 'secp256r1', 384 => 'secp384r1', 521 => 'secp521r1');
@@ -53,7 +53,8 @@ sub new_root ($name, $key = new_key())
 
 # issue(issuer => {key, pem, subject}, key => PEM or public => EVP_PKEY,
 #       subject =>, names => [], ca =>, from => seconds from now,
-#       seconds => lifetime, serial => HEX, usage => 0): PEM.
+#       seconds => lifetime, serial => HEX, usage => 0, must_staple => 1):
+#       PEM.
 sub issue (%o)
 {
     my $x509 = Net::SSLeay::X509_new();
@@ -98,6 +99,7 @@ sub extend ($x509, %o)
             : 'critical,digitalSignature',
         ($o{ca} || defined $o{usage} && !$o{usage}
             ? () : (EXT_KEY_USAGE, 'serverAuth')),
+        ($o{must_staple} ? (TLS_FEATURE, 'status_request') : ()),
         (@names ? (ALT_NAME, join ',', map { alt_name($_) } @names) : ()),
     );
 
@@ -130,7 +132,7 @@ sub serial ()
     return join '', '4', map { sprintf '%X', int rand 16 } 1 .. 31;
 }
 
-# From DER: {names, cn, public, key_digest, signed} or nothing.  public is
+# From DER: {names, cn, public, key_digest, signed, must_staple} or nothing.  public is
 # an EVP_PKEY for issue().
 sub read_csr ($der)
 {
@@ -152,6 +154,8 @@ sub read_csr ($der)
         key_digest => key_digest($public),
         bits => Net::SSLeay::EVP_PKEY_bits($public),
         signed => Net::SSLeay::X509_REQ_verify($req, $public) == 1,
+        must_staple => Net::SSLeay::X509_get_ext_by_NID($x509, TLS_FEATURE)
+            >= 0,
     };
 
     Net::SSLeay::X509_free($x509);
