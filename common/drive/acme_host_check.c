@@ -10,6 +10,7 @@
 #include "base/acme_base64.h"
 #include "base/acme_log.h"
 #include "base/acme_name.h"
+#include "protocol/acme_binding.h"
 #include "state/acme_dir.h"
 #include "state/acme_roster.h"
 #include "state/acme_store.h"
@@ -78,19 +79,12 @@ acme_host_eab_alg(const char *word, const char **alg, struct acme_error *err)
 enum acme_rc
 acme_host_eab_key(const char *word, struct acme_error *err)
 {
-    struct acme_error ignored;
-    struct acme_buf key;
+    struct acme_binding binding;
     enum acme_rc rc;
 
-    acme_error_clear(&ignored);
-    acme_buf_init_secret(&key, ACME_EAB_KEY_MAX);
-    rc = acme_base64_decode(&key, word, strlen(word), &ignored);
-    if (rc != ACME_OK || key.len < ACME_EAB_KEY_MIN)
-        rc = acme_error_set(err, ACME_CONFIG,
-            "the MAC key is not base64url of %d to %d bytes; copy it from "
-            "the CA, without \"=\" at its end",
-            ACME_EAB_KEY_MIN, ACME_EAB_KEY_MAX);
-    acme_buf_clear(&key);
+    acme_binding_init(&binding);
+    rc = acme_binding_parse(&binding, "kid", NULL, word, strlen(word), err);
+    acme_binding_clear(&binding);
     return rc;
 }
 

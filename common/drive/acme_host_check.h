@@ -38,10 +38,8 @@ enum acme_rc acme_host_account_key(const char *word, enum acme_key_type *type,
 enum acme_rc acme_host_eab_alg(const char *word, const char **alg,
     struct acme_error *err);
 
-/*
- * A MAC key written into the configuration: base64url of at least 16 bytes.
- * ACME_CONFIG; the text never has a byte of the key.
- */
+/* A MAC key written into the configuration, see acme_binding_parse().
+ * ACME_CONFIG; the text never has a byte of the key. */
 enum acme_rc acme_host_eab_key(const char *word, struct acme_error *err);
 
 /*
