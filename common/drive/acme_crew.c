@@ -31,6 +31,8 @@ struct seat {
     pthread_cond_t turn;   /* it has been given */
     struct acme_host host; /* the crew's, but waiting gives the turn away */
     struct acme_job job;
+    acme_crew_errand *errand; /* instead of the job; or NULL */
+    void *errand_ctx;
     struct acme_job_result result;
     bool look;
     char ari_id[sizeof(((struct acme_leaf *)0)->ari_id)];
@@ -371,11 +373,23 @@ acme_crew_has_room(struct acme_crew *crew, size_t ca, bool wanted)
 }
 
 static void
+run_errand(struct seat *seat)
+{
+    const struct acme_job *job = &seat->job;
+    struct acme_enroll account = { job->host, job->vault, job->client,
+        &job->config->issuer[seat->issuer], seat->issuer };
+
+    (void)seat->errand(&account, seat->errand_ctx, &seat->err);
+}
+
+static void
 work(struct seat *seat)
 {
     if (seat->look)
         (void)acme_renewal_get(acme_client_connection(seat->job.client),
             seat->ari_id, &seat->renewal, &seat->err);
+    else if (seat->errand != NULL)
+        run_errand(seat);
     else
         (void)acme_job_run(&seat->job, &seat->result, &seat->err);
     end_turn(seat);
@@ -419,6 +433,7 @@ prepare(struct seat *seat, size_t unit, size_t issuer, bool force)
     seat->look = false;
     seat->ari_id[0] = '\0';
     seat->issuer = issuer;
+    seat->errand = NULL;
     seat->host = (struct acme_host){ seat, seat_log, seat_now, seat_wait };
     seat->job = (struct acme_job){ .config = conf->config,
         .host = &seat->host,
@@ -522,6 +537,21 @@ acme_crew_look(struct acme_crew *crew, size_t unit, size_t issuer,
     return started;
 }
 
+bool
+acme_crew_start_errand(struct acme_crew *crew, size_t issuer,
+    acme_crew_errand *errand, void *ctx)
+{
+    struct seat *seat = find_seat(crew, FREE);
+    enum acme_rc rc;
+
+    if (seat == NULL)
+        return false;
+    rc = prepare(seat, 0, issuer, false);
+    seat->errand = errand;
+    seat->errand_ctx = ctx;
+    return start(seat, rc);
+}
+
 static void
 join(struct seat *seat)
 {
@@ -538,6 +568,8 @@ acme_crew_take(struct acme_crew *crew, struct acme_crew_ended *ended)
     if (seat == NULL)
         return false;
     join(seat);
+    ended->errand = seat->errand;
+    ended->errand_ctx = seat->errand_ctx;
     ended->unit = seat->job.unit;
     ended->issuer = seat->issuer;
     ended->force = seat->job.force;

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "drive/acme_enroll.h"
 #include "drive/acme_job.h"
 #include "protocol/acme_renewal.h"
 #include "wrap/acme_http.h"
@@ -67,8 +68,19 @@ bool acme_crew_start(struct acme_crew *crew, size_t unit, size_t issuer,
 bool acme_crew_look(struct acme_crew *crew, size_t unit, size_t issuer,
     const char *ari_id);
 
-/* A job or a look that has ended; false: none has. */
+/*
+ * Work at an issuer's account that is no unit's, run like a job; `ctx` is
+ * given back when it has ended.
+ */
+typedef enum acme_rc acme_crew_errand(const struct acme_enroll *account,
+    void *ctx, struct acme_error *err);
+bool acme_crew_start_errand(struct acme_crew *crew, size_t issuer,
+    acme_crew_errand *errand, void *ctx);
+
+/* A job, a look or an errand that has ended; false: none has. */
 struct acme_crew_ended {
+    acme_crew_errand *errand; /* NULL: a job */
+    void *errand_ctx;
     size_t unit, issuer;
     bool force;
     bool look; /* its result is: */

@@ -70,12 +70,14 @@ acme_engine_new(const struct acme_engine_conf *conf, struct acme_engine **out,
     engine->question =
         calloc(conf->config->nlineages + 1, sizeof(struct question *));
     engine->ledger = calloc(nissuers + 1, sizeof(engine->ledger[0]));
+    engine->tended = calloc(nissuers + 1, sizeof(engine->tended[0]));
     engine->due = calloc(nissuers + 1, sizeof(struct acme_heap *));
     rc = new_crew(engine, err);
     if (rc == ACME_OK &&
         (engine->planned == NULL || engine->question == NULL ||
-            engine->ledger == NULL || engine->due == NULL ||
-            !new_heaps(engine) || !acme_engine_looks_new(engine)))
+            engine->ledger == NULL || engine->tended == NULL ||
+            engine->due == NULL || !new_heaps(engine) ||
+            !acme_engine_looks_new(engine)))
         rc = acme_error_nomem(err);
     if (rc == ACME_OK)
         *out = engine;
@@ -102,6 +104,7 @@ acme_engine_free(struct acme_engine *engine)
     free(engine->question);
     free(engine->due);
     free(engine->ledger);
+    free(engine->tended);
     free(engine->planned);
     free(engine);
 }
@@ -403,6 +406,7 @@ acme_engine_plan(struct acme_engine *engine, bool crashed,
         if (!engine->conf.host->wait(engine->conf.host->ctx, 0))
             return acme_error_set(err, ACME_STOPPING, "stopped");
     }
+    acme_engine_watch_accounts(engine);
     return ACME_OK;
 }
 
@@ -849,6 +853,8 @@ end_jobs(struct acme_engine *engine)
     while (acme_crew_take(engine->crew, &ended)) {
         if (ended.look)
             acme_engine_end_look(engine, &ended);
+        else if (ended.errand != NULL)
+            acme_engine_tended(engine, &ended);
         else
             end_job(engine, &ended);
     }
@@ -859,6 +865,7 @@ acme_engine_run_one(struct acme_engine *engine)
 {
     size_t unit;
 
+    acme_engine_tend_accounts(engine);
     end_jobs(engine);
     if (acme_engine_start_looks(engine))
         end_jobs(engine);

@@ -35,8 +35,16 @@ struct ledger {
     time_t not_before;
 };
 
+/* An issuer's account. */
+struct tended {
+    bool running;
+    time_t at; /* when it is looked after; 0: all is said */
+    unsigned failures;
+};
+
 struct acme_engine {
     struct acme_engine_conf conf;
+    struct tended *tended; /* nissuers */
     struct acme_crew *crew;
     struct ledger *ledger;      /* nissuers */
     struct planned *planned;    /* of each unit */
@@ -131,5 +139,13 @@ time_t acme_engine_not_before(struct acme_engine *engine, size_t issuer);
 /* A CA that asked for patience is left alone, by its other lineages too. */
 void acme_engine_note_patience(struct acme_engine *engine, size_t issuer,
     const struct acme_error *err);
+
+/* ---- acme_engine_account.c -------------------------------------------- */
+
+/* After a start; often; when an errand has ended. */
+void acme_engine_watch_accounts(struct acme_engine *engine);
+void acme_engine_tend_accounts(struct acme_engine *engine);
+void acme_engine_tended(struct acme_engine *engine,
+    const struct acme_crew_ended *ended);
 
 #endif

@@ -39,22 +39,25 @@ ensure(const struct acme_enroll *what, struct acme_error *err)
         .terms_accepted = issuer->terms_accepted,
         .bind = is_bound ? take_binding : NULL,
         .bind_ctx = &asked };
-    bool created = false, is_new = false;
+    enum acme_account_origin origin = ACME_ACCOUNT_KNOWN;
+    bool is_new = false;
     enum acme_rc rc;
 
-    rc = acme_account_ensure(what->client, &wish, &created, err);
-    if (rc == ACME_OK && created)
+    rc = acme_account_ensure(what->client, &wish, &origin, err);
+    if (rc == ACME_OK && origin != ACME_ACCOUNT_KNOWN)
         rc = acme_vault_account_url(what->vault, what->index,
             acme_client_account(what->client), &is_new, err);
     if (rc == ACME_OK && is_new) { /* and not by another job meanwhile */
         acme_log(what->host, ACME_LOG_NOTICE,
             "account found or registered, issuer \"%s\"", issuer->name);
     }
+    if (rc == ACME_OK && origin == ACME_ACCOUNT_MADE)
+        rc = acme_vault_contacts_told(what->vault, what->index, true, err);
     return rc;
 }
 
-enum acme_rc
-acme_enroll(const struct acme_enroll *what, struct acme_error *err)
+static enum acme_rc
+use_account(const struct acme_enroll *what, struct acme_error *err)
 {
     struct acme_key *key = NULL;
     char url[ACME_URL_MAX] = "";
@@ -69,5 +72,63 @@ acme_enroll(const struct acme_enroll *what, struct acme_error *err)
     if (rc == ACME_OK)
         rc = ensure(what, err);
     acme_key_unref(key);
+    return rc;
+}
+
+enum acme_rc
+acme_enroll_contacts(const struct acme_enroll *what, struct acme_error *err)
+{
+    const struct acme_issuer *issuer = what->issuer;
+    char line[ACME_LOG_LINE_MAX];
+    bool due = false, taken;
+    enum acme_rc rc;
+
+    rc = acme_vault_contacts(what->vault, what->index, &due, err);
+    if (rc != ACME_OK || !due)
+        return rc;
+    rc = acme_account_set_contacts(what->client, issuer->contact,
+        issuer->ncontacts, err);
+    taken = rc == ACME_OK;
+    if (!taken && !acme_account_refuses_contacts(err))
+        return rc;
+    if (taken) {
+        acme_log(what->host, ACME_LOG_NOTICE,
+            "contacts of the account changed at the CA, issuer \"%s\"",
+            issuer->name);
+    } else {
+        acme_log(what->host, ACME_LOG_ERROR,
+            "the CA does not take the contacts, issuer \"%s\": %s; those "
+            "that it has stay, change \"contact\" (nginx) or "
+            "\"ACMEContactEmail\" (Apache httpd)",
+            issuer->name, acme_error_line(err, line, sizeof(line)));
+        acme_error_clear(err);
+    }
+    return acme_vault_contacts_told(what->vault, what->index, taken, err);
+}
+
+enum acme_rc
+acme_enroll_refresh(const struct acme_enroll *what, void *ctx,
+    struct acme_error *err)
+{
+    enum acme_rc rc = use_account(what, err);
+
+    (void)ctx;
+    return rc == ACME_OK ? acme_enroll_contacts(what, err) : rc;
+}
+
+/* No certificate has to wait for contacts. */
+enum acme_rc
+acme_enroll(const struct acme_enroll *what, struct acme_error *err)
+{
+    struct acme_error ignored;
+    char line[ACME_LOG_LINE_MAX];
+    enum acme_rc rc = use_account(what, err);
+
+    acme_error_clear(&ignored);
+    if (rc == ACME_OK && acme_enroll_contacts(what, &ignored) != ACME_OK &&
+        ignored.rc != ACME_STOPPING)
+        acme_log(what->host, ACME_LOG_WARN,
+            "contacts of the account not changed yet, issuer \"%s\": %s",
+            what->issuer->name, acme_error_line(&ignored, line, sizeof(line)));
     return rc;
 }

@@ -23,9 +23,22 @@ struct acme_enroll {
  * RFC 8555 7.3: afterwards the client has a key and an account that the CA
  * knows.  Makes both if need be, with what the issuer's settings say of
  * contacts, terms and binding.  Errors as of acme_account_ensure(), and of the
- * store.  Logs an account that is new.  Blocks.
+ * store; contacts that could not be told are none.  Logs an account that is
+ * new.  Blocks.
  */
 enum acme_rc acme_enroll(const struct acme_enroll *what,
+    struct acme_error *err);
+
+/*
+ * Tells the CA of the contacts, if the configuration says something new of
+ * them; the client must have its account.  What the CA does not take is logged
+ * and not said again.  Blocks.
+ */
+enum acme_rc acme_enroll_contacts(const struct acme_enroll *what,
+    struct acme_error *err);
+
+/* Both, as an errand: acme_crew_errand. */
+enum acme_rc acme_enroll_refresh(const struct acme_enroll *what, void *ctx,
     struct acme_error *err);
 
 #endif

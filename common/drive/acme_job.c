@@ -99,7 +99,7 @@ complete_order(struct acme_run *run)
 /* ---- the story -------------------------------------------------------- */
 
 static enum acme_rc
-obtain(struct acme_run *run)
+try_to_obtain(struct acme_run *run)
 {
     const struct acme_job *job = run->job;
     struct acme_enroll account = { job->host, job->vault, job->client,
@@ -119,6 +119,28 @@ obtain(struct acme_run *run)
     if (rc == ACME_OK)
         rc = acme_job_deliver(run);
     return rc;
+}
+
+/* RFC 8555 6.7 accountDoesNotExist: a CA that has lost the account, with all
+ * its orders, in the middle of one gets another account of the same key. */
+static enum acme_rc
+obtain(struct acme_run *run)
+{
+    struct acme_error ignored;
+    enum acme_rc rc = try_to_obtain(run);
+
+    if (rc != ACME_PROBLEM ||
+        strcmp(run->err->type, "accountDoesNotExist") != 0)
+        return rc;
+    acme_log(run->job->host, ACME_LOG_WARN,
+        "the CA does not know the account any more, issuer \"%s\"",
+        run->issuer->name);
+    acme_error_clear(&ignored);
+    rc = acme_job_drop_order(run, &ignored);
+    if (rc != ACME_OK)
+        return run->err->rc;
+    acme_error_clear(run->err);
+    return try_to_obtain(run);
 }
 
 /* An order that does not move is looked at less and less often: a quarter of

@@ -184,10 +184,12 @@ acme_keeper_on_done(struct acme_keeper *keeper,
 
 /* ---- settings: who wants what ----------------------------------------- */
 
-static void
-declared_by(const struct acme_config *config, char *by, size_t size)
+void
+acme_keeper_declared_by(const struct acme_keeper *keeper, char *by,
+    size_t size)
 {
-    (void)snprintf(by, size, "%s:%s", config->server, config->instance);
+    (void)snprintf(by, size, "%s:%s", keeper->config->server,
+        keeper->config->instance);
 }
 
 static enum acme_rc
@@ -213,7 +215,7 @@ declare(struct acme_keeper *keeper, size_t i, struct acme_settings *settings,
     bool changed = false;
     enum acme_rc rc;
 
-    declared_by(keeper->config, by, sizeof(by));
+    acme_keeper_declared_by(keeper, by, sizeof(by));
     rc = acme_settings_declare(settings, by, keeper->config, i,
         keeper->host->now(keeper->host->ctx), &changed, err);
     if (rc == ACME_OK && changed)
@@ -307,7 +309,7 @@ withdraw_others(struct acme_keeper *keeper)
     char by[ACME_LOG_LINE_MAX];
 
     acme_error_clear(&err);
-    declared_by(keeper->config, by, sizeof(by));
+    acme_keeper_declared_by(keeper, by, sizeof(by));
     w.by = by;
     if (acme_store_lineages(keeper->store, withdraw, &w, &err) != ACME_OK)
         acme_keeper_log(keeper, ACME_LOG_WARN, &err, "cannot list lineages");

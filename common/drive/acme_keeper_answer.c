@@ -254,6 +254,47 @@ answer_account_key(struct call *call)
     acme_key_unref(offered);
 }
 
+/* Only a server speaks for its configuration. */
+static void
+answer_contacts(struct call *call)
+{
+    struct acme_keeper *keeper = call->keeper;
+    const struct acme_account_entry *entry;
+    char by[ACME_LOG_LINE_MAX];
+    bool due = false;
+    enum acme_rc rc;
+
+    acme_keeper_declared_by(keeper, by, sizeof(by));
+    rc = acme_keeper_account(keeper, call->index, &entry, &call->err);
+    if (rc == ACME_NOENT)
+        acme_error_clear(&call->err);
+    else if (rc == ACME_OK && keeper->role == ACME_KEEPER_DECLARES &&
+             entry->url[0] != '\0')
+        (void)acme_store_contacts_due(keeper->store,
+            &keeper->config->issuer[call->index], entry->id, by, &due,
+            &call->err);
+    begin_reply(call);
+    if (call->err.rc == ACME_OK)
+        acme_frame_add_u64(call->reply, due);
+}
+
+static void
+answer_contacts_told(struct call *call)
+{
+    struct acme_keeper *keeper = call->keeper;
+    uint64_t taken = acme_frame_get_u64(&call->in);
+    const struct acme_account_entry *entry;
+    char by[ACME_LOG_LINE_MAX];
+
+    acme_keeper_declared_by(keeper, by, sizeof(by));
+    if (!call->in.bad && acme_keeper_account(keeper, call->index, &entry,
+                             &call->err) == ACME_OK)
+        (void)acme_store_contacts_told(keeper->store,
+            &keeper->config->issuer[call->index], entry->id, by, taken != 0,
+            &call->err);
+    reply_rc(call);
+}
+
 static void
 answer_binding(struct call *call)
 {
@@ -832,6 +873,8 @@ static const struct {
     { ACME_VERB_ACCOUNT, OF_ISSUER, 0, answer_account },
     { ACME_VERB_ACCOUNT_KEY, OF_ISSUER, 1, answer_account_key },
     { ACME_VERB_ACCOUNT_URL, OF_ISSUER, 1, answer_account_url },
+    { ACME_VERB_CONTACTS, OF_ISSUER, 0, answer_contacts },
+    { ACME_VERB_CONTACTS_TOLD, OF_ISSUER, 1, answer_contacts_told },
     { ACME_VERB_BINDING, OF_ISSUER, 0, answer_binding },
     { ACME_VERB_ORDER, OF_UNIT, 0, answer_order },
     { ACME_VERB_ORDER_PUT, OF_UNIT, 2, answer_order_put },

@@ -74,6 +74,10 @@ enum acme_rc acme_keeper_read_bindings(struct acme_keeper *keeper,
     struct acme_error *err);
 void acme_keeper_free_bindings(struct acme_keeper *keeper);
 
+/* Under which name this server declares what it wants. */
+void acme_keeper_declared_by(const struct acme_keeper *keeper, char *by,
+    size_t size);
+
 /* Lets the lineage go. */
 void acme_keeper_unlock(struct acme_kept *kept);
 

@@ -520,6 +520,33 @@ acme_vault_account_url(struct acme_vault *vault, size_t issuer,
 }
 
 enum acme_rc
+acme_vault_contacts(struct acme_vault *vault, size_t issuer, bool *due,
+    struct acme_error *err)
+{
+    struct acme_frame frame;
+    bool found = false;
+    enum acme_rc rc;
+
+    memset(&frame, 0, sizeof(frame));
+    (void)ask(vault, ACME_VERB_CONTACTS, issuer);
+    rc = answer(vault, &frame, err);
+    if (rc == ACME_OK)
+        found = acme_frame_get_u64(&frame) != 0;
+    rc = finish(vault, &frame, rc, err);
+    if (rc == ACME_OK)
+        *due = found;
+    return rc;
+}
+
+enum acme_rc
+acme_vault_contacts_told(struct acme_vault *vault, size_t issuer, bool taken,
+    struct acme_error *err)
+{
+    acme_frame_add_u64(ask(vault, ACME_VERB_CONTACTS_TOLD, issuer), taken);
+    return simple(vault, err);
+}
+
+enum acme_rc
 acme_vault_binding(struct acme_vault *vault, size_t issuer,
     struct acme_binding *binding, struct acme_error *err)
 {

@@ -101,6 +101,12 @@ enum acme_rc acme_vault_account(struct acme_vault *vault, size_t issuer,
  * else have been first. */
 enum acme_rc acme_vault_account_key(struct acme_vault *vault, size_t issuer,
     struct acme_key **key, struct acme_error *err);
+/* Whether the configuration says of the account's contacts something that the
+ * CA has not been told; that it has been, and whether it took them. */
+enum acme_rc acme_vault_contacts(struct acme_vault *vault, size_t issuer,
+    bool *due, struct acme_error *err);
+enum acme_rc acme_vault_contacts_told(struct acme_vault *vault, size_t issuer,
+    bool taken, struct acme_error *err);
 /* The issuer's external account binding; ACME_CONFIG: its file cannot be
  * used, by name. */
 enum acme_rc acme_vault_binding(struct acme_vault *vault, size_t issuer,

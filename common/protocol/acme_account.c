@@ -28,6 +28,17 @@ hand_over(const struct acme_error *cause, struct acme_error *err)
     return err->rc;
 }
 
+/* What helps is no other try, but another key. */
+static enum acme_rc
+is_dead(const char *why, struct acme_error *err)
+{
+    return acme_error_set(err, ACME_CONFIG,
+        "the account of this key is %s at the CA: another account key is "
+        "needed, set \"account_key\" (nginx) or \"ACMEAccountKey\" (Apache "
+        "httpd) to another type or file",
+        why);
+}
+
 /* RFC 8555 7.1.2; a CA that says nothing of the status means "valid". */
 static enum acme_rc
 check_status(const struct acme_json *account, struct acme_error *err)
@@ -38,10 +49,7 @@ check_status(const struct acme_json *account, struct acme_error *err)
     if (text == NULL || status == ACME_STATUS_VALID)
         return ACME_OK;
     if (status == ACME_STATUS_DEACTIVATED || status == ACME_STATUS_REVOKED)
-        return acme_error_set(err, ACME_CONFIG,
-            "the account of this key is %s at the CA: another account key "
-            "is needed",
-            acme_status_name(status));
+        return is_dead(acme_status_name(status), err);
     return acme_error_set(err, ACME_WIRE, "unknown status of the account");
 }
 
@@ -112,12 +120,16 @@ try_known(struct acme_client *client, const char *url, struct acme_error *err)
         return ACME_OK;
     if (is_problem(&cause, "accountDoesNotExist"))
         return acme_client_set_account(client, NULL, err);
+    /* RFC 8555 7.3.6: so it is said of one that is deactivated */
+    if (is_problem(&cause, "unauthorized"))
+        return is_dead("deactivated, or revoked,", err);
     return hand_over(&cause, err);
 }
 
-/* RFC 8555 7.3.1.  A CA that wants a binding may ask for it even here. */
+/* RFC 8555 7.3.1.  A CA that wants a binding may ask for it even here, in its
+ * own words. */
 static enum acme_rc
-find_by_key(struct acme_client *client, const char *new_account,
+find_by_key(struct acme_client *client, const char *new_account, bool bound,
     struct acme_error *err)
 {
     struct acme_json *payload;
@@ -130,8 +142,11 @@ find_by_key(struct acme_client *client, const char *new_account,
     rc = post_account(client, new_account, payload, &cause);
     acme_json_free(payload);
     if (rc == ACME_OK || is_problem(&cause, "accountDoesNotExist") ||
-        is_problem(&cause, "externalAccountRequired"))
+        is_problem(&cause, "externalAccountRequired") ||
+        (bound && is_problem(&cause, "unauthorized")))
         return ACME_OK;
+    if (is_problem(&cause, "unauthorized"))
+        return is_dead("deactivated, or revoked,", err);
     return hand_over(&cause, err);
 }
 
@@ -174,21 +189,26 @@ check_consent(const struct acme_directory *directory,
     return ACME_OK;
 }
 
+static void
+add_contacts(struct acme_json *payload, const char *const *contacts, size_t n)
+{
+    struct acme_json *list = acme_json_array();
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        acme_json_append_str(list, contacts[i]);
+    acme_json_set(payload, "contact", list);
+}
+
 static struct acme_json *
 render_wish(const struct acme_account_wish *wish)
 {
-    struct acme_json *payload, *contacts;
-    size_t i;
+    struct acme_json *payload = acme_json_object();
 
-    payload = acme_json_object();
     if (wish->terms_accepted)
         acme_json_set_bool(payload, "termsOfServiceAgreed", true);
-    if (wish->ncontacts == 0)
-        return payload;
-    contacts = acme_json_array();
-    for (i = 0; i < wish->ncontacts; i++)
-        acme_json_append_str(contacts, wish->contacts[i]);
-    acme_json_set(payload, "contact", contacts);
+    if (wish->ncontacts > 0)
+        add_contacts(payload, wish->contacts, wish->ncontacts);
     return payload;
 }
 
@@ -251,6 +271,12 @@ refused_account(const struct acme_account_wish *wish,
     if (wish->bind == NULL && is_problem(cause, "externalAccountRequired"))
         return need_binding(err);
     (void)hand_over(cause, err);
+    if (acme_account_refuses_contacts(cause)) {
+        err->rc = ACME_CONFIG;
+        (void)acme_error_wrap(err,
+            "the contacts are refused, change \"contact\" (nginx) or "
+            "\"ACMEContactEmail\" (Apache httpd)");
+    }
     if (wish->bind != NULL && is_about_binding(cause)) {
         err->rc = ACME_CONFIG;
         (void)acme_error_wrap(err,
@@ -283,7 +309,7 @@ create(struct acme_client *client, const struct acme_directory *directory,
 
 static enum acme_rc
 ensure(struct acme_client *client, const struct acme_account_wish *wish,
-    const char *known, struct acme_error *err)
+    const char *known, bool *made, struct acme_error *err)
 {
     const struct acme_directory *directory;
     enum acme_rc rc;
@@ -293,26 +319,79 @@ ensure(struct acme_client *client, const struct acme_account_wish *wish,
     if (rc == ACME_OK && known[0] != '\0')
         rc = try_known(client, known, err);
     if (rc == ACME_OK && acme_client_account(client) == NULL)
-        rc = find_by_key(client, directory->new_account, err);
-    if (rc == ACME_OK && acme_client_account(client) == NULL)
+        rc = find_by_key(client, directory->new_account, wish->bind != NULL,
+            err);
+    if (rc == ACME_OK && acme_client_account(client) == NULL) {
         rc = create(client, directory, wish, err);
+        *made = true;
+    }
     return rc;
 }
 
 enum acme_rc
 acme_account_ensure(struct acme_client *client,
-    const struct acme_account_wish *wish, bool *created,
+    const struct acme_account_wish *wish, enum acme_account_origin *origin,
     struct acme_error *err)
 {
     const char *url = acme_client_account(client);
     char known[ACME_URL_MAX] = "";
+    bool made = false;
     enum acme_rc rc;
 
     if (url != NULL)
         memcpy(known, url, strlen(url) + 1);
-    rc = ensure(client, wish, known, err);
+    rc = ensure(client, wish, known, &made, err);
     if (rc != ACME_OK)
         return acme_error_wrap(err, "account");
-    *created = strcmp(known, acme_client_account(client)) != 0;
+    if (made)
+        *origin = ACME_ACCOUNT_MADE;
+    else if (strcmp(known, acme_client_account(client)) != 0)
+        *origin = ACME_ACCOUNT_FOUND;
+    else
+        *origin = ACME_ACCOUNT_KNOWN;
     return ACME_OK;
+}
+
+/* ---- changes ---------------------------------------------------------- */
+
+/* RFC 8555 7.3.2: a POST to the account's URL. */
+static enum acme_rc
+post_change(struct acme_client *client, const struct acme_json *payload,
+    struct acme_error *err)
+{
+    struct acme_client_request request = { 0 };
+    struct acme_http_response response;
+    enum acme_rc rc;
+
+    if (payload == NULL)
+        return acme_error_nomem(err);
+    acme_http_response_init(&response);
+    request.url = acme_client_account(client);
+    request.payload = payload;
+    if (request.url == NULL)
+        rc = acme_error_set(err, ACME_NOENT, "no account");
+    else
+        rc = acme_client_post(client, &request, &response, err);
+    acme_http_response_clear(&response);
+    return rc;
+}
+
+enum acme_rc
+acme_account_set_contacts(struct acme_client *client,
+    const char *const *contacts, size_t ncontacts, struct acme_error *err)
+{
+    struct acme_json *payload = acme_json_object();
+    enum acme_rc rc;
+
+    add_contacts(payload, contacts, ncontacts);
+    rc = post_change(client, payload, err);
+    acme_json_free(payload);
+    return rc == ACME_OK ? rc : acme_error_wrap(err, "contacts");
+}
+
+bool
+acme_account_refuses_contacts(const struct acme_error *err)
+{
+    return is_problem(err, "invalidContact") ||
+           is_problem(err, "unsupportedContact");
 }

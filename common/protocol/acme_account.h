@@ -26,11 +26,28 @@ struct acme_account_wish {
  * the CA has terms, no account exists and they are not accepted: the message
  * names the terms' URL (so does err->instance) and the directives; when a new
  * account needs an external account binding and none is configured, or the CA
- * does not take the one there is; when the account is deactivated or revoked.
- * *created tells whether the URL is new to us (so that it is stored).  Blocks.
+ * does not take the one there is; when it does not take the contacts; when the
+ * account is deactivated or revoked.
+ * *origin tells whether the URL is new to us (so that it is stored).  Blocks.
  */
+enum acme_account_origin {
+    ACME_ACCOUNT_KNOWN, /* the client had its URL */
+    ACME_ACCOUNT_FOUND, /* by its key */
+    ACME_ACCOUNT_MADE   /* as wished for */
+};
 enum acme_rc acme_account_ensure(struct acme_client *client,
-    const struct acme_account_wish *wish, bool *created,
+    const struct acme_account_wish *wish, enum acme_account_origin *origin,
     struct acme_error *err);
+
+/*
+ * RFC 8555 7.3.2: the account has these contacts from now on; none: an empty
+ * list.  The client must have an account.  Blocks.
+ */
+enum acme_rc acme_account_set_contacts(struct acme_client *client,
+    const char *const *contacts, size_t ncontacts, struct acme_error *err);
+
+/* Whether a CA has said no to contacts, rather than to the request or the
+ * account: it will say so again. */
+bool acme_account_refuses_contacts(const struct acme_error *err);
 
 #endif

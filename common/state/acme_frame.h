@@ -14,7 +14,8 @@
 #include "base/acme_error.h"
 
 /* Requests of the engine, each answered by one frame of the same verb.  The
- * index is a unit's, of ACCOUNT*, BINDING and LEDGER* an issuer's. */
+ * index is a unit's, of ACCOUNT*, CONTACTS*, BINDING and LEDGER* an issuer's.
+ */
 enum acme_verb {
     ACME_VERB_NONE = 0,
     ACME_VERB_UNIT,   /* -> names, live leaf, record */
@@ -22,14 +23,16 @@ enum acme_verb {
     ACME_VERB_NOTE,   /* the same, kept in mind until the next one */
     ACME_VERB_LOCK,   /* -> ok or busy */
     ACME_VERB_UNLOCK,
-    ACME_VERB_ACCOUNT,     /* -> key, account URL */
-    ACME_VERB_ACCOUNT_KEY, /* new key -> */
-    ACME_VERB_ACCOUNT_URL, /* account URL (or "": forget) -> is it new? */
-    ACME_VERB_BINDING,     /* -> key identifier, algorithm, MAC key */
-    ACME_VERB_ORDER,       /* -> order blob, key */
-    ACME_VERB_ORDER_PUT,   /* order blob, key -> */
-    ACME_VERB_CHALLENGES,  /* issuer, (name, token)... -> others */
-    ACME_VERB_ORDER_NOTE,  /* order blob, kept in mind -> */
+    ACME_VERB_ACCOUNT,       /* -> key, account URL */
+    ACME_VERB_ACCOUNT_KEY,   /* new key -> */
+    ACME_VERB_ACCOUNT_URL,   /* account URL (or "": forget) -> is it new? */
+    ACME_VERB_CONTACTS,      /* -> is there something new to tell of them? */
+    ACME_VERB_CONTACTS_TOLD, /* the configured ones: were they taken? -> */
+    ACME_VERB_BINDING,       /* -> key identifier, algorithm, MAC key */
+    ACME_VERB_ORDER,         /* -> order blob, key */
+    ACME_VERB_ORDER_PUT,     /* order blob, key -> */
+    ACME_VERB_CHALLENGES,    /* issuer, (name, token)... -> others */
+    ACME_VERB_ORDER_NOTE,    /* order blob, kept in mind -> */
     ACME_VERB_ORDER_DROP,
     ACME_VERB_LIVE_KEY,   /* -> key of what is live, if it is to be kept */
     ACME_VERB_VERSION,    /* issuer, key, chain, order -> version or refusal */

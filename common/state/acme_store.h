@@ -231,6 +231,20 @@ enum acme_rc acme_store_account_url(struct acme_store *store,
     const struct acme_issuer *issuer, const char *id, const char *url,
     time_t now, struct acme_error *err);
 
+/*
+ * What the CA knows of an account's contacts is in account.json: the list it
+ * took last, and for each declarer (`by`: a server and its configuration) a
+ * hash of what it wanted to be told last, taken or not.  _due: that is not
+ * what the issuer's settings say now.  Who has never said anything and still
+ * does not leaves them as they are.
+ */
+enum acme_rc acme_store_contacts_due(struct acme_store *store,
+    const struct acme_issuer *issuer, const char *id, const char *by,
+    bool *due, struct acme_error *err);
+enum acme_rc acme_store_contacts_told(struct acme_store *store,
+    const struct acme_issuer *issuer, const char *id, const char *by,
+    bool taken, struct acme_error *err);
+
 /* Thumbprints of all account keys in keys/, for `acmectl key thumbprint`:
  * visit(id, thumbprint). */
 enum acme_rc acme_store_keys(struct acme_store *store,

@@ -404,8 +404,8 @@ done:
 }
 
 /* Room for "/<id>/account.json" was left by issuer_path(). */
-static enum acme_rc
-account_path(const struct acme_issuer *issuer, const char *id,
+enum acme_rc
+acme_store_account_path(const struct acme_issuer *issuer, const char *id,
     const char *file, char path[ACME_STORE_PATH_MAX], struct acme_error *err)
 {
     enum acme_rc rc;
@@ -445,7 +445,7 @@ read_account(const struct acme_store *store, const struct acme_issuer *issuer,
     const char *url, *directory;
     enum acme_rc rc;
 
-    rc = account_path(issuer, id, "/account.json", path, err);
+    rc = acme_store_account_path(issuer, id, "/account.json", path, err);
     if (rc == ACME_OK)
         rc = acme_store_json_read(store, path, &root, err);
     if (rc != ACME_OK)
@@ -635,11 +635,11 @@ acme_store_account_url(struct acme_store *store,
 
     rc = acme_store_writable(store, err);
     if (rc == ACME_OK)
-        rc = account_path(issuer, id, "", path, err);
+        rc = acme_store_account_path(issuer, id, "", path, err);
     if (rc == ACME_OK)
         rc = acme_dir_make(store->fd, path, err);
     if (rc == ACME_OK)
-        rc = account_path(issuer, id, "/account.json", path, err);
+        rc = acme_store_account_path(issuer, id, "/account.json", path, err);
     if (rc != ACME_OK)
         return rc;
     acme_error_clear(&ignored);

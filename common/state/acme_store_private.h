@@ -100,6 +100,11 @@ enum acme_rc acme_store_json_write(const struct acme_store *store,
 /* Whether `id` is one of an account: lower-case hex of the right length. */
 bool acme_store_id_ok(const char *id);
 
+/* "accounts/<host>/<path>/ID" and `file` ("/account.json"). */
+enum acme_rc acme_store_account_path(const struct acme_issuer *issuer,
+    const char *id, const char *file, char path[ACME_STORE_PATH_MAX],
+    struct acme_error *err);
+
 /* Reads keys/ID.pem and checks that it is that key.  ACME_NOENT: no file. */
 enum acme_rc acme_store_key_read(const struct acme_store *store,
     const char *id, struct acme_key **key, struct acme_error *err);

@@ -251,7 +251,7 @@ ask_step(const char *step, struct acme_client *client,
     const struct acme_directory *known;
     struct acme_order order;
     struct acme_error err;
-    bool created;
+    enum acme_account_origin origin = ACME_ACCOUNT_KNOWN;
 
     acme_error_clear(&err);
     if (strcmp(step, "directory") == 0) {
@@ -260,7 +260,7 @@ ask_step(const char *step, struct acme_client *client,
             &err);
     } else if (strcmp(step, "account") == 0) {
         (void)acme_client_set_account(client, NULL, &err);
-        check_error(acme_account_ensure(client, &wish, &created, &err), &err);
+        check_error(acme_account_ensure(client, &wish, &origin, &err), &err);
     } else if (strcmp(step, "new-order") == 0) {
         check_error(
             acme_order_new(client, names, NNAMES, NULL, arena, &order, &err),

@@ -522,13 +522,27 @@ do_new_account(struct call *call)
     }
 }
 
+/* RFC 8555 7.3.2 */
+static void
+change_account(struct call *call)
+{
+    struct account *account = &call->s->account[call->n];
+    json_t *contact = json_object_get(call->payload, "contact");
+
+    if (contact != NULL) {
+        json_decref(account->contact);
+        account->contact = json_incref(contact);
+    }
+    show_account(call, 200, call->n);
+}
+
 static void
 do_account(struct call *call)
 {
     if (call->n != call->account)
         refuse_bad(call, "unauthorized", "another one's account");
     else
-        show_account(call, 200, call->n);
+        change_account(call);
 }
 
 /* ---- authorizations ---- */

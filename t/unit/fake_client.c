@@ -63,12 +63,12 @@ void
 fake_client_register(struct fake_client *f)
 {
     struct acme_account_wish wish = { .terms_accepted = true };
-    bool created = false;
+    enum acme_account_origin origin = ACME_ACCOUNT_KNOWN;
 
     acme_error_clear(&f->err);
-    acme_account_ensure(f->client, &wish, &created, &f->err);
+    acme_account_ensure(f->client, &wish, &origin, &f->err);
     fake_client_expect(f, "register", ACME_OK, NULL);
-    assert_true(created);
+    assert_int_not_equal(origin, ACME_ACCOUNT_KNOWN);
     fake_ca_forget_log(f->ca);
 }
 

@@ -195,8 +195,8 @@ add_issuer(struct fake_drive *d, size_t i)
 {
     struct acme_issuer issuer = { .name = issuers[i],
         .directory = directories[i],
-        .ncontacts = 1,
-        .contact = { "mailto:admin@a.test" },
+        .ncontacts = d->contact != NULL,
+        .contact = { d->contact },
         .terms_accepted = d->terms_accepted,
         .key_type = ACME_KEY_ECDSA_256,
         .verify = true,
@@ -245,6 +245,7 @@ fake_drive_setup(void **state)
     fake_host_init(&d->host);
     d->instance = "/etc/nginx/nginx.conf";
     d->terms_accepted = true;
+    d->contact = "mailto:admin@a.test";
     d->random = UINT32_C(1) << 31;
     d->ca = new_ca(d, 0);
     d->other = new_ca(d, 1);

@@ -51,8 +51,9 @@ struct fake_drive {
     struct acme_error err;
     const char *instance; /* of the configuration; set it before a lineage */
     bool terms_accepted;
-    bool renewal_info; /* the CAs are asked; false: no */
-    bool fall_back;    /* lineages added from now on have both CAs */
+    bool renewal_info;   /* the CAs are asked; false: no */
+    bool fall_back;      /* lineages added from now on have both CAs */
+    const char *contact; /* of the account; NULL: none */
 
     uint32_t random; /* what the engine draws */
     unsigned present_ms;

@@ -15,9 +15,9 @@
 #define ACCOUNT_0 "https://ca.test/account/0"
 #define ACCOUNT_1 "https://ca.test/account/1"
 
-/* *created is left alone by a failure. */
+/* *origin is left alone by a failure. */
 static enum acme_rc
-ensure(struct fake_client *f, bool accepted, bool *created)
+ensure(struct fake_client *f, bool accepted, enum acme_account_origin *origin)
 {
     static const char *const contacts[] = { "mailto:a@a.test",
         "mailto:b@a.test" };
@@ -26,12 +26,12 @@ ensure(struct fake_client *f, bool accepted, bool *created)
         .terms_accepted = accepted };
     enum acme_rc rc;
 
-    *created = false;
-    rc = acme_account_ensure(f->client, &wish, created, &f->err);
+    *origin = ACME_ACCOUNT_KNOWN;
+    rc = acme_account_ensure(f->client, &wish, origin, &f->err);
     assert_int_equal(rc, f->err.rc);
     assert_int_equal(rc == ACME_OK, acme_client_account(f->client) != NULL);
     if (rc != ACME_OK) {
-        assert_false(*created);
+        assert_int_equal(*origin, ACME_ACCOUNT_KNOWN);
         fake_client_expect(f, "prefix", rc, "account: ");
     }
     return rc;
@@ -48,12 +48,12 @@ static void
 test_create(void **state)
 {
     struct fake_client *f = *state;
-    bool created;
+    enum acme_account_origin origin = ACME_ACCOUNT_KNOWN;
 
     f->ca->conf.terms = "https://ca.test/terms";
-    ensure(f, true, &created);
+    ensure(f, true, &origin);
     fake_client_expect(f, "create", ACME_OK, NULL);
-    assert_true(created);
+    assert_int_not_equal(origin, ACME_ACCOUNT_KNOWN);
     assert_string_equal(acme_client_account(f->client), ACCOUNT_0);
     assert_string_equal(fake_ca_log(f->ca),
         "directory new-nonce new-account new-account");
@@ -70,11 +70,11 @@ test_create_plain(void **state)
 {
     struct fake_client *f = *state;
     struct acme_account_wish wish = { .contacts = NULL };
-    bool created = false;
+    enum acme_account_origin origin = ACME_ACCOUNT_KNOWN;
 
-    acme_account_ensure(f->client, &wish, &created, &f->err);
+    acme_account_ensure(f->client, &wish, &origin, &f->err);
     fake_client_expect(f, "create", ACME_OK, NULL);
-    assert_true(created);
+    assert_int_not_equal(origin, ACME_ACCOUNT_KNOWN);
     assert_string_equal(fake_ca_payload(f->ca, FAKE_NEW_ACCOUNT), "{}");
 }
 
@@ -82,14 +82,14 @@ static void
 test_found_by_key(void **state)
 {
     struct fake_client *f = *state;
-    bool created;
+    enum acme_account_origin origin = ACME_ACCOUNT_KNOWN;
 
     f->ca->conf.terms = "https://ca.test/terms";
     f->ca->conf.eab_required = true; /* neither matters any more */
     fake_client_renew(f);
-    ensure(f, false, &created);
+    ensure(f, false, &origin);
     fake_client_expect(f, "found", ACME_OK, NULL);
-    assert_true(created);
+    assert_int_not_equal(origin, ACME_ACCOUNT_KNOWN);
     assert_string_equal(acme_client_account(f->client), ACCOUNT_0);
     assert_string_equal(fake_ca_log(f->ca), "directory new-nonce new-account");
     assert_string_equal(fake_ca_payload(f->ca, FAKE_NEW_ACCOUNT),
@@ -101,11 +101,11 @@ static void
 test_stored(void **state)
 {
     struct fake_client *f = *state;
-    bool created;
+    enum acme_account_origin origin = ACME_ACCOUNT_KNOWN;
 
-    ensure(f, false, &created);
+    ensure(f, false, &origin);
     fake_client_expect(f, "stored", ACME_OK, NULL);
-    assert_false(created);
+    assert_int_equal(origin, ACME_ACCOUNT_KNOWN);
     assert_string_equal(acme_client_account(f->client), ACCOUNT_0);
     assert_string_equal(fake_ca_log(f->ca), "account");
 }
@@ -115,12 +115,12 @@ static void
 test_stored_gone(void **state)
 {
     struct fake_client *f = *state;
-    bool created;
+    enum acme_account_origin origin = ACME_ACCOUNT_KNOWN;
 
     fake_ca_drop_accounts(f->ca);
-    ensure(f, true, &created);
+    ensure(f, true, &origin);
     fake_client_expect(f, "gone", ACME_OK, NULL);
-    assert_true(created);
+    assert_int_not_equal(origin, ACME_ACCOUNT_KNOWN);
     assert_string_equal(acme_client_account(f->client), ACCOUNT_1);
     assert_string_equal(fake_ca_log(f->ca), "account new-account new-account");
 }
@@ -130,12 +130,12 @@ static void
 test_stored_found_again(void **state)
 {
     struct fake_client *f = *state;
-    bool created;
+    enum acme_account_origin origin = ACME_ACCOUNT_KNOWN;
 
     fake_ca_problem(f->ca, FAKE_ACCOUNT, 1, 400, "accountDoesNotExist", "");
-    ensure(f, false, &created);
+    ensure(f, false, &origin);
     fake_client_expect(f, "again", ACME_OK, NULL);
-    assert_false(created);
+    assert_int_equal(origin, ACME_ACCOUNT_KNOWN);
     assert_string_equal(fake_ca_log(f->ca), "account new-account");
 }
 
@@ -144,13 +144,13 @@ static void
 test_denies_everything(void **state)
 {
     struct fake_client *f = *state;
-    bool created;
+    enum acme_account_origin origin = ACME_ACCOUNT_KNOWN;
 
     fake_ca_problem(f->ca, FAKE_ACCOUNT, FAKE_ALWAYS, 400,
         "accountDoesNotExist", "");
     fake_ca_problem(f->ca, FAKE_NEW_ACCOUNT, FAKE_ALWAYS, 400,
         "accountDoesNotExist", "");
-    ensure(f, true, &created);
+    ensure(f, true, &origin);
     fake_client_expect(f, "denied", ACME_PROBLEM,
         "account: new account: the CA answered 400");
     assert_string_equal(f->err.type, "accountDoesNotExist");
@@ -164,15 +164,15 @@ test_stored_foreign(void **state)
     static const char *const urls[] = { "https://old.test/account/0",
         "https://other.test/account/0" };
     struct fake_client *f = *state;
-    bool created;
+    enum acme_account_origin origin = ACME_ACCOUNT_KNOWN;
     size_t i;
 
     for (i = 0; i < COUNT(urls); i++) {
         fake_client_next_case(f);
         set_account(f, urls[i]);
-        ensure(f, false, &created);
+        ensure(f, false, &origin);
         fake_client_expect(f, urls[i], ACME_OK, NULL);
-        assert_true(created);
+        assert_int_not_equal(origin, ACME_ACCOUNT_KNOWN);
         assert_string_equal(acme_client_account(f->client), ACCOUNT_0);
         assert_string_equal(fake_ca_log(f->ca), "new-account");
     }
@@ -184,19 +184,19 @@ test_stored_trouble(void **state)
 {
     struct fake_client *f = *state;
     struct acme_account_wish wish = { .terms_accepted = true };
-    bool created = true;
+    enum acme_account_origin origin = ACME_ACCOUNT_MADE;
 
     fake_ca_problem(f->ca, FAKE_ACCOUNT, 1, 503, "serverInternal", "busy");
     fake_ca_header(f->ca, FAKE_ACCOUNT, 1, "Retry-After", "60");
-    acme_account_ensure(f->client, &wish, &created, &f->err);
+    acme_account_ensure(f->client, &wish, &origin, &f->err);
     fake_client_expect(f, "busy", ACME_PROBLEM, "account: the CA answered");
     assert_int_equal(f->err.retry_at, f->host.now + 60);
     assert_string_equal(acme_client_account(f->client), ACCOUNT_0);
-    assert_true(created);
+    assert_int_not_equal(origin, ACME_ACCOUNT_KNOWN);
 
     fake_client_next_case(f);
     fake_ca_fail(f->ca, FAKE_ACCOUNT, 1, ACME_NET);
-    acme_account_ensure(f->client, &wish, &created, &f->err);
+    acme_account_ensure(f->client, &wish, &origin, &f->err);
     fake_client_expect(f, "net", ACME_NET, "account: ");
     assert_string_equal(acme_client_account(f->client), ACCOUNT_0);
     assert_string_equal(fake_ca_log(f->ca), "account");
@@ -206,10 +206,10 @@ static void
 test_terms(void **state)
 {
     struct fake_client *f = *state;
-    bool created;
+    enum acme_account_origin origin = ACME_ACCOUNT_KNOWN;
 
     f->ca->conf.terms = "https://ca.test/terms-v1.pdf";
-    ensure(f, false, &created);
+    ensure(f, false, &origin);
     fake_client_expect(f, "terms", ACME_CONFIG,
         "https://ca.test/terms-v1.pdf");
     fake_client_expect(f, "nginx", ACME_CONFIG,
@@ -228,13 +228,13 @@ test_terms_odd_url(void **state)
 {
     struct fake_client *f = *state;
     char url[1900];
-    bool created;
+    enum acme_account_origin origin = ACME_ACCOUNT_KNOWN;
 
     memset(url, 'x', sizeof(url));
     memcpy(url, "https://ca.test/\033[2J\n", 21);
     url[sizeof(url) - 1] = '\0';
     f->ca->conf.terms = url;
-    ensure(f, false, &created);
+    ensure(f, false, &origin);
     fake_client_expect(f, "nginx", ACME_CONFIG,
         "acme_accept_terms_of_service");
     fake_client_expect(f, "httpd", ACME_CONFIG,
@@ -249,12 +249,12 @@ static void
 test_user_action(void **state)
 {
     struct fake_client *f = *state;
-    bool created;
+    enum acme_account_origin origin = ACME_ACCOUNT_KNOWN;
 
     fake_ca_reply(f->ca, FAKE_NEW_ACCOUNT, 2, 403, "application/problem+json",
         "{\"type\":\"urn:ietf:params:acme:error:userActionRequired\","
         "\"detail\":\"agree\",\"instance\":\"https://ca.test/agree?a=1\"}");
-    ensure(f, true, &created);
+    ensure(f, true, &origin);
     fake_client_expect(f, "agree", ACME_PROBLEM, "account: new account: ");
     assert_string_equal(f->err.type, "userActionRequired");
     assert_string_equal(f->err.instance, "https://ca.test/agree?a=1");
@@ -264,11 +264,11 @@ static void
 test_eab(void **state)
 {
     struct fake_client *f = *state;
-    bool created;
+    enum acme_account_origin origin = ACME_ACCOUNT_KNOWN;
 
     f->ca->conf.eab_required = true;
     f->ca->conf.terms = "https://ca.test/terms";
-    ensure(f, false, &created);
+    ensure(f, false, &origin);
     fake_client_expect(f, "eab", ACME_CONFIG, "external_account_key");
     fake_client_expect(f, "eab", ACME_CONFIG, "ACMEExternalAccountBinding");
     assert_int_equal(fake_ca_count(f->ca, FAKE_NEW_ACCOUNT), 1);
@@ -277,7 +277,7 @@ test_eab(void **state)
     fake_client_next_case(f);
     fake_ca_problem(f->ca, FAKE_NEW_ACCOUNT, 1, 401, "externalAccountRequired",
         "");
-    ensure(f, true, &created);
+    ensure(f, true, &origin);
     fake_client_expect(f, "find", ACME_CONFIG, "external account binding");
 
     /* and one that did not say so before */
@@ -286,7 +286,7 @@ test_eab(void **state)
     f->ca->conf.eab_required = false;
     fake_ca_problem(f->ca, FAKE_NEW_ACCOUNT, FAKE_ALWAYS, 401,
         "externalAccountRequired", "");
-    ensure(f, true, &created);
+    ensure(f, true, &origin);
     fake_client_expect(f, "late", ACME_CONFIG, "external_account_key");
     fake_client_expect(f, "late", ACME_CONFIG, "ACMEExternalAccountBinding");
 }
@@ -316,9 +316,9 @@ ensure_bound(struct fake_client *f, struct bind *b)
     struct acme_account_wish wish = { .terms_accepted = true,
         .bind = bind,
         .bind_ctx = b };
-    bool created;
+    enum acme_account_origin origin = ACME_ACCOUNT_KNOWN;
 
-    return acme_account_ensure(f->client, &wish, &created, &f->err);
+    return acme_account_ensure(f->client, &wish, &origin, &f->err);
 }
 
 /* RFC 8555 7.3.4: with each algorithm, and the key as people have it. */
@@ -461,13 +461,11 @@ test_answers(void **state)
             "unknown status" },
         { 200, "/account/7", "{\"status\":\"mad\"}", ACME_WIRE,
             "unknown status" },
-        { 403, "/account/7", "{\"type\":\"unauthorized\"}", ACME_PROBLEM,
-            "unauthorized" },
         { 500, NULL, "<html>", ACME_PROBLEM, "the CA answered 500" },
     };
     struct fake_client *f = *state;
     unsigned nth;
-    bool created;
+    enum acme_account_origin origin = ACME_ACCOUNT_KNOWN;
     size_t i;
 
     for (nth = 1; nth <= 2; nth++) {
@@ -478,7 +476,7 @@ test_answers(void **state)
                 "application/json", cases[i].body);
             fake_ca_header(f->ca, FAKE_NEW_ACCOUNT, nth, "Location",
                 cases[i].location);
-            ensure(f, true, &created);
+            ensure(f, true, &origin);
             fake_client_expect(f, cases[i].text ? cases[i].text : "ok",
                 cases[i].rc, cases[i].text);
             if (cases[i].rc == ACME_OK)
@@ -493,12 +491,88 @@ test_stored_deactivated(void **state)
 {
     struct fake_client *f = *state;
     struct acme_account_wish wish = { .terms_accepted = true };
-    bool created = false;
+    enum acme_account_origin origin = ACME_ACCOUNT_KNOWN;
 
     fake_ca_json(f->ca, FAKE_ACCOUNT, 1, "status", "\"deactivated\"");
-    acme_account_ensure(f->client, &wish, &created, &f->err);
+    acme_account_ensure(f->client, &wish, &origin, &f->err);
     fake_client_expect(f, "deactivated", ACME_CONFIG,
         "account: the account of this key is deactivated");
+}
+
+/* RFC 8555 7.3.6: every request for a deactivated account, and for its key, is
+ * refused as unauthorized.  Only another key helps. */
+static void
+test_unauthorized(void **state)
+{
+    static const enum fake_step steps[] = { FAKE_ACCOUNT, FAKE_NEW_ACCOUNT };
+    struct fake_client *f = *state;
+    enum acme_account_origin origin;
+    size_t i;
+
+    for (i = 0; i < COUNT(steps); i++) {
+        fake_client_next_case(f);
+        if (steps[i] == FAKE_NEW_ACCOUNT)
+            set_account(f, NULL);
+        fake_ca_problem(f->ca, steps[i], FAKE_ALWAYS, 403, "unauthorized",
+            "the account is deactivated");
+        acme_account_ensure(f->client,
+            &(struct acme_account_wish){ .terms_accepted = true }, &origin,
+            &f->err);
+        fake_client_expect(f, "nginx", ACME_CONFIG, "account_key");
+        fake_client_expect(f, "httpd", ACME_CONFIG, "ACMEAccountKey");
+        assert_int_equal(fake_ca_count(f->ca, FAKE_NEW_ACCOUNT), 2 + i);
+    }
+}
+
+/* RFC 8555 7.3.2 */
+static void
+test_contacts(void **state)
+{
+    static const char *const contacts[] = { "mailto:x@a.test",
+        "mailto:y@a.test" };
+    struct fake_client *f = *state;
+
+    acme_account_set_contacts(f->client, contacts, 2, &f->err);
+    fake_client_expect(f, "set", ACME_OK, NULL);
+    assert_string_equal(fake_ca_payload(f->ca, FAKE_ACCOUNT),
+        "{\"contact\":[\"mailto:x@a.test\",\"mailto:y@a.test\"]}");
+    acme_account_set_contacts(f->client, NULL, 0, &f->err);
+    fake_client_expect(f, "none", ACME_OK, NULL);
+    assert_string_equal(fake_ca_payload(f->ca, FAKE_ACCOUNT),
+        "{\"contact\":[]}");
+
+    fake_ca_problem(f->ca, FAKE_ACCOUNT, 1, 400, "invalidContact", "no");
+    acme_account_set_contacts(f->client, contacts, 1, &f->err);
+    fake_client_expect(f, "refused", ACME_PROBLEM, "contacts: ");
+    assert_true(acme_account_refuses_contacts(&f->err));
+    fake_client_next_case(f);
+    fake_ca_problem(f->ca, FAKE_ACCOUNT, 1, 500, "serverInternal", "no");
+    acme_account_set_contacts(f->client, contacts, 1, &f->err);
+    assert_false(acme_account_refuses_contacts(&f->err));
+    fake_client_next_case(f);
+    set_account(f, NULL);
+    acme_account_set_contacts(f->client, contacts, 1, &f->err);
+    fake_client_expect(f, "no account", ACME_NOENT, "no account");
+}
+
+/* Without a contact that the CA likes there is no account. */
+static void
+test_contacts_refused(void **state)
+{
+    static const char *const types[] = { "invalidContact",
+        "unsupportedContact" };
+    struct fake_client *f = *state;
+    enum acme_account_origin origin;
+    size_t i;
+
+    for (i = 0; i < COUNT(types); i++) {
+        fake_client_next_case(f);
+        fake_ca_problem(f->ca, FAKE_NEW_ACCOUNT, 2, 400, types[i], "a@a.test");
+        ensure(f, true, &origin);
+        fake_client_expect(f, "nginx", ACME_CONFIG, "\"contact\" (nginx)");
+        fake_client_expect(f, "httpd", ACME_CONFIG, "ACMEContactEmail");
+        fake_client_expect(f, "detail", ACME_CONFIG, "a@a.test");
+    }
 }
 
 /* Two keys are two accounts. */
@@ -507,13 +581,13 @@ test_other_key(void **state)
 {
     struct fake_client *f = *state;
     struct acme_key *key = NULL;
-    bool created;
+    enum acme_account_origin origin = ACME_ACCOUNT_KNOWN;
 
     assert_int_equal(acme_key_generate(ACME_KEY_RSA_2048, &key, &f->err),
         ACME_OK);
     acme_client_set_key(f->client, key);
     set_account(f, NULL);
-    ensure(f, true, &created);
+    ensure(f, true, &origin);
     fake_client_expect(f, "second", ACME_OK, NULL);
     assert_string_equal(acme_client_account(f->client), ACCOUNT_1);
     assert_int_equal(fake_ca_accounts(f->ca), 2);
@@ -549,6 +623,9 @@ main(void)
         cmocka_unit_test(test_bindings_malformed),
         KEY_TEST(test_answers),
         ACCOUNT_TEST(test_stored_deactivated),
+        ACCOUNT_TEST(test_unauthorized),
+        ACCOUNT_TEST(test_contacts),
+        KEY_TEST(test_contacts_refused),
         ACCOUNT_TEST(test_other_key),
     };
 

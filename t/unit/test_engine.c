@@ -731,6 +731,121 @@ test_account_unknown(void **state)
     assert_int_equal(fake_ca_accounts(d->ca), 2);
 }
 
+/* ---- contacts --------------------------------------------------------- */
+
+/* A reload with another contact. */
+static void
+reload_with(struct fake_drive *d, const char *contact)
+{
+    d->contact = contact;
+    fake_drive_new_config(d);
+    fake_drive_lineage(d, "a.test", 0, "a.test www.a.test", NULL);
+    fake_ca_forget_log(d->ca);
+    fake_host_forget(&d->host);
+    fake_drive_open(d);
+    assert_int_equal(fake_drive_run(d), 0);
+    assert_int_equal(orders(d), 1);
+}
+
+/* RFC 8555 7.3.2: told at the reload, though no certificate is due, and once.
+ */
+static void
+test_contacts(void **state)
+{
+    struct fake_drive *d = *state;
+
+    reload_with(d, "mailto:admin@a.test");
+    assert_string_equal(fake_ca_log(d->ca), "");
+    reload_with(d, "mailto:new@a.test");
+    assert_string_equal(fake_ca_payload(d->ca, FAKE_ACCOUNT),
+        "{\"contact\":[\"mailto:new@a.test\"]}");
+    assert_true(fake_host_logged(&d->host, "contacts of the account changed"));
+    reload_with(d, "mailto:new@a.test");
+    assert_string_equal(fake_ca_log(d->ca), "");
+    reload_with(d, NULL);
+    assert_string_equal(fake_ca_payload(d->ca, FAKE_ACCOUNT),
+        "{\"contact\":[]}");
+    reload_with(d, NULL);
+    assert_string_equal(fake_ca_log(d->ca), "");
+}
+
+/* Another server has contacts of its own, or none: they do not tell the CA in
+ * turn. */
+static void
+test_contacts_of_others(void **state)
+{
+    struct fake_drive *d = *state;
+
+    d->instance = "/etc/nginx/other.conf";
+    reload_with(d, NULL);
+    assert_string_equal(fake_ca_log(d->ca), "");
+    reload_with(d, "mailto:other@a.test");
+    assert_string_equal(fake_ca_payload(d->ca, FAKE_ACCOUNT),
+        "{\"contact\":[\"mailto:other@a.test\"]}");
+    d->instance = "/etc/nginx/nginx.conf";
+    reload_with(d, "mailto:admin@a.test");
+    assert_string_equal(fake_ca_log(d->ca), "");
+}
+
+/* Said once, and certificates are renewed all the same. */
+static void
+test_contacts_refused(void **state)
+{
+    struct fake_drive *d = *state;
+
+    fake_ca_problem(d->ca, FAKE_ACCOUNT, 2, 400, "invalidContact", "bad@");
+    reload_with(d, "mailto:bad@a.test");
+    assert_true(fake_host_logged(&d->host, "does not take the contacts"));
+    assert_true(fake_host_logged(&d->host, "bad@"));
+    reload_with(d, "mailto:bad@a.test");
+    assert_string_equal(fake_ca_log(d->ca), "");
+    assert_false(fake_host_logged(&d->host, "contacts"));
+    d->host.now = next(d);
+    assert_int_equal(fake_drive_run(d), 1);
+    assert_int_equal(fake_drive_version(d, "a.test"), 2);
+    assert_false(fake_host_logged(&d->host, "contacts"));
+}
+
+/* A CA that cannot be reached hears of it later. */
+static void
+test_contacts_later(void **state)
+{
+    struct fake_drive *d = *state;
+
+    fake_ca_fail(d->ca, FAKE_ACCOUNT, 2, ACME_NET);
+    reload_with(d, "mailto:new@a.test");
+    assert_true(fake_host_logged(&d->host, "contacts of the account not"));
+    assert_false(fake_host_logged(&d->host, "changed at the CA"));
+    fake_host_pass(&d->host, MINUTE);
+    assert_int_equal(fake_drive_run(d), 0);
+    assert_true(fake_host_logged(&d->host, "changed at the CA"));
+    assert_int_equal(orders(d), 1);
+}
+
+/* RFC 8555 6.7 in the middle of a job: the same attempt goes on with another
+ * account. */
+static void
+test_account_lost(void **state)
+{
+    struct fake_drive *d = *state;
+
+    fake_ca_problem(d->ca, FAKE_NEW_ORDER, 1, 400, "accountDoesNotExist", "");
+    d->host.now = next(d);
+    assert_int_equal(fake_drive_run(d), 1);
+    assert_int_equal(fake_drive_version(d, "a.test"), 2);
+    assert_int_equal(record_of(d, "a.test").failures, 0);
+
+    /* once: a CA that always says so is not asked for ever */
+    fake_ca_forget_log(d->ca);
+    fake_ca_problem(d->ca, FAKE_NEW_ORDER, FAKE_ALWAYS, 400,
+        "accountDoesNotExist", "");
+    d->host.now = next(d);
+    assert_int_equal(fake_drive_run(d), 1);
+    assert_int_equal(fake_drive_version(d, "a.test"), 2);
+    assert_int_equal(record_of(d, "a.test").failures, 1);
+    fake_ca_behave(d->ca);
+}
+
 /* ---- cut off ---------------------------------------------------------- */
 
 /* Dies in the middle of an attempt, once it is on disk. */
@@ -739,7 +854,7 @@ die(struct fake_drive *d, bool crashed)
 {
     if (next(d) > d->host.now)
         d->host.now = next(d);
-    fake_drive_die(d, 5, true);
+    fake_drive_die(d, 7, true);
     fake_drive_run(d);
     assert_true(d->dead);
     assert_true(record_of(d, "a.test").attempt_open);
@@ -1067,6 +1182,11 @@ main(void)
         TEST(test_policy, setup_one),
         TEST(test_paused, setup_one),
         TEST(test_account_unknown, setup_live),
+        TEST(test_contacts, setup_live),
+        TEST(test_contacts_of_others, setup_live),
+        TEST(test_contacts_refused, setup_live),
+        TEST(test_contacts_later, setup_live),
+        TEST(test_account_lost, setup_live),
         TEST(test_crash, setup_one),
         TEST(test_nobodys_fault, setup_one),
         TEST(test_open_elsewhere, setup_live),

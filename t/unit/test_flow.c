@@ -144,10 +144,10 @@ run(struct stage *s)
 {
     struct acme_account_wish wish = { .terms_accepted = true };
     struct fake_client *f = s->f;
-    bool created;
+    enum acme_account_origin origin = ACME_ACCOUNT_KNOWN;
     enum acme_rc rc;
 
-    rc = acme_account_ensure(f->client, &wish, &created, &f->err);
+    rc = acme_account_ensure(f->client, &wish, &origin, &f->err);
     if (rc == ACME_OK)
         rc = acme_order_new(f->client, s->names, s->nnames, NULL, f->arena,
             &s->order, &f->err);

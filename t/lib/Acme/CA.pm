@@ -174,6 +174,14 @@ sub set ($self, %options) { return $self->call(set => \%options) }
 # What the CA knows: lists of hashes.
 sub orders ($self) { return @{ $self->call('orders') } }
 sub accounts ($self) { return @{ $self->call('accounts') } }
+
+# Accounts are forgotten; have another status.
+sub forget_accounts ($self) { return $self->call('forget_accounts') }
+sub set_accounts ($self, $status)
+{
+    return $self->call(set_accounts => $status);
+}
+
 sub challenges ($self) { return @{ $self->call('challenges') } }
 
 # Leaves issued, parsed, the first one first.
@@ -219,6 +227,10 @@ sub obey ($self, $server, $loop, $tls, $request)
         orders => sub { [map { order_summary($_) }
             by_id($server->{orders})] },
         accounts => sub { [by_id($server->{accounts})] },
+        forget_accounts => sub { $server->{accounts} = {}; 1 },
+        set_accounts => sub {
+            $_->{status} = $argument for values %{ $server->{accounts} }; 1
+        },
         challenges => sub { [map { challenge_summary($_) }
             by_id($server->{challenge})] },
         certificates => sub { [map { $_->{leaf} }
