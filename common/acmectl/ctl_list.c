@@ -135,6 +135,18 @@ print_error(const struct acme_json *error)
     print_text("see", acme_json_str(error, "url"));
 }
 
+/* What the CA suggests (RFC 9773). */
+static void
+print_window(const struct acme_json *window)
+{
+    if (window == NULL)
+        return;
+    (void)printf("  %-14s%s to %s, picked %s\n", "suggested",
+        acme_json_str(window, "start"), acme_json_str(window, "end"),
+        acme_json_str(window, "pick"));
+    print_text("see", acme_json_str(window, "url"));
+}
+
 static void
 print_lineage(const struct ctl *ctl, const struct acme_json *lineage)
 {
@@ -156,6 +168,7 @@ print_lineage(const struct ctl *ctl, const struct acme_json *lineage)
         print_text("key", "that of the version before");
     print_others(certificates);
     print_text("renewal", acme_json_str(lineage, "renew_at"));
+    print_window(acme_json_get(lineage, "renewal_info"));
     print_next(lineage);
     if (ctl->verbose)
         print_steps(acme_json_get(lineage, "steps"));

@@ -224,6 +224,15 @@ may_go_without(const struct acme_run *run,
            strcmp(run->err->type, "invalidProfile") == 0;
 }
 
+/* A CA that does not find what is replaced should say so, but may stumble over
+ * it: every other attempt goes without. */
+static bool
+has_stumbled(const struct acme_record *record)
+{
+    return record->failures % 2 == 1 && record->error.rc == ACME_PROBLEM &&
+           strcmp(record->error.type, "serverInternal") == 0;
+}
+
 /* RFC 9773 5: what is replaced must be this CA's, which wants to know; it
  * spares us most of Let's Encrypt's limits. */
 static enum acme_rc
@@ -238,7 +247,8 @@ choose_replaces(struct acme_run *run, struct acme_leaf *leaf,
     if (!run->issuer->renewal_info || now->leaf == NULL ||
         !now->issued_by_known || now->issued_by >= config->nissuers ||
         strcmp(config->issuer[now->issued_by].directory,
-            run->issuer->directory) != 0)
+            run->issuer->directory) != 0 ||
+        has_stumbled(&now->record))
         return ACME_OK;
     rc = acme_connection_directory(acme_client_connection(run->job->client),
         &directory, run->err);

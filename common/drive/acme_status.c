@@ -267,6 +267,25 @@ read_record(struct view *view, size_t algorithm, struct acme_record *record)
     acme_buf_clear(&text);
 }
 
+/* What the CA suggests (RFC 9773), and what it says of that. */
+static void
+add_window(struct view *view)
+{
+    const struct acme_record_window *window = &view->record.window;
+    struct acme_json *json;
+
+    if (window->end == 0)
+        return;
+    json = acme_json_object();
+    acme_json_set_time(json, "start", window->start);
+    acme_json_set_time(json, "end", window->end);
+    acme_json_set_time(json, "pick", window->pick);
+    if (acme_url_is_link(window->explanation))
+        acme_json_set_str(json, "url", window->explanation);
+    acme_json_set_time(json, "next_look", window->next_look);
+    acme_json_set(view->json, "renewal_info", json);
+}
+
 /* Of several units the one that fails, else the one that is due first. */
 static bool
 is_worse(const struct acme_record *one, const struct acme_record *other)
@@ -295,6 +314,7 @@ add_record(struct view *view)
             worst->next_attempt = record.next_attempt;
     }
     acme_json_set_time(view->json, "renew_at", worst->renew_at);
+    add_window(view);
     acme_json_set_time(view->json, "next_attempt", worst->next_attempt);
     acme_json_set_int(view->json, "failures", worst->failures);
     add_asked(view);

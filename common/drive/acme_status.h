@@ -18,6 +18,7 @@
  *   version, serial, fingerprint, signed_by, not_before, not_after, files
  *     (absent: no certificate yet)
  *   renew_at, next_attempt, failures, error_time
+ *   renewal_info {start, end, pick, url, next_look}: the CA's (RFC 9773)
  *   wait_for_config: sooner than next_attempt if the configuration changes
  *   asked {name, since}: the CA asked last, where it is not the first one
  *   error {result, text, type, url: where a person can do something about it}

@@ -384,6 +384,23 @@ test_off(void **state)
     assert_int_equal(record_of(d, "a.test").renew_at, FAKE_NOW + 41L * DAY);
 }
 
+/* A CA that cannot find what is replaced, and calls that an error of its
+ * own. */
+static void
+test_replaces_stumbled(void **state)
+{
+    struct fake_drive *d = *state;
+
+    fake_ca_problem(d->ca, FAKE_NEW_ORDER, 1, 500, "serverInternal", "no");
+    d->host.now = record_of(d, "a.test").window.pick;
+    fake_drive_run(d);
+    assert_non_null(
+        strstr(fake_ca_payload(d->ca, FAKE_NEW_ORDER), "replaces"));
+    assert_int_equal(record_of(d, "a.test").failures, 1);
+    fake_drive_until(d, "a.test", 2, 2);
+    assert_null(strstr(fake_ca_payload(d->ca, FAKE_NEW_ORDER), "replaces"));
+}
+
 /* ---- whom, and when --------------------------------------------------- */
 
 /* The CA that issued it, not the one that will: nor is that one told what it
@@ -566,6 +583,7 @@ main(void)
         TEST(test_pause, setup_looked),
         TEST(test_not_offered, setup),
         TEST(test_off, setup_looked),
+        TEST(test_replaces_stumbled, setup_looked),
         TEST(test_issuing_ca, setup),
         TEST(test_expired, setup_looked),
         TEST(test_spread, setup_looked),

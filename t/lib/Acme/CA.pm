@@ -30,6 +30,10 @@ my $JSON = JSON::PP->new->utf8->canonical->allow_nonref;
 #     alternates   1: a second chain, to another root
 #     profiles     { NAME => { description =>, validity => seconds } }
 #     must_staple  'copy' (default): as the CSR has it; 'always'; 'never'
+#     ari          {}: renewal information (RFC 9773), with optional
+#                  retry_after, explanation (URL), start and end (seconds
+#                  since 1970; else within the certificate's life), only
+#                  (serial: of that certificate only)
 #     no_terms     1: no terms of service
 #     eab          { KID => KEY in base64url }: new accounts need a binding
 #     refusals_ok  1: a request refused as malformed is no complaint

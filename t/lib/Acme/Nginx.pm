@@ -97,7 +97,8 @@ sub issuer_block ($self, $issuer)
     push @lines, "preferred_chain \"$issuer->{preferred_chain}\";"
         if defined $issuer->{preferred_chain};
     push @lines, map { "$_ $issuer->{$_};" }
-        grep { defined $issuer->{$_} } qw(profile common_name_in_csr);
+        grep { defined $issuer->{$_} } qw(profile common_name_in_csr
+            renewal_info);
     push @lines, $self->eab_line($issuer) if $issuer->{eab};
     push @lines, grep { length } $self->text($issuer->{extra});
     return "acme_issuer $issuer->{name} {\n"

@@ -158,6 +158,18 @@ sub get ($self, $path)
     return $answer->{status} == 200 ? $answer->{body} : undef;
 }
 
+# What renewalInfo answers about a certificate from now on: any text, '' for
+# its own.  Pebble 2.8 and newer.
+sub set_renewal_info ($self, $pem, $answer)
+{
+    my $reply = request(
+        port => $self->{management}, path => '/set-renewal-info/', tls => 1,
+        method => 'POST', timeout => 2, ca_file => $self->ca_file,
+        body => encode_json({ certificate => $pem, ariResponse => $answer }),
+    );
+    return $reply->{status} == 200;
+}
+
 # The root that certificates lead to; $n for the alternates.
 sub root_pem ($self, $n = 0) { return $self->get("/roots/$n") }
 sub intermediate_pem ($self, $n = 0)

@@ -166,7 +166,7 @@ and key are one ACMEDomain there, key is one, and lineages have no names.
 
 issuer(NAME, %options): uri and ca_file (or ca => handle for both), contact
 => [..], terms (1), account_key, verify, profile ('NAME' or 'NAME require'),
-preferred_chain, common_name_in_csr ('on'), extra, eab => { kid, key =>
+preferred_chain, common_name_in_csr ('on'), renewal_info ('off'), extra, eab => { kid, key =>
 base64url, alg } in a file conf/NAME.eab, or with inline => 1 in the
 configuration, or with text => the file's whole content.  With a CA and no
 issuer() of that name there is one called 'testca' for it.
@@ -593,6 +593,20 @@ sub state_files ($self)
         push @found, substr $_, length("$top/") if $_ ne $top;
     } }, $top) if -d $top;
     return sort @found;
+}
+
+# Restarts the server, which then looks at the renewal information of the
+# lineage's (ECDSA) certificate within 2 seconds for each lineage.
+sub look_again ($self, $lineage)
+{
+    my $file = $self->state('record', "$lineage.json");
+
+    $self->stop;
+    my $text = slurp($file);
+    $text =~ s/("next_look": ")[^"]+/${1}2026-01-01T00:00:00Z/
+        or die "no look is planned: $text\n";
+    spew($file, $text, 0600);
+    return $self->start;
 }
 
 sub live_version ($self, $lineage)

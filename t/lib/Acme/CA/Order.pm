@@ -71,11 +71,14 @@ sub new_order ($server, $ctx)
     refuse(invalidProfile => "no profile is called $profile")
         if defined $profile && !$server->{profiles}{$profile};
 
+    my $replaced = Acme::CA::Renewal::replaced($server, $ctx, @identifiers);
+
     my $id = $server->new_id;
     my $order = $server->{orders}{$id} = {
         id => $id, account => $ctx->{account}{id}, status => 'pending',
         identifiers => \@identifiers, created => time,
         expires => time + LIFE, payload => $payload, profile => $profile,
+        replaced => $replaced,
     };
     $order->{authzs} = [map { authz_for($server, $ctx, $_) } @identifiers];
     update($order);
@@ -405,6 +408,7 @@ sub make_certificate ($server, $order, $csr)
         leaf => $leaf, chain => join('', @{ $ctx->{chain} }),
         alternate => $leaf . $server->{issuing}{alternate}{pem},
     };
+    $order->{replaced}{replaced} = 1 if $order->{replaced};
     $order->{status} = 'valid';
     return;
 }

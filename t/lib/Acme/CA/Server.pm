@@ -9,6 +9,7 @@ use v5.36;
 use Acme::CA::Faults;
 use Acme::CA::Jws qw(b64 parse_jws thumbprint verify_binding verify_jws);
 use Acme::CA::Order;
+use Acme::CA::Renewal;
 use Digest::SHA qw(sha256_hex);
 use JSON::PP;
 use Time::HiRes ();
@@ -33,9 +34,10 @@ my @ROUTE = (
     [qr{^/cert/(\w+)(/1)?$}   => certificate => \&certificate, 'kid'],
     [qr{^/revoke$}            => revokeCert  => \&not_here, 'kid'],
     [qr{^/key-change$}        => keyChange   => \&not_here, 'kid'],
+    [qr{^/renewal-info/([\w.-]+)$} => renewalInfo => \&renewal_info],
     [qr{^/terms/1$}           => terms       => \&terms],
 );
-my %IS_GET = map { $_ => 1 } qw(directory newNonce terms);
+my %IS_GET = map { $_ => 1 } qw(directory newNonce renewalInfo terms);
 
 # What a problem answers, where RFC 8555 does not say 400 for it.
 my %STATUS = (
@@ -286,6 +288,7 @@ sub directory ($self, $ctx)
         newOrder => $self->url('/new-order'),
         revokeCert => $self->url('/revoke'),
         keyChange => $self->url('/key-change'),
+        ($self->{ari} ? (renewalInfo => $self->url('/renewal-info')) : ()),
         ($self->{no_terms} && !$profiles ? () : (meta => \%meta)),
     };
 }
@@ -402,5 +405,6 @@ sub authz { goto &Acme::CA::Order::authz }
 sub challenge { goto &Acme::CA::Order::challenge }
 sub finalize { goto &Acme::CA::Order::finalize }
 sub certificate { goto &Acme::CA::Order::certificate }
+sub renewal_info { goto &Acme::CA::Renewal::renewal_info }
 
 1;
