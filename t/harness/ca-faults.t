@@ -94,6 +94,11 @@ my $rejected = $client->new_order('bad.test');
 is $rejected->{json}{subproblems}[0]{identifier}{value}, 'bad.test',
     'rejected with a subproblem';
 
+fault 'no-replaces' => (where => 'newOrder', times => 'always');
+is $client->post($urls->{newOrder}, { replaces => 'a.b' })->{json}{detail},
+    'replaces: what?', 'an order that replaces something';
+is order()->{status}, 201, 'and one that does not';
+
 fault canary => (where => 'newOrder');
 like order()->{json}{detail}, qr/\e.*\n.*\x{202e}/s, 'canary text';
 

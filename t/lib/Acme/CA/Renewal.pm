@@ -77,8 +77,8 @@ sub replaced ($server, $ctx, @identifiers)
     my $id = $ctx->{payload}{replaces} // return;
     refuse(malformed => 'replaces, without renewal information')
         if !$server->{ari};
-    my $found = find($server, $id) // refuse(
-        serverInternal => 'what is replaced is not there', status => 404);
+    my $found = find($server, $id)
+        // refuse(serverInternal => 'what is replaced is not there');
     my %names = map { $_->{value} => 1 } @{ $found->{identifiers} };
 
     refuse(unauthorized => 'what is replaced is not yours')
