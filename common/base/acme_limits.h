@@ -132,6 +132,10 @@
 #define ACME_JOBS_OPEN 320
 #define ACME_JOBS_OPEN_PER_CA 256
 
+/* Marks in the ledger of an account: each a name with a failure of the last
+ * hour, or a set of names; they must fit into ACME_STATE_JSON_MAX. */
+#define ACME_LEDGER_MARKS_MAX 700
+
 /* badNonce answers in a row before a request gives up. */
 #define ACME_NONCE_RETRIES 5
 

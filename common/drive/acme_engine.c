@@ -103,6 +103,9 @@ acme_engine_free(struct acme_engine *engine)
     acme_engine_looks_free(engine->looks);
     free(engine->question);
     free(engine->due);
+    for (i = 0; engine->ledger != NULL && i < engine->conf.config->nissuers;
+         i++)
+        acme_ledger_clear(&engine->ledger[i].is);
     free(engine->ledger);
     free(engine->tended);
     free(engine->planned);
@@ -136,6 +139,19 @@ plan_ca(struct acme_engine *engine, size_t unit, struct acme_record *record,
     if (strcmp(hash, record->config) != 0)
         acme_record_forget_cas(record);
     engine->planned[unit].ca = record->ca;
+}
+
+/* RFC 9773 5, which Let's Encrypt has no limits for. */
+static bool
+is_renewal(const struct acme_engine *engine, size_t unit,
+    const struct acme_vault_unit *view)
+{
+    size_t issuer = acme_engine_issuer(engine, unit);
+
+    return view->leaf != NULL && view->issued_by_known &&
+           engine->conf.config->issuer[issuer].renewal_info &&
+           acme_crew_ca(engine->crew, view->issued_by) ==
+               acme_crew_ca(engine->crew, issuer);
 }
 
 static void
@@ -200,6 +216,7 @@ note_life(struct acme_engine *engine, size_t unit,
     memset(&leaf, 0, sizeof(leaf));
     if (view->leaf != NULL)
         (void)acme_chain_leaf(view->leaf, &leaf, &ignored);
+    engine->planned[unit].order = view->order;
     engine->planned[unit].not_before = leaf.not_before;
     engine->planned[unit].not_after = leaf.not_after;
 }
@@ -285,6 +302,7 @@ plan_view(struct acme_engine *engine, size_t unit,
         !engine->planned[unit].asked)
         at = record->renew_at;
     plan_ca(engine, unit, record, hash);
+    engine->planned[unit].renews = is_renewal(engine, unit, view);
     if ((!record->wait_for_config || strcmp(hash, record->config) == 0) &&
         record->next_attempt > at)
         at = record->next_attempt;
@@ -695,7 +713,6 @@ on_failure(struct acme_engine *engine, size_t unit,
     record->error = *err;
     record->error_time = now(engine);
     next = acme_engine_after(engine, unit, view, asked, err);
-    acme_engine_note_patience(engine, asked, err);
     if (acme_lineage_issuer(wish, record->ca) != asked)
         (void)snprintf(whom, sizeof(whom), ", issuer \"%s\"",
             engine->conf.config->issuer[acme_lineage_issuer(wish, record->ca)]
@@ -744,6 +761,7 @@ conclude(struct acme_engine *engine, const struct acme_crew_ended *ended)
             err->rc == ACME_OK ? ACME_STEP_DONE : ACME_STEP_FAILED,
             now(engine));
     record->attempt_open = false;
+    acme_engine_keep_account(engine, ended);
     if (result->ordered && ended->force)
         record->forced = now(engine);
     if (err->rc == ACME_OK)
@@ -764,6 +782,30 @@ conclude(struct acme_engine *engine, const struct acme_crew_ended *ended)
     if (answer.given)
         reply(engine, unit, answer.ok, answer.text);
     acme_vault_unit_clear(&view);
+}
+
+/* Until when the unit's CA is to be left alone; 0: now. */
+static time_t
+left_alone(struct acme_engine *engine, size_t unit, char *text, size_t size)
+{
+    size_t issuer = acme_engine_issuer(engine, unit);
+    const char *name = engine->conf.config->issuer[issuer].name;
+    time_t until = acme_engine_not_before(engine, issuer);
+    char when[ACME_TIME_TEXT];
+
+    if (until > now(engine)) {
+        (void)snprintf(text, size,
+            "issuer \"%s\" asked not to be called before %s", name,
+            acme_time_format(until, when));
+        return until;
+    }
+    until = acme_engine_within_limits(engine, unit);
+    if (until <= now(engine))
+        return 0;
+    (void)snprintf(text, size,
+        "the limits of issuer \"%s\" leave room again at %s", name,
+        acme_time_format(until, when));
+    return until;
 }
 
 /* Has the unit ask another CA, if that is better than to wait. */
@@ -795,19 +837,16 @@ turn_away(struct acme_engine *engine, size_t unit, time_t until)
 static bool
 must_wait(struct acme_engine *engine, size_t unit)
 {
-    size_t issuer = acme_engine_issuer(engine, unit);
-    time_t until = acme_engine_not_before(engine, issuer);
-    char text[ACME_LOG_LINE_MAX], when[ACME_TIME_TEXT];
+    char text[ACME_LOG_LINE_MAX];
+    time_t until = left_alone(engine, unit, text, sizeof(text));
 
-    if (until <= now(engine))
+    if (until == 0)
         return false;
     if (acme_lineage_cas(wish_of(engine, unit)) > 1 &&
         turn_away(engine, unit, until))
         return true;
-    (void)snprintf(text, sizeof(text),
-        "issuer \"%s\" asked not to be called before %s",
-        engine->conf.config->issuer[issuer].name,
-        acme_time_format(until, when));
+    acme_log(engine->conf.host, ACME_LOG_INFO, "lineage \"%s\" waits: %s",
+        wish_of(engine, unit)->name, text);
     reply(engine, unit, false, text);
     put_off(engine, unit, until);
     return true;

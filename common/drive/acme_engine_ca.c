@@ -2,10 +2,11 @@
  * The engine and its CAs: which one a unit asks, and how long each wants to be
  * left alone.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "drive/acme_engine_private.h"
-#include "wrap/acme_json.h"
+#include "wrap/acme_hash.h"
 
 /* After a 429 the CA's other lineages pause so long: the limit may be theirs
  * too, or only that name's. */
@@ -77,63 +78,176 @@ acme_engine_ask_another(struct acme_engine *engine, size_t unit,
 
 /* ---- ledger ----------------------------------------------------------- */
 
-time_t
-acme_engine_not_before(struct acme_engine *engine, size_t issuer)
+/* Others write it too: another server, acmectl. */
+static struct ledger *
+read_ledger(struct acme_engine *engine, size_t issuer)
 {
     struct ledger *ledger = &engine->ledger[issuer];
-    struct acme_json *json = NULL;
     struct acme_error ignored;
     struct acme_buf text;
 
-    if (ledger->read)
-        return ledger->not_before;
+    if (ledger->read == now(engine))
+        return ledger;
     acme_error_clear(&ignored);
     acme_buf_init(&text, ACME_STATE_JSON_MAX);
     if (acme_vault_ledger(engine->conf.vault, issuer, &text, &ignored) ==
-            ACME_OK &&
-        text.len > 0 &&
-        acme_json_parse(acme_buf_str(&text), text.len, "ledger", &json,
-            &ignored) == ACME_OK)
-        ledger->not_before = (time_t)acme_json_time(json, "not_before");
-    ledger->read = true;
-    acme_json_free(json);
+        ACME_OK)
+        (void)acme_ledger_parse(acme_buf_str(&text), text.len, &ledger->is,
+            &ignored);
     acme_buf_clear(&text);
-    return ledger->not_before;
+    ledger->limits =
+        acme_limits_of(engine->conf.config->issuer[issuer].directory);
+    ledger->read = now(engine);
+    return ledger;
 }
 
 static void
 save_ledger(struct acme_engine *engine, size_t issuer)
 {
-    struct acme_json *json = acme_json_object();
     struct acme_error ignored;
     struct acme_buf text;
 
     acme_error_clear(&ignored);
     acme_buf_init(&text, ACME_STATE_JSON_MAX);
-    acme_json_set_time(json, "not_before", engine->ledger[issuer].not_before);
-    if (json != NULL &&
-        acme_json_render(json, true, &text, &ignored) == ACME_OK)
+    if (acme_ledger_render(&engine->ledger[issuer].is, now(engine), &text,
+            &ignored) == ACME_OK)
         (void)acme_vault_ledger_put(engine->conf.vault, issuer, &text,
             &ignored);
-    acme_json_free(json);
     acme_buf_clear(&text);
 }
 
-/* A CA that asked for patience is left alone, by its other lineages too. */
-void
-acme_engine_note_patience(struct acme_engine *engine, size_t issuer,
+time_t
+acme_engine_not_before(struct acme_engine *engine, size_t issuer)
+{
+    time_t at = read_ledger(engine, issuer)->is.not_before;
+
+    /* Further away than anybody could ask for: the clock was set back. */
+    return at > now(engine) + ACME_RETRY_AFTER_MAX ? 0 : at;
+}
+
+/* True: it is new. */
+static bool
+note_patience(struct acme_engine *engine, struct ledger *ledger,
     const struct acme_error *err)
 {
     time_t until = err->retry_at;
 
     if (err->http_status != 429 && err->http_status != 503)
-        return;
+        return false;
     if (err->http_status == 429 && until > now(engine) + LIMITED_PAUSE)
         until = now(engine) + LIMITED_PAUSE;
     if (until > now(engine) + ACME_RETRY_AFTER_MAX)
         until = now(engine) + ACME_RETRY_AFTER_MAX;
-    if (until <= acme_engine_not_before(engine, issuer))
-        return;
-    engine->ledger[issuer].not_before = until;
-    save_ledger(engine, issuer);
+    if (until <= ledger->is.not_before)
+        return false;
+    ledger->is.not_before = until;
+    return true;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The same for the same names in any order; false: out of memory. */
+static bool
+hash_set(const struct acme_lineage *wish, char hash[ACME_HASH_HEX])
+{
+    const char **sorted = calloc(wish->nnames + 1, sizeof(*sorted));
+    struct acme_buf text;
+    bool good;
+    size_t i;
+
+    if (sorted == NULL)
+        return false;
+    memcpy(sorted, wish->names, wish->nnames * sizeof(*sorted));
+    qsort(sorted, wish->nnames, sizeof(*sorted), compare);
+    acme_buf_init(&text, ACME_FRAME_MAX);
+    for (i = 0; i < wish->nnames; i++)
+        acme_buf_addf(&text, "%s\n", sorted[i]);
+    good = acme_buf_ok(&text);
+    acme_hash_hex(text.data, text.len, hash);
+    acme_buf_clear(&text);
+    free(sorted);
+    return good;
+}
+
+/* Names that the CA has told of, or all: one of them it was. */
+static void
+take_failures(struct acme_engine *engine, struct ledger *ledger,
+    const struct acme_lineage *wish, const struct acme_error *err)
+{
+    size_t i;
+
+    for (i = 0; i < err->nsub; i++)
+        acme_ledger_take(&ledger->is, ledger->limits, ACME_LEDGER_FAILURES,
+            err->sub[i].identifier, now(engine));
+    for (i = 0; err->nsub == 0 && i < wish->nnames; i++)
+        acme_ledger_take(&ledger->is, ledger->limits, ACME_LEDGER_FAILURES,
+            wish->names[i], now(engine));
+}
+
+/* True: there is something to write. */
+static bool
+take(struct acme_engine *engine, struct ledger *ledger,
+    const struct acme_crew_ended *ended)
+{
+    const struct acme_lineage *wish = wish_of(engine, ended->unit);
+    const struct acme_job_result *result = &ended->result;
+    bool failed = acme_schedule_is_validation(&ended->err);
+    char set[ACME_HASH_HEX];
+
+    if (ledger->limits == NULL)
+        return false;
+    if (result->ordered && !result->replaces)
+        acme_ledger_take(&ledger->is, ledger->limits, ACME_LEDGER_ORDERS, "",
+            now(engine));
+    if (result->issued && !result->replaces && hash_set(wish, set))
+        acme_ledger_take(&ledger->is, ledger->limits, ACME_LEDGER_SETS, set,
+            now(engine));
+    if (failed)
+        take_failures(engine, ledger, wish, &ended->err);
+    return result->ordered || result->issued || failed;
+}
+
+void
+acme_engine_keep_account(struct acme_engine *engine,
+    const struct acme_crew_ended *ended)
+{
+    struct ledger *ledger = read_ledger(engine, ended->issuer);
+    bool taken = take(engine, ledger, ended);
+
+    if (note_patience(engine, ledger, &ended->err) || taken)
+        save_ledger(engine, ended->issuer);
+}
+
+time_t
+acme_engine_within_limits(struct acme_engine *engine, size_t unit)
+{
+    const struct planned *planned = &engine->planned[unit];
+    const struct acme_lineage *wish = wish_of(engine, unit);
+    const struct ledger *ledger =
+        read_ledger(engine, acme_engine_issuer(engine, unit));
+    char set[ACME_HASH_HEX];
+    time_t at[2] = { 0, 0 }, latest = 0, one;
+    size_t i;
+
+    /* What goes on costs nothing, and a person may find out himself. */
+    if (ledger->limits == NULL || planned->order || planned->asked)
+        return 0;
+    if (!planned->renews) {
+        at[0] = acme_ledger_next(&ledger->is, ledger->limits,
+            ACME_LEDGER_ORDERS, "", now(engine));
+        if (hash_set(wish, set))
+            at[1] = acme_ledger_next(&ledger->is, ledger->limits,
+                ACME_LEDGER_SETS, set, now(engine));
+        latest = at[0] > at[1] ? at[0] : at[1];
+    }
+    for (i = 0; i < wish->nnames; i++) {
+        one = acme_ledger_next(&ledger->is, ledger->limits,
+            ACME_LEDGER_FAILURES, wish->names[i], now(engine));
+        latest = one > latest ? one : latest;
+    }
+    return latest;
 }

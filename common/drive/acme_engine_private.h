@@ -7,6 +7,7 @@
 
 #include "drive/acme_engine.h"
 #include "drive/acme_heap.h"
+#include "state/acme_ledger.h"
 #include "state/acme_schedule.h"
 
 /* A unit. */
@@ -18,7 +19,9 @@ struct planned {
     time_t since;
     bool force;
     time_t not_before, not_after; /* of what is live; 0: nothing */
-    size_t ca; /* whom it asks next: number in its lineage's list */
+    size_t ca;   /* whom it asks next: number in its lineage's list */
+    bool order;  /* one is in flight */
+    bool renews; /* a certificate of the same CA, which will know that */
 };
 
 /* A person's question about a lineage, until all its units have an answer. */
@@ -29,10 +32,11 @@ struct question {
     char text[ACME_LOG_LINE_MAX];
 };
 
-/* What the ledger says of a CA: read once, kept on disk as it changes. */
+/* What is remembered of an issuer, as it was on disk a second ago or less. */
 struct ledger {
-    bool read;
-    time_t not_before;
+    time_t read; /* 0: not yet */
+    const struct acme_limits *limits;
+    struct acme_ledger is;
 };
 
 /* An issuer's account. */
@@ -133,12 +137,17 @@ struct acme_schedule_next acme_engine_after(struct acme_engine *engine,
 bool acme_engine_ask_another(struct acme_engine *engine, size_t unit,
     struct acme_record *record, time_t until);
 
-/* Until when an issuer is to be left alone, as it or its ledger says. */
+/* When the CA wants to hear from us again, by the ledger; 0: now. */
 time_t acme_engine_not_before(struct acme_engine *engine, size_t issuer);
 
-/* A CA that asked for patience is left alone, by its other lineages too. */
-void acme_engine_note_patience(struct acme_engine *engine, size_t issuer,
-    const struct acme_error *err);
+/* When a job of the unit would be within the published limits of its issuer;
+ * 0: now. */
+time_t acme_engine_within_limits(struct acme_engine *engine, size_t unit);
+
+/* What a job has cost: of the limits, and of the CA's patience, for which it
+ * is left alone by its other lineages too. */
+void acme_engine_keep_account(struct acme_engine *engine,
+    const struct acme_crew_ended *ended);
 
 /* ---- acme_engine_account.c -------------------------------------------- */
 

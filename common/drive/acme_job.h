@@ -25,7 +25,9 @@ struct acme_job {
 };
 
 struct acme_job_result {
-    bool ordered;          /* a new order was made at the CA */
+    bool ordered;          /* a new order was made at the CA, */
+    bool replaces;         /* and taken as a renewal (RFC 9773 5) */
+    bool issued;           /* the CA has issued a certificate */
     bool first;            /* the unit had no certificate */
     unsigned version;      /* that is live now; 0: nothing was due */
     struct acme_leaf leaf; /* of that version */

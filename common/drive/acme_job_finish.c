@@ -151,6 +151,7 @@ acme_job_deliver(struct acme_run *run)
     acme_buf_init(&pem, ACME_CHAIN_PEM_MAX);
     rc = acme_order_download(job->client, &run->order, &pem, run->arena,
         choose ? &alternates : NULL, run->err);
+    run->result->issued = rc == ACME_OK;
     if (rc == ACME_OK)
         rc = parse_chain(&pem, &chain, run->err);
     if (rc == ACME_OK)

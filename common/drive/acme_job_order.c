@@ -335,6 +335,7 @@ ask_for_order(struct acme_run *run)
         rc = acme_order_new(run->job->client, run->now.names, run->now.nnames,
             &terms, run->arena, &run->order, run->err);
     } while (rc != ACME_OK && ask_for_less(run, &terms));
+    run->result->replaces = rc == ACME_OK && terms.replaces != NULL;
     return rc == ACME_OK ? check_profile(run, &terms) : rc;
 }
 

@@ -345,6 +345,12 @@ policy_of(const struct acme_error *err)
     }
 }
 
+bool
+acme_schedule_is_validation(const struct acme_error *err)
+{
+    return policy_of(err) == VALIDATION;
+}
+
 /* Seconds of back-off before the n-th failure's next attempt. */
 static int64_t
 back_off(enum policy policy, unsigned n)

@@ -113,6 +113,10 @@ struct acme_schedule_next acme_schedule_after(const struct acme_error *err,
     unsigned failures, unsigned crashes, time_t now, time_t not_after,
     uint32_t random);
 
+/* Whether the CA has looked at a name and not found the proof, which it
+ * counts. */
+bool acme_schedule_is_validation(const struct acme_error *err);
+
 /* Whether a problem type (without its prefix) has a row of its own. */
 bool acme_schedule_knows(const char *type);
 

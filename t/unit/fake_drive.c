@@ -193,8 +193,9 @@ idle(void *ctx, unsigned ms)
 static void
 add_issuer(struct fake_drive *d, size_t i)
 {
+    char directory[256];
     struct acme_issuer issuer = { .name = issuers[i],
-        .directory = directories[i],
+        .directory = directory,
         .ncontacts = d->contact != NULL,
         .contact = { d->contact },
         .terms_accepted = d->terms_accepted,
@@ -203,6 +204,9 @@ add_issuer(struct fake_drive *d, size_t i)
         .renewal_info = d->renewal_info };
     size_t index = 99;
 
+    (void)snprintf(directory, sizeof(directory), "%s%s",
+        i == 0 && d->base != NULL ? d->base : "",
+        i == 0 && d->base != NULL ? "/dir" : directories[i]);
     need(d, acme_config_add_issuer(d->config, &issuer, &index, &d->err),
         "issuer");
     assert_int_equal(index, i);

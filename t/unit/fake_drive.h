@@ -52,6 +52,9 @@ struct fake_drive {
     const char *instance; /* of the configuration; set it before a lineage */
     bool terms_accepted;
     bool renewal_info;   /* the CAs are asked; false: no */
+    /* Of the first CA, from the next configuration on; NULL:
+     * https://ca.test. */
+    const char *base;
     bool fall_back;      /* lineages added from now on have both CAs */
     const char *contact; /* of the account; NULL: none */
 
