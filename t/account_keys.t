@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# The administrator's own account keys, PEM files that only root can read, of
-# either kind; and the contacts of an account.
+# The administrator's own account keys, PEM or JWK files that only root can
+# read, of either kind; and the contacts of an account.
 
 use v5.36;
 use lib 't/lib';
@@ -13,13 +13,15 @@ use Acme::Test;
 my $t = Acme::Test->new(ca => 'own');
 my %thumbprint;
 
-for my $kind (qw(ecdsa:256 ecdsa:384 rsa:2048)) {
+for my $kind (qw(ecdsa:256 ecdsa:384 rsa:2048 ecdsa:521jwk rsa:3072jwk)) {
     my $name = $kind =~ s/:/-/r;
     my $file = $t->dir . "/conf/$name.key";
-    my $pem = new_key($kind);
+    my $pem = new_key($kind =~ s/jwk//r);
+    my $key = load_key($pem);
 
-    spew($file, $pem, 0600);
-    $thumbprint{$name} = thumbprint(public_jwk(load_key($pem)));
+    # as Certbot keeps them
+    spew($file, $kind =~ /jwk/ ? $key->export_key_jwk('private') : $pem, 0600);
+    $thumbprint{$name} = thumbprint(public_jwk($key));
     $t->issuer($name, ca => $t->ca, account_key => $file,
         contact => ["$name\@admin.test", 'mailto:second@admin.test']);
     $t->site("$name.test", acme => $name);
@@ -36,7 +38,7 @@ for my $name (sort keys %thumbprint) {
     is $answer->{body}, "x.$thumbprint{$name}", "$name: that key answers";
 }
 my @accounts = $t->ca->accounts;
-is scalar @accounts, 4, 'an account each';
+is scalar @accounts, 6, 'an account each';
 for my $name (sort keys %thumbprint) {
     my ($found) = grep { "@{ $_->{contact} // [] }" =~ /$name/ } @accounts;
     is_deeply $found && $found->{contact},
@@ -48,6 +50,6 @@ like $out, qr/^[\w-]{43}  rsa:2048  /m, 'the key that was made is RSA';
 
 ok $t->reload, 'reload';
 $t->wait_helpers;
-is scalar($t->ca->accounts), 4, 'makes no other account';
+is scalar($t->ca->accounts), 6, 'makes no other account';
 
 $t->done;

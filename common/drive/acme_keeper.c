@@ -29,7 +29,7 @@ read_own_key(const char *path, uid_t owner, struct acme_key **key,
     acme_buf_init_secret(&pem, ACME_STATE_PEM_MAX);
     rc = acme_dir_read_secret(path, owner, ACME_STATE_PEM_MAX, &pem, err);
     if (rc == ACME_OK) {
-        rc = acme_key_from_pem(acme_buf_str(&pem), pem.len, key, err);
+        rc = acme_key_from_text(acme_buf_str(&pem), pem.len, key, err);
         if (rc != ACME_OK)
             (void)acme_error_wrap(err, "account key \"%s\"", path);
     }

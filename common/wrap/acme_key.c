@@ -5,6 +5,7 @@
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
+#include <openssl/param_build.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/sha.h>
@@ -16,6 +17,7 @@
 
 #include "base/acme_base64.h"
 #include "base/acme_log.h"
+#include "wrap/acme_json.h"
 #include "wrap/acme_openssl.h"
 
 #define BN_MAX (4096 / 8) /* the largest number of a key in a JWK */
@@ -353,6 +355,273 @@ acme_key_from_pem(const char *pem, size_t len, struct acme_key **key,
     ERR_pop_to_mark();
     return rc;
 }
+
+/* ---- JWK -------------------------------------------------------------- */
+
+/* RFC 7518 6.3: member of the JWK, parameter of OpenSSL; the first three must
+ * be there, of the rest all or none. */
+#define RSA_NEEDED 3
+static const struct {
+    const char *member, *param;
+} rsa_numbers[] = { { "n", OSSL_PKEY_PARAM_RSA_N },
+    { "e", OSSL_PKEY_PARAM_RSA_E }, { "d", OSSL_PKEY_PARAM_RSA_D },
+    { "p", OSSL_PKEY_PARAM_RSA_FACTOR1 }, { "q", OSSL_PKEY_PARAM_RSA_FACTOR2 },
+    { "dp", OSSL_PKEY_PARAM_RSA_EXPONENT1 },
+    { "dq", OSSL_PKEY_PARAM_RSA_EXPONENT2 },
+    { "qi", OSSL_PKEY_PARAM_RSA_COEFFICIENT1 } };
+
+#define RSA_NUMBERS (sizeof(rsa_numbers) / sizeof(rsa_numbers[0]))
+
+/* What a JWK is turned into; its numbers live until the parameters are made
+ * of them. */
+struct jwk {
+    const struct acme_json *json;
+    OSSL_PARAM_BLD *params;
+    BIGNUM *number[RSA_NUMBERS];
+    size_t nnumbers;
+    unsigned char point[1 + 2 * 66]; /* the largest curve's */
+};
+
+static enum acme_rc
+bad_member(const char *name, struct acme_error *err)
+{
+    return acme_error_set(err, ACME_CONFIG,
+        "the JWK's member \"%s\" is missing or malformed: all of a private "
+        "key has to be there",
+        name);
+}
+
+/* The bytes of a member, base64url. */
+static enum acme_rc
+get_bytes(const struct jwk *jwk, const char *name, struct acme_buf *bytes,
+    struct acme_error *err)
+{
+    const char *text = acme_json_str(jwk->json, name);
+    struct acme_error ignored;
+    enum acme_rc rc;
+
+    acme_error_clear(&ignored);
+    if (text == NULL || text[0] == '\0' || strlen(text) / 4 * 3 > BN_MAX)
+        return bad_member(name, err);
+    rc = acme_base64_decode(bytes, text, strlen(text), &ignored);
+    if (rc == ACME_NOMEM)
+        return acme_error_nomem(err);
+    return rc == ACME_OK ? rc : bad_member(name, err);
+}
+
+static enum acme_rc
+push_number(struct jwk *jwk, const char *member, const char *param,
+    struct acme_error *err)
+{
+    struct acme_buf bytes;
+    BIGNUM *number = NULL;
+    enum acme_rc rc;
+
+    acme_buf_init_secret(&bytes, BN_MAX + 3);
+    rc = get_bytes(jwk, member, &bytes, err);
+    if (rc == ACME_OK) {
+        number = BN_bin2bn(bytes.data, (int)bytes.len, NULL);
+        if (number == NULL ||
+            !OSSL_PARAM_BLD_push_BN(jwk->params, param, number))
+            rc = acme_error_nomem(err);
+    }
+    acme_buf_clear(&bytes);
+    if (number != NULL)
+        jwk->number[jwk->nnumbers++] = number;
+    return rc;
+}
+
+static enum acme_rc
+get_coordinate(const struct jwk *jwk, const char *member, size_t field,
+    unsigned char *out, struct acme_error *err)
+{
+    struct acme_buf bytes;
+    enum acme_rc rc;
+
+    acme_buf_init(&bytes, BN_MAX + 3);
+    rc = get_bytes(jwk, member, &bytes, err);
+    if (rc == ACME_OK && bytes.len != field)
+        rc = bad_member(member, err);
+    if (rc == ACME_OK)
+        memcpy(out, bytes.data, field);
+    acme_buf_clear(&bytes);
+    return rc;
+}
+
+static const struct kind *
+kind_of_curve(const char *curve)
+{
+    size_t i;
+
+    for (i = 1; curve != NULL && i < KINDS; i++)
+        if (kinds[i].group != NULL && strcmp(kinds[i].curve, curve) == 0)
+            return &kinds[i];
+    return NULL;
+}
+
+static enum acme_rc
+push_ec(struct jwk *jwk, struct acme_error *err)
+{
+    const struct kind *kind = kind_of_curve(acme_json_str(jwk->json, "crv"));
+    enum acme_rc rc;
+
+    if (kind == NULL)
+        return acme_error_set(err, ACME_CONFIG,
+            "the JWK's curve cannot be used: it must be P-256, P-384 or "
+            "P-521");
+    jwk->point[0] = POINT_CONVERSION_UNCOMPRESSED;
+    rc = get_coordinate(jwk, "x", kind->field, jwk->point + 1, err);
+    if (rc == ACME_OK)
+        rc = get_coordinate(jwk, "y", kind->field,
+            jwk->point + 1 + kind->field, err);
+    if (rc == ACME_OK &&
+        (!OSSL_PARAM_BLD_push_utf8_string(jwk->params,
+             OSSL_PKEY_PARAM_GROUP_NAME, kind->group, 0) ||
+            !OSSL_PARAM_BLD_push_octet_string(jwk->params,
+                OSSL_PKEY_PARAM_PUB_KEY, jwk->point, 1 + 2 * kind->field)))
+        rc = acme_error_nomem(err);
+    if (rc == ACME_OK)
+        rc = push_number(jwk, "d", OSSL_PKEY_PARAM_PRIV_KEY, err);
+    return rc;
+}
+
+static enum acme_rc
+push_rsa(struct jwk *jwk, struct acme_error *err)
+{
+    size_t n = RSA_NEEDED, i;
+    enum acme_rc rc = ACME_OK;
+
+    for (i = RSA_NEEDED; i < RSA_NUMBERS; i++)
+        if (acme_json_get(jwk->json, rsa_numbers[i].member) != NULL)
+            n = RSA_NUMBERS;
+    for (i = 0; i < n && rc == ACME_OK; i++)
+        rc =
+            push_number(jwk, rsa_numbers[i].member, rsa_numbers[i].param, err);
+    return rc;
+}
+
+/* OpenSSL copies the numbers and does not wipe them. */
+static void
+free_params(OSSL_PARAM *params)
+{
+    OSSL_PARAM *p;
+
+    for (p = params; p != NULL && p->key != NULL; p++)
+        OPENSSL_cleanse(p->data, p->data_size);
+    OSSL_PARAM_free(params);
+}
+
+/* OpenSSL's own check of an RSA key wants its primes, and takes long to see
+ * that they are. */
+static bool
+is_pair(EVP_PKEY *evp)
+{
+    static const unsigned char text[] = "one of the other";
+    EVP_MD_CTX *sign = EVP_MD_CTX_new(), *verify = EVP_MD_CTX_new();
+    unsigned char signature[BN_MAX];
+    size_t len = sizeof(signature);
+    bool good;
+
+    good = sign != NULL && verify != NULL &&
+           EVP_DigestSignInit_ex(sign, NULL, "SHA256", NULL, NULL, evp,
+               NULL) == 1 &&
+           EVP_DigestSign(sign, signature, &len, text, sizeof(text)) == 1 &&
+           EVP_DigestVerifyInit_ex(verify, NULL, "SHA256", NULL, NULL, evp,
+               NULL) == 1 &&
+           EVP_DigestVerify(verify, signature, len, text, sizeof(text)) == 1;
+    EVP_MD_CTX_free(sign);
+    EVP_MD_CTX_free(verify);
+    return good;
+}
+
+static enum acme_rc
+make_key(const struct jwk *jwk, const char *type, struct acme_key **key,
+    struct acme_error *err)
+{
+    OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(jwk->params);
+    EVP_PKEY_CTX *make = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
+    struct acme_key *made = NULL;
+    EVP_PKEY *evp = NULL;
+    enum acme_rc rc;
+
+    if (params == NULL || make == NULL || EVP_PKEY_fromdata_init(make) != 1)
+        rc = acme_error_nomem(err);
+    else if (EVP_PKEY_fromdata(make, &evp, EVP_PKEY_KEYPAIR, params) != 1)
+        rc = acme_openssl_fail(err, ACME_CONFIG, "malformed JWK");
+    else
+        rc = wrap_key(evp, &made, err);
+    if (rc != ACME_OK)
+        EVP_PKEY_free(evp);
+    else if (!is_pair(evp))
+        rc = acme_openssl_fail(err, ACME_CONFIG,
+            "the JWK's private part is not that of its public part");
+    if (rc == ACME_OK)
+        *key = made;
+    else
+        acme_key_unref(made);
+    EVP_PKEY_CTX_free(make);
+    free_params(params);
+    return rc;
+}
+
+static enum acme_rc
+from_object(const struct acme_json *json, struct acme_key **key,
+    struct acme_error *err)
+{
+    struct jwk jwk = { .json = json, .params = OSSL_PARAM_BLD_new() };
+    const char *kty = acme_json_str(json, "kty");
+    enum acme_rc rc;
+    size_t i;
+
+    if (jwk.params == NULL)
+        rc = acme_error_nomem(err);
+    else if (kty != NULL && strcmp(kty, "EC") == 0)
+        rc = push_ec(&jwk, err);
+    else if (kty != NULL && strcmp(kty, "RSA") == 0)
+        rc = push_rsa(&jwk, err);
+    else
+        rc = acme_error_set(err, ACME_CONFIG,
+            "a JWK of this type cannot be used: \"kty\" must be EC (P-256, "
+            "P-384, P-521) or RSA (2048, 3072, 4096 bits)");
+    if (rc == ACME_OK)
+        rc = make_key(&jwk, kty, key, err);
+    for (i = 0; i < jwk.nnumbers; i++)
+        BN_clear_free(jwk.number[i]);
+    OSSL_PARAM_BLD_free(jwk.params);
+    return rc;
+}
+
+enum acme_rc
+acme_key_from_jwk(const char *json, size_t len, struct acme_key **key,
+    struct acme_error *err)
+{
+    struct acme_json *root = NULL;
+    enum acme_rc rc;
+
+    ERR_set_mark();
+    rc = acme_json_parse(json, len, "JWK", &root, err);
+    if (rc == ACME_WIRE)
+        rc = err->rc = ACME_CONFIG;
+    if (rc == ACME_OK)
+        rc = from_object(root, key, err);
+    acme_json_free(root);
+    ERR_pop_to_mark();
+    return rc;
+}
+
+enum acme_rc
+acme_key_from_text(const char *text, size_t len, struct acme_key **key,
+    struct acme_error *err)
+{
+    size_t i = 0;
+
+    while (i < len && strchr(" \t\r\n", text[i]) != NULL && text[i] != '\0')
+        i++;
+    return i < len && text[i] == '{' ? acme_key_from_jwk(text, len, key, err)
+                                     : acme_key_from_pem(text, len, key, err);
+}
+
+/* ---- writing ---------------------------------------------------------- */
 
 static enum acme_rc
 to_der(const struct acme_key *key, struct acme_buf *der,

@@ -59,6 +59,20 @@ enum acme_rc acme_key_from_der(const void *der, size_t len,
 enum acme_rc acme_key_from_pem(const char *pem, size_t len,
     struct acme_key **key, struct acme_error *err);
 
+/*
+ * A private key as a JWK (RFC 7517; its members: RFC 7518 6.2, 6.3), as
+ * Certbot keeps account keys: EC with "crv", "x", "y" and "d", or RSA with
+ * "n", "e" and "d", and with all of "p", "q", "dp", "dq" and "qi" or none of
+ * them; other members are ignored.  ACME_CONFIG says what is wrong without
+ * quoting it.
+ */
+enum acme_rc acme_key_from_jwk(const char *json, size_t len,
+    struct acme_key **key, struct acme_error *err);
+
+/* A JWK if the text begins with a brace, else PEM. */
+enum acme_rc acme_key_from_text(const char *text, size_t len,
+    struct acme_key **key, struct acme_error *err);
+
 /* Appends PKCS#8 to a secret buffer. */
 enum acme_rc acme_key_to_der(const struct acme_key *key, struct acme_buf *der,
     struct acme_error *err);

@@ -1,6 +1,6 @@
 /*
- * Private keys, as PEM and as DER: only the types we serve come out, and what
- * comes out can be written and read back to the same key.
+ * Private keys, as PEM, as DER and as JWK: only the types we serve come out,
+ * and what comes out can be written and read back to the same key.
  */
 #include "fuzz.h"
 #include "wrap/acme_key.h"
@@ -49,6 +49,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     key = NULL;
     acme_error_clear(&err);
     if (acme_key_from_pem((const char *)data, size, &key, &err) == ACME_OK)
+        check_key(key);
+    acme_key_unref(key);
+    key = NULL;
+    acme_error_clear(&err);
+    if (acme_key_from_jwk((const char *)data, size, &key, &err) == ACME_OK)
         check_key(key);
     acme_key_unref(key);
     FUZZ_CHECK_QUEUE();

@@ -582,6 +582,174 @@ full_buffers_are_out_of_memory(void **state)
     acme_key_unref(key);
 }
 
+/* ---- JWK -------------------------------------------------------------- */
+
+static void
+add_member(struct acme_buf *jwk, const struct acme_key *key, const char *name,
+    const char *param, int width)
+{
+    unsigned char bytes[1024];
+    BIGNUM *number = NULL;
+
+    assert_int_equal(EVP_PKEY_get_bn_param(acme_key_evp(key), param, &number),
+        1);
+    if (width == 0)
+        width = BN_num_bytes(number);
+    assert_int_equal(BN_bn2binpad(number, bytes, width), width);
+    acme_buf_addf(jwk, ",\"%s\":\"", name);
+    acme_base64_encode(jwk, bytes, (size_t)width);
+    acme_buf_add_str(jwk, "\"");
+    BN_free(number);
+}
+
+/* The private key as a JWK; of RSA with the primes or without. */
+static void
+private_jwk(const struct acme_key *key, int field, bool primes,
+    struct acme_buf *jwk)
+{
+    static const struct {
+        const char *name, *param;
+    } more[] = { { "p", OSSL_PKEY_PARAM_RSA_FACTOR1 },
+        { "q", OSSL_PKEY_PARAM_RSA_FACTOR2 },
+        { "dp", OSSL_PKEY_PARAM_RSA_EXPONENT1 },
+        { "dq", OSSL_PKEY_PARAM_RSA_EXPONENT2 },
+        { "qi", OSSL_PKEY_PARAM_RSA_COEFFICIENT1 } };
+    size_t i;
+
+    acme_error_clear(&err);
+    assert_int_equal(acme_key_jwk(key, jwk, &err), ACME_OK);
+    jwk->data[--jwk->len] = '\0';
+    if (field > 0) {
+        add_member(jwk, key, "d", OSSL_PKEY_PARAM_PRIV_KEY, field);
+    } else {
+        add_member(jwk, key, "d", OSSL_PKEY_PARAM_RSA_D, 0);
+        for (i = 0; primes && i < sizeof(more) / sizeof(more[0]); i++)
+            add_member(jwk, key, more[i].name, more[i].param, 0);
+    }
+    acme_buf_add_str(jwk, ",\"kid\":\"ignored\"}");
+    assert_true(acme_buf_ok(jwk));
+}
+
+static void
+expect_same(const struct acme_key *key, const struct acme_key *other)
+{
+    char id[ACME_KEY_ID_LEN + 1], other_id[ACME_KEY_ID_LEN + 1];
+
+    acme_error_clear(&err);
+    assert_int_equal(acme_key_id(key, id, &err), ACME_OK);
+    assert_int_equal(acme_key_id(other, other_id, &err), ACME_OK);
+    assert_string_equal(id, other_id);
+}
+
+static void
+jwks_of_all_types_are_read(void **state)
+{
+    static const struct {
+        enum acme_key_type type;
+        int field;
+        bool primes;
+    } cases[] = { { ACME_KEY_ECDSA_256, 32, false },
+        { ACME_KEY_ECDSA_384, 48, false }, { ACME_KEY_ECDSA_521, 66, false },
+        { ACME_KEY_RSA_2048, 0, true }, { ACME_KEY_RSA_2048, 0, false },
+        { ACME_KEY_RSA_4096, 0, true } };
+    struct acme_key *key, *read;
+    struct acme_buf jwk;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        acme_error_clear(&err);
+        acme_buf_init(&jwk, 16384);
+        key = read = NULL;
+        assert_int_equal(acme_key_generate(cases[i].type, &key, &err),
+            ACME_OK);
+        acme_buf_add_str(&jwk, " \n");
+        private_jwk(key, cases[i].field, cases[i].primes, &jwk);
+        if (acme_key_from_text(acme_buf_str(&jwk), jwk.len, &read, &err) !=
+            ACME_OK)
+            fail_msg("case %zu: %s", i, err.what);
+        assert_int_equal(acme_key_type_of(read), cases[i].type);
+        expect_same(key, read);
+        acme_key_unref(key);
+        acme_key_unref(read);
+        acme_buf_clear(&jwk);
+    }
+}
+
+/* RFC 7515 A.3.1, and its DER from a PEM. */
+#define A3_X "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU"
+#define A3_Y "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"
+#define A3_D "jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI"
+#define A3(x, y, d)                                      \
+    "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" x "\"," \
+    "\"y\":\"" y "\",\"d\":\"" d "\"}"
+
+static void
+jwk_of_rfc7515_is_read(void **state)
+{
+    static const char jwk[] = A3(A3_X, A3_Y, A3_D);
+    struct acme_key *key = NULL, *pem = NULL;
+
+    (void)state;
+    acme_error_clear(&err);
+    assert_int_equal(acme_key_from_text(jwk, sizeof(jwk) - 1, &key, &err),
+        ACME_OK);
+    assert_int_equal(
+        acme_key_from_text(rfc7515_a3, sizeof(rfc7515_a3) - 1, &pem, &err),
+        ACME_OK);
+    expect_same(key, pem);
+    acme_key_unref(key);
+    acme_key_unref(pem);
+}
+
+static void
+bad_jwks_are_refused(void **state)
+{
+    static const struct {
+        const char *jwk, *why;
+    } cases[] = {
+        { "{", "line 1" },
+        { "{\"a\":\"Canary\",\"a\":\"Canary\"}", "line 1" },
+        { "{}", "\"kty\" must be EC" },
+        { "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"" A3_X
+          "\",\"d\":\"" A3_D "\"}",
+            "\"kty\" must be EC" },
+        { "{\"kty\":\"oct\",\"k\":\"Canary\"}", "\"kty\" must be EC" },
+        { "{\"kty\":\"EC\",\"crv\":\"secp256k1\"}", "must be P-256" },
+        { "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" A3_X "\",\"y\":\"" A3_Y
+          "\"}",
+            "\"d\" is missing" },
+        { A3(A3_X, A3_Y, "Canary!"), "\"d\" is missing or malformed" },
+        { A3("AAAA", A3_Y, A3_D), "\"x\" is missing or malformed" },
+        { A3(A3_Y, A3_X, A3_D), "malformed JWK" }, /* not on the curve */
+        { A3(A3_X, A3_Y, A3_X), "" },              /* another one's d */
+        { "{\"kty\":\"RSA\",\"n\":\"" A3_X "\",\"e\":\"AQAB\"}",
+            "\"d\" is missing" },
+        { "{\"kty\":\"RSA\",\"n\":\"" A3_X "\",\"e\":\"AQAB\",\"d\":\"" A3_D
+          "\"}",
+            "type or size cannot be used" },
+        { "{\"kty\":\"RSA\",\"n\":\"" A3_X "\",\"e\":\"AQAB\",\"d\":\"" A3_D
+          "\",\"p\":\"" A3_X "\"}",
+            "\"q\" is missing" },
+    };
+    struct acme_key *key = NULL;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        acme_error_clear(&err);
+        if (acme_key_from_jwk(cases[i].jwk, strlen(cases[i].jwk), &key,
+                &err) != ACME_CONFIG)
+            fail_msg("case %zu was read: %s", i, err.what);
+        assert_null(key);
+        if (strstr(err.what, cases[i].why) == NULL)
+            fail_msg("case %zu: %s", i, err.what);
+        assert_null(strstr(err.what, "Canary"));
+        assert_null(strstr(err.what, A3_X));
+        assert_int_equal(ERR_peek_error(), 0);
+    }
+}
+
 int
 main(void)
 {
@@ -608,6 +776,9 @@ main(void)
             before_each, after_each),
         cmocka_unit_test_setup_teardown(full_buffers_are_out_of_memory,
             before_each, after_each),
+        cmocka_unit_test(jwks_of_all_types_are_read),
+        cmocka_unit_test(jwk_of_rfc7515_is_read),
+        cmocka_unit_test(bad_jwks_are_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
