@@ -38,6 +38,10 @@ static const struct verb {
         "renew [--cert-name NAME] [--force] [--no-wait]\n"
         "                                    "
         "renew what is due; with --force, now" },
+    { "revoke", ctl_revoke,
+        "revoke --cert-name NAME | --cert-path FILE [--key-path FILE]\n"
+        "    [--reason REASON] [--server URL]   "
+        "have its CA revoke a certificate" },
     { "key", ctl_key,
         "key thumbprint                    thumbprints of the account keys" },
     { "version", ctl_version,
@@ -192,6 +196,11 @@ enum option_id {
     OPT_FORCE,
     OPT_NO_WAIT,
     OPT_CERT_NAME,
+    OPT_CERT_PATH,
+    OPT_KEY_PATH,
+    OPT_REASON,
+    OPT_SERVER,
+    OPT_NO_DELETE,
     OPT_VERSION
 };
 
@@ -215,6 +224,18 @@ take_option(struct ctl *ctl, int option)
     case OPT_CERT_NAME:
         ctl->cert_name = optarg;
         return CTL_OK;
+    case OPT_CERT_PATH:
+        ctl->cert_path = optarg;
+        return CTL_OK;
+    case OPT_KEY_PATH:
+        ctl->key_path = optarg;
+        return CTL_OK;
+    case OPT_REASON:
+        ctl->reason = optarg;
+        return CTL_OK;
+    case OPT_SERVER:
+        ctl->server = optarg;
+        return CTL_OK;
     case 'q':
         ctl->quiet = true;
         return CTL_OK;
@@ -222,6 +243,7 @@ take_option(struct ctl *ctl, int option)
         ctl->verbose = true;
         return CTL_OK;
     case 'n':
+    case OPT_NO_DELETE: /* nothing is deleted anyway */
         return CTL_OK;
     case 'h':
         print_help(stdout);
@@ -244,6 +266,11 @@ parse(struct ctl *ctl, int argc, char **argv)
         { "force-renewal", no_argument, NULL, OPT_FORCE },
         { "no-wait", no_argument, NULL, OPT_NO_WAIT },
         { "cert-name", required_argument, NULL, OPT_CERT_NAME },
+        { "cert-path", required_argument, NULL, OPT_CERT_PATH },
+        { "key-path", required_argument, NULL, OPT_KEY_PATH },
+        { "reason", required_argument, NULL, OPT_REASON },
+        { "server", required_argument, NULL, OPT_SERVER },
+        { "no-delete-after-revoke", no_argument, NULL, OPT_NO_DELETE },
         { "quiet", no_argument, NULL, 'q' },
         { "verbose", no_argument, NULL, 'v' },
         { "non-interactive", no_argument, NULL, 'n' },

@@ -30,7 +30,11 @@ struct ctl {
     bool force;
     bool no_wait;
     const char *cert_name;
-    int argc; /* what is left of the command line */
+    const char *cert_path;
+    const char *key_path;
+    const char *reason;
+    const char *server; /* directory URL of a CA */
+    int argc;           /* what is left of the command line */
     char **argv;
     /* directories that exist, in the order they are looked for */
     size_t nstates;
@@ -61,6 +65,7 @@ int ctl_print_json(struct acme_json *json);
 int ctl_certificates(struct ctl *ctl);
 int ctl_status(struct ctl *ctl);
 int ctl_renew(struct ctl *ctl);
+int ctl_revoke(struct ctl *ctl);
 int ctl_key(struct ctl *ctl);
 int ctl_version(struct ctl *ctl);
 

@@ -72,6 +72,13 @@ print_validity(const struct acme_json *lineage)
             left / 3600);
 }
 
+static void
+print_revoked(const struct acme_json *certificate)
+{
+    if (acme_json_bool(certificate, "revoked", false))
+        print_text("revoked", "yes; it is served until the next one is there");
+}
+
 /* Of the key types behind the first. */
 static void
 print_others(const struct acme_json *list)
@@ -84,6 +91,7 @@ print_others(const struct acme_json *list)
         (void)printf("  %-14s%s, serial %s\n", "also",
             acme_json_str(one, "key"), acme_json_str(one, "serial"));
         print_validity(one);
+        print_revoked(one);
     }
 }
 
@@ -164,6 +172,7 @@ print_lineage(const struct ctl *ctl, const struct acme_json *lineage)
     print_text("signed by", acme_json_str(lineage, "signed_by"));
     print_text("serial", acme_json_str(lineage, "serial"));
     print_validity(lineage);
+    print_revoked(acme_json_at(certificates, 0));
     if (acme_json_bool(acme_json_at(certificates, 0), "key_reused", false))
         print_text("key", "that of the version before");
     print_others(certificates);

@@ -192,8 +192,11 @@ work_alone(struct renewal *renewal)
 {
     struct acme_config *config = renewal->alone;
     struct acme_server server = { .ctx = renewal, .log = on_line };
-    struct acme_service_work work = { NULL, config->nlineages,
-        renewal->ctl->force ? ACME_RENEW_FORCE : 0, on_done, tick, renewal };
+    struct acme_service_work work = { .nlineages = config->nlineages,
+        .flags = renewal->ctl->force ? ACME_RENEW_FORCE : 0,
+        .done = on_done,
+        .tick = tick,
+        .ctx = renewal };
     struct acme_error err;
     size_t *lineages = calloc(config->nlineages + 1, sizeof(*lineages));
     size_t i;

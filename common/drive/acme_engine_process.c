@@ -103,43 +103,52 @@ open_network(struct network *network, const struct acme_config *config,
 
 static enum acme_rc
 run(struct network *network, struct acme_child *child, bool crashed,
-    const struct acme_engine_pace *pace, struct acme_error *err)
+    const struct acme_engine_pace *pace, struct acme_vault *vault,
+    struct acme_error *err)
 {
     struct acme_engine_conf conf;
     struct acme_engine *engine = NULL;
-    struct acme_vault *vault = NULL;
     enum acme_rc rc;
 
     memset(&conf, 0, sizeof(conf));
-    rc = acme_vault_new(child->frame, &vault, err);
-    if (rc == ACME_OK) {
-        conf.config = network->config;
-        conf.host = network->host;
-        conf.vault = vault;
-        conf.network.ctx = network;
-        conf.network.open = open_transport;
-        conf.present_ms = pace->present_ms;
-        conf.settle_ms = pace->settle_ms;
-        conf.idle = acme_child_idle;
-        conf.wake = acme_child_open_wake(child) ? acme_child_wake : NULL;
-        conf.idle_ctx = child;
-        conf.random = draw;
-        rc = acme_engine_new(&conf, &engine, err);
-    }
+    conf.config = network->config;
+    conf.host = network->host;
+    conf.vault = vault;
+    conf.network.ctx = network;
+    conf.network.open = open_transport;
+    conf.present_ms = pace->present_ms;
+    conf.settle_ms = pace->settle_ms;
+    conf.idle = acme_child_idle;
+    conf.wake = acme_child_open_wake(child) ? acme_child_wake : NULL;
+    conf.idle_ctx = child;
+    conf.random = draw;
+    rc = acme_engine_new(&conf, &engine, err);
     if (rc == ACME_OK)
         rc = acme_engine_loop(engine, crashed, err);
     acme_engine_free(engine);
-    acme_vault_free(vault);
     return rc;
+}
+
+static enum acme_rc
+revoke_all(struct network *network, struct acme_vault *vault,
+    const struct acme_store_errand *errand, struct acme_error *err)
+{
+    struct acme_revoker revoker = { network->config, network->host, vault,
+        { network, open_transport } };
+
+    return acme_revoker_run(&revoker, errand->revocation, errand->nrevocations,
+        err);
 }
 
 void
 acme_engine_process(const struct acme_config *config, struct acme_child *child,
-    bool crashed, const struct acme_engine_pace *pace)
+    bool crashed, const struct acme_engine_pace *pace,
+    const struct acme_store_errand *errand)
 {
     struct acme_host host = acme_child_host(child);
     struct acme_sandbox_report sandbox;
     struct acme_error err;
+    struct acme_vault *vault = NULL;
     struct network network;
     char line[ACME_LOG_LINE_MAX];
     enum acme_rc rc;
@@ -156,8 +165,13 @@ acme_engine_process(const struct acme_config *config, struct acme_child *child,
     if (rc == ACME_OK) {
         acme_log(&host, ACME_LOG_DEBUG, "engine runs, landlock %s, seccomp %s",
             sandbox.landlock ? "on" : "off", sandbox.seccomp ? "on" : "off");
-        rc = run(&network, child, crashed, pace, &err);
+        rc = acme_vault_new(child->frame, &vault, &err);
     }
+    if (rc == ACME_OK && errand != NULL && errand->nrevocations > 0)
+        rc = revoke_all(&network, vault, errand, &err);
+    else if (rc == ACME_OK)
+        rc = run(&network, child, crashed, pace, vault, &err);
+    acme_vault_free(vault);
     if (rc == ACME_IO) /* the store has gone; it says why */
         _exit(ACME_EXIT_PEER_GONE);
     if (rc != ACME_OK && rc != ACME_STOPPING) {

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "drive/acme_child.h"
+#include "drive/acme_store_process.h"
 #include "state/acme_config.h"
 
 /* See struct acme_engine_conf. */
@@ -14,9 +15,10 @@ struct acme_engine_pace {
 };
 
 /* Does not return.  crashed: the last engine of this service died of itself.
- */
+ * With an errand of revocations it does those and ends. */
 void acme_engine_process(const struct acme_config *config,
     struct acme_child *child, bool crashed,
-    const struct acme_engine_pace *pace) __attribute__((noreturn));
+    const struct acme_engine_pace *pace,
+    const struct acme_store_errand *errand) __attribute__((noreturn));
 
 #endif

@@ -19,6 +19,8 @@ acme_job_is_needed(const struct acme_vault_unit *unit, const char **why)
         *why = "another key type is configured";
     else if (unit->other_issuer)
         *why = "another CA is configured";
+    else if (unit->revoked)
+        *why = "the certificate is revoked";
     for (i = 0; *why == NULL && i < unit->nnames; i++) {
         if (!acme_chain_covers(unit->leaf, unit->names[i]))
             *why = "the certificate does not cover all names";

@@ -97,6 +97,8 @@ answer_unit(struct call *call)
     acme_frame_add_u64(call->reply, served->type);
     acme_frame_add_u64(call->reply, served->order);
     acme_frame_add_u64(call->reply, served->other_issuer);
+    acme_frame_add_u64(call->reply, acme_store_is_revoked(call->keeper->store,
+                                        served->leaf.data, served->leaf.len));
     acme_frame_add_u64(call->reply,
         served->issued_by_known ? served->issued_by + 1 : 0);
     acme_frame_add(call->reply, served->leaf.data, served->leaf.len);
@@ -335,6 +337,22 @@ answer_account_url(struct call *call)
         acme_frame_add_u64(call->reply, is_new);
 }
 
+/* A key of which somebody has said that it was given away. */
+static bool
+is_barred(const struct call *call, const struct acme_buf *der)
+{
+    struct acme_error ignored;
+    struct acme_key *key = NULL;
+    bool barred;
+
+    acme_error_clear(&ignored);
+    barred =
+        acme_key_from_der(der->data, der->len, &key, &ignored) == ACME_OK &&
+        acme_store_is_barred(call->keeper->store, key);
+    acme_key_unref(key);
+    return barred;
+}
+
 static void
 answer_order(struct call *call)
 {
@@ -345,6 +363,9 @@ answer_order(struct call *call)
     acme_buf_init_secret(&key, ACME_STATE_PEM_MAX);
     (void)acme_store_order_read(call->keeper->store, call->unit, &text, &key,
         &call->err);
+    if (call->err.rc == ACME_OK && is_barred(call, &key))
+        (void)acme_error_set(&call->err, ACME_IO,
+            "the order's key was revoked as compromised");
     if (call->err.rc == ACME_OK && note->len > 0) {
         acme_buf_reset(&text);
         acme_buf_add(&text, note->data, note->len);
@@ -543,9 +564,17 @@ own_pair(const struct call *call, const struct acme_version *version)
     return NULL;
 }
 
+static bool
+is_revoked(const struct call *call, const struct acme_pair *pair)
+{
+    return acme_store_is_revoked(call->keeper->store, pair->chain.data,
+        acme_chain_der_first(pair->chain.data, pair->chain.len));
+}
+
 /*
  * The engine gets a certificate's key back only where a renewal is to keep
- * it, while it has the lineage, and of the type that is wanted today.
+ * it, while it has the lineage, and of the type that is wanted today; never
+ * that of one that was revoked.
  */
 static void
 answer_live_key(struct call *call)
@@ -564,7 +593,8 @@ answer_live_key(struct call *call)
     }
     if (ignored.rc == ACME_NOMEM)
         (void)acme_error_nomem(&call->err);
-    else if (pair == NULL ||
+    else if (pair == NULL || is_revoked(call, pair) ||
+             is_barred(call, &pair->key) ||
              pair->type != acme_lineage_type(&kept->wanted, call->algorithm))
         (void)acme_error_set(&call->err, ACME_NOENT, "no key to be kept");
     begin_reply(call);
@@ -614,10 +644,16 @@ check(struct call *call, const struct acme_key *key,
     struct acme_keeper *keeper = call->keeper;
     const struct acme_kept *kept = &keeper->kept[call->index];
     unsigned surplus = 0;
-    enum acme_rc rc;
+    enum acme_rc rc = ACME_OK;
 
-    rc = acme_chain_check(chain, key, kept->wanted.names, kept->wanted.nnames,
-        keeper->host->now(keeper->host->ctx), &surplus, &call->err);
+    if (acme_store_is_barred(keeper->store, key))
+        rc = acme_error_set(&call->err, ACME_REFUSED,
+            "the certificate's key was revoked as compromised, and must not "
+            "be used again");
+    if (rc == ACME_OK)
+        rc = acme_chain_check(chain, key, kept->wanted.names,
+            kept->wanted.nnames, keeper->host->now(keeper->host->ctx),
+            &surplus, &call->err);
     if (rc == ACME_OK)
         rc = check_staple(call, chain);
     if (rc == ACME_REFUSED)
@@ -825,6 +861,33 @@ answer_ledger_put(struct call *call)
     reply_rc(call);
 }
 
+/*
+ * What acmectl has had revoked.  A server's engine has no say in this: one
+ * that an attacker has taken over could make each certificate due.
+ */
+static void
+answer_revoked(struct call *call)
+{
+    struct acme_keeper *keeper = call->keeper;
+    struct acme_chain *chain = NULL;
+    char reason[64];
+    const void *der;
+    size_t len;
+    bool barred;
+
+    acme_frame_get(&call->in, &der, &len);
+    acme_frame_get_text(&call->in, reason, sizeof(reason));
+    barred = acme_frame_get_u64(&call->in) != 0;
+    if (keeper->role != ACME_KEEPER_OBEYS)
+        call->in.bad = true;
+    if (!call->in.bad &&
+        acme_chain_from_der(der, len, &chain, &call->err) == ACME_OK)
+        (void)acme_store_revoked_write(keeper->store, chain, reason, barred,
+            keeper->host->now(keeper->host->ctx), &call->err);
+    acme_chain_free(chain);
+    reply_rc(call);
+}
+
 static void
 answer_traffic(struct call *call)
 {
@@ -886,6 +949,7 @@ static const struct {
     { ACME_VERB_LEDGER, OF_ISSUER, 0, answer_ledger },
     { ACME_VERB_LEDGER_PUT, OF_ISSUER, 1, answer_ledger_put },
     { ACME_VERB_TRAFFIC, OF_UNIT, 0, answer_traffic },
+    { ACME_VERB_REVOKED, OF_ISSUER, 3, answer_revoked },
     { ACME_VERB_DONE, OF_NOTHING, 3, answer_done },
 };
 

@@ -125,7 +125,7 @@ become_engine(struct supervisor *supervisor, struct acme_child *child)
     /* The engine talks to the network: no key is within its reach. */
     acme_area_free(supervisor->area);
     acme_engine_process(supervisor->config, child, supervisor->crashed,
-        &supervisor->pace);
+        &supervisor->pace, supervisor->errand);
 }
 
 static bool
@@ -527,7 +527,7 @@ await_work(struct supervisor *supervisor, int answers,
 {
     struct pollfd pfd = { answers, POLLIN, 0 };
     long long next_tick = acme_time_ms() + 1000;
-    size_t left = work->nlineages;
+    size_t left = work->nlineages + work->nrevocations;
 
     while (left > 0) {
         bool engine_ended, store_ended;
@@ -553,7 +553,7 @@ acme_service_run_once(const struct acme_config *config,
     struct acme_error *err)
 {
     struct acme_store_errand errand = { work->lineages, work->nlineages,
-        work->flags, -1 };
+        work->flags, work->revocation, work->nrevocations, -1 };
     struct supervisor supervisor;
     int answers[2], lifetime[2];
     enum acme_rc rc = ACME_OK;

@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "base/acme_host.h"
+#include "drive/acme_revoker.h"
 #include "state/acme_area.h"
 #include "state/acme_config.h"
 
@@ -75,13 +76,17 @@ void acme_service_forget(struct acme_service *service);
 
 /*
  * acmectl: one engine and one store that renew `lineages` now, from the
- * settings in the state directory.  `done` is called for each with the
- * outcome.  Blocks until all are through.
+ * settings in the state directory, or carry out the revocations.  `done` is
+ * called for each, by its lineage or its place in the list, with the outcome.
+ * Blocks until all are through.
  */
 struct acme_service_work {
     const size_t *lineages;
     size_t nlineages;
     unsigned flags; /* ACME_RENEW_FORCE */
+    /* With these there are no lineages. */
+    const struct acme_revocation *revocation;
+    size_t nrevocations;
     void (*done)(void *ctx, size_t lineage, bool ok, const char *text);
     void (*tick)(void *ctx); /* every second */
     void *ctx;

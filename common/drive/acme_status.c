@@ -18,6 +18,7 @@ struct view {
     struct acme_leaf leaf;
     unsigned version; /* 0: none */
     bool damaged;
+    bool revoked; /* a certificate of it */
     bool conflict;
     bool declared;
     struct acme_lineage wanted;
@@ -165,6 +166,17 @@ read_leaf(struct view *view, const struct acme_pair *pair,
     return good;
 }
 
+/* By acmectl; it is served until the next one is there. */
+static bool
+is_revoked(struct view *view, const struct acme_pair *pair)
+{
+    bool revoked = acme_store_is_revoked(view->store, pair->chain.data,
+        acme_chain_der_first(pair->chain.data, pair->chain.len));
+
+    view->revoked = view->revoked || revoked;
+    return revoked;
+}
+
 /* The first pair's at the top, for whoever knows of one only. */
 static void
 add_pairs(struct view *view, const struct acme_version *version)
@@ -182,6 +194,8 @@ add_pairs(struct view *view, const struct acme_version *version)
         if (version->pair[i].origin.key_reused)
             acme_json_set_bool(one, "key_reused", true);
         describe_leaf(one, &leaf);
+        if (is_revoked(view, &version->pair[i]))
+            acme_json_set_bool(one, "revoked", true);
         acme_json_append(list, one);
         if (i > 0)
             continue;
@@ -347,7 +361,7 @@ state_of(const struct view *view)
         return view->record.wait_for_config ? "waiting" : "failing";
     if (view->damaged)
         return "damaged";
-    if (view->version == 0 || is_incomplete(view) ||
+    if (view->version == 0 || is_incomplete(view) || view->revoked ||
         (view->record.renew_at != 0 && view->record.renew_at <= view->now))
         return "due";
     return "ok";

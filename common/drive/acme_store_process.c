@@ -233,7 +233,8 @@ serve(struct process *process)
         }
         go_on_with_errand(process);
         if (process->errand != NULL &&
-            process->answered == process->errand->nlineages)
+            process->answered ==
+                process->errand->nlineages + process->errand->nrevocations)
             return ACME_EXIT_STOPPED;
     }
     return status;

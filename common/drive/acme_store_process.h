@@ -6,14 +6,18 @@
 #include <stdint.h>
 
 #include "drive/acme_child.h"
+#include "drive/acme_revoker.h"
 #include "state/acme_area.h"
 #include "state/acme_config.h"
 
-/* acmectl's questions, put to the engine instead of a control socket's. */
+/* acmectl's questions, put to the engine instead of a control socket's: these
+ * lineages are renewed, or else certificates revoked. */
 struct acme_store_errand {
     const size_t *lineages;
     size_t nlineages;
     unsigned flags;
+    const struct acme_revocation *revocation; /* known to the engine */
+    size_t nrevocations;
     int answers; /* frames {DONE: index, ok, text} are written here */
 };
 

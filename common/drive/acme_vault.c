@@ -309,6 +309,7 @@ get_unit(struct acme_frame *frame, struct acme_vault_unit *out,
     out->live_type = (enum acme_key_type)acme_frame_get_u64(frame);
     out->order = acme_frame_get_u64(frame) != 0;
     out->other_issuer = acme_frame_get_u64(frame) != 0;
+    out->revoked = acme_frame_get_u64(frame) != 0;
     issued_by = acme_frame_get_u64(frame); /* 0: none, else one more */
     out->issued_by_known = issued_by != 0;
     out->issued_by = issued_by != 0 ? (size_t)issued_by - 1 : 0;
@@ -704,6 +705,28 @@ acme_vault_version(struct acme_vault *vault, size_t unit, size_t issuer,
     acme_buf_clear(&der);
     if (rc == ACME_OK)
         *version = number;
+    return rc;
+}
+
+enum acme_rc
+acme_vault_revoked(struct acme_vault *vault, size_t issuer,
+    const struct acme_chain *chain, const char *reason, bool barred,
+    struct acme_error *err)
+{
+    struct acme_buf der;
+    enum acme_rc rc;
+
+    acme_buf_init(&der, ACME_CHAIN_DER_MAX);
+    rc = acme_chain_to_der(chain, 0, 1, &der, err);
+    if (rc == ACME_OK) {
+        struct acme_buf *request = ask(vault, ACME_VERB_REVOKED, issuer);
+
+        acme_frame_add(request, der.data, der.len);
+        acme_frame_add_text(request, reason);
+        acme_frame_add_u64(request, barred);
+        rc = simple(vault, err);
+    }
+    acme_buf_clear(&der);
     return rc;
 }
 

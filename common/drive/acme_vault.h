@@ -67,6 +67,7 @@ struct acme_vault_unit {
     struct acme_chain *leaf; /* the live one's; NULL: none */
     bool order;              /* one is in flight */
     bool other_issuer;       /* the live one is of another CA than wanted */
+    bool revoked;            /* the live one; its key is not used again */
     bool issued_by_known;    /* it is of a CA of this configuration, */
     size_t issued_by;        /* this issuer's */
     struct acme_record record;
@@ -150,6 +151,12 @@ enum acme_rc acme_vault_challenges(struct acme_vault *vault, size_t unit,
 enum acme_rc acme_vault_version(struct acme_vault *vault, size_t unit,
     size_t issuer, const struct acme_key *key, const struct acme_chain *chain,
     const char *order_url, unsigned *version, struct acme_error *err);
+
+/* acmectl only: notes that a certificate (the chain's leaf) was revoked, and
+ * why.  `barred`: no certificate may have its key any more. */
+enum acme_rc acme_vault_revoked(struct acme_vault *vault, size_t issuer,
+    const struct acme_chain *chain, const char *reason, bool barred,
+    struct acme_error *err);
 
 /* The issuer's ledger blob, opaque to the store. */
 enum acme_rc acme_vault_ledger(struct acme_vault *vault, size_t issuer,

@@ -306,14 +306,16 @@ take_profiles(const struct acme_json *profiles,
     }
 }
 
+/* What certificates can be had without: a bad URL harms who uses it, and is
+ * checked then. */
 static void
-take_renewal_info(const struct acme_json *root,
-    struct acme_directory *directory)
+take_optional_url(const struct acme_json *root, const char *name,
+    char out[ACME_URL_MAX])
 {
-    const char *text = acme_json_str(root, "renewalInfo");
+    const char *text = acme_json_str(root, name);
 
     if (text != NULL && strlen(text) < ACME_URL_MAX)
-        copy_url(directory->renewal_info, text);
+        copy_url(out, text);
 }
 
 static enum acme_rc
@@ -351,7 +353,8 @@ read_directory(const struct acme_connection *connection,
             take_url(connection, root, "newOrder", final, out->new_order, err);
     if (rc == ACME_OK)
         rc = take_meta(acme_json_get(root, "meta"), out, err);
-    take_renewal_info(root, out);
+    take_optional_url(root, "renewalInfo", out->renewal_info);
+    take_optional_url(root, "revokeCert", out->revoke_cert);
     return rc;
 }
 

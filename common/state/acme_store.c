@@ -24,12 +24,13 @@
 
 static const char *const directories[] = { "accounts", "keys", "archive",
     "live", "renewal", "record", "orders", "ledger", "locks", "servers",
-    "renewal-hooks/pre", "renewal-hooks/deploy", "renewal-hooks/post" };
+    "revoked", "renewal-hooks/pre", "renewal-hooks/deploy",
+    "renewal-hooks/post" };
 
 /* Where durable writes without a lock of their own leave something after a
  * crash. */
 static const char *const swept[] = { ".", "keys", "live", "renewal", "record",
-    "orders", "servers" };
+    "orders", "servers", "revoked" };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -150,6 +150,23 @@ enum acme_rc acme_store_refused(struct acme_store *store, const char *unit,
     const struct acme_chain *chain, const char *reason,
     struct acme_error *err);
 
+/* ---- revocations ------------------------------------------------------ */
+
+/*
+ * Notes that a certificate (the chain's leaf) was revoked, and why ("" is not
+ * known): revoked/FINGERPRINT.json.  `barred`: its key has been given away,
+ * and is noted too (revoked/key-ID.json): no lineage may have it any more.
+ */
+enum acme_rc acme_store_revoked_write(struct acme_store *store,
+    const struct acme_chain *chain, const char *reason, bool barred,
+    time_t now, struct acme_error *err);
+
+/* Whether that was noted of a certificate (DER), or of a key. */
+bool acme_store_is_revoked(const struct acme_store *store, const void *der,
+    size_t len);
+bool acme_store_is_barred(const struct acme_store *store,
+    const struct acme_key *key);
+
 /* ---- orders ----------------------------------------------------------- */
 
 /*

@@ -16,6 +16,7 @@
 #include "base/acme_base64.h"
 #include "base/acme_log.h"
 #include "base/acme_name.h"
+#include "wrap/acme_hash.h"
 #include "wrap/acme_openssl.h"
 
 #define RSA_BITS_MAX 8192
@@ -559,6 +560,32 @@ acme_chain_matches(const struct acme_chain *chain, const struct acme_key *key)
     X509_free(again);
     ERR_pop_to_mark();
     return equal;
+}
+
+enum acme_rc
+acme_chain_key_id(const struct acme_chain *chain, char id[ACME_KEY_ID_LEN + 1],
+    struct acme_error *err)
+{
+    char hash[ACME_HASH_HEX] = "";
+    unsigned char *spki = NULL;
+    EVP_PKEY *key;
+    int len = -1;
+    enum acme_rc rc = ACME_OK;
+
+    ERR_set_mark();
+    key = X509_get0_pubkey(chain->cert[0]);
+    if (key != NULL)
+        len = i2d_PUBKEY(key, &spki);
+    if (len > 0)
+        acme_hash_hex(spki, (size_t)len, hash);
+    if (hash[0] == '\0')
+        rc = acme_openssl_fail(err, ACME_WIRE,
+            "the certificate's key cannot be used");
+    else
+        (void)snprintf(id, ACME_KEY_ID_LEN + 1, "%.*s", ACME_KEY_ID_LEN, hash);
+    OPENSSL_free(spki);
+    ERR_pop_to_mark();
+    return rc;
 }
 
 /* Before a signature is checked with them: what makes that slow or odd. */

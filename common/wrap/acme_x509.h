@@ -94,6 +94,10 @@ enum acme_rc acme_chain_check(const struct acme_chain *chain,
 bool acme_chain_matches(const struct acme_chain *chain,
     const struct acme_key *key);
 
+/* The leaf's public key as acme_key_id() names it. */
+enum acme_rc acme_chain_key_id(const struct acme_chain *chain,
+    char id[ACME_KEY_ID_LEN + 1], struct acme_error *err);
+
 /* Only the signatures: each certificate is signed by the next one.
  * ACME_REFUSED with the reason. */
 enum acme_rc acme_chain_check_links(const struct acme_chain *chain,

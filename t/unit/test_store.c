@@ -127,7 +127,7 @@ static void
 test_layout(void **state)
 {
     static const char *const dirs[] = { "accounts", "keys", "archive", "live",
-        "renewal", "record", "orders", "ledger", "locks", "servers",
+        "renewal", "record", "orders", "ledger", "locks", "servers", "revoked",
         "renewal-hooks", "renewal-hooks/pre", "renewal-hooks/deploy",
         "renewal-hooks/post" };
     char path[100];
@@ -138,7 +138,7 @@ test_layout(void **state)
         (void)snprintf(path, sizeof(path), "state/%s", dirs[i]);
         assert_int_equal(helper_tmp_mode(&tmp, path), 0700);
     }
-    assert_int_equal(helper_tmp_count(&tmp, "state"), 12);
+    assert_int_equal(helper_tmp_count(&tmp, "state"), 13);
     assert_int_equal(helper_tmp_mode(&tmp, "state"), 0700);
     assert_int_equal(helper_tmp_mode(&tmp, "state/format"), 0600);
     assert_content("state/format", "1\n");
