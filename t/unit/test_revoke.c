@@ -260,6 +260,34 @@ test_key_compromise(void **state)
     clear(&what);
 }
 
+/* Also where renewals keep the key; then that of the next is kept. */
+static void
+test_key_kept(void **state)
+{
+    struct fake_drive *d = *state;
+    struct acme_revocation what;
+    char *first, *second, *third;
+
+    what = prepare(d, ACME_REASON_SUPERSEDED);
+    first = helper_tmp_gets(&d->tmp, "state/live/a.test/privkey.pem");
+    accept_at(d->ca, 1);
+    carry_out(d, &what, true, "revoked");
+    fake_drive_close(d);
+    d->config->lineage[0].reuse_key = true;
+    fake_drive_open(d);
+    fake_drive_run(d);
+    assert_int_equal(fake_drive_version(d, "a.test"), 2);
+    second = helper_tmp_gets(&d->tmp, "state/live/a.test/privkey.pem");
+    assert_string_not_equal(first, second);
+    fake_drive_until(d, "a.test", 3, 1);
+    third = helper_tmp_gets(&d->tmp, "state/live/a.test/privkey.pem");
+    assert_string_equal(second, third);
+    free(first);
+    free(second);
+    free(third);
+    clear(&what);
+}
+
 /* Whoever offers a certificate for a barred key is refused. */
 static void
 test_barred(void **state)
@@ -359,6 +387,7 @@ main(void)
         CLIENT(test_answers),
         CLIENT(test_where),
         DRIVE(test_key_compromise),
+        DRIVE(test_key_kept),
         DRIVE(test_barred),
         DRIVE(test_superseded),
         DRIVE(test_account_refused),
