@@ -260,13 +260,30 @@ meet(struct fake_drive *d, const struct fault *fault, const struct step *at)
     assert_true(acme_engine_run_one(d->engine));
 }
 
+/* An account that the CA does not let in is deactivated, or revoked (RFC 8555
+ * 7.3.6): somebody has to give us another key. */
+static bool
+is_shut_out(const struct fault *fault, const struct step *at)
+{
+    return fault->again == PROOF &&
+           (at->step == FAKE_ACCOUNT || at->step == FAKE_NEW_ACCOUNT);
+}
+
 /* HEAD has no body, so no problem type: only the status counts. */
 static enum again
 expected(const struct fault *fault, const struct step *at)
 {
     bool typed = fault->again == PROOF || fault->again == CHANGE;
 
+    if (is_shut_out(fault, at))
+        return CHANGE;
     return typed && at->step == FAKE_NEW_NONCE ? SOON : fault->again;
+}
+
+static enum acme_rc
+expected_rc(const struct fault *fault, const struct step *at)
+{
+    return is_shut_out(fault, at) ? ACME_CONFIG : fault->rc;
 }
 
 /* The step before "failed". */
@@ -286,7 +303,7 @@ judge_failure(struct fake_drive *d, const struct fault *fault,
     enum again again = expected(fault, at);
     time_t wait = record->next_attempt - d->host.now;
 
-    if (record->error.rc != fault->rc)
+    if (record->error.rc != expected_rc(fault, at))
         return "another result";
     if (record->failures != 1)
         return "not counted as one failure";
