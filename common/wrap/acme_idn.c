@@ -66,6 +66,9 @@ acme_idn_parse(const char *text, size_t len, char out[ACME_NAME_MAX + 1],
     struct acme_error why;
     enum acme_rc rc;
 
+    /* "example.com." is the same name, and no other one of two dots */
+    if (len > 2 && text[len - 1] == '.' && text[len - 2] != '.')
+        len--;
     if (is_ascii(text, len))
         return acme_name_parse(text, len, out, err);
     acme_error_clear(&why);

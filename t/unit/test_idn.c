@@ -23,6 +23,9 @@ names_become_ascii(void **state)
 {
     static const char *const good[][2] = {
         { "Example.COM", "example.com" },
+        { "example.com.", "example.com" },
+        { "localhost.", "localhost" },
+        { "b" UE "cher.example.", "xn--bcher-kva.example" },
         { "192.0.2.1", "192.0.2.1" },
         { "2001:DB8::1", "2001:db8::1" },
         { "b" UE "cher.example", "xn--bcher-kva.example" },
@@ -68,7 +71,10 @@ what_has_no_ascii_form_is_refused(void **state)
         { "*." UE, "top-level" },
         { "*.", "empty label" },
         { UE "..example", "empty label" },
-        { UE ".example.", "empty label" },
+        { UE ".example..", "empty label" },
+        { "example.com..", "empty label" },
+        { ".", "empty label" },
+        { "", "is empty" },
         { "xn--zzzzz99999." UE, "punycode" },
         { UE10 UE10 UE10 UE10 UE10 UE10 UE10 ".example", "too large" },
         { UE10 "." UE10 "." UE10 "." UE10 "." UE10 "." UE10 "." UE10 "." UE10
