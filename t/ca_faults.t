@@ -70,6 +70,7 @@ my @case = (
     ['newOrder,authz,challenge,finalize' => 'bad-nonce-header',
         { value => 'c2FtZQ', times => 3 }, 'ok'],
     [newOrder => 'no-nonce', {}, 'ok'],
+    [issue => 'chain-root', {}, 'ok'],
     [newOrder => 'date', { offset => -31_536_000 }, 'ok'],
     [$after => 'date', { value => 'Thu, 01 Jan 2099 00:00:00 GMT' }, 'ok'],
 );
@@ -139,5 +140,10 @@ for my $name (sort keys %case) {
     is $t->serial($name), $old{$name}{serial}, '  the old one is served';
     is $t->live_version($name), 1, '  and live';
 }
+
+my ($rooted) = grep { $case{$_}[1] eq 'chain-root' } keys %case;
+my $chain = $t->state_text('live', $rooted, 'fullchain.pem');
+is scalar(() = $chain =~ /BEGIN CERTIFICATE/g), 2,
+    'a root that came along is not served';
 
 $t->done;

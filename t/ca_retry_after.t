@@ -11,6 +11,8 @@ use Time::Local qw(timegm);
 my $t = Acme::Test->new(ca => 'own');
 my %says = (
     'later.test' => { do => '503', retry_after => 3600 },
+    'date503.test' => { do => '503', retry_after => 5400, as_date => 1 },
+    'seconds429.test' => { do => '429', retry_after => 1800 },
     'date.test' => { do => '429', retry_after => 7200, as_date => 1 },
 );
 $t->start_ca;
@@ -40,11 +42,11 @@ for my $name (sort keys %says) {
 ok $t->reload, 'a reload';
 $t->wait_helpers;
 sleep 2;
-is scalar($t->ca->requests('newOrder')), 2, 'does not make it ask sooner';
+is scalar($t->ca->requests('newOrder')), 4, 'does not make it ask sooner';
 
 # nor does another name
 $t->site('other.test')->reload;
 sleep 2;
-is scalar($t->ca->requests('newOrder')), 2, 'nor does another name';
+is scalar($t->ca->requests('newOrder')), 4, 'nor does another name';
 
 $t->done;

@@ -769,7 +769,8 @@ commit(struct call *call, const struct acme_key *key,
         order_url);
     rc = acme_key_to_der(key, &pair->key, &call->err);
     if (rc == ACME_OK)
-        rc = acme_chain_to_der(chain, 0, 0, &pair->chain, &call->err);
+        rc = acme_chain_to_der(chain, 0, acme_chain_useful(chain),
+            &pair->chain, &call->err);
     if (rc == ACME_OK)
         rc = add_others(call, &version);
     if (rc == ACME_OK)

@@ -562,6 +562,18 @@ acme_chain_matches(const struct acme_chain *chain, const struct acme_key *key)
     return equal;
 }
 
+size_t
+acme_chain_useful(const struct acme_chain *chain)
+{
+    X509 *last = chain->cert[chain->count - 1];
+    bool is_root;
+
+    ERR_set_mark();
+    is_root = chain->count > 1 && X509_self_signed(last, 1) == 1;
+    ERR_pop_to_mark();
+    return is_root ? chain->count - 1 : chain->count;
+}
+
 enum acme_rc
 acme_chain_key_id(const struct acme_chain *chain, char id[ACME_KEY_ID_LEN + 1],
     struct acme_error *err)

@@ -94,6 +94,10 @@ enum acme_rc acme_chain_check(const struct acme_chain *chain,
 bool acme_chain_matches(const struct acme_chain *chain,
     const struct acme_key *key);
 
+/* How many of the chain are of use to a client: without a root at its end,
+ * which a client either has or does not believe (RFC 8446 4.4.2). */
+size_t acme_chain_useful(const struct acme_chain *chain);
+
 /* The leaf's public key as acme_key_id() names it. */
 enum acme_rc acme_chain_key_id(const struct acme_chain *chain,
     char id[ACME_KEY_ID_LEN + 1], struct acme_error *err);

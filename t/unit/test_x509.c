@@ -531,10 +531,59 @@ each_flaw_is_refused(void **state)
     (void)state;
     for (i = 0; i < sizeof(flaws) / sizeof(flaws[0]); i++) {
         struct acme_chain *chain = issue(&flaws[i].options);
+        clock_t began = clock();
 
         assert_refused_chain(chain, flaws[i].reason);
+        /* nor does a key of any size keep us busy */
+        assert_true(clock() - began < CLOCKS_PER_SEC);
         acme_chain_free(chain);
     }
+}
+
+/* A root that a CA sends along is nothing for clients. */
+static void
+roots_are_not_useful(void **state)
+{
+    static const struct {
+        struct helper_ca_options options;
+        size_t useful;
+    } cases[] = {
+        { { 0 }, 2 }, { { .with_root = true }, 2 },
+        { { .issued_by_root = true }, 1 }, { { .leaf_only = true }, 1 },
+        { { .extra_links = 2, .with_root = true }, 4 },
+        { { .with_cross = true }, 3 }, /* signed by another one */
+    };
+    struct acme_key *own = NULL;
+    struct acme_chain *chain;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        chain = issue(&cases[i].options);
+        if (acme_chain_useful(chain) != cases[i].useful)
+            fail_msg("%zu: %zu", i, acme_chain_useful(chain));
+        acme_chain_free(chain);
+    }
+    /* what has nothing but itself keeps that */
+    assert_int_equal(acme_placeholder_new("self", &own, &chain, &err),
+        ACME_OK);
+    assert_int_equal(acme_chain_useful(chain), 1);
+    acme_chain_free(chain);
+    acme_key_unref(own);
+}
+
+/* A key has one name, in a certificate too. */
+static void
+keys_of_leaves_have_names(void **state)
+{
+    char id[ACME_KEY_ID_LEN + 1], other[ACME_KEY_ID_LEN + 1];
+    struct acme_chain *chain = issue(NULL);
+
+    (void)state;
+    assert_int_equal(acme_key_id(key, id, &err), ACME_OK);
+    assert_int_equal(acme_chain_key_id(chain, other, &err), ACME_OK);
+    assert_string_equal(id, other);
+    acme_chain_free(chain);
 }
 
 static void
@@ -883,6 +932,8 @@ main(void)
         test(good_chains_are_accepted),
         test(rsa_chains_are_accepted),
         test(each_flaw_is_refused),
+        test(roots_are_not_useful),
+        test(keys_of_leaves_have_names),
         test(another_key_is_refused),
         test(order_matters),
         test(surplus_names_are_counted),
