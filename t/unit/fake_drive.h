@@ -51,7 +51,7 @@ struct fake_drive {
     struct acme_error err;
     const char *instance; /* of the configuration; set it before a lineage */
     bool terms_accepted;
-    bool renewal_info;   /* the CAs are asked; false: no */
+    bool renewal_info; /* the CAs are asked; false: no */
     /* Of the first CA, from the next configuration on; NULL:
      * https://ca.test. */
     const char *base;
