@@ -137,6 +137,16 @@ print_next(const struct acme_json *lineage)
 }
 
 static void
+print_clock(const struct acme_json *lineage)
+{
+    long long ahead = acme_json_int(lineage, "clock_ahead", 0);
+
+    if (ahead != 0)
+        (void)printf("  %-14sthe CA's is %lld seconds %s ours\n", "clock",
+            ahead < 0 ? -ahead : ahead, ahead < 0 ? "behind" : "ahead of");
+}
+
+static void
 print_error(const struct acme_json *error)
 {
     print_text("last error", acme_json_str(error, "text"));
@@ -182,6 +192,7 @@ print_lineage(const struct ctl *ctl, const struct acme_json *lineage)
     if (ctl->verbose)
         print_steps(acme_json_get(lineage, "steps"));
     print_error(acme_json_get(lineage, "error"));
+    print_clock(lineage);
     print_text("conflict", acme_json_str(lineage, "conflict"));
     print_text("damage", acme_json_str(lineage, "damage"));
     print_text("certificate", acme_json_str(files, "certificate"));

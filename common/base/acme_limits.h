@@ -136,6 +136,11 @@
  * hour, or a set of names; they must fit into ACME_STATE_JSON_MAX. */
 #define ACME_LEDGER_MARKS_MAX 700
 
+/* Seconds between our clock and a CA's: from here on somebody is told, and
+ * from here on one of them is so wrong that the CA's says what is due. */
+#define ACME_CLOCK_WARN 60
+#define ACME_CLOCK_WRONG 3600
+
 /* badNonce answers in a row before a request gives up. */
 #define ACME_NONCE_RETRIES 5
 

@@ -502,11 +502,17 @@ start(struct seat *seat, enum acme_rc prepared)
 }
 
 bool
-acme_crew_start(struct acme_crew *crew, size_t unit, size_t issuer, bool force)
+acme_crew_start(struct acme_crew *crew, size_t unit, size_t issuer,
+    long offset, bool force)
 {
     struct seat *seat = find_seat(crew, FREE);
+    enum acme_rc rc;
 
-    return seat != NULL && start(seat, prepare(seat, unit, issuer, force));
+    if (seat == NULL)
+        return false;
+    rc = prepare(seat, unit, issuer, force);
+    seat->job.offset = offset;
+    return start(seat, rc);
 }
 
 /* From here on the last turn at that CA is, or is not, for a look. */

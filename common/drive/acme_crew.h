@@ -55,9 +55,10 @@ size_t acme_crew_ca(const struct acme_crew *crew, size_t issuer);
  */
 bool acme_crew_has_room(struct acme_crew *crew, size_t ca, bool wanted);
 
-/* Starts a job at an issuer of the unit's list.  False: there is no room. */
+/* Starts a job at an issuer of the unit's list; offset and force as in struct
+ * acme_job.  False: there is no room. */
 bool acme_crew_start(struct acme_crew *crew, size_t unit, size_t issuer,
-    bool force);
+    long offset, bool force);
 
 /*
  * Starts a look at the issuer's renewal information about the certificate

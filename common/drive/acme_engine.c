@@ -69,15 +69,16 @@ acme_engine_new(const struct acme_engine_conf *conf, struct acme_engine **out,
         calloc(count_units(engine) + 1, sizeof(engine->planned[0]));
     engine->question =
         calloc(conf->config->nlineages + 1, sizeof(struct question *));
+    engine->clock = calloc(nissuers + 1, sizeof(engine->clock[0]));
     engine->ledger = calloc(nissuers + 1, sizeof(engine->ledger[0]));
     engine->tended = calloc(nissuers + 1, sizeof(engine->tended[0]));
     engine->due = calloc(nissuers + 1, sizeof(struct acme_heap *));
     rc = new_crew(engine, err);
     if (rc == ACME_OK &&
         (engine->planned == NULL || engine->question == NULL ||
-            engine->ledger == NULL || engine->tended == NULL ||
-            engine->due == NULL || !new_heaps(engine) ||
-            !acme_engine_looks_new(engine)))
+            engine->ledger == NULL || engine->clock == NULL ||
+            engine->tended == NULL || engine->due == NULL ||
+            !new_heaps(engine) || !acme_engine_looks_new(engine)))
         rc = acme_error_nomem(err);
     if (rc == ACME_OK)
         *out = engine;
@@ -106,6 +107,7 @@ acme_engine_free(struct acme_engine *engine)
     for (i = 0; engine->ledger != NULL && i < engine->conf.config->nissuers;
          i++)
         acme_ledger_clear(&engine->ledger[i].is);
+    free(engine->clock);
     free(engine->ledger);
     free(engine->tended);
     free(engine->planned);
@@ -230,17 +232,18 @@ static time_t
 not_at_once(struct acme_engine *engine, size_t unit,
     const struct acme_leaf *leaf, time_t at)
 {
+    const time_t today = now(engine) + acme_engine_offset(engine, unit);
     time_t least = (leaf->not_after - leaf->not_before) / 20;
 
     if (least < RENEW_LEAST)
         least = RENEW_LEAST;
-    if (at >= now(engine) + least)
+    if (at >= today + least)
         return at;
     acme_log(engine->conf.host, ACME_LOG_WARN,
         "the new certificate is close to its renewal already, lineage "
         "\"%s\"; is the clock right?",
         wish_of(engine, unit)->name);
-    return now(engine) + least;
+    return today + least;
 }
 
 static void
@@ -289,7 +292,7 @@ plan_view(struct acme_engine *engine, size_t unit,
     struct acme_record *record = &view->record;
     char hash[ACME_HASH_HEX];
     const char *why;
-    time_t at = 0;
+    time_t at = 0, next;
     enum acme_rc rc = ACME_OK;
 
     config_hash(engine, unit, view, hash);
@@ -298,14 +301,18 @@ plan_view(struct acme_engine *engine, size_t unit,
         rc = pick_renewal(engine, unit, view, is_new, &changed, err);
     if (rc == ACME_OK && changed)
         rc = acme_vault_record(engine->conf.vault, unit, record, err);
-    if (!acme_job_is_needed(view, &why) && !view->order &&
-        !engine->planned[unit].asked)
-        at = record->renew_at;
     plan_ca(engine, unit, record, hash);
     engine->planned[unit].renews = is_renewal(engine, unit, view);
+    if (!acme_job_is_needed(view, &why) && !view->order &&
+        !engine->planned[unit].asked && record->renew_at != 0)
+        at = record->renew_at - acme_engine_offset(engine, unit);
+    next = acme_schedule_retry_at(record->next_attempt,
+        record->error_time > record->attempt ? record->error_time
+                                             : record->attempt,
+        now(engine));
     if ((!record->wait_for_config || strcmp(hash, record->config) == 0) &&
-        record->next_attempt > at)
-        at = record->next_attempt;
+        next > at)
+        at = next;
     put_off(engine, unit, at);
     return rc;
 }
@@ -466,14 +473,15 @@ static enum acme_urgency
 urgency(const struct acme_engine *engine, size_t unit)
 {
     const struct planned *planned = &engine->planned[unit];
+    const time_t today = now(engine) + acme_engine_offset(engine, unit);
     enum acme_urgency least;
 
     least = acme_schedule_urgency(planned->not_before, planned->not_after,
-        now(engine), false);
+        today, false);
     if (least != ACME_URGENT_LEAST)
         return least; /* whatever the traffic */
     return acme_schedule_urgency(planned->not_before, planned->not_after,
-        now(engine), acme_vault_traffic(engine->conf.vault, unit));
+        today, acme_vault_traffic(engine->conf.vault, unit));
 }
 
 static void
@@ -762,6 +770,7 @@ conclude(struct acme_engine *engine, const struct acme_crew_ended *ended)
             now(engine));
     record->attempt_open = false;
     acme_engine_keep_account(engine, ended);
+    acme_engine_note_clock(engine, ended, record);
     if (result->ordered && ended->force)
         record->forced = now(engine);
     if (err->rc == ACME_OK)
@@ -899,27 +908,44 @@ end_jobs(struct acme_engine *engine)
     }
 }
 
+/* The clock was set, or a CA's is another one. */
+static void
+plan_again(struct acme_engine *engine)
+{
+    size_t i;
+
+    for (i = 0; i < engine->conf.config->nlineages; i++)
+        look_again(engine, i);
+}
+
 bool
 acme_engine_run_one(struct acme_engine *engine)
 {
     size_t unit;
+    time_t until;
 
     acme_engine_tend_accounts(engine);
     end_jobs(engine);
     if (acme_engine_start_looks(engine))
         end_jobs(engine);
+    if (acme_engine_watch_clock(engine))
+        plan_again(engine);
     make_due(engine);
     if (!first_due(engine, false, &unit))
         return false;
     acme_heap_remove(due_of(engine, unit), unit);
     if (must_wait(engine, unit))
         return true;
-    if (acme_engine_is_busy(engine, unit)) {
-        put_off(engine, unit, now(engine) + 1);
+    until = acme_engine_is_busy(engine, unit) ? now(engine) + 1
+                                              : acme_engine_pace(engine, unit);
+    if (until != 0) {
+        put_off(engine, unit, until);
         return true;
     }
-    engine->planned[unit].running = acme_crew_start(engine->crew, unit,
-        acme_engine_issuer(engine, unit), engine->planned[unit].force);
+    acme_engine_note_start(engine, unit);
+    engine->planned[unit].running =
+        acme_crew_start(engine->crew, unit, acme_engine_issuer(engine, unit),
+            acme_engine_offset(engine, unit), engine->planned[unit].force);
     if (!engine->planned[unit].running)
         put_off(engine, unit, now(engine) + 1);
     end_jobs(engine);

@@ -32,6 +32,9 @@ struct acme_engine_conf {
     /* Called by other threads.  NULL: one job at a time, in this one. */
     void (*wake)(void *ctx);
     void *idle_ctx; /* of both */
+    /* Milliseconds of a clock that nobody sets, with idle_ctx; NULL: whether
+     * ours is set is not noticed. */
+    long long (*ticks_ms)(void *ctx);
     uint32_t (*random)(void *ctx);
     void *random_ctx;
 };

@@ -32,6 +32,15 @@ ask_next(struct acme_record *record, size_t ca, time_t now)
     record->wait_for_config = next->next > now && next->wait_for_config;
 }
 
+/* By our clock. */
+static time_t
+live_until(const struct acme_engine *engine, size_t unit)
+{
+    time_t not_after = engine->planned[unit].not_after;
+
+    return not_after == 0 ? 0 : not_after - acme_engine_offset(engine, unit);
+}
+
 struct acme_schedule_next
 acme_engine_after(struct acme_engine *engine, size_t unit,
     struct acme_vault_unit *view, size_t issuer, const struct acme_error *err)
@@ -44,7 +53,7 @@ acme_engine_after(struct acme_engine *engine, size_t unit,
 
     asked->failures = n > 1 ? asked->failures + 1 : record->failures;
     next = acme_schedule_after(err, asked->failures, 0, now(engine),
-        engine->planned[unit].not_after, draw(engine));
+        live_until(engine, unit), draw(engine));
     asked->next = next.at;
     asked->wait_for_config = next.wait_for_config;
     if (next.next_ca && view->conflict == NULL)
@@ -65,7 +74,7 @@ acme_engine_ask_another(struct acme_engine *engine, size_t unit,
     size_t n = acme_lineage_cas(wish_of(engine, unit)), ca;
 
     if (n == 1 ||
-        !acme_schedule_is_long(until, now(engine), planned->not_after))
+        !acme_schedule_is_long(until, now(engine), live_until(engine, unit)))
         return false;
     record->list[planned->ca].next = until;
     record->list[planned->ca].wait_for_config = false;

@@ -46,8 +46,20 @@ struct tended {
     unsigned failures;
 };
 
+/* A CA's clock. */
+struct clock {
+    bool known;     /* since this engine began */
+    bool told;      /* that it is not ours */
+    long ahead;     /* seconds, of ours */
+    time_t started; /* last renewal */
+};
+
 struct acme_engine {
     struct acme_engine_conf conf;
+    struct clock *clock;   /* nissuers */
+    bool replan;           /* what is due when has changed for many */
+    time_t wall;           /* our clock when we last looked at it, */
+    long long wall_ms;     /* and ticks_ms() */
     struct tended *tended; /* nissuers */
     struct acme_crew *crew;
     struct ledger *ledger;      /* nissuers */
@@ -118,6 +130,22 @@ bool acme_engine_apply_window(struct acme_engine *engine, size_t unit,
 bool acme_engine_start_looks(struct acme_engine *engine);
 void acme_engine_end_look(struct acme_engine *engine,
     const struct acme_crew_ended *ended);
+
+/* ---- acme_engine_clock.c ---------------------------------------------- */
+
+/* Seconds of the clock of the unit's CA where it counts instead of ours. */
+long acme_engine_offset(const struct acme_engine *engine, size_t unit);
+
+/* What a job has seen of the CA's clock; also for the record. */
+void acme_engine_note_clock(struct acme_engine *engine,
+    const struct acme_crew_ended *ended, struct acme_record *record);
+
+/* Notices when our clock is set.  True: everything is to be planned again. */
+bool acme_engine_watch_clock(struct acme_engine *engine);
+
+/* Until when the unit's renewal waits because a clock is wrong; 0: not. */
+time_t acme_engine_pace(const struct acme_engine *engine, size_t unit);
+void acme_engine_note_start(struct acme_engine *engine, size_t unit);
 
 /* ---- acme_engine_ca.c ------------------------------------------------- */
 

@@ -8,6 +8,7 @@
 #include <openssl/rand.h>
 
 #include "base/acme_log.h"
+#include "base/acme_time.h"
 #include "base/acme_version.h"
 #include "drive/acme_engine.h"
 #include "drive/acme_sandbox.h"
@@ -101,6 +102,13 @@ open_network(struct network *network, const struct acme_config *config,
     return ACME_OK;
 }
 
+static long long
+ticks_ms(void *ctx)
+{
+    (void)ctx;
+    return acme_time_ms();
+}
+
 static enum acme_rc
 run(struct network *network, struct acme_child *child, bool crashed,
     const struct acme_engine_pace *pace, struct acme_vault *vault,
@@ -122,6 +130,7 @@ run(struct network *network, struct acme_child *child, bool crashed,
     conf.wake = acme_child_open_wake(child) ? acme_child_wake : NULL;
     conf.idle_ctx = child;
     conf.random = draw;
+    conf.ticks_ms = ticks_ms;
     rc = acme_engine_new(&conf, &engine, err);
     if (rc == ACME_OK)
         rc = acme_engine_loop(engine, crashed, err);

@@ -98,6 +98,63 @@ complete_order(struct acme_run *run)
     return rc;
 }
 
+/* ---- is it due? ------------------------------------------------------- */
+
+/* Whatever the date. */
+static bool
+is_wanted(const struct acme_run *run)
+{
+    const char *why;
+
+    return run->job->force || run->now.order ||
+           acme_job_is_needed(&run->now, &why);
+}
+
+static bool
+is_due(const struct acme_run *run, long offset)
+{
+    time_t renew_at = run->now.record.renew_at;
+
+    return is_wanted(run) ||
+           (renew_at != 0 &&
+               renew_at - offset <= run->job->host->now(run->job->host->ctx));
+}
+
+static void
+note_clock(struct acme_run *run)
+{
+    const struct acme_connection *connection =
+        acme_client_connection(run->job->client);
+
+    run->result->clock_known =
+        connection != NULL &&
+        acme_connection_clock(connection, &run->result->ahead);
+}
+
+/* Our clock may be wrong by weeks: what is due because of it alone is not, if
+ * the CA's says otherwise. */
+static enum acme_rc
+ask_clock(struct acme_run *run, bool *due)
+{
+    struct acme_connection *connection =
+        acme_client_connection(run->job->client);
+    const struct acme_directory *directory;
+    enum acme_rc rc;
+
+    *due = true;
+    if (is_wanted(run))
+        return ACME_OK;
+    rc = acme_connection_directory(connection, &directory, run->err);
+    if (rc == ACME_OK)
+        rc = acme_connection_prepare(connection, run->err);
+    if (rc != ACME_OK)
+        return acme_error_wrap(run->err, "account");
+    note_clock(run);
+    *due = !run->result->clock_known ||
+           is_due(run, acme_schedule_offset(run->result->ahead));
+    return ACME_OK;
+}
+
 /* ---- the story -------------------------------------------------------- */
 
 static enum acme_rc
@@ -106,10 +163,14 @@ try_to_obtain(struct acme_run *run)
     const struct acme_job *job = run->job;
     struct acme_enroll account = { job->host, job->vault, job->client,
         run->issuer, job->issuer };
+    bool due = true;
     enum acme_rc rc = enter(run, "account");
 
     if (rc == ACME_OK)
-        rc = acme_enroll(&account, run->err);
+        rc = ask_clock(run, &due);
+    if (rc != ACME_OK || !due)
+        return rc;
+    rc = acme_enroll(&account, run->err);
     if (rc == ACME_OK)
         rc = enter(run, "order");
     if (rc == ACME_OK)
@@ -160,18 +221,6 @@ grow_patience(struct acme_run *run)
         run->err->retry_at = now + pause;
 }
 
-static bool
-is_due(const struct acme_run *run)
-{
-    const struct acme_record *record = &run->now.record;
-    const char *why;
-
-    return run->job->force || run->now.order ||
-           acme_job_is_needed(&run->now, &why) ||
-           (record->renew_at != 0 &&
-               record->renew_at <= run->job->host->now(run->job->host->ctx));
-}
-
 static enum acme_rc
 run_locked(struct acme_run *run)
 {
@@ -181,7 +230,8 @@ run_locked(struct acme_run *run)
 
     /* Somebody else may have done it while we waited for the lock. */
     rc = acme_vault_unit(job->vault, job->unit, &run->now, run->err);
-    if (rc != ACME_OK || run->now.type == ACME_KEY_NONE || !is_due(run))
+    if (rc != ACME_OK || run->now.type == ACME_KEY_NONE ||
+        !is_due(run, run->job->offset))
         return rc;
     run->result->first = run->now.leaf == NULL;
     if (run->now.conflict != NULL)
@@ -219,6 +269,7 @@ acme_job_run(const struct acme_job *job, struct acme_job_result *result,
     rc = acme_vault_lock(job->vault, job->unit, err);
     if (rc == ACME_OK) {
         rc = run_locked(&run);
+        note_clock(&run);
         acme_vault_unlock(job->vault, job->unit);
     }
     acme_vault_unit_clear(&run.now);

@@ -9,6 +9,7 @@
 #include "drive/acme_job.h"
 #include "protocol/acme_authz.h"
 #include "protocol/acme_order.h"
+#include "state/acme_schedule.h"
 #include "wrap/acme_json.h"
 
 /* State of one run.  What must survive it is in orders/NAME. */

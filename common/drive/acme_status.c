@@ -332,6 +332,8 @@ add_record(struct view *view)
     acme_json_set_time(view->json, "next_attempt", worst->next_attempt);
     acme_json_set_int(view->json, "failures", worst->failures);
     add_asked(view);
+    if (worst->clock_ahead != 0)
+        acme_json_set_int(view->json, "clock_ahead", worst->clock_ahead);
     if (worst->wait_for_config && worst->failures > 0)
         acme_json_set_bool(view->json, "wait_for_config", true);
     if (worst->nsteps > 0)

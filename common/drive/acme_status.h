@@ -21,6 +21,7 @@
  *   renewal_info {start, end, pick, url, next_look}: the CA's (RFC 9773)
  *   wait_for_config: sooner than next_attempt if the configuration changes
  *   asked {name, since}: the CA asked last, where it is not the first one
+ *   clock_ahead: seconds of the CA's clock, if a minute or more
  *   error {result, text, type, url: where a person can do something about it}
  * `state` is one of
  *   "ok"        served and not yet due

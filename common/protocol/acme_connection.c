@@ -34,6 +34,9 @@ struct acme_connection {
      * never a second one to keep. */
     char nonce[ACME_NONCE_MAX + 1];
     time_t nonce_at;
+
+    long ahead; /* the CA's clock */
+    bool ahead_known;
 };
 
 /* acme_url_parse() bounds a URL before it comes here. */
@@ -453,8 +456,18 @@ acme_connection_perform(struct acme_connection *connection,
     if (rc == ACME_OK) {
         memcpy(connection->nonce, response->nonce, sizeof(connection->nonce));
         connection->nonce_at = now(connection);
+        connection->ahead_known = response->date != 0;
+        connection->ahead = (long)(response->date - now(connection));
     }
     return rc;
+}
+
+bool
+acme_connection_clock(const struct acme_connection *connection, long *ahead)
+{
+    if (connection->ahead_known)
+        *ahead = connection->ahead;
+    return connection->ahead_known;
 }
 
 static enum acme_rc
@@ -478,18 +491,24 @@ fetch_nonce(struct acme_connection *connection, struct acme_error *err)
 }
 
 enum acme_rc
+acme_connection_prepare(struct acme_connection *connection,
+    struct acme_error *err)
+{
+    time_t age = now(connection) - connection->nonce_at;
+
+    if (connection->nonce[0] != '\0' && age >= 0 && age < NONCE_AGE)
+        return ACME_OK;
+    return fetch_nonce(connection, err);
+}
+
+enum acme_rc
 acme_connection_nonce(struct acme_connection *connection,
     char nonce[ACME_NONCE_MAX + 1], struct acme_error *err)
 {
-    enum acme_rc rc;
+    enum acme_rc rc = acme_connection_prepare(connection, err);
 
-    if (now(connection) - connection->nonce_at >= NONCE_AGE)
-        connection->nonce[0] = '\0';
-    if (connection->nonce[0] == '\0') {
-        rc = fetch_nonce(connection, err);
-        if (rc != ACME_OK)
-            return rc;
-    }
+    if (rc != ACME_OK)
+        return rc;
     memcpy(nonce, connection->nonce, sizeof(connection->nonce));
     connection->nonce[0] = '\0';
     return ACME_OK;

@@ -88,6 +88,19 @@ enum acme_rc acme_connection_perform(struct acme_connection *connection,
     const struct acme_http_request *request,
     struct acme_http_response *response, struct acme_error *err);
 
+/*
+ * How many seconds the CA's clock is ahead of ours, by the last answer of an
+ * exchange as above: those of the directory may come out of a cache.  False:
+ * not known.
+ */
+bool acme_connection_clock(const struct acme_connection *connection,
+    long *ahead);
+
+/* Gets a nonce for the next request, if none is kept, and with it the CA's
+ * time.  The directory must be there.  Blocks. */
+enum acme_rc acme_connection_prepare(struct acme_connection *connection,
+    struct acme_error *err);
+
 /* The kept nonce, or a new one (RFC 8555 7.2); it is spent by this.  The
  * directory must be there.  Blocks. */
 enum acme_rc acme_connection_nonce(struct acme_connection *connection,

@@ -89,6 +89,16 @@ parse_time(const struct acme_json *object, const char *name)
     return (time_t)acme_json_time(object, name);
 }
 
+/* Of either sign; no clock is wrong by more than the years we know of. */
+static long
+parse_seconds(const struct acme_json *object, const char *name)
+{
+    int64_t n = acme_json_int(object, name, 0);
+
+    return n >= -INT64_C(253402300799) && n <= INT64_C(253402300799) ? (long)n
+                                                                     : 0;
+}
+
 static enum acme_rc
 parse_rc(const struct acme_json *object)
 {
@@ -207,6 +217,7 @@ parse_members(const struct acme_json *root, struct acme_record *record)
     parse_text(root, "config", record->config, sizeof(record->config));
     parse_error(acme_json_get(root, "error"), &record->error);
     record->error_time = parse_time(root, "error_time");
+    record->clock_ahead = parse_seconds(root, "clock_ahead");
     record->renew_at = parse_time(root, "renew_at");
     parse_text(root, "renew_serial", record->renew_serial,
         sizeof(record->renew_serial));
@@ -390,6 +401,7 @@ acme_record_render(const struct acme_record *record, struct acme_buf *out,
     if (record->error.rc != ACME_OK)
         acme_json_set(root, "error", render_error(&record->error));
     acme_json_set_time(root, "error_time", record->error_time);
+    render_number(root, "clock_ahead", record->clock_ahead);
     acme_json_set_time(root, "renew_at", record->renew_at);
     render_text(root, "renew_serial", record->renew_serial);
     acme_json_set_time(root, "renew_usual", record->renew_usual);

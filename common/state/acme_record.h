@@ -53,6 +53,7 @@ struct acme_record {
     char config[65];      /* hash of the lineage's settings at the failure */
     struct acme_error error; /* the last failure; rc ACME_OK: none */
     time_t error_time;
+    long clock_ahead;      /* the CA's clock, if ACME_CLOCK_WARN seconds off */
     time_t renew_at;       /* of the live version; 0: not picked */
     char renew_serial[64]; /* serial that the pick belongs to */
     time_t renew_usual;    /* picked by its life, whatever its CA says */

@@ -465,13 +465,34 @@ acme_schedule_after(const struct acme_error *err, unsigned failures,
     return next;
 }
 
+long
+acme_schedule_offset(long ahead)
+{
+    return ahead > ACME_CLOCK_WRONG || ahead < -ACME_CLOCK_WRONG ? ahead : 0;
+}
+
+/* Beyond all that is in the table, its jitter included. */
+#define LONGEST (ACME_RETRY_AFTER_MAX + DAY)
+
+time_t
+acme_schedule_retry_at(time_t next, time_t said, time_t now)
+{
+    int64_t then = clamp(next), start = clamp(said), today = clamp(now);
+
+    if (then <= today)
+        return next;
+    if (start > today + MINUTE)
+        then = today + (then > start ? then - start : 0);
+    return (time_t)(then - today > LONGEST ? today : then);
+}
+
 size_t
 acme_schedule_choose(const struct acme_schedule_ca *ca, size_t n, time_t now)
 {
     size_t i, first = 0;
 
     for (i = 0; i < n; i++) {
-        if (ca[i].next <= now)
+        if (ca[i].next <= now || clamp(ca[i].next) - clamp(now) > LONGEST)
             return i;
         if (ca[i].next < ca[first].next)
             first = i;

@@ -133,9 +133,19 @@ struct acme_schedule_ca {
 };
 
 /* Which of n > 0 CAs, the best liked first, is asked next: the first that may
- * be asked now, else the one that may be asked first of all. */
+ * be asked now (or in longer than any wait: the clock was set back), else the
+ * one that may be asked first of all. */
 size_t acme_schedule_choose(const struct acme_schedule_ca *ca, size_t n,
     time_t now);
+
+/* What a difference of clocks (the CA's less ours, in seconds) does to what
+ * is due: up to an hour nothing, beyond the CA's clock counts. */
+long acme_schedule_offset(long ahead);
+
+/* `next`, as somebody has said it at `said`, when the clock may have been set
+ * back since: then it is as long to go as it was, or now if that was longer
+ * than any wait. */
+time_t acme_schedule_retry_at(time_t next, time_t said, time_t now);
 
 /* Order of two jobs that are both due; smaller goes first. */
 enum acme_urgency {

@@ -96,6 +96,8 @@ perform(void *ctx, const struct acme_http_request *request,
                        !(last && d->cut == FAKE_CUT_ANSWER)))
         return cut_off(d, err);
     rc = line->ca.perform(line->ca.ctx, request, response, err);
+    if (rc == ACME_OK)
+        response->date = d->host.now + d->ahead[line - lines];
     return last ? cut_off(d, err) : rc;
 }
 
@@ -309,6 +311,14 @@ fake_drive_lineage(struct fake_drive *d, const char *name, size_t issuer,
     return index;
 }
 
+static long long
+ticks_ms(void *ctx)
+{
+    const struct fake_drive *d = ctx;
+
+    return 1000LL * (d->host.now - d->set);
+}
+
 static void
 open_engine(struct fake_drive *d)
 {
@@ -319,6 +329,7 @@ open_engine(struct fake_drive *d)
         .present_ms = d->present_ms,
         .idle = idle,
         .idle_ctx = d,
+        .ticks_ms = ticks_ms,
         .random = draw,
         .random_ctx = d };
 

@@ -58,6 +58,10 @@ struct fake_drive {
     bool fall_back;      /* lineages added from now on have both CAs */
     const char *contact; /* of the account; NULL: none */
 
+    long ahead[2]; /* seconds of the CAs' clocks */
+    long set;      /* how far ours has been set since the beginning: host.now
+                      is to be moved as well */
+
     uint32_t random; /* what the engine draws */
     unsigned present_ms;
     bool crashed; /* told to the engine when it plans */

@@ -236,11 +236,12 @@ test_limits(void **state)
     assert_int_equal(acme_crew_ca(w->crew, 1), 1);
     for (i = 0; i < ACME_JOBS_PER_CA; i++) {
         assert_true(acme_crew_has_room(w->crew, 0, true));
-        assert_true(acme_crew_start(w->crew, acme_unit(i, 0), 0, false));
+        assert_true(acme_crew_start(w->crew, acme_unit(i, 0), 0, 0, false));
     }
     assert_false(acme_crew_has_room(w->crew, 0, true));
     assert_true(acme_crew_has_room(w->crew, 1, true));
-    assert_true(acme_crew_start(w->crew, acme_unit(NLINEAGES, 0), 1, false));
+    assert_true(
+        acme_crew_start(w->crew, acme_unit(NLINEAGES, 0), 1, 0, false));
     atomic_store(&w->held, false);
     assert_int_equal(take_all(w), ACME_JOBS_PER_CA + 1);
     assert_true(atomic_load(&w->woken) > ACME_JOBS_PER_CA);
@@ -258,7 +259,7 @@ test_connections_reused(void **state)
     size_t i;
 
     for (i = 0; i < NLINEAGES; i++) {
-        assert_true(acme_crew_start(w->crew, acme_unit(i, 0), 0, false));
+        assert_true(acme_crew_start(w->crew, acme_unit(i, 0), 0, 0, false));
         assert_int_equal(take_all(w), 1);
     }
     assert_int_equal(fake_ca_count(w->d->ca, FAKE_DIRECTORY), 1);
@@ -277,7 +278,7 @@ test_turns(void **state)
     for (i = 0; i < NLINEAGES; i++) {
         while (!acme_crew_has_room(w->crew, 0, true))
             a_moment();
-        assert_true(acme_crew_start(w->crew, acme_unit(i, 0), 0, false));
+        assert_true(acme_crew_start(w->crew, acme_unit(i, 0), 0, 0, false));
     }
     while (atomic_load(&w->asleep) < NLINEAGES)
         a_moment();
@@ -309,8 +310,8 @@ test_all_at_once(void **state)
 
     while (ended_jobs < NLINEAGES) {
         while (started < NLINEAGES && acme_crew_has_room(w->crew, 0, true))
-            assert_true(
-                acme_crew_start(w->crew, acme_unit(started++, 0), 0, false));
+            assert_true(acme_crew_start(w->crew, acme_unit(started++, 0), 0, 0,
+                false));
         if (acme_crew_take(w->crew, &ended)) {
             assert_int_equal(ended.err.rc, ACME_OK);
             ended_jobs++;
@@ -339,7 +340,7 @@ test_look(void **state)
     w->d->ca->conf.validation_polls = 9;
     atomic_store(&w->held, true);
     for (i = 0; i < ACME_JOBS_PER_CA; i++)
-        assert_true(acme_crew_start(w->crew, acme_unit(i, 0), 0, false));
+        assert_true(acme_crew_start(w->crew, acme_unit(i, 0), 0, 0, false));
     assert_false(acme_crew_look(w->crew, acme_unit(5, 0), 0, "a.b"));
     atomic_store(&w->held, false);
     while (looks == 0) {
@@ -372,7 +373,7 @@ test_stop(void **state)
 
     atomic_store(&w->held, true);
     for (i = 0; i < ACME_JOBS_PER_CA; i++)
-        assert_true(acme_crew_start(w->crew, acme_unit(i, 0), 0, false));
+        assert_true(acme_crew_start(w->crew, acme_unit(i, 0), 0, 0, false));
     (void)pthread_mutex_lock(&w->lock);
     w->d->host.stopping = true;
     (void)pthread_mutex_unlock(&w->lock);

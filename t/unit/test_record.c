@@ -62,6 +62,7 @@ check_equal(const struct acme_record *a, const struct acme_record *b)
     assert_int_equal(a->wait_for_config, b->wait_for_config);
     assert_string_equal(a->config, b->config);
     assert_int_equal(a->error_time, b->error_time);
+    assert_int_equal(a->clock_ahead, b->clock_ahead);
     assert_int_equal(a->renew_at, b->renew_at);
     assert_string_equal(a->renew_serial, b->renew_serial);
     assert_int_equal(a->renew_usual, b->renew_usual);
@@ -126,6 +127,7 @@ full_record(void)
     record.wait_for_config = true;
     fill(record.config, sizeof(record.config));
     record.error_time = 1795262401;
+    record.clock_ahead = -3456000;
     record.renew_at = 1795262402;
     fill(record.renew_serial, sizeof(record.renew_serial));
     record.renew_usual = 1795262405;

@@ -791,6 +791,38 @@ test_long(void **state)
 }
 
 static void
+test_clock(void **state)
+{
+    static const struct {
+        long next, said, expected; /* from NOW */
+    } rows[] = {
+        { -5, -10, -5 },
+        { 0, -10, 0 },
+        { 100, -10, 100 },
+        { 100, 0, 100 },
+        { 100, 30, 100 }, /* clocks of two machines */
+        { 40 * DAY + 100, 40 * DAY, 100 },
+        { 40 * DAY + 3 * DAY, 40 * DAY, 3 * DAY },
+        { 40 * DAY, 41 * DAY, 0 },
+        { 7 * DAY + 8640, -10, 7 * DAY + 8640 },
+        { 40 * DAY, -10, 0 },
+    };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < LEN(rows); i++)
+        assert_int_equal(acme_schedule_retry_at(NOW + rows[i].next,
+                             NOW + rows[i].said, NOW),
+            NOW + rows[i].expected);
+    assert_true(acme_schedule_retry_at(LONG_MAX, LONG_MIN, LONG_MIN) >= 0);
+    assert_true(acme_schedule_retry_at(LONG_MIN, LONG_MAX, LONG_MAX) <= 0);
+    assert_int_equal(acme_schedule_offset(HOUR), 0);
+    assert_int_equal(acme_schedule_offset(-HOUR), 0);
+    assert_int_equal(acme_schedule_offset(HOUR + 1), HOUR + 1);
+    assert_int_equal(acme_schedule_offset(-40 * DAY), -40 * DAY);
+}
+
+static void
 test_choose(void **state)
 {
     static const struct {
@@ -803,7 +835,8 @@ test_choose(void **state)
         { { NOW + 1, NOW + 1, NOW - 5 }, 2 },
         { { NOW + 3, NOW + 2, NOW + 4 }, 1 },
         { { NOW + 2, NOW + 2, NOW + 2 }, 0 },
-        { { LONG_MAX, LONG_MAX, LONG_MAX - 1 }, 2 },
+        { { LONG_MAX, LONG_MAX, LONG_MAX - 1 }, 0 },
+        { { NOW + 5, NOW + 9 * DAY, NOW + 1 }, 1 },
         { { NOW + 1, LONG_MIN, 0 }, 1 },
     };
     struct acme_schedule_ca ca[3] = { { 0, 0, false } };
@@ -983,6 +1016,7 @@ main(void)
         cmocka_unit_test(test_compound),
         cmocka_unit_test(test_paused),
         cmocka_unit_test(test_long),
+        cmocka_unit_test(test_clock),
         cmocka_unit_test(test_choose),
         cmocka_unit_test(test_crashes),
         cmocka_unit_test(test_retry_at),

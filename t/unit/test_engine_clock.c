@@ -1,0 +1,234 @@
+/*
+ * Clocks that are wrong, the CA's or ours, and ours being set; over the real
+ * engine and store and CAs in memory.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "fake_drive.h"
+
+enum {
+    MINUTE = 60,
+    HOUR = 3600,
+    DAY = 24 * HOUR,
+    N = 6
+};
+
+static const char *const names[N] = { "a.test", "b.test", "c.test", "d.test",
+    "e.test", "f.test" };
+
+/* All of them live, of one CA. */
+static int
+setup(void **state)
+{
+    int rc = fake_drive_setup(state);
+    struct fake_drive *d = *state;
+    int i;
+
+    for (i = 0; i < N; i++)
+        fake_drive_lineage(d, names[i], 0, names[i], NULL);
+    fake_drive_open(d);
+    fake_drive_run(d);
+    for (i = 0; i < N; i++)
+        assert_int_equal(fake_drive_version(d, names[i]), 1);
+    return rc;
+}
+
+static unsigned
+orders(const struct fake_drive *d)
+{
+    return fake_ca_count(d->ca, FAKE_NEW_ORDER) - N;
+}
+
+static struct acme_record
+record_of(struct fake_drive *d, const char *name)
+{
+    struct acme_record record;
+
+    fake_drive_record(d, name, &record);
+    return record;
+}
+
+/* Somebody sets our clock; the CA's and the certificates' stay. */
+static void
+set_clock(struct fake_drive *d, long by)
+{
+    d->host.now += by;
+    d->set += by;
+    d->ahead[0] -= by;
+    d->ca->conf.certificate.not_before = d->ahead[0] - HOUR;
+    d->ca->conf.certificate.not_after = d->ahead[0] + 90L * DAY;
+}
+
+static void
+expect_served(struct fake_drive *d)
+{
+    int i;
+
+    for (i = 0; i < N; i++)
+        assert_true(fake_drive_served(d, names[i]) > 0);
+}
+
+/* ---- a difference ----------------------------------------------------- */
+
+/* Told once, and shown; nothing else is made of it. */
+static void
+test_minutes(void **state)
+{
+    struct fake_drive *d = *state;
+    time_t next = acme_engine_next(d->engine);
+
+    d->ahead[0] = -10L * MINUTE;
+    fake_drive_ask(d, 0, ACME_RENEW_FORCE, 7);
+    fake_drive_run(d);
+    assert_true(fake_host_logged(&d->host,
+        "warn: the clock of issuer \"test\" is 600 seconds behind ours"));
+    assert_int_equal(record_of(d, names[0]).clock_ahead, -600);
+    assert_in_range(acme_engine_next(d->engine), next, next + 10L * DAY);
+    d->ahead[0] = 30;
+    fake_host_pass(&d->host, 2L * HOUR);
+    fake_drive_ask(d, 0, ACME_RENEW_FORCE, 8);
+    fake_drive_run(d);
+    assert_true(fake_host_logged(&d->host, "agree again"));
+    assert_int_equal(record_of(d, names[0]).clock_ahead, 0);
+}
+
+/* Our clock is months ahead at start: all of it seems due, or expired.  The
+ * CA knows better, and nothing is ordered. */
+static void
+test_ours_ahead(void **state)
+{
+    struct fake_drive *d = *state;
+
+    fake_drive_close(d);
+    set_clock(d, 100L * DAY);
+    d->set = 0;
+    fake_drive_open(d);
+    assert_true(acme_engine_next(d->engine) <= d->host.now);
+    fake_drive_run(d);
+    assert_int_equal(orders(d), 0);
+    expect_served(d);
+    assert_true(fake_host_logged(&d->host, "is 100 days behind ours"));
+    /* It is renewed when its time comes, by the CA's clock. */
+    assert_in_range(acme_engine_next(d->engine) - d->host.now, 50L * DAY,
+        70L * DAY);
+    assert_int_equal(record_of(d, names[0]).failures, 0);
+}
+
+/* A CA that lies, by more than a renewal: what is due by its clock is
+ * renewed, but not all at once, and not for ever. */
+static void
+test_lie_of_40_days(void **state)
+{
+    struct fake_drive *d = *state;
+    time_t began;
+
+    fake_host_pass(&d->host, 30L * DAY);
+    d->ahead[0] = 40L * DAY;
+    fake_drive_ask(d, 0, ACME_RENEW_FORCE, 7);
+    fake_drive_run(d);
+    began = d->host.now;
+    assert_in_range(orders(d), 1, 2);
+    while (orders(d) < N)
+        fake_drive_next(d);
+    assert_true(d->host.now >= began + (N - 2) * MINUTE);
+    expect_served(d);
+    assert_true(acme_engine_next(d->engine) > d->host.now + 10L * DAY);
+}
+
+/* By two hours: nothing is due because of that. */
+static void
+test_lie_of_2_hours(void **state)
+{
+    struct fake_drive *d = *state;
+    time_t next = acme_engine_next(d->engine);
+
+    d->ahead[0] = 2L * HOUR;
+    fake_drive_ask(d, 0, ACME_RENEW_FORCE, 7);
+    fake_drive_run(d);
+    assert_int_equal(orders(d), 1);
+    assert_in_range(acme_engine_next(d->engine), next - 2L * HOUR,
+        next + 10L * DAY);
+    expect_served(d);
+}
+
+/* One CA's lie is nothing to the other's certificates. */
+static void
+test_one_of_two(void **state)
+{
+    struct fake_drive *d = *state;
+
+    fake_drive_lineage(d, "z.test", 1, "z.test", NULL);
+    d->ahead[1] = 80L * DAY;
+    fake_drive_open(d);
+    fake_drive_run(d);
+    assert_int_equal(fake_drive_version(d, "z.test"), 1);
+    assert_int_equal(orders(d), 0);
+    fake_drive_run(d);
+    assert_int_equal(orders(d), 0);
+    assert_true(fake_ca_count(d->other, FAKE_NEW_ORDER) <= 2);
+}
+
+/* ---- ours is set ------------------------------------------------------ */
+
+/* While we run, as NTP does: noticed without asking anybody. */
+static void
+test_set_while_running(void **state)
+{
+    static const long by[] = { 80L * DAY, -80L * DAY, -40L * DAY, 40L * DAY };
+    struct fake_drive *d = *state;
+    size_t i;
+
+    for (i = 0; i < sizeof(by) / sizeof(by[0]); i++) {
+        set_clock(d, by[i]);
+        assert_int_equal(fake_drive_run(d), 0);
+        assert_int_equal(orders(d), 0);
+        expect_served(d);
+    }
+    assert_true(fake_host_logged(&d->host, "the clock was set forward by 80"));
+    assert_true(fake_host_logged(&d->host, "the clock was set back by 40"));
+    assert_in_range(acme_engine_next(d->engine) - d->host.now, 50L * DAY,
+        70L * DAY);
+}
+
+/* A back-off does not become months because the clock is put right. */
+static void
+test_back_off_and_set_back(void **state)
+{
+    struct fake_drive *d = *state;
+
+    fake_drive_lineage(d, "new.test", 0, "new.test", NULL);
+    fake_ca_problem(d->ca, FAKE_NEW_ORDER, 1, 500, "serverInternal", "oops");
+    fake_drive_open(d);
+    fake_drive_run(d);
+    assert_in_range(acme_engine_next(d->engine) - d->host.now, 1, MINUTE);
+    set_clock(d, -60L * DAY);
+    fake_drive_run(d);
+    assert_in_range(acme_engine_next(d->engine) - d->host.now, 0, MINUTE);
+    fake_drive_restart(d);
+    assert_in_range(acme_engine_next(d->engine) - d->host.now, 0, MINUTE);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, fake_drive_teardown)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_minutes),
+        TEST(test_ours_ahead),
+        TEST(test_lie_of_40_days),
+        TEST(test_lie_of_2_hours),
+        TEST(test_one_of_two),
+        TEST(test_set_while_running),
+        TEST(test_back_off_and_set_back),
+    };
+
+    return cmocka_run_group_tests_name("engine clock", tests, NULL, NULL);
+}
