@@ -90,8 +90,26 @@ is_covered(const struct acme_version *own, const struct acme_spares *spares,
     return false;
 }
 
-static void
-try_lineage(struct acme_keeper *keeper, const char *lineage, const char *name,
+/* Who revoked it did not mean to see it under another name. */
+static bool
+is_revoked(const struct acme_keeper *keeper,
+    const struct acme_version *version)
+{
+    bool revoked = false;
+    size_t i;
+
+    for (i = 0; i < version->npairs; i++) {
+        const struct acme_buf *chain = &version->pair[i].chain;
+
+        revoked |= acme_store_is_revoked(keeper->store, chain->data,
+            acme_chain_der_first(chain->data, chain->len));
+    }
+    return revoked;
+}
+
+/* Whether `other` has a certificate for the name; it is added then. */
+static bool
+try_lineage(struct acme_keeper *keeper, const char *other, const char *name,
     time_t now, struct acme_spares *spares)
 {
     struct acme_version *version = &spares->version[spares->n];
@@ -99,12 +117,14 @@ try_lineage(struct acme_keeper *keeper, const char *lineage, const char *name,
 
     acme_error_clear(&ignored);
     acme_version_init(version);
-    if (acme_store_live_read(keeper->store, lineage, version, &ignored) ==
+    if (acme_store_live_read(keeper->store, other, version, &ignored) ==
             ACME_OK &&
-        version_covers(version, name, now))
+        version_covers(version, name, now) && !is_revoked(keeper, version)) {
         spares->n++;
-    else
-        acme_version_clear(version);
+        return true;
+    }
+    acme_version_clear(version);
+    return false;
 }
 
 void
@@ -129,7 +149,11 @@ acme_keeper_find_spares(struct acme_keeper *keeper, size_t i,
                 continue;
             if (is_covered(own, spares, name, now))
                 break;
-            try_lineage(keeper, other, name, now, spares);
+            if (try_lineage(keeper, other, name, now, spares))
+                acme_log(keeper->host, ACME_LOG_NOTICE,
+                    "\"%s\" is served with the certificate of lineage "
+                    "\"%s\" until lineage \"%s\" has one for it",
+                    name, other, lineage->name);
         }
     }
 }

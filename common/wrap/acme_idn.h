@@ -15,7 +15,8 @@
  * acme_name_parse() for a text that somebody has written: labels that are not
  * ASCII are taken as UTF-8 and become A-labels (IDNA 2008, after the
  * non-transitional mapping of UTS #46: lower case, NFC, full stops of other
- * scripts).  A final dot is left out.  ACME_CONFIG, with the name, libidn2's reason and the cure.
+ * scripts).  A final dot is left out.  ACME_CONFIG, with the name, libidn2's
+ * reason and the cure.
  */
 enum acme_rc acme_idn_parse(const char *text, size_t len,
     char out[ACME_NAME_MAX + 1], struct acme_error *err);

@@ -1339,6 +1339,9 @@ test_names_unite(void **state)
     fake_drive_open(d);
     assert_int_equal(slot_pairs(d, 0, 0, false, "a.test"), 2);
     assert_int_equal(slot_pairs(d, 0, 1, true, "b.test"), 2);
+    assert_true(fake_host_logged(&d->host,
+        "\"b.test\" is served with the certificate of lineage \"b.test\" "
+        "until lineage \"a.test\" has one for it"));
     fake_drive_restart(d); /* that is not forgotten */
     empty_area(d);
     fake_drive_restart(d);
@@ -1379,6 +1382,31 @@ test_names_of_expired(void **state)
     empty_area(d);
     fake_drive_lineage(d, "c.test", 0, "www.a.test", NULL);
     d->host.now += 400 * 86400;
+    fake_drive_open(d);
+    assert_int_equal(slot_pairs(d, 0, 0, true, ""), 0);
+}
+
+static void
+test_names_of_revoked(void **state)
+{
+    struct fake_drive *d = *state;
+    struct acme_chain *chain = NULL;
+    struct acme_version version;
+
+    acme_version_init(&version);
+    assert_int_equal(
+        acme_store_live_read(d->store, "a.test", &version, &d->err), ACME_OK);
+    assert_int_equal(acme_chain_from_der(version.pair[0].chain.data,
+                         version.pair[0].chain.len, &chain, &d->err),
+        ACME_OK);
+    assert_int_equal(acme_store_revoked_write(d->store, chain, "superseded",
+                         false, d->host.now, &d->err),
+        ACME_OK);
+    acme_chain_free(chain);
+    acme_version_clear(&version);
+    fake_drive_new_config(d);
+    empty_area(d);
+    fake_drive_lineage(d, "c.test", 0, "www.a.test", NULL);
     fake_drive_open(d);
     assert_int_equal(slot_pairs(d, 0, 0, true, ""), 0);
 }
@@ -1584,6 +1612,7 @@ main(void)
         TEST(test_names_unite, setup_live),
         TEST(test_names_part, setup_live),
         TEST(test_names_of_expired, setup_live),
+        TEST(test_names_of_revoked, setup_live),
         TEST(test_names_damaged, setup_live),
         TEST(test_damaged, setup_live),
         TEST(test_recovered, setup_live),
