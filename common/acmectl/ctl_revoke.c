@@ -489,15 +489,20 @@ ask_server(void *ctx, const struct acme_control_server *server,
     return ACME_OK;
 }
 
+/* A version that is not live any more may have had the key of the one that
+ * is: the server knows. */
 static void
 renew(struct revoke *revoke)
 {
     struct acme_error ignored;
 
+    if (revoke->lineage[0] == '\0' ||
+        (!revoke->live && revoke->reason != ACME_REASON_KEY_COMPROMISE))
+        return;
     acme_error_clear(&ignored);
     (void)acme_control_servers(acme_store_fd(revoke->store), ask_server,
         revoke, &ignored);
-    if (revoke->ctl->quiet || revoke->results != NULL)
+    if (!revoke->live || revoke->ctl->quiet || revoke->results != NULL)
         return;
     (void)printf("%s: %s; the revoked certificate is served until the next "
                  "one is there\n",
@@ -542,7 +547,7 @@ run(struct revoke *revoke)
     code = find(revoke);
     if (code == CTL_OK)
         code = work(revoke);
-    if (code == CTL_OK && revoke->live)
+    if (code == CTL_OK)
         renew(revoke);
     return code;
 }

@@ -161,7 +161,7 @@ enum acme_rc acme_store_revoked_write(struct acme_store *store,
     const struct acme_chain *chain, const char *reason, bool barred,
     time_t now, struct acme_error *err);
 
-/* Whether that was noted of a certificate (DER), or of a key. */
+/* Whether that was noted of a certificate (DER) or of its key; of a key. */
 bool acme_store_is_revoked(const struct acme_store *store, const void *der,
     size_t len);
 bool acme_store_is_barred(const struct acme_store *store,

@@ -12,6 +12,10 @@
 #include "state/acme_store_private.h"
 #include "wrap/acme_hash.h"
 
+/* There is a key that is barred: a note about certificates may be one of its
+ * key. */
+#define MARK "revoked/barred"
+
 /* "revoked/key-" and an id is shorter. */
 #define NOTE_PATH_MAX (16 + ACME_HASH_HEX)
 
@@ -51,6 +55,20 @@ put(struct acme_store *store, const char *path, const char *serial,
     return rc;
 }
 
+static enum acme_rc
+bar(struct acme_store *store, const char *id, const char *serial,
+    const char *reason, time_t now, struct acme_error *err)
+{
+    char path[NOTE_PATH_MAX];
+    enum acme_rc rc;
+
+    key_note_path(path, id);
+    rc = put(store, path, serial, reason, now, err);
+    if (rc == ACME_OK && !is_there(store, MARK))
+        rc = acme_dir_write(store->fd, MARK, 0600, "", 0, err);
+    return rc;
+}
+
 /* The key's note comes first: one that is barred for a certificate that is
  * not revoked does no harm. */
 enum acme_rc
@@ -67,15 +85,34 @@ acme_store_revoked_write(struct acme_store *store,
         rc = acme_chain_leaf(chain, &leaf, err);
     if (rc == ACME_OK)
         rc = acme_chain_key_id(chain, id, err);
-    if (rc == ACME_OK && barred) {
-        key_note_path(path, id);
-        rc = put(store, path, leaf.serial, reason, now, err);
-    }
+    if (rc == ACME_OK && barred)
+        rc = bar(store, id, leaf.serial, reason, now, err);
     if (rc == ACME_OK) {
         certificate_path(path, leaf.fingerprint);
         rc = put(store, path, leaf.serial, reason, now, err);
     }
     return rc;
+}
+
+/* Another certificate for a key that was given away. */
+static bool
+has_barred_key(const struct acme_store *store, const void *der, size_t len)
+{
+    char path[NOTE_PATH_MAX], id[ACME_KEY_ID_LEN + 1];
+    struct acme_chain *chain = NULL;
+    struct acme_error ignored;
+    bool found = false;
+
+    if (!is_there(store, MARK))
+        return false;
+    acme_error_clear(&ignored);
+    if (acme_chain_from_der(der, len, &chain, &ignored) == ACME_OK &&
+        acme_chain_key_id(chain, id, &ignored) == ACME_OK) {
+        key_note_path(path, id);
+        found = is_there(store, path);
+    }
+    acme_chain_free(chain);
+    return found;
 }
 
 bool
@@ -86,7 +123,7 @@ acme_store_is_revoked(const struct acme_store *store, const void *der,
 
     acme_hash_hex(der, len, fingerprint);
     certificate_path(path, fingerprint);
-    return is_there(store, path);
+    return is_there(store, path) || has_barred_key(store, der, len);
 }
 
 bool

@@ -288,6 +288,28 @@ test_key_kept(void **state)
     clear(&what);
 }
 
+/* A later certificate for the same key goes with it. */
+static void
+test_same_key(void **state)
+{
+    struct fake_drive *d = *state;
+    struct acme_revocation what;
+
+    what = prepare(d, ACME_REASON_KEY_COMPROMISE);
+    fake_drive_close(d);
+    d->config->lineage[0].reuse_key = true;
+    fake_drive_open(d);
+    fake_drive_until(d, "a.test", 2, 1);
+    acme_keeper_start(d->keeper, ACME_KEEPER_OBEYS);
+    accept_at(d->ca, 1);
+    carry_out(d, &what, true, "revoked"); /* version 1 */
+    fake_drive_restart(d);
+    assert_int_equal(fake_drive_run(d), 1);
+    assert_int_equal(fake_drive_version(d, "a.test"), 3);
+    assert_int_equal(fake_drive_served(d, "a.test"), 3);
+    clear(&what);
+}
+
 /* Whoever offers a certificate for a barred key is refused. */
 static void
 test_barred(void **state)
@@ -388,6 +410,7 @@ main(void)
         CLIENT(test_where),
         DRIVE(test_key_compromise),
         DRIVE(test_key_kept),
+        DRIVE(test_same_key),
         DRIVE(test_barred),
         DRIVE(test_superseded),
         DRIVE(test_account_refused),
