@@ -18,8 +18,10 @@ good_config(void)
         .directory = "https://ca.test/dir",
         .key_type = ACME_KEY_ECDSA_256,
         .verify = true };
-    const struct acme_lineage lineage = { NULL, 0, 2, names, 1,
-        { ACME_KEY_ECDSA_256 } };
+    const struct acme_lineage lineage = { .nnames = 2,
+        .names = names,
+        .ntypes = 1,
+        .type = { ACME_KEY_ECDSA_256 } };
     struct acme_error err;
     size_t index;
 
