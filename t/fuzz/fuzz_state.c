@@ -7,6 +7,7 @@
 #include "base/acme_limits.h"
 #include "base/acme_name.h"
 #include "fuzz.h"
+#include "state/acme_ledger.h"
 #include "state/acme_record.h"
 #include "state/acme_roster.h"
 #include "state/acme_settings.h"
@@ -20,6 +21,8 @@ check_same(const struct acme_record *a, const struct acme_record *b)
     FUZZ_CHECK(a->wait_for_config == b->wait_for_config);
     FUZZ_CHECK(a->error_time == b->error_time && a->forced == b->forced);
     FUZZ_CHECK(a->renew_at == b->renew_at);
+    FUZZ_CHECK(a->ca == b->ca && a->clock_ahead == b->clock_ahead);
+    FUZZ_CHECK(strcmp(a->issuer, b->issuer) == 0);
     FUZZ_CHECK(a->nsteps == b->nsteps);
     FUZZ_CHECK(
         strcmp(acme_record_last_step(a), acme_record_last_step(b)) == 0);
@@ -51,6 +54,32 @@ try_record(const char *text, size_t len)
         FUZZ_CHECK(acme_record_render(&again, &second, &err) == ACME_OK);
         FUZZ_CHECK(strcmp(acme_buf_str(&first), acme_buf_str(&second)) == 0);
     }
+    acme_buf_clear(&first);
+    acme_buf_clear(&second);
+}
+
+static void
+try_ledger(const char *text, size_t len)
+{
+    struct acme_ledger ledger, again;
+    struct acme_buf first, second;
+    struct acme_error err;
+
+    acme_error_clear(&err);
+    acme_buf_init(&first, (size_t)1 << 24);
+    acme_buf_init(&second, (size_t)1 << 24);
+    acme_ledger_init(&ledger);
+    acme_ledger_init(&again);
+    if (acme_ledger_parse(text, len, &ledger, &err) == ACME_OK) {
+        FUZZ_CHECK(ledger.nmarks <= ACME_LEDGER_MARKS_MAX);
+        FUZZ_CHECK(acme_ledger_render(&ledger, 0, &first, &err) == ACME_OK);
+        FUZZ_CHECK(acme_ledger_parse(acme_buf_str(&first), first.len, &again,
+                       &err) == ACME_OK);
+        FUZZ_CHECK(acme_ledger_render(&again, 0, &second, &err) == ACME_OK);
+        FUZZ_CHECK(strcmp(acme_buf_str(&first), acme_buf_str(&second)) == 0);
+    }
+    acme_ledger_clear(&ledger);
+    acme_ledger_clear(&again);
     acme_buf_clear(&first);
     acme_buf_clear(&second);
 }
@@ -183,6 +212,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     try_record((const char *)data, size);
+    try_ledger((const char *)data, size);
     try_settings((const char *)data, size);
     try_roster((const char *)data, size);
     return 0;
