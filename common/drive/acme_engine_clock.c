@@ -81,17 +81,26 @@ acme_engine_note_clock(struct acme_engine *engine,
         engine->replan = true;
 }
 
-/* Ours was set: the CAs' have not moved. */
+/*
+ * Ours has jumped.  Back: it was set, and the CAs' have not moved.  Forward:
+ * that may also be the time this machine has slept, so the CAs are asked
+ * again, which each job does before it renews anything.
+ */
 static void
 move_clocks(struct acme_engine *engine, long jump)
 {
+    struct clock *clock;
     char text[32];
     size_t i;
 
-    acme_log(engine->conf.host, ACME_LOG_NOTICE, "the clock was set %s by %s",
-        jump > 0 ? "forward" : "back", length(jump, text));
-    for (i = 0; i < engine->conf.config->nissuers; i++)
-        engine->clock[i].ahead -= jump;
+    acme_log(engine->conf.host, ACME_LOG_NOTICE,
+        "the clock has jumped %s by %s", jump > 0 ? "forward" : "back",
+        length(jump, text));
+    for (i = 0; i < engine->conf.config->nissuers; i++) {
+        clock = &engine->clock[i];
+        clock->known = clock->known && jump < 0;
+        clock->ahead -= jump;
+    }
     engine->replan = true;
 }
 

@@ -177,7 +177,7 @@ test_one_of_two(void **state)
 
 /* ---- ours is set ------------------------------------------------------ */
 
-/* While we run, as NTP does: noticed without asking anybody. */
+/* While we run, as NTP does: noticed, and nothing is ordered for that. */
 static void
 test_set_while_running(void **state)
 {
@@ -187,14 +187,44 @@ test_set_while_running(void **state)
 
     for (i = 0; i < sizeof(by) / sizeof(by[0]); i++) {
         set_clock(d, by[i]);
-        assert_int_equal(fake_drive_run(d), 0);
+        (void)fake_drive_run(d);
         assert_int_equal(orders(d), 0);
         expect_served(d);
     }
-    assert_true(fake_host_logged(&d->host, "the clock was set forward by 80"));
-    assert_true(fake_host_logged(&d->host, "the clock was set back by 40"));
+    assert_true(fake_host_logged(&d->host, "jumped forward by 80 days"));
+    assert_true(fake_host_logged(&d->host, "jumped back by 40 days"));
     assert_in_range(acme_engine_next(d->engine) - d->host.now, 50L * DAY,
         70L * DAY);
+}
+
+/* Set back for good: what is due is renewed all the same, by the CA's clock.
+ */
+static void
+test_set_back_for_good(void **state)
+{
+    struct fake_drive *d = *state;
+
+    set_clock(d, -80L * DAY);
+    (void)fake_drive_run(d);
+    fake_host_pass(&d->host, 75L * DAY);
+    (void)fake_drive_run(d);
+    while (orders(d) < N)
+        fake_drive_next(d);
+    assert_true(d->host.now < FAKE_NOW);
+    expect_served(d);
+}
+
+/* Slept through the time of renewal: they are renewed at once. */
+static void
+test_slept(void **state)
+{
+    struct fake_drive *d = *state;
+
+    fake_host_pass(&d->host, 75L * DAY);
+    d->set += 75L * DAY; /* no tick has passed */
+    (void)fake_drive_run(d);
+    assert_int_equal(orders(d), N);
+    assert_true(fake_host_logged(&d->host, "jumped forward by 75 days"));
 }
 
 /* A back-off does not become months because the clock is put right. */
@@ -227,6 +257,8 @@ main(void)
         TEST(test_lie_of_2_hours),
         TEST(test_one_of_two),
         TEST(test_set_while_running),
+        TEST(test_set_back_for_good),
+        TEST(test_slept),
         TEST(test_back_off_and_set_back),
     };
 
