@@ -119,7 +119,7 @@ is_asked_about(const struct acme_engine *engine,
 
     return view->issued_by_known && view->issued_by < config->nissuers &&
            config->issuer[view->issued_by].renewal_info &&
-           leaf->ari_id[0] != '\0' && leaf->not_after > now(engine);
+           leaf->not_after > now(engine);
 }
 
 void
@@ -320,30 +320,43 @@ acme_engine_end_look(struct acme_engine *engine,
 
 /* ---- looking ---------------------------------------------------------- */
 
-/* Has left the heap.  False: there is no room. */
+/* A certificate that has no name for the CA has none later either, but when
+ * memory was short. */
+static bool
+look_at(struct acme_engine *engine, size_t unit, size_t issuer,
+    const struct acme_leaf *leaf)
+{
+    struct acme_looks *looks = engine->looks;
+    bool started;
+
+    if (leaf->ari_id[0] == '\0') {
+        plan_look(engine, unit, issuer, now(engine) + ACME_LOOK_DEFAULT);
+        return true;
+    }
+    started = acme_crew_look(engine->crew, unit, issuer, leaf->ari_id);
+    looks->looking[unit] = started;
+    looks->ca[acme_crew_ca(engine->crew, issuer)].looking = started;
+    return started;
+}
+
+/* Has left the heap.  False: there is no room, or no memory. */
 static bool
 start_look(struct acme_engine *engine, size_t unit)
 {
-    struct acme_looks *looks = engine->looks;
     struct acme_vault_unit view;
     struct acme_leaf leaf;
     struct acme_error err;
-    bool started = true;
+    bool good = true;
 
     acme_error_clear(&err);
     if (acme_vault_unit(engine->conf.vault, unit, &view, &err) != ACME_OK)
         return false;
-    if (view.leaf != NULL &&
-        acme_chain_leaf(view.leaf, &leaf, &err) == ACME_OK &&
-        is_asked_about(engine, &view, &leaf)) {
-        started =
-            acme_crew_look(engine->crew, unit, view.issued_by, leaf.ari_id);
-        looks->looking[unit] = started;
-        looks->ca[acme_crew_ca(engine->crew, view.issued_by)].looking =
-            started;
-    }
+    if (view.leaf != NULL)
+        good = acme_chain_leaf(view.leaf, &leaf, &err) == ACME_OK;
+    if (good && view.leaf != NULL && is_asked_about(engine, &view, &leaf))
+        good = look_at(engine, unit, view.issued_by, &leaf);
     acme_vault_unit_clear(&view);
-    return started;
+    return good;
 }
 
 static bool

@@ -330,7 +330,8 @@ ari_id(X509 *cert, char *out, size_t size)
 
     acme_buf_init(&text, size - 1);
     len = i2d_ASN1_INTEGER(X509_get0_serialNumber(cert), &serial);
-    if (len < 2) {
+    /* There is none, or there was no memory for it. */
+    if (len < 2 || (aki == NULL && acme_openssl_no_memory())) {
         ok = false;
     } else if (aki != NULL) {
         acme_base64_encode(&text, ASN1_STRING_get0_data(aki),

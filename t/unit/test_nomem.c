@@ -1263,6 +1263,55 @@ test_engine(void **state)
     replay("engine", engine_flow, 80);
 }
 
+/* A look at renewal information: it may fail, which costs nothing but the
+ * time to the next one. */
+static void
+look_flow(struct point *p)
+{
+    struct acme_record record;
+    struct fake_drive *d;
+    struct acme_error err;
+    unsigned n;
+
+    open_world("a.test", "a.test", NULL);
+    d = world.d;
+    d->config->issuer[0].renewal_info = d->ca->conf.renewal_info = true;
+    d->ca->conf.renewal_start = d->host.now + 40L * 86400;
+    d->ca->conf.renewal_end = d->ca->conf.renewal_start + 86400;
+    acme_error_clear(&err);
+    need(engine_run(&err), &err);
+    while (fake_drive_version(d, "a.test") < 1)
+        (void)fake_drive_next(d);
+    fake_host_pass(&d->host, 2);
+    begin(p);
+    (void)acme_engine_run_one(d->engine);
+    end(p, ACME_OK);
+    if (world.gone || p->n % 2 != 0)
+        fake_drive_restart(d);
+    for (n = 0; n < 8 * 60; n++) {
+        fake_drive_record(d, "a.test", &record);
+        if (record.window.end != 0)
+            break;
+        fake_host_pass(&d->host, 60);
+        (void)fake_drive_run(d);
+    }
+    if (record.window.end != d->ca->conf.renewal_end)
+        fail_msg("%s: no window:\n%s", at, fake_host_lines(&d->host));
+    assert_int_equal(record.failures, 0);
+    assert_int_equal(fake_ca_count(d->ca, FAKE_NEW_ORDER), 1);
+    assert_in_range(acme_engine_next(d->engine), d->ca->conf.renewal_start,
+        d->ca->conf.renewal_end);
+    check_service("a.test", 1);
+    close_world();
+}
+
+static void
+test_look(void **state)
+{
+    (void)state;
+    replay("look", look_flow, 60);
+}
+
 /* ---- workers ---------------------------------------------------------- */
 
 #define THUMBPRINT "0123456789012345678901234567890123456789abc"
@@ -1455,6 +1504,7 @@ main(void)
         TEST(test_job),
         TEST(test_job_of_two),
         TEST(test_engine),
+        TEST(test_look),
         TEST(test_live),
         TEST(test_challenge),
         TEST(test_status),
