@@ -42,6 +42,11 @@ static const struct verb {
         "revoke --cert-name NAME | --cert-path FILE [--key-path FILE]\n"
         "    [--reason REASON] [--server URL]   "
         "have its CA revoke a certificate" },
+    { "account", ctl_account,
+        "account list | show [-d] | update CONTACT...|clear |\n"
+        "    deactivate --confirm [--account ID] [--server URL]\n"
+        "                                    "
+        "the accounts at CAs" },
     { "key", ctl_key,
         "key thumbprint                    thumbprints of the account keys" },
     { "version", ctl_version,
@@ -196,6 +201,8 @@ enum option_id {
     OPT_FORCE,
     OPT_NO_WAIT,
     OPT_CERT_NAME,
+    OPT_ACCOUNT,
+    OPT_CONFIRM,
     OPT_CERT_PATH,
     OPT_KEY_PATH,
     OPT_REASON,
@@ -223,6 +230,15 @@ take_option(struct ctl *ctl, int option)
         return CTL_OK;
     case OPT_CERT_NAME:
         ctl->cert_name = optarg;
+        return CTL_OK;
+    case OPT_ACCOUNT:
+        ctl->account = optarg;
+        return CTL_OK;
+    case OPT_CONFIRM:
+        ctl->confirm = true;
+        return CTL_OK;
+    case 'd':
+        ctl->details = true;
         return CTL_OK;
     case OPT_CERT_PATH:
         ctl->cert_path = optarg;
@@ -266,6 +282,9 @@ parse(struct ctl *ctl, int argc, char **argv)
         { "force-renewal", no_argument, NULL, OPT_FORCE },
         { "no-wait", no_argument, NULL, OPT_NO_WAIT },
         { "cert-name", required_argument, NULL, OPT_CERT_NAME },
+        { "account", required_argument, NULL, OPT_ACCOUNT },
+        { "confirm", no_argument, NULL, OPT_CONFIRM },
+        { "details", no_argument, NULL, 'd' },
         { "cert-path", required_argument, NULL, OPT_CERT_PATH },
         { "key-path", required_argument, NULL, OPT_KEY_PATH },
         { "reason", required_argument, NULL, OPT_REASON },
@@ -281,7 +300,7 @@ parse(struct ctl *ctl, int argc, char **argv)
     int option, code = CTL_OK;
 
     while (code == CTL_OK &&
-           (option = getopt_long(argc, argv, "qvnh", options, NULL)) != -1)
+           (option = getopt_long(argc, argv, "qvndh", options, NULL)) != -1)
         code = take_option(ctl, option);
     ctl->argc = argc - optind;
     ctl->argv = argv + optind;

@@ -30,6 +30,9 @@ struct ctl {
     bool force;
     bool no_wait;
     const char *cert_name;
+    const char *account; /* id of an account key */
+    bool confirm;
+    bool details;
     const char *cert_path;
     const char *key_path;
     const char *reason;
@@ -66,6 +69,7 @@ int ctl_certificates(struct ctl *ctl);
 int ctl_status(struct ctl *ctl);
 int ctl_renew(struct ctl *ctl);
 int ctl_revoke(struct ctl *ctl);
+int ctl_account(struct ctl *ctl);
 int ctl_key(struct ctl *ctl);
 int ctl_version(struct ctl *ctl);
 

@@ -149,6 +149,18 @@ revoke_all(struct network *network, struct acme_vault *vault,
         err);
 }
 
+static enum acme_rc
+work_at_account(struct network *network, struct acme_vault *vault,
+    const struct acme_store_errand *errand, struct acme_error *err)
+{
+    struct acme_crew_conf conf = { .config = network->config,
+        .host = network->host,
+        .vault = vault,
+        .network = { network, open_transport } };
+
+    return acme_registrar_run(&conf, errand->account, err);
+}
+
 void
 acme_engine_process(const struct acme_config *config, struct acme_child *child,
     bool crashed, const struct acme_engine_pace *pace,
@@ -178,6 +190,8 @@ acme_engine_process(const struct acme_config *config, struct acme_child *child,
     }
     if (rc == ACME_OK && errand != NULL && errand->nrevocations > 0)
         rc = revoke_all(&network, vault, errand, &err);
+    else if (rc == ACME_OK && errand != NULL && errand->account != NULL)
+        rc = work_at_account(&network, vault, errand, &err);
     else if (rc == ACME_OK)
         rc = run(&network, child, crashed, pace, vault, &err);
     acme_vault_free(vault);

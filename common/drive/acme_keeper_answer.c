@@ -256,6 +256,38 @@ answer_account_key(struct call *call)
     acme_key_unref(offered);
 }
 
+/* No server's engine has any business here. */
+static void
+answer_account_dead(struct call *call)
+{
+    struct acme_keeper *keeper = call->keeper;
+    const struct acme_account_entry *entry;
+
+    if (keeper->role != ACME_KEEPER_OBEYS) {
+        call->in.bad = true;
+        return;
+    }
+    if (acme_keeper_account(keeper, call->index, &entry, &call->err) ==
+        ACME_OK)
+        (void)acme_store_account_park(keeper->store,
+            &keeper->config->issuer[call->index], entry->id, &call->err);
+    acme_keeper_forget_accounts(keeper);
+    reply_rc(call);
+}
+
+/* Issuers of one configuration may share an account, and each has contacts. */
+static void
+issuer_of(const struct call *call, char *by, size_t size)
+{
+    const struct acme_keeper *keeper = call->keeper;
+    size_t len;
+
+    acme_keeper_declared_by(keeper, by, size);
+    len = strlen(by);
+    (void)snprintf(by + len, size - len, " %s",
+        keeper->config->issuer[call->index].name);
+}
+
 /* Only a server speaks for its configuration. */
 static void
 answer_contacts(struct call *call)
@@ -266,7 +298,7 @@ answer_contacts(struct call *call)
     bool due = false;
     enum acme_rc rc;
 
-    acme_keeper_declared_by(keeper, by, sizeof(by));
+    issuer_of(call, by, sizeof(by));
     rc = acme_keeper_account(keeper, call->index, &entry, &call->err);
     if (rc == ACME_NOENT)
         acme_error_clear(&call->err);
@@ -288,7 +320,7 @@ answer_contacts_told(struct call *call)
     const struct acme_account_entry *entry;
     char by[ACME_LOG_LINE_MAX];
 
-    acme_keeper_declared_by(keeper, by, sizeof(by));
+    issuer_of(call, by, sizeof(by));
     if (!call->in.bad && acme_keeper_account(keeper, call->index, &entry,
                              &call->err) == ACME_OK)
         (void)acme_store_contacts_told(keeper->store,
@@ -937,6 +969,7 @@ static const struct {
     { ACME_VERB_ACCOUNT, OF_ISSUER, 0, answer_account },
     { ACME_VERB_ACCOUNT_KEY, OF_ISSUER, 1, answer_account_key },
     { ACME_VERB_ACCOUNT_URL, OF_ISSUER, 1, answer_account_url },
+    { ACME_VERB_ACCOUNT_DEAD, OF_ISSUER, 0, answer_account_dead },
     { ACME_VERB_CONTACTS, OF_ISSUER, 0, answer_contacts },
     { ACME_VERB_CONTACTS_TOLD, OF_ISSUER, 1, answer_contacts_told },
     { ACME_VERB_BINDING, OF_ISSUER, 0, answer_binding },

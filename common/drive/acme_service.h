@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "base/acme_host.h"
+#include "drive/acme_registrar.h"
 #include "drive/acme_revoker.h"
 #include "state/acme_area.h"
 #include "state/acme_config.h"
@@ -76,9 +77,9 @@ void acme_service_forget(struct acme_service *service);
 
 /*
  * acmectl: one engine and one store that renew `lineages` now, from the
- * settings in the state directory, or carry out the revocations.  `done` is
- * called for each, by its lineage or its place in the list, with the outcome.
- * Blocks until all are through.
+ * settings in the state directory, or carry out the revocations, or work at an
+ * account.  `done` is called for each, by its lineage or its place in the
+ * list, with the outcome. Blocks until all are through.
  */
 struct acme_service_work {
     const size_t *lineages;
@@ -87,6 +88,7 @@ struct acme_service_work {
     /* With these there are no lineages. */
     const struct acme_revocation *revocation;
     size_t nrevocations;
+    const struct acme_account_work *account; /* or with this; NULL: not */
     void (*done)(void *ctx, size_t lineage, bool ok, const char *text);
     void (*tick)(void *ctx); /* every second */
     void *ctx;

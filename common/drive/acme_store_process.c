@@ -233,8 +233,9 @@ serve(struct process *process)
         }
         go_on_with_errand(process);
         if (process->errand != NULL &&
-            process->answered ==
-                process->errand->nlineages + process->errand->nrevocations)
+            process->answered == process->errand->nlineages +
+                                     process->errand->nrevocations +
+                                     (process->errand->account != NULL))
             return ACME_EXIT_STOPPED;
     }
     return status;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "drive/acme_child.h"
+#include "drive/acme_registrar.h"
 #include "drive/acme_revoker.h"
 #include "state/acme_area.h"
 #include "state/acme_config.h"
@@ -18,6 +19,7 @@ struct acme_store_errand {
     unsigned flags;
     const struct acme_revocation *revocation; /* known to the engine */
     size_t nrevocations;
+    const struct acme_account_work *account; /* or this; NULL: not */
     int answers; /* frames {DONE: index, ok, text} are written here */
 };
 

@@ -521,6 +521,14 @@ acme_vault_account_url(struct acme_vault *vault, size_t issuer,
 }
 
 enum acme_rc
+acme_vault_account_dead(struct acme_vault *vault, size_t issuer,
+    struct acme_error *err)
+{
+    (void)ask(vault, ACME_VERB_ACCOUNT_DEAD, issuer);
+    return simple(vault, err);
+}
+
+enum acme_rc
 acme_vault_contacts(struct acme_vault *vault, size_t issuer, bool *due,
     struct acme_error *err)
 {

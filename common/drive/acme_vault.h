@@ -102,6 +102,11 @@ enum acme_rc acme_vault_account(struct acme_vault *vault, size_t issuer,
  * else have been first. */
 enum acme_rc acme_vault_account_key(struct acme_vault *vault, size_t issuer,
     struct acme_key **key, struct acme_error *err);
+/* acmectl only: the CA has deactivated the issuer's account, it is put aside.
+ */
+enum acme_rc acme_vault_account_dead(struct acme_vault *vault, size_t issuer,
+    struct acme_error *err);
+
 /* Whether the configuration says of the account's contacts something that the
  * CA has not been told; that it has been, and whether it took them. */
 enum acme_rc acme_vault_contacts(struct acme_vault *vault, size_t issuer,

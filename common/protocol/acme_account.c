@@ -354,26 +354,57 @@ acme_account_ensure(struct acme_client *client,
 
 /* ---- changes ---------------------------------------------------------- */
 
-/* RFC 8555 7.3.2: a POST to the account's URL. */
+/* RFC 8555 7.3.2: a POST to the account's URL; payload NULL: POST-as-GET. */
 static enum acme_rc
-post_change(struct acme_client *client, const struct acme_json *payload,
-    struct acme_error *err)
+post_to_account(struct acme_client *client, const struct acme_json *payload,
+    struct acme_json **account, struct acme_error *err)
 {
     struct acme_client_request request = { 0 };
     struct acme_http_response response;
     enum acme_rc rc;
 
-    if (payload == NULL)
-        return acme_error_nomem(err);
     acme_http_response_init(&response);
     request.url = acme_client_account(client);
     request.payload = payload;
     if (request.url == NULL)
         rc = acme_error_set(err, ACME_NOENT, "no account");
+    else if (account != NULL)
+        rc = acme_client_post_json(client, &request, &response, account, err);
     else
         rc = acme_client_post(client, &request, &response, err);
     acme_http_response_clear(&response);
     return rc;
+}
+
+enum acme_rc
+acme_account_get(struct acme_client *client, struct acme_json **account,
+    struct acme_error *err)
+{
+    enum acme_rc rc = post_to_account(client, NULL, account, err);
+
+    return rc == ACME_OK ? rc : acme_error_wrap(err, "account");
+}
+
+enum acme_rc
+acme_account_deactivate(struct acme_client *client, struct acme_error *err)
+{
+    struct acme_json *payload = acme_json_object(), *account = NULL;
+    const char *status;
+    enum acme_rc rc;
+
+    if (payload == NULL)
+        return acme_error_nomem(err);
+    acme_json_set_str(payload, "status", "deactivated");
+    rc = post_to_account(client, payload, &account, err);
+    if (rc == ACME_OK) {
+        status = acme_json_str(account, "status");
+        if (acme_status_parse(status) != ACME_STATUS_DEACTIVATED)
+            rc = acme_error_set(err, ACME_WIRE,
+                "the CA does not say that the account is deactivated now");
+    }
+    acme_json_free(account);
+    acme_json_free(payload);
+    return rc == ACME_OK ? rc : acme_error_wrap(err, "deactivation");
 }
 
 enum acme_rc
@@ -383,8 +414,10 @@ acme_account_set_contacts(struct acme_client *client,
     struct acme_json *payload = acme_json_object();
     enum acme_rc rc;
 
+    if (payload == NULL)
+        return acme_error_nomem(err);
     add_contacts(payload, contacts, ncontacts);
-    rc = post_change(client, payload, err);
+    rc = post_to_account(client, payload, NULL, err);
     acme_json_free(payload);
     return rc == ACME_OK ? rc : acme_error_wrap(err, "contacts");
 }

@@ -46,6 +46,18 @@ enum acme_rc acme_account_ensure(struct acme_client *client,
 enum acme_rc acme_account_set_contacts(struct acme_client *client,
     const char *const *contacts, size_t ncontacts, struct acme_error *err);
 
+/* The account as the CA has it (POST-as-GET): a new reference to its object,
+ * whose "status" and "contact" are the CA's texts.  Blocks. */
+enum acme_rc acme_account_get(struct acme_client *client,
+    struct acme_json **account, struct acme_error *err);
+
+/*
+ * RFC 8555 7.3.6: the account is no use any more, nor is its key at this CA.
+ * ACME_OK: the CA has confirmed it.  Blocks.
+ */
+enum acme_rc acme_account_deactivate(struct acme_client *client,
+    struct acme_error *err);
+
 /* Whether a CA has said no to contacts, rather than to the request or the
  * account: it will say so again. */
 bool acme_account_refuses_contacts(const struct acme_error *err);

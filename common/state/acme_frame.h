@@ -26,6 +26,7 @@ enum acme_verb {
     ACME_VERB_ACCOUNT,       /* -> key, account URL */
     ACME_VERB_ACCOUNT_KEY,   /* new key -> */
     ACME_VERB_ACCOUNT_URL,   /* account URL (or "": forget) -> is it new? */
+    ACME_VERB_ACCOUNT_DEAD,  /* it was deactivated -> */
     ACME_VERB_CONTACTS,      /* -> is there something new to tell of them? */
     ACME_VERB_CONTACTS_TOLD, /* the configured ones: were they taken? -> */
     ACME_VERB_BINDING,       /* -> key identifier, algorithm, MAC key */

@@ -250,10 +250,10 @@ enum acme_rc acme_store_account_url(struct acme_store *store,
 
 /*
  * What the CA knows of an account's contacts is in account.json: the list it
- * took last, and for each declarer (`by`: a server and its configuration) a
- * hash of what it wanted to be told last, taken or not.  _due: that is not
- * what the issuer's settings say now.  Who has never said anything and still
- * does not leaves them as they are.
+ * took last, and for each declarer (`by`: a server, its configuration and
+ * issuer) a hash of what it wanted to be told last, taken or not.  _due: that
+ * is not what the issuer's settings say now.  Who has never said anything and
+ * still does not leaves them as they are.
  */
 enum acme_rc acme_store_contacts_due(struct acme_store *store,
     const struct acme_issuer *issuer, const char *id, const char *by,
@@ -261,6 +261,18 @@ enum acme_rc acme_store_contacts_due(struct acme_store *store,
 enum acme_rc acme_store_contacts_told(struct acme_store *store,
     const struct acme_issuer *issuer, const char *id, const char *by,
     bool taken, struct acme_error *err);
+
+/* Every account that is here, in no order: its id and its account.json
+ * (borrowed).  One that cannot be read is left out. */
+enum acme_rc acme_store_accounts(struct acme_store *store,
+    enum acme_rc (*visit)(void *ctx, const char *id,
+        const struct acme_json *account, struct acme_error *err),
+    void *ctx, struct acme_error *err);
+
+/* Puts an account aside that is no use any more, as deactivated.json; its key
+ * stays, it may serve other CAs. */
+enum acme_rc acme_store_account_park(struct acme_store *store,
+    const struct acme_issuer *issuer, const char *id, struct acme_error *err);
 
 /* Thumbprints of all account keys in keys/, for `acmectl key thumbprint`:
  * visit(id, thumbprint). */

@@ -555,6 +555,27 @@ test_contacts(void **state)
     fake_client_expect(f, "no account", ACME_NOENT, "no account");
 }
 
+/* RFC 8555 7.3.6: only the CA's word counts. */
+static void
+test_deactivate(void **state)
+{
+    struct fake_client *f = *state;
+
+    acme_account_deactivate(f->client, &f->err);
+    fake_client_expect(f, "not said", ACME_WIRE,
+        "deactivation: the CA does not say that");
+    assert_string_equal(fake_ca_payload(f->ca, FAKE_ACCOUNT),
+        "{\"status\":\"deactivated\"}");
+    fake_client_next_case(f);
+    fake_ca_problem(f->ca, FAKE_ACCOUNT, 1, 500, "serverInternal", "");
+    acme_account_deactivate(f->client, &f->err);
+    fake_client_expect(f, "trouble", ACME_PROBLEM, "deactivation: ");
+    fake_client_next_case(f);
+    fake_ca_json(f->ca, FAKE_ACCOUNT, 1, "status", "\"deactivated\"");
+    acme_account_deactivate(f->client, &f->err);
+    fake_client_expect(f, "done", ACME_OK, NULL);
+}
+
 /* Without a contact that the CA likes there is no account. */
 static void
 test_contacts_refused(void **state)
@@ -625,6 +646,7 @@ main(void)
         ACCOUNT_TEST(test_stored_deactivated),
         ACCOUNT_TEST(test_unauthorized),
         ACCOUNT_TEST(test_contacts),
+        ACCOUNT_TEST(test_deactivate),
         KEY_TEST(test_contacts_refused),
         ACCOUNT_TEST(test_other_key),
     };

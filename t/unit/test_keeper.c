@@ -532,6 +532,19 @@ test_account_key_stays(void **state)
     acme_key_unref(mine);
 }
 
+/* Nobody but acmectl ends an account: a server's engine that tries is not ours
+ * any more. */
+static void
+test_account_dead(void **state)
+{
+    struct fake_drive *d = *state;
+    struct acme_buf frame;
+
+    begin(&frame, ACME_VERB_ACCOUNT_DEAD, 0);
+    expect_bad(d, "account", &frame);
+    acme_buf_clear(&frame);
+}
+
 /* ---- versions --------------------------------------------------------- */
 
 struct offer {
@@ -1591,6 +1604,7 @@ main(void)
         TEST(test_account_url, setup_live),
         TEST(test_keys, setup_live),
         TEST(test_account_key_stays, setup_live),
+        TEST(test_account_dead, setup_live),
         TEST(test_versions, setup_live),
         TEST(test_version_garbage, setup_live),
         TEST(test_foreign_version, setup_live),

@@ -1020,8 +1020,12 @@ test_once(void **state)
     static const size_t lineages[] = { 0 };
     struct world *w = *state;
     struct once once = { 0 };
-    struct acme_service_work work = { lineages, 1, 0, NULL, 0, on_done,
-        on_tick, &once };
+    struct acme_service_work work = { .lineages = lineages,
+        .nlineages = 1,
+        .flags = 0,
+        .done = on_done,
+        .tick = on_tick,
+        .ctx = &once };
 
     acme_service_stop(&w->service); /* it has declared the lineage */
     assert_true(wait_for(w, all_are_gone));
@@ -1041,8 +1045,12 @@ test_once_unusable(void **state)
     static const size_t lineages[] = { 0 };
     struct world *w = *state;
     struct once once = { 0 };
-    struct acme_service_work work = { lineages, 1, 0, NULL, 0, on_done,
-        on_tick, &once };
+    struct acme_service_work work = { .lineages = lineages,
+        .nlineages = 1,
+        .flags = 0,
+        .done = on_done,
+        .tick = on_tick,
+        .ctx = &once };
 
     helper_tmp_puts(&w->tmp, "state", "a file");
     assert_int_equal(

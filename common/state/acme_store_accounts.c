@@ -1,0 +1,96 @@
+/*
+ * The accounts of every CA: what acmectl shows, and puts aside.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "state/acme_store_private.h"
+
+/* accounts/<host>/<path>/<id>: components of a directory URL's path. */
+#define DEPTH_MAX 32
+
+struct walk {
+    struct acme_store *store;
+    char path[ACME_STORE_PATH_MAX]; /* of the directory we are in */
+    unsigned depth;
+    enum acme_rc (*visit)(void *ctx, const char *id,
+        const struct acme_json *account, struct acme_error *err);
+    void *ctx;
+};
+
+static enum acme_rc
+visit_one(struct walk *walk, const char *id, bool *is_account,
+    struct acme_error *err)
+{
+    char path[ACME_STORE_PATH_MAX];
+    struct acme_json *root = NULL;
+    struct acme_error why;
+    enum acme_rc rc;
+    int len;
+
+    acme_error_clear(&why);
+    len = snprintf(path, sizeof(path), "%s/%s/account.json", walk->path, id);
+    if (len < 0 || (size_t)len >= sizeof(path))
+        return ACME_OK;
+    rc = acme_store_json_read(walk->store, path, &root, &why);
+    *is_account = rc == ACME_OK || rc == ACME_IO;
+    if (rc == ACME_OK && acme_json_str(root, "url") != NULL &&
+        acme_json_str(root, "directory") != NULL)
+        rc = walk->visit(walk->ctx, id, root, err);
+    else
+        rc = rc == ACME_NOMEM ? acme_error_nomem(err) : ACME_OK;
+    acme_json_free(root);
+    return rc;
+}
+
+static enum acme_rc
+walk_into(void *ctx, const char *name, struct acme_error *err)
+{
+    struct walk *walk = ctx;
+    size_t len = strlen(walk->path), more = strlen(name) + 1;
+    struct acme_error ignored;
+    bool is_account = false;
+    enum acme_rc rc = ACME_OK;
+
+    if (acme_store_id_ok(name))
+        rc = visit_one(walk, name, &is_account, err);
+    if (rc != ACME_OK || is_account || walk->depth == DEPTH_MAX ||
+        len + more >= sizeof(walk->path))
+        return rc;
+    (void)snprintf(walk->path + len, sizeof(walk->path) - len, "/%s", name);
+    walk->depth++;
+    acme_error_clear(&ignored);
+    rc = acme_dir_list(walk->store->fd, walk->path, walk_into, walk, &ignored);
+    walk->depth--;
+    walk->path[len] = '\0';
+    /* A file, or what is not ours: there are no accounts in it. */
+    return rc == ACME_OK || rc == ACME_IO
+               ? ACME_OK
+               : acme_error_set(err, rc, "%s", ignored.what);
+}
+
+enum acme_rc
+acme_store_accounts(struct acme_store *store,
+    enum acme_rc (*visit)(void *ctx, const char *id,
+        const struct acme_json *account, struct acme_error *err),
+    void *ctx, struct acme_error *err)
+{
+    struct walk walk = { store, "accounts", 0, visit, ctx };
+
+    return acme_dir_list(store->fd, walk.path, walk_into, &walk, err);
+}
+
+enum acme_rc
+acme_store_account_park(struct acme_store *store,
+    const struct acme_issuer *issuer, const char *id, struct acme_error *err)
+{
+    char from[ACME_STORE_PATH_MAX], to[ACME_STORE_PATH_MAX];
+    enum acme_rc rc;
+
+    rc = acme_store_writable(store, err);
+    if (rc == ACME_OK)
+        rc = acme_store_account_path(issuer, id, "/account.json", from, err);
+    if (rc == ACME_OK)
+        rc = acme_store_account_path(issuer, id, "/deactivated.json", to, err);
+    return rc == ACME_OK ? acme_dir_rename(store->fd, from, to, err) : rc;
+}
