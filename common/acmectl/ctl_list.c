@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "drive/acme_status.h"
+#include "state/acme_left_out.h"
 #include "wrap/acme_idn.h"
 
 /* ---- text of one lineage ---------------------------------------------- */
@@ -165,6 +166,18 @@ print_window(const struct acme_json *window)
     print_text("see", acme_json_str(window, "url"));
 }
 
+/* Names that are not in the certificate, and why. */
+static void
+print_left_out(const struct acme_json *left_out)
+{
+    struct acme_left_out names;
+    char text[ACME_LOG_LINE_MAX];
+
+    acme_left_out_parse(left_out, &names);
+    if (names.n > 0)
+        print_text("without", acme_left_out_text(&names, text, sizeof(text)));
+}
+
 static void
 print_lineage(const struct ctl *ctl, const struct acme_json *lineage)
 {
@@ -176,6 +189,7 @@ print_lineage(const struct ctl *ctl, const struct acme_json *lineage)
     (void)printf("%s: %s\n", acme_json_str(lineage, "name"),
         acme_json_str(lineage, "state"));
     print_names(acme_json_get(lineage, "names"));
+    print_left_out(acme_json_get(lineage, "left_out"));
     print_list("keys", acme_json_get(lineage, "keys"));
     print_text("issuer", acme_json_str(issuer, "name"));
     print_asked(acme_json_get(lineage, "asked"));

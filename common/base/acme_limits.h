@@ -78,6 +78,10 @@
  * about 500 characters. */
 #define ACME_INSTANCE_MAX 1024
 
+/* Names that a certificate may be without: where more of them fail, something
+ * else is wrong. */
+#define ACME_LEFT_OUT_MAX 16
+
 /* Other chains of a certificate that are looked at: nobody offers more than
  * two. */
 #define ACME_ALTERNATES_MAX 4

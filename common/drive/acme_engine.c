@@ -283,6 +283,19 @@ pick_renewal(struct acme_engine *engine, size_t unit,
     return ACME_OK;
 }
 
+/* Names that were left out are tried at once when the configuration is
+ * another one; whether the record changed. */
+static bool
+plan_left_out(struct acme_engine *engine, struct acme_record *record,
+    const char *hash)
+{
+    if (record->left_out.n == 0 || record->complete_at <= now(engine) ||
+        strcmp(hash, record->config) == 0)
+        return false;
+    record->complete_at = now(engine);
+    return true;
+}
+
 /* `changed`: the record has to be written in any case. */
 static enum acme_rc
 plan_view(struct acme_engine *engine, size_t unit,
@@ -299,6 +312,7 @@ plan_view(struct acme_engine *engine, size_t unit,
     note_life(engine, unit, view);
     if (view->leaf != NULL)
         rc = pick_renewal(engine, unit, view, is_new, &changed, err);
+    changed = plan_left_out(engine, record, hash) || changed;
     if (rc == ACME_OK && changed)
         rc = acme_vault_record(engine->conf.vault, unit, record, err);
     plan_ca(engine, unit, record, hash);
@@ -306,6 +320,8 @@ plan_view(struct acme_engine *engine, size_t unit,
     if (!acme_job_is_needed(view, &why) && !view->order &&
         !engine->planned[unit].asked && record->renew_at != 0)
         at = record->renew_at - acme_engine_offset(engine, unit);
+    if (record->left_out.n > 0 && record->complete_at < at)
+        at = record->complete_at;
     next = acme_schedule_retry_at(record->next_attempt,
         record->error_time > record->attempt ? record->error_time
                                              : record->attempt,
@@ -671,6 +687,25 @@ key_text(const struct acme_engine *engine, size_t unit,
     return text;
 }
 
+/* The certificate is without names: they are tried again later. */
+static void
+on_left_out(struct acme_engine *engine, size_t unit,
+    const struct acme_vault_unit *view, struct acme_record *record)
+{
+    char names[ACME_LOG_LINE_MAX / 2], when[ACME_TIME_TEXT];
+
+    record->left_out_times++;
+    record->complete_at = acme_schedule_complete_at(record->left_out_times,
+        now(engine), draw(engine));
+    config_hash(engine, unit, view, record->config);
+    acme_log(engine->conf.host, ACME_LOG_WARN,
+        "the certificate is without names that could not be proved, lineage "
+        "\"%s\": %s; tried again at %s, or when the configuration changes",
+        wish_of(engine, unit)->name,
+        acme_left_out_text(&record->left_out, names, sizeof(names)),
+        acme_time_format(record->complete_at, when));
+}
+
 static void
 on_success(struct acme_engine *engine, size_t unit,
     const struct acme_vault_unit *view, struct acme_record *record,
@@ -685,6 +720,12 @@ on_success(struct acme_engine *engine, size_t unit,
     record->failures = record->crashes = 0;
     record->next_attempt = 0;
     record->wait_for_config = false;
+    if (result->left_out > 0)
+        on_left_out(engine, unit, view, record);
+    else if (result->version != 0)
+        memset(&record->left_out, 0, sizeof(record->left_out));
+    if (record->left_out.n == 0)
+        record->left_out_times = 0;
     if (result->version == 0) {
         prepare(answer, true, "nothing was due");
         return;

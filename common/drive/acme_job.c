@@ -7,6 +7,20 @@
 #include "drive/acme_enroll.h"
 #include "drive/acme_job_private.h"
 
+/* A name that could not be proved when the live certificate was ordered. */
+static bool
+is_left_out(const struct acme_vault_unit *unit, const char *name)
+{
+    struct acme_leaf leaf;
+    struct acme_error ignored;
+
+    acme_error_clear(&ignored);
+    return unit->allow_subset &&
+           acme_left_out_has(&unit->record.left_out, name) &&
+           acme_chain_leaf(unit->leaf, &leaf, &ignored) == ACME_OK &&
+           strcmp(unit->record.left_out_serial, leaf.serial) == 0;
+}
+
 bool
 acme_job_is_needed(const struct acme_vault_unit *unit, const char **why)
 {
@@ -22,7 +36,8 @@ acme_job_is_needed(const struct acme_vault_unit *unit, const char **why)
     else if (unit->revoked)
         *why = "the certificate is revoked";
     for (i = 0; *why == NULL && i < unit->nnames; i++) {
-        if (!acme_chain_covers(unit->leaf, unit->names[i]))
+        if (!acme_chain_covers(unit->leaf, unit->names[i]) &&
+            !is_left_out(unit, unit->names[i]))
             *why = "the certificate does not cover all names";
     }
     return *why != NULL;
@@ -66,8 +81,8 @@ poll_while(struct acme_run *run, enum acme_status status)
 {
     if (run->order.status != status)
         return ACME_OK;
-    return acme_order_poll_while(run->job->client, status, run->now.names,
-        run->now.nnames, run->arena, &run->order, run->err);
+    return acme_order_poll_while(run->job->client, status, run->names,
+        run->nnames, run->arena, &run->order, run->err);
 }
 
 /* From whatever state the order is in to valid (RFC 8555 7.1.6). */
@@ -100,13 +115,23 @@ complete_order(struct acme_run *run)
 
 /* ---- is it due? ------------------------------------------------------- */
 
-/* Whatever the date. */
+/* Names that were left out get another try. */
+static bool
+is_incomplete(const struct acme_run *run)
+{
+    const struct acme_record *record = &run->now.record;
+
+    return record->left_out.n > 0 &&
+           record->complete_at <= run->job->host->now(run->job->host->ctx);
+}
+
+/* Whatever the date in the certificate. */
 static bool
 is_wanted(const struct acme_run *run)
 {
     const char *why;
 
-    return run->job->force || run->now.order ||
+    return run->job->force || run->now.order || is_incomplete(run) ||
            acme_job_is_needed(&run->now, &why);
 }
 
@@ -164,6 +189,7 @@ try_to_obtain(struct acme_run *run)
     struct acme_enroll account = { job->host, job->vault, job->client,
         run->issuer, job->issuer };
     bool due = true;
+    bool enough = false;
     enum acme_rc rc = enter(run, "account");
 
     if (rc == ACME_OK)
@@ -177,6 +203,13 @@ try_to_obtain(struct acme_run *run)
         rc = acme_job_obtain_order(run);
     if (rc == ACME_OK)
         rc = complete_order(run);
+    if (run->unproved) {
+        rc = acme_job_order_rest(run, &enough);
+        if (rc == ACME_OK && enough)
+            return rc;
+        if (rc == ACME_OK)
+            rc = complete_order(run);
+    }
     if (rc == ACME_OK)
         rc = enter(run, "download");
     if (rc == ACME_OK)
@@ -236,7 +269,9 @@ run_locked(struct acme_run *run)
     run->result->first = run->now.leaf == NULL;
     if (run->now.conflict != NULL)
         return acme_error_set(run->err, ACME_CONFIG, "%s", run->now.conflict);
-    rc = obtain(run);
+    rc = acme_job_choose_names(run);
+    if (rc == ACME_OK)
+        rc = obtain(run);
     if (rc == ACME_LATER)
         grow_patience(run);
     /* On success the store has dropped it together with the switch. */
@@ -264,8 +299,12 @@ acme_job_run(const struct acme_job *job, struct acme_job_result *result,
     run.result = result;
     run.err = err;
     run.arena = acme_arena_new();
-    if (run.arena == NULL)
+    if (run.arena != NULL)
+        run.left_out = acme_arena_alloc(run.arena, sizeof(*run.left_out));
+    if (run.left_out == NULL) {
+        acme_arena_free(run.arena);
         return acme_error_nomem(err);
+    }
     rc = acme_vault_lock(job->vault, job->unit, err);
     if (rc == ACME_OK) {
         rc = run_locked(&run);

@@ -35,6 +35,7 @@ struct acme_job_result {
     bool clock_known;      /* the CA has told its time: */
     long ahead;            /* how many seconds it is ahead of ours */
     struct acme_leaf leaf; /* of that version */
+    unsigned left_out;     /* names that could not be proved; see the record */
 };
 
 /*
@@ -49,7 +50,8 @@ enum acme_rc acme_job_run(const struct acme_job *job,
 
 /*
  * Whether a unit needs an order whatever the date: no certificate, a name
- * missing in it, another key type wanted.  `why` is text for people.
+ * missing in it that was not left out, another key type wanted.  `why` is text
+ * for people.
  */
 bool acme_job_is_needed(const struct acme_vault_unit *unit, const char **why);
 

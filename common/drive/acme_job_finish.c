@@ -14,10 +14,10 @@ common_name(const struct acme_run *run)
 {
     size_t i;
 
-    for (i = 0; i < run->now.nnames; i++) {
-        if (!acme_name_is_ip(run->now.names[i]) &&
-            strlen(run->now.names[i]) <= ACME_CN_MAX)
-            return run->now.names[i];
+    for (i = 0; i < run->nnames; i++) {
+        if (!acme_name_is_ip(run->names[i]) &&
+            strlen(run->names[i]) <= ACME_CN_MAX)
+            return run->names[i];
     }
     return NULL;
 }
@@ -32,12 +32,11 @@ acme_job_finalize(struct acme_run *run)
     if (run->issuer->cn_in_csr)
         terms.cn = common_name(run);
     acme_buf_init(&csr, ACME_STATE_PEM_MAX);
-    rc = acme_csr_new(run->key, run->now.names, run->now.nnames, &terms, &csr,
+    rc = acme_csr_new(run->key, run->names, run->nnames, &terms, &csr,
         run->err);
     if (rc == ACME_OK)
-        rc = acme_order_finalize(run->job->client, run->now.names,
-            run->now.nnames, csr.data, csr.len, run->arena, &run->order,
-            run->err);
+        rc = acme_order_finalize(run->job->client, run->names, run->nnames,
+            csr.data, csr.len, run->arena, &run->order, run->err);
     acme_buf_clear(&csr);
     return rc;
 }
@@ -71,7 +70,7 @@ check_alternate(const struct acme_run *run, const struct acme_chain *chain,
     if (!same_leaf(chain, &run->result->leaf))
         return acme_error_set(err, ACME_REFUSED,
             "it begins with another certificate");
-    return acme_chain_check(chain, run->key, run->now.names, run->now.nnames,
+    return acme_chain_check(chain, run->key, run->names, run->nnames,
         run->job->host->now(run->job->host->ctx), NULL, err);
 }
 
@@ -158,9 +157,12 @@ acme_job_deliver(struct acme_run *run)
         rc = acme_chain_leaf(chain, &run->result->leaf, run->err);
     if (rc == ACME_OK && choose)
         rc = prefer(run, &alternates, &chain);
+    if (rc == ACME_OK && run->left_out->n > 0)
+        rc = acme_job_remember_left_out(run, chain);
     if (rc == ACME_OK)
         rc = acme_vault_version(job->vault, job->unit, job->issuer, run->key,
-            chain, run->order.url, &run->result->version, run->err);
+            chain, run->order.url, run->left_out, &run->result->version,
+            run->err);
     acme_chain_free(chain);
     acme_buf_clear(&pem);
     return rc;

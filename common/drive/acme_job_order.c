@@ -32,8 +32,8 @@ names_json(const struct acme_run *run)
     struct acme_json *names = acme_json_array();
     size_t i;
 
-    for (i = 0; i < run->now.nnames; i++)
-        acme_json_append_str(names, run->now.names[i]);
+    for (i = 0; i < run->nnames; i++)
+        acme_json_append_str(names, run->names[i]);
     return names;
 }
 
@@ -56,12 +56,13 @@ memo_fits(const struct acme_run *run, const struct acme_json *memo)
         account == NULL ||
         strcmp(account, acme_client_account(run->job->client)) != 0 ||
         acme_json_str(memo, "url") == NULL ||
-        acme_json_count(names) != run->now.nnames)
+        acme_json_count(names) != run->nnames ||
+        run->nnames + run->left_out->n != run->now.nnames)
         return false;
-    for (i = 0; i < run->now.nnames; i++) {
+    for (i = 0; i < run->nnames; i++) {
         const char *name = acme_json_text(acme_json_at(names, i));
 
-        if (name == NULL || strcmp(name, run->now.names[i]) != 0)
+        if (name == NULL || strcmp(name, run->names[i]) != 0)
             return false;
     }
     return true;
@@ -77,6 +78,15 @@ acme_job_drop_order(struct acme_run *run, struct acme_error *err)
     return acme_vault_order_drop(run->job->vault, run->job->unit, err);
 }
 
+/* An order of before may be for less than all names. */
+static enum acme_rc
+take_left_out(struct acme_run *run)
+{
+    acme_left_out_parse(acme_json_get(run->memo, "left_out"), run->left_out);
+    run->again = run->left_out->n > 0;
+    return acme_job_choose_names(run);
+}
+
 static enum acme_rc
 read_memo(struct acme_run *run)
 {
@@ -90,6 +100,8 @@ read_memo(struct acme_run *run)
         rc = acme_json_parse(acme_buf_str(&text), text.len, "order.json",
             &run->memo, run->err);
     acme_buf_clear(&text);
+    if (rc == ACME_OK && run->now.allow_subset)
+        rc = take_left_out(run);
     return rc;
 }
 
@@ -102,6 +114,7 @@ acme_job_order_survives(const struct acme_error *err)
     case ACME_STOPPING:
     case ACME_NET:
     case ACME_NOMEM:
+    case ACME_CRYPTO: /* memory again: OpenSSL does not always call it that */
     case ACME_IO:
         return true;
     case ACME_PROBLEM:
@@ -159,8 +172,8 @@ resume(struct acme_run *run)
     if (rc == ACME_OK && memo_fits(run, run->memo) &&
         acme_key_type_of(run->key) == run->now.type) {
         url = acme_json_str(run->memo, "url");
-        rc = acme_order_get(run->job->client, url, run->now.names,
-            run->now.nnames, run->arena, &run->order, run->err);
+        rc = acme_order_get(run->job->client, url, run->names, run->nnames,
+            run->arena, &run->order, run->err);
         if (rc == ACME_OK) {
             rc = judge_order(run);
             if (rc == ACME_OK)
@@ -173,7 +186,11 @@ resume(struct acme_run *run)
         }
     }
     acme_error_clear(run->err);
-    rc = acme_job_drop_order(run, run->err);
+    run->left_out->n = 0;
+    run->again = false;
+    rc = acme_job_choose_names(run);
+    if (rc == ACME_OK)
+        rc = acme_job_drop_order(run, run->err);
     /* An order that could not be stored must not be made. */
     return rc == ACME_OK ? ACME_NOENT : rc;
 }
@@ -332,8 +349,8 @@ ask_for_order(struct acme_run *run)
     if (rc != ACME_OK)
         return rc;
     do {
-        rc = acme_order_new(run->job->client, run->now.names, run->now.nnames,
-            &terms, run->arena, &run->order, run->err);
+        rc = acme_order_new(run->job->client, run->names, run->nnames, &terms,
+            run->arena, &run->order, run->err);
     } while (rc != ACME_OK && ask_for_less(run, &terms));
     run->result->replaces = rc == ACME_OK && terms.replaces != NULL;
     return rc == ACME_OK ? check_profile(run, &terms) : rc;
@@ -378,6 +395,9 @@ new_order(struct acme_run *run)
     acme_json_set_time(run->memo, "created",
         run->job->host->now(run->job->host->ctx));
     acme_json_set(run->memo, "names", names_json(run));
+    if (run->left_out->n > 0)
+        acme_json_set(run->memo, "left_out",
+            acme_left_out_render(run->left_out));
     acme_json_set(run->memo, "answered", acme_json_array());
     return acme_job_save_memo(run, true, run->err);
 }

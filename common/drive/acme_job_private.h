@@ -1,7 +1,8 @@
 /*
  * What the files behind acme_job.h share: the story (acme_job.c), its order
  * and what is remembered of it (acme_job_order.c), the proof of its names
- * (acme_job_prove.c), and what comes of it (acme_job_finish.c).
+ * (acme_job_prove.c), doing without some (acme_job_subset.c), and what comes
+ * of it (acme_job_finish.c).
  */
 #ifndef ACME_JOB_PRIVATE_H
 #define ACME_JOB_PRIVATE_H
@@ -19,6 +20,13 @@ struct acme_run {
     const struct acme_issuer *issuer;
     struct acme_vault_unit now; /* the state directory's view */
     struct acme_arena *arena;
+    /* Names that the order is for: those of `now`, but for what was left out;
+     * and whether it is the second one of this attempt. */
+    size_t nnames;
+    const char *const *names;
+    struct acme_left_out *left_out; /* in `arena` */
+    bool again;
+    bool unproved; /* an attempt failed for nothing but what was left out */
     struct acme_key *key; /* of the certificate */
     struct acme_order order;
     struct acme_authz *authz;
@@ -46,6 +54,23 @@ bool acme_job_order_survives(const struct acme_error *err);
 
 /* Proves the order's names: all authorizations are valid at the end. */
 enum acme_rc acme_job_prove_names(struct acme_run *run);
+
+/* Sets run->names: all but what was left out. */
+enum acme_rc acme_job_choose_names(struct acme_run *run);
+
+/* Whether the name that run->err is about may be left out; it is noted. */
+bool acme_job_may_leave_out(const struct acme_run *run, const char *name);
+
+/*
+ * After run->unproved: drops the order and makes one for the rest.  *enough:
+ * none is needed, as what is served covers that; it is remembered.
+ */
+enum acme_rc acme_job_order_rest(struct acme_run *run, bool *enough);
+
+/* What this certificate, live or about to be, is without goes to the
+ * record. */
+enum acme_rc acme_job_remember_left_out(struct acme_run *run,
+    const struct acme_chain *chain);
 
 /* A ready order gets its signing request (RFC 8555 7.4). */
 enum acme_rc acme_job_finalize(struct acme_run *run);

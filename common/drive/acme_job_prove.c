@@ -224,21 +224,46 @@ answer_all(struct acme_run *run)
     return rc;
 }
 
+/* Of names that may be left out all are waited for, to know which. */
+static enum acme_rc
+poll_all(struct acme_run *run)
+{
+    struct acme_error first;
+    size_t i, left = 0;
+    enum acme_rc rc = ACME_OK;
+
+    acme_error_clear(&first);
+    for (i = 0; rc == ACME_OK && i < run->order.nauthz; i++) {
+        rc = acme_authz_poll(run->job->client, run->names, run->nnames,
+            run->arena, &run->authz[i], run->err);
+        if (rc != ACME_PROBLEM ||
+            !acme_job_may_leave_out(run, run->authz[i].name))
+            continue;
+        if (left++ == 0)
+            first = *run->err;
+        acme_error_clear(run->err);
+        rc = ACME_OK;
+    }
+    /* What takes longer may be proved with the rest. */
+    if (left == 0 || (rc != ACME_OK && rc != ACME_LATER))
+        return rc;
+    run->unproved = left < run->nnames;
+    *run->err = first;
+    return first.rc;
+}
+
 enum acme_rc
 acme_job_prove_names(struct acme_run *run)
 {
-    const struct acme_job *job = run->job;
-    size_t i;
     enum acme_rc rc;
 
-    rc = acme_authz_get_all(job->client, &run->order, run->now.names,
-        run->now.nnames, run->arena, &run->authz, run->err);
+    rc = acme_authz_get_all(run->job->client, &run->order, run->names,
+        run->nnames, run->arena, &run->authz, run->err);
     if (rc == ACME_OK)
         rc = present(run);
     if (rc == ACME_OK)
         rc = answer_all(run);
-    for (i = 0; rc == ACME_OK && i < run->order.nauthz; i++)
-        rc = acme_authz_poll(job->client, run->now.names, run->now.nnames,
-            run->arena, &run->authz[i], run->err);
+    if (rc == ACME_OK)
+        rc = poll_all(run);
     return rc;
 }

@@ -669,12 +669,59 @@ check_staple(struct call *call, const struct acme_chain *chain)
     return ACME_OK;
 }
 
+static bool
+has_name(char (*names)[ACME_NAME_MAX + 1], size_t n, const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        if (strcmp(names[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/*
+ * What is left of the wanted names without those that the engine could not
+ * prove, if a certificate may be without any: *names is malloc()ed.
+ */
+static enum acme_rc
+get_rest(struct call *call, const char ***names, size_t *n)
+{
+    const struct acme_lineage *wanted =
+        &call->keeper->kept[call->index].wanted;
+    char left_out[ACME_LEFT_OUT_MAX][ACME_NAME_MAX + 1];
+    uint64_t nleft = acme_frame_get_u64(&call->in);
+    size_t i;
+
+    if (nleft > ACME_LEFT_OUT_MAX || (nleft > 0 && !wanted->allow_subset) ||
+        (nleft > 0 && nleft >= wanted->nnames))
+        call->in.bad = true;
+    for (i = 0; i < nleft && !call->in.bad; i++) {
+        acme_frame_get_text(&call->in, left_out[i], sizeof(left_out[0]));
+        if (has_name(left_out, i, left_out[i]))
+            call->in.bad = true;
+    }
+    if (!acme_frame_end(&call->in)) {
+        call->in.bad = true;
+        return ACME_IO;
+    }
+    *n = 0;
+    *names = calloc(wanted->nnames + 1, sizeof(**names));
+    if (*names == NULL)
+        return acme_error_nomem(&call->err);
+    for (i = 0; i < wanted->nnames; i++) {
+        if (!has_name(left_out, (size_t)nleft, wanted->names[i]))
+            (*names)[(*n)++] = wanted->names[i];
+    }
+    return ACME_OK;
+}
+
 static enum acme_rc
 check(struct call *call, const struct acme_key *key,
-    const struct acme_chain *chain)
+    const struct acme_chain *chain, const char *const *names, size_t nnames)
 {
     struct acme_keeper *keeper = call->keeper;
-    const struct acme_kept *kept = &keeper->kept[call->index];
     unsigned surplus = 0;
     enum acme_rc rc = ACME_OK;
 
@@ -683,9 +730,8 @@ check(struct call *call, const struct acme_key *key,
             "the certificate's key was revoked as compromised, and must not "
             "be used again");
     if (rc == ACME_OK)
-        rc = acme_chain_check(chain, key, kept->wanted.names,
-            kept->wanted.nnames, keeper->host->now(keeper->host->ctx),
-            &surplus, &call->err);
+        rc = acme_chain_check(chain, key, names, nnames,
+            keeper->host->now(keeper->host->ctx), &surplus, &call->err);
     if (rc == ACME_OK)
         rc = check_staple(call, chain);
     if (rc == ACME_REFUSED)
@@ -835,25 +881,31 @@ answer_version(struct call *call)
     char order_url[ACME_URL_MAX];
     size_t issuer = get_issuer(call);
     unsigned number = 0;
+    const char **names = NULL;
+    size_t nnames = 0;
 
     acme_frame_get(&call->in, &key_der, &key_len);
     acme_frame_get(&call->in, &chain_der, &chain_len);
     acme_frame_get_text(&call->in, order_url, sizeof(order_url));
+    if (!call->in.bad)
+        (void)get_rest(call, &names, &nnames);
     if (call->in.bad)
         return;
-    if (acme_key_from_der(key_der, key_len, &key, &call->err) == ACME_OK &&
+    if (call->err.rc == ACME_OK &&
+        acme_key_from_der(key_der, key_len, &key, &call->err) == ACME_OK &&
         acme_key_algorithm_number(acme_key_type_of(key)) != call->algorithm)
         call->in.bad = true;
     if (call->err.rc == ACME_OK && !call->in.bad &&
         acme_chain_from_der(chain_der, chain_len, &chain, &call->err) ==
             ACME_OK &&
-        check(call, key, chain) == ACME_OK)
+        check(call, key, chain, names, nnames) == ACME_OK)
         (void)commit(call, key, chain, issuer, order_url, &number);
     begin_reply(call);
     if (call->err.rc == ACME_OK)
         acme_frame_add_u64(call->reply, number);
     acme_key_unref(key);
     acme_chain_free(chain);
+    free(names);
 }
 
 /* ---- ledger, done ----------------------------------------------------- */
@@ -979,7 +1031,7 @@ static const struct {
     { ACME_VERB_CHALLENGES, OF_UNIT, ANY_NUMBER, answer_challenges },
     { ACME_VERB_ORDER_DROP, OF_UNIT, 0, answer_order_drop },
     { ACME_VERB_LIVE_KEY, OF_UNIT, 0, answer_live_key },
-    { ACME_VERB_VERSION, OF_UNIT, 4, answer_version },
+    { ACME_VERB_VERSION, OF_UNIT, ANY_NUMBER, answer_version },
     { ACME_VERB_LEDGER, OF_ISSUER, 0, answer_ledger },
     { ACME_VERB_LEDGER_PUT, OF_ISSUER, 1, answer_ledger_put },
     { ACME_VERB_TRAFFIC, OF_UNIT, 0, answer_traffic },

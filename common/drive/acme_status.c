@@ -338,6 +338,11 @@ add_record(struct view *view)
         acme_json_set_bool(view->json, "wait_for_config", true);
     if (worst->nsteps > 0)
         acme_json_set(view->json, "steps", acme_record_render_steps(worst));
+    if (worst->left_out.n > 0) {
+        acme_json_set(view->json, "left_out",
+            acme_left_out_render(&worst->left_out));
+        acme_json_set_time(view->json, "complete_at", worst->complete_at);
+    }
     if (worst->failures > 0)
         add_error(view);
 }

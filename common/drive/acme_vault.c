@@ -688,12 +688,13 @@ acme_vault_challenges(struct acme_vault *vault, size_t unit, size_t issuer,
 enum acme_rc
 acme_vault_version(struct acme_vault *vault, size_t unit, size_t issuer,
     const struct acme_key *key, const struct acme_chain *chain,
-    const char *order_url, unsigned *version, struct acme_error *err)
+    const char *order_url, const struct acme_left_out *left_out,
+    unsigned *version, struct acme_error *err)
 {
     struct acme_buf *request = ask(vault, ACME_VERB_VERSION, unit);
     struct acme_frame frame;
     struct acme_buf der;
-    unsigned number = 0;
+    unsigned number = 0, i;
     enum acme_rc rc;
 
     memset(&frame, 0, sizeof(frame));
@@ -705,6 +706,9 @@ acme_vault_version(struct acme_vault *vault, size_t unit, size_t issuer,
     if (rc == ACME_OK) {
         acme_frame_add(request, der.data, der.len);
         acme_frame_add_text(request, order_url);
+        acme_frame_add_u64(request, left_out != NULL ? left_out->n : 0);
+        for (i = 0; left_out != NULL && i < left_out->n; i++)
+            acme_frame_add_text(request, left_out->item[i].name);
         rc = answer(vault, &frame, err);
     }
     if (rc == ACME_OK)

@@ -151,11 +151,13 @@ enum acme_rc acme_vault_challenges(struct acme_vault *vault, size_t unit,
 /*
  * Offers a certificate of an issuer of the unit's list.  The store checks it,
  * makes it durable and live, and serves it: ACME_OK and the version's number.
- * ACME_REFUSED: why not.
+ * ACME_REFUSED: why not.  left_out: names that it is without (where that is
+ * allowed), or NULL.
  */
 enum acme_rc acme_vault_version(struct acme_vault *vault, size_t unit,
     size_t issuer, const struct acme_key *key, const struct acme_chain *chain,
-    const char *order_url, unsigned *version, struct acme_error *err);
+    const char *order_url, const struct acme_left_out *left_out,
+    unsigned *version, struct acme_error *err);
 
 /* acmectl only: notes that a certificate (the chain's leaf) was revoked, and
  * why.  `barred`: no certificate may have its key any more. */

@@ -36,7 +36,8 @@ enum acme_verb {
     ACME_VERB_ORDER_NOTE,    /* order blob, kept in mind -> */
     ACME_VERB_ORDER_DROP,
     ACME_VERB_LIVE_KEY,   /* -> key of what is live, if it is to be kept */
-    ACME_VERB_VERSION,    /* issuer, key, chain, order -> version or refusal */
+    ACME_VERB_VERSION,    /* issuer, key, chain, order, names that it is
+                             without -> version or refusal */
     ACME_VERB_LEDGER,     /* -> ledger blob */
     ACME_VERB_LEDGER_PUT, /* ledger blob -> */
     ACME_VERB_TRAFFIC,    /* -> was it served to anybody? */

@@ -224,6 +224,11 @@ parse_members(const struct acme_json *root, struct acme_record *record)
     record->renew_usual = parse_time(root, "renew_usual");
     parse_window(acme_json_get(root, "renewal_info"), &record->window);
     record->forced = parse_time(root, "forced");
+    acme_left_out_parse(acme_json_get(root, "left_out"), &record->left_out);
+    parse_text(root, "left_out_serial", record->left_out_serial,
+        sizeof(record->left_out_serial));
+    record->left_out_times = parse_count(root, "left_out_times");
+    record->complete_at = parse_time(root, "complete_at");
 }
 
 enum acme_rc
@@ -408,6 +413,13 @@ acme_record_render(const struct acme_record *record, struct acme_buf *out,
     if (!is_empty(&record->window))
         acme_json_set(root, "renewal_info", render_window(&record->window));
     acme_json_set_time(root, "forced", record->forced);
+    if (record->left_out.n > 0) {
+        acme_json_set(root, "left_out",
+            acme_left_out_render(&record->left_out));
+        render_text(root, "left_out_serial", record->left_out_serial);
+        render_number(root, "left_out_times", record->left_out_times);
+        acme_json_set_time(root, "complete_at", record->complete_at);
+    }
     rc = acme_json_render(root, true, out, err);
     acme_json_free(root);
     return rc;

@@ -11,6 +11,7 @@
 
 #include "base/acme_buf.h"
 #include "base/acme_error.h"
+#include "state/acme_left_out.h"
 #include "state/acme_schedule.h"
 #include "wrap/acme_json.h"
 
@@ -59,6 +60,12 @@ struct acme_record {
     time_t renew_usual;    /* picked by its life, whatever its CA says */
     struct acme_record_window window; /* that its CA suggests */
     time_t forced;                    /* last order made by force */
+    /* Names that the certificate of this serial is without (allow_subset),
+     * how often that was so in a row, and when they are tried again. */
+    struct acme_left_out left_out;
+    char left_out_serial[64];
+    unsigned left_out_times;
+    time_t complete_at;
 };
 
 /* All zero, rc ACME_OK. */

@@ -431,6 +431,18 @@ goes_elsewhere(enum policy policy, unsigned failures, int64_t left, bool later,
     }
 }
 
+time_t
+acme_schedule_complete_at(unsigned times, time_t now, uint32_t random)
+{
+    int64_t wait = DAY;
+
+    while (times-- > 1 && wait < 7 * DAY)
+        wait *= 2;
+    if (wait > 7 * DAY)
+        wait = 7 * DAY;
+    return (time_t)(clamp(now) + wait + pick(random, wait / 10 + 1));
+}
+
 struct acme_schedule_next
 acme_schedule_after(const struct acme_error *err, unsigned failures,
     unsigned crashes, time_t now, time_t not_after, uint32_t random)

@@ -147,6 +147,11 @@ long acme_schedule_offset(long ahead);
  * than any wait. */
 time_t acme_schedule_retry_at(time_t next, time_t said, time_t now);
 
+/* When names that were left out of a certificate are tried again: after a
+ * day, doubled, at most a week; up to a tenth is added.  `times` in a row, 1
+ * for the first. */
+time_t acme_schedule_complete_at(unsigned times, time_t now, uint32_t random);
+
 /* Order of two jobs that are both due; smaller goes first. */
 enum acme_urgency {
     ACME_URGENT_NOW,  /* expired or none, or asked for by a person */

@@ -241,7 +241,7 @@ static const struct {
     { ACME_VERB_CHALLENGES, 4, 4 }, /* for one token */
     { ACME_VERB_ORDER_DROP, 4, 0 },
     { ACME_VERB_LIVE_KEY, 4, 0 },
-    { ACME_VERB_VERSION, 4, 4 },
+    { ACME_VERB_VERSION, 4, 5 }, /* with all names */
     { ACME_VERB_LEDGER, 2, 0 },
     { ACME_VERB_LEDGER_PUT, 2, 1 },
     { ACME_VERB_TRAFFIC, 4, 0 },
@@ -259,7 +259,7 @@ add_fields(struct acme_buf *frame, enum acme_verb verb, unsigned n)
             acme_frame_add_u64(frame, 0);
         else if (verb == ACME_VERB_CHALLENGES && i < 2)
             acme_frame_add_u64(frame, i);
-        else if (verb == ACME_VERB_VERSION && i == 0)
+        else if (verb == ACME_VERB_VERSION && (i == 0 || i == 4))
             acme_frame_add_u64(frame, 0);
         else
             acme_frame_add_text(frame, i == 2 ? "a.test" : "text");
@@ -427,6 +427,7 @@ test_foreign_issuer(void **state)
         acme_frame_add_text(&frame, "key");
         acme_frame_add_text(&frame, "chain");
         acme_frame_add_text(&frame, "order");
+        acme_frame_add_u64(&frame, 0);
         expect_bad(d, "version", &frame);
         acme_buf_clear(&frame);
     }
@@ -589,10 +590,14 @@ clear_offer(struct offer *offer)
     acme_buf_clear(&offer->chain);
 }
 
+/* Names that the certificate is without: `left_out`, NULL at the end. */
 static void
-add_offer(struct fake_drive *d, struct acme_buf *frame,
-    const struct acme_key *key, const struct acme_buf *chain)
+add_offer_without(struct fake_drive *d, struct acme_buf *frame,
+    const struct acme_key *key, const struct acme_buf *chain,
+    const char *const *left_out)
 {
+    size_t n = 0;
+
     struct acme_buf der;
 
     acme_buf_init_secret(&der, ACME_STATE_PEM_MAX);
@@ -602,7 +607,21 @@ add_offer(struct fake_drive *d, struct acme_buf *frame,
     acme_frame_add(frame, der.data, der.len);
     acme_frame_add(frame, chain->data, chain->len);
     acme_frame_add_text(frame, "https://ca.test/order/1");
+    while (left_out[n] != NULL)
+        n++;
+    acme_frame_add_u64(frame, n);
+    for (n = 0; left_out[n] != NULL; n++)
+        acme_frame_add_text(frame, left_out[n]);
     acme_buf_clear(&der);
+}
+
+static void
+add_offer(struct fake_drive *d, struct acme_buf *frame,
+    const struct acme_key *key, const struct acme_buf *chain)
+{
+    static const char *const nothing[] = { NULL };
+
+    add_offer_without(d, frame, key, chain, nothing);
 }
 
 /* Refused, with the evidence as the only trace. */
@@ -671,6 +690,51 @@ test_versions(void **state)
     clear_offer(&other);
 }
 
+/* Only where it is allowed may names be missing, those that the engine says,
+ * and never all. */
+static void
+test_version_subset(void **state)
+{
+    static const char *const one[] = { "a.test", NULL };
+    static const struct {
+        bool allowed;
+        const char *left_out[4];
+        bool bad;
+        enum acme_rc rc;
+    } cases[] = {
+        { false, { "www.a.test" }, true, ACME_OK },
+        { true, { "www.a.test", "a.test" }, true, ACME_OK },
+        { true, { "www.a.test", "www.a.test" }, true, ACME_OK },
+        { true, { NULL }, false, ACME_REFUSED },
+        { true, { "a.test" }, false, ACME_REFUSED },
+        { true, { "b.test" }, false, ACME_REFUSED },
+        { true, { "www.a.test" }, false, ACME_OK },
+    };
+    struct fake_drive *d = *state;
+    struct acme_buf frame;
+    struct offer offer;
+    enum acme_rc rc;
+    size_t i;
+
+    for (i = 0; i < COUNT(cases); i++) {
+        d->config->lineage[0].allow_subset = cases[i].allowed;
+        fake_drive_restart(d);
+        make_offer(d, &offer, one, NULL);
+        add_offer_without(d, &frame, offer.key, &offer.chain,
+            cases[i].left_out);
+        if (cases[i].bad) {
+            expect_bad(d, "names left out", &frame);
+        } else {
+            rc = ACME_OK;
+            assert_true(send_frame(d, &frame, &rc));
+            assert_int_equal(rc, cases[i].rc);
+        }
+        acme_buf_clear(&frame);
+        clear_offer(&offer);
+    }
+    assert_int_equal(fake_drive_version(d, "a.test"), 2);
+}
+
 static void
 test_version_garbage(void **state)
 {
@@ -691,6 +755,7 @@ test_version_garbage(void **state)
     acme_frame_add_text(&frame, "no key");
     acme_frame_add(&frame, offer.chain.data, offer.chain.len);
     acme_frame_add_text(&frame, "");
+    acme_frame_add_u64(&frame, 0);
     expect_error(d, "no key", &frame);
     acme_buf_clear(&frame);
     memset(url, 'a', ACME_URL_MAX);
@@ -699,6 +764,7 @@ test_version_garbage(void **state)
     acme_frame_add_text(&frame, "key");
     acme_frame_add(&frame, offer.chain.data, offer.chain.len);
     acme_frame_add_text(&frame, url);
+    acme_frame_add_u64(&frame, 0);
     expect_bad(d, "URL too long", &frame);
     acme_buf_clear(&frame);
     acme_buf_clear(&garbage);
@@ -1607,6 +1673,7 @@ main(void)
         TEST(test_account_dead, setup_live),
         TEST(test_versions, setup_live),
         TEST(test_version_garbage, setup_live),
+        TEST(test_version_subset, setup_live),
         TEST(test_foreign_version, setup_live),
         TEST(test_foreign_rollback, setup_live),
         TEST(test_fresh_under_lock, setup_live),

@@ -360,6 +360,68 @@ test_not_an_object(void **state)
     }
 }
 
+/* Names that were left out, and what the CA said, made printable. */
+static void
+test_left_out(void **state)
+{
+    static const char text[] =
+        "{\"left_out\":[{\"name\":\"B.test\",\"type\":\"dns\",\"detail\":"
+        "\"no\\nsuch\"},{\"name\":\"../x\"},{\"type\":\"dns\"},7,"
+        "{\"name\":\"c.test\"}],\"left_out_serial\":\"0a\",\"left_out_times\":"
+        "2,"
+        "\"complete_at\":\"2026-11-22T00:00:00Z\"}";
+    struct acme_record record, again;
+    struct acme_error err;
+    struct acme_buf out;
+    char line[80];
+
+    (void)state;
+    acme_error_clear(&err);
+    assert_int_equal(acme_record_parse(text, strlen(text), &record, &err),
+        ACME_OK);
+    assert_int_equal(record.left_out.n, 2);
+    assert_true(acme_left_out_has(&record.left_out, "b.test"));
+    assert_true(acme_left_out_has(&record.left_out, "c.test"));
+    assert_false(acme_left_out_has(&record.left_out, "a.test"));
+    assert_null(strchr(record.left_out.item[0].detail, '\n'));
+    assert_string_equal(record.left_out_serial, "0a");
+    acme_buf_init(&out, ACME_STATE_JSON_MAX);
+    assert_int_equal(acme_record_render(&record, &out, &err), ACME_OK);
+    assert_int_equal(
+        acme_record_parse(acme_buf_str(&out), out.len, &again, &err), ACME_OK);
+    acme_buf_clear(&out);
+    assert_memory_equal(&again.left_out.item[0], &record.left_out.item[0],
+        sizeof(record.left_out.item[0]));
+    assert_int_equal(again.left_out.n, 2);
+    assert_int_equal(again.left_out_times, 2);
+    assert_int_equal(again.complete_at, record.complete_at);
+    assert_int_not_equal(again.complete_at, 0);
+    (void)acme_left_out_text(&again.left_out, line, sizeof(line));
+    assert_non_null(strstr(line, "\"b.test\" (dns: no"));
+    assert_string_equal(acme_left_out_text(&again.left_out, line, 9),
+        "\"b.test\"");
+}
+
+/* No more than fit, however many there are. */
+static void
+test_left_out_many(void **state)
+{
+    struct acme_left_out left_out = { 0 };
+    struct acme_error why;
+    char name[32];
+    unsigned i;
+
+    (void)state;
+    acme_error_clear(&why);
+    for (i = 0; i < ACME_LEFT_OUT_MAX; i++) {
+        (void)snprintf(name, sizeof(name), "n%u.test", i);
+        assert_true(acme_left_out_add(&left_out, name, &why));
+    }
+    assert_false(acme_left_out_add(&left_out, "more.test", &why));
+    assert_int_equal(left_out.n, ACME_LEFT_OUT_MAX);
+    assert_false(acme_left_out_has(&left_out, "more.test"));
+}
+
 int
 main(void)
 {
@@ -371,6 +433,8 @@ main(void)
         cmocka_unit_test(test_tolerant_error),
         cmocka_unit_test(test_hostile_text),
         cmocka_unit_test(test_not_an_object),
+        cmocka_unit_test(test_left_out),
+        cmocka_unit_test(test_left_out_many),
     };
 
     return cmocka_run_group_tests_name("record", tests, NULL, NULL);

@@ -995,6 +995,65 @@ test_absurd(void **state)
                 }
 }
 
+/* ---- names that were left out ----------------------------------------- */
+
+static void
+test_complete_at(void **state)
+{
+    static const struct {
+        unsigned times;
+        time_t wait;
+    } cases[] = { { 0, 86400 }, { 1, 86400 }, { 2, 2 * 86400 },
+        { 3, 4 * 86400 }, { 4, 7 * 86400 }, { 4000000000u, 7 * 86400 } };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(acme_schedule_complete_at(cases[i].times, 1000, 0),
+            1000 + cases[i].wait);
+        assert_int_equal(
+            acme_schedule_complete_at(cases[i].times, 1000, UINT32_MAX),
+            1000 + cases[i].wait + cases[i].wait / 10);
+    }
+}
+
+static void
+test_is_validation(void **state)
+{
+    static const struct {
+        enum acme_rc rc;
+        int status;
+        const char *type;
+        bool is;
+    } cases[] = {
+        { ACME_PROBLEM, 0, "dns", true },
+        { ACME_PROBLEM, 0, "connection", true },
+        { ACME_PROBLEM, 0, "unauthorized", true },
+        { ACME_PROBLEM, 0, "incorrectResponse", true },
+        { ACME_PROBLEM, 0, "caa", true },
+        { ACME_PROBLEM, 0, "tls", true },
+        { ACME_PROBLEM, 403, "unauthorized", false },
+        { ACME_PROBLEM, 0, "rejectedIdentifier", false },
+        { ACME_PROBLEM, 429, "rateLimited", false },
+        { ACME_PROBLEM, 0, "serverInternal", false },
+        { ACME_PROBLEM, 0, "", false },
+        { ACME_NET, 0, "dns", false },
+        { ACME_OK, 0, "dns", false },
+    };
+    struct acme_error err;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        acme_error_clear(&err);
+        err.rc = cases[i].rc;
+        err.http_status = cases[i].status;
+        (void)snprintf(err.type, sizeof(err.type), "%s", cases[i].type);
+        if (acme_schedule_is_validation(&err) != cases[i].is)
+            fail_msg("case %zu", i);
+    }
+}
+
 int
 main(void)
 {
@@ -1023,6 +1082,8 @@ main(void)
         cmocka_unit_test(test_later),
         cmocka_unit_test(test_end_of_life),
         cmocka_unit_test(test_absurd),
+        cmocka_unit_test(test_complete_at),
+        cmocka_unit_test(test_is_validation),
     };
 
     return cmocka_run_group_tests_name("schedule", tests, NULL, NULL);
