@@ -164,6 +164,7 @@ test_one_of_two(void **state)
 {
     struct fake_drive *d = *state;
 
+    fake_drive_close(d);
     fake_drive_lineage(d, "z.test", 1, "z.test", NULL);
     d->ahead[1] = 80L * DAY;
     fake_drive_open(d);
@@ -233,6 +234,7 @@ test_back_off_and_set_back(void **state)
 {
     struct fake_drive *d = *state;
 
+    fake_drive_close(d);
     fake_drive_lineage(d, "new.test", 0, "new.test", NULL);
     fake_ca_problem(d->ca, FAKE_NEW_ORDER, 1, 500, "serverInternal", "oops");
     fake_drive_open(d);

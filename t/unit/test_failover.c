@@ -153,6 +153,7 @@ test_patience(void **state)
 {
     struct fake_drive *d = *state;
 
+    fake_drive_close(d);
     fake_drive_lineage(d, "b.test", 0, "b.test", NULL);
     d->fall_back = false;
     fake_drive_lineage(d, "c.test", 0, "c.test", NULL);
