@@ -321,7 +321,7 @@ test_barred(void **state)
     accept_at(d->ca, 1);
     carry_out(d, &what, true, "revoked");
     assert_int_equal(acme_vault_version(d->vault, 0, 0, what.key, what.chain,
-                         "https://ca.test/order/1", &version, &d->err),
+                         "https://ca.test/order/1", NULL, &version, &d->err),
         ACME_REFUSED);
     assert_non_null(strstr(d->err.what, "must not be used again"));
     assert_int_equal(fake_drive_version(d, "a.test"), 1);
