@@ -109,6 +109,15 @@
 #define ACME_LOOK_MAX (24 * 3600)
 #define ACME_LOOK_DEFAULT (6 * 3600)
 
+/* Revocation lists: one that is fetched (those in parts have some 100 kB, and
+ * 4 MB are 100 000 entries), those kept at a time and their memory, and how
+ * long one counts (seconds), whatever it says of the next. */
+#define ACME_CRL_MAX (4 * 1024 * 1024)
+#define ACME_CRLS_MAX 256
+#define ACME_CRLS_SIZE_MAX ((size_t)16 * 1024 * 1024)
+#define ACME_CRL_LIFE_MIN 3600
+#define ACME_CRL_LIFE_MAX (24 * 3600)
+
 /* The URL of a page that explains such information, shown to people. */
 #define ACME_EXPLANATION_MAX 512
 

@@ -78,7 +78,8 @@ acme_engine_new(const struct acme_engine_conf *conf, struct acme_engine **out,
         (engine->planned == NULL || engine->question == NULL ||
             engine->ledger == NULL || engine->clock == NULL ||
             engine->tended == NULL || engine->due == NULL ||
-            !new_heaps(engine) || !acme_engine_looks_new(engine)))
+            !new_heaps(engine) || !acme_engine_looks_new(engine) ||
+            !acme_engine_crls_new(engine)))
         rc = acme_error_nomem(err);
     if (rc == ACME_OK)
         *out = engine;
@@ -102,6 +103,7 @@ acme_engine_free(struct acme_engine *engine)
         free(engine->question[i]);
     acme_heap_free(engine->later);
     acme_engine_looks_free(engine->looks);
+    acme_engine_crls_free(engine->crls);
     free(engine->question);
     free(engine->due);
     for (i = 0; engine->ledger != NULL && i < engine->conf.config->nissuers;
@@ -280,6 +282,8 @@ pick_renewal(struct acme_engine *engine, size_t unit,
     }
     if (acme_engine_apply_window(engine, unit, view, &leaf))
         *picked = true;
+    if (acme_engine_plan_revocation(engine, unit, view, &leaf))
+        *picked = true;
     return ACME_OK;
 }
 
@@ -395,6 +399,7 @@ plan_one(struct acme_engine *engine, size_t unit, bool at_start, bool crashed,
         acme_heap_remove(due_of(engine, unit), unit);
         acme_heap_remove(engine->later, unit);
         acme_engine_forget_look(engine, unit);
+        acme_engine_forget_revocation(engine, unit);
         acme_vault_unit_clear(&view);
         reply(engine, unit, true, "this key is not wanted any more");
         return ACME_OK;
@@ -942,6 +947,8 @@ end_jobs(struct acme_engine *engine)
     while (acme_crew_take(engine->crew, &ended)) {
         if (ended.look)
             acme_engine_end_look(engine, &ended);
+        else if (acme_engine_end_revocation(engine, &ended))
+            continue;
         else if (ended.errand != NULL)
             acme_engine_tended(engine, &ended);
         else
@@ -968,6 +975,8 @@ acme_engine_run_one(struct acme_engine *engine)
     acme_engine_tend_accounts(engine);
     end_jobs(engine);
     if (acme_engine_start_looks(engine))
+        end_jobs(engine);
+    if (acme_engine_start_revocation(engine))
         end_jobs(engine);
     if (acme_engine_watch_clock(engine))
         plan_again(engine);

@@ -109,10 +109,8 @@ plan_look(struct acme_engine *engine, size_t unit, size_t issuer, time_t at)
         (int64_t)unit);
 }
 
-/* Whether there is somebody to ask: the CA that issued what is live, which
- * is not asked about what has expired (RFC 9773 4.3.3). */
-static bool
-is_asked_about(const struct acme_engine *engine,
+bool
+acme_engine_is_asked(const struct acme_engine *engine,
     const struct acme_vault_unit *view, const struct acme_leaf *leaf)
 {
     const struct acme_config *config = engine->conf.config;
@@ -158,7 +156,7 @@ acme_engine_apply_window(struct acme_engine *engine, size_t unit,
 
     if (record->renew_usual == 0)
         record->renew_usual = record->renew_at; /* of an older version */
-    if (!is_asked_about(engine, view, leaf)) {
+    if (!acme_engine_is_asked(engine, view, leaf)) {
         acme_engine_forget_look(engine, unit);
         drop_window(engine, leaf, window);
     } else {
@@ -353,7 +351,8 @@ start_look(struct acme_engine *engine, size_t unit)
         return false;
     if (view.leaf != NULL)
         good = acme_chain_leaf(view.leaf, &leaf, &err) == ACME_OK;
-    if (good && view.leaf != NULL && is_asked_about(engine, &view, &leaf))
+    if (good && view.leaf != NULL &&
+        acme_engine_is_asked(engine, &view, &leaf))
         good = look_at(engine, unit, view.issued_by, &leaf);
     acme_vault_unit_clear(&view);
     return good;

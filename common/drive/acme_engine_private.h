@@ -68,6 +68,7 @@ struct acme_engine {
     struct acme_heap *later;    /* by time */
     struct acme_heap **due;     /* of each CA, by urgency, then time */
     struct acme_looks *looks;   /* acme_engine_look.c */
+    struct acme_crls *crls;     /* acme_engine_revocation.c */
 };
 
 static inline time_t
@@ -129,6 +130,33 @@ bool acme_engine_apply_window(struct acme_engine *engine, size_t unit,
  * threads they have ended when this returns. */
 bool acme_engine_start_looks(struct acme_engine *engine);
 void acme_engine_end_look(struct acme_engine *engine,
+    const struct acme_crew_ended *ended);
+
+/* Whether there is somebody to ask about the live certificate: the CA that
+ * issued it, which is not asked about what has expired (RFC 9773 4.3.3). */
+bool acme_engine_is_asked(const struct acme_engine *engine,
+    const struct acme_vault_unit *view, const struct acme_leaf *leaf);
+
+/* ---- acme_engine_revocation.c ----------------------------------------- */
+
+/* engine->crls.  False: out of memory.  Freed after the crew. */
+bool acme_engine_crls_new(struct acme_engine *engine);
+void acme_engine_crls_free(struct acme_crls *crls); /* accepts NULL */
+
+/* No look is planned any more. */
+void acme_engine_forget_revocation(struct acme_engine *engine, size_t unit);
+
+/* Plans the next look at whether the live certificate is revoked.  True: the
+ * record has changed and wants to be written. */
+bool acme_engine_plan_revocation(struct acme_engine *engine, size_t unit,
+    struct acme_vault_unit *view, const struct acme_leaf *leaf);
+
+/* Does the look that is due; true: a list is fetched for it.  Without threads
+ * that has ended when this returns. */
+bool acme_engine_start_revocation(struct acme_engine *engine);
+
+/* True: it was that. */
+bool acme_engine_end_revocation(struct acme_engine *engine,
     const struct acme_crew_ended *ended);
 
 /* ---- acme_engine_clock.c ---------------------------------------------- */

@@ -362,7 +362,7 @@ obtain_key(struct acme_run *run)
 {
     enum acme_rc rc = ACME_NOENT;
 
-    if (run->now.reuse_key && run->now.leaf != NULL)
+    if (run->now.reuse_key && run->now.leaf != NULL && !run->now.revoked)
         rc = acme_vault_live_key(run->job->vault, run->job->unit, &run->key,
             run->err);
     if (rc != ACME_NOENT)

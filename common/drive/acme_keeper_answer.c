@@ -603,6 +603,24 @@ is_revoked(const struct call *call, const struct acme_pair *pair)
         acme_chain_der_first(pair->chain.data, pair->chain.len));
 }
 
+static void
+answer_chain(struct call *call)
+{
+    const struct acme_pair *pair = NULL;
+    struct acme_version live;
+
+    acme_version_init(&live);
+    if (acme_store_live_read(call->keeper->store, call->name, &live,
+            &call->err) == ACME_OK)
+        pair = own_pair(call, &live);
+    if (call->err.rc == ACME_OK && pair == NULL)
+        (void)acme_error_set(&call->err, ACME_NOENT, "no certificate");
+    begin_reply(call);
+    if (call->err.rc == ACME_OK)
+        acme_frame_add(call->reply, pair->chain.data, pair->chain.len);
+    acme_version_clear(&live);
+}
+
 /*
  * The engine gets a certificate's key back only where a renewal is to keep
  * it, while it has the lineage, and of the type that is wanted today; never
@@ -1030,6 +1048,7 @@ static const struct {
     { ACME_VERB_ORDER_NOTE, OF_UNIT, 1, answer_order_note },
     { ACME_VERB_CHALLENGES, OF_UNIT, ANY_NUMBER, answer_challenges },
     { ACME_VERB_ORDER_DROP, OF_UNIT, 0, answer_order_drop },
+    { ACME_VERB_CHAIN, OF_UNIT, 0, answer_chain },
     { ACME_VERB_LIVE_KEY, OF_UNIT, 0, answer_live_key },
     { ACME_VERB_VERSION, OF_UNIT, ANY_NUMBER, answer_version },
     { ACME_VERB_LEDGER, OF_ISSUER, 0, answer_ledger },

@@ -166,13 +166,30 @@ read_leaf(struct view *view, const struct acme_pair *pair,
     return good;
 }
 
-/* By acmectl; it is served until the next one is there. */
+static void read_record(struct view *view, size_t algorithm,
+    struct acme_record *record);
+
+/* The CA has told. */
 static bool
-is_revoked(struct view *view, const struct acme_pair *pair)
+is_known_revoked(struct view *view, const struct acme_pair *pair,
+    const struct acme_leaf *leaf)
+{
+    struct acme_record record;
+
+    read_record(view, acme_key_algorithm_number(pair->type), &record);
+    return record.revocation.revoked &&
+           strcmp(record.revocation.certificate, leaf->fingerprint) == 0;
+}
+
+/* By acmectl, or so the CA says; it is served until the next one is there. */
+static bool
+is_revoked(struct view *view, const struct acme_pair *pair,
+    const struct acme_leaf *leaf)
 {
     bool revoked = acme_store_is_revoked(view->store, pair->chain.data,
         acme_chain_der_first(pair->chain.data, pair->chain.len));
 
+    revoked = revoked || is_known_revoked(view, pair, leaf);
     view->revoked = view->revoked || revoked;
     return revoked;
 }
@@ -194,7 +211,7 @@ add_pairs(struct view *view, const struct acme_version *version)
         if (version->pair[i].origin.key_reused)
             acme_json_set_bool(one, "key_reused", true);
         describe_leaf(one, &leaf);
-        if (is_revoked(view, &version->pair[i]))
+        if (is_revoked(view, &version->pair[i], &leaf))
             acme_json_set_bool(one, "revoked", true);
         acme_json_append(list, one);
         if (i > 0)

@@ -281,6 +281,23 @@ get_names(struct acme_frame *frame, struct acme_vault_unit *out,
     return ACME_OK;
 }
 
+/* Or the CA has told. */
+static enum acme_rc
+is_known_revoked(const struct acme_vault_unit *unit, bool *revoked,
+    struct acme_error *err)
+{
+    struct acme_leaf leaf;
+    enum acme_rc rc;
+
+    if (unit->leaf == NULL || !unit->record.revocation.revoked)
+        return ACME_OK;
+    rc = acme_chain_leaf(unit->leaf, &leaf, err);
+    if (rc == ACME_OK &&
+        strcmp(leaf.fingerprint, unit->record.revocation.certificate) == 0)
+        *revoked = true;
+    return rc;
+}
+
 static enum acme_rc
 get_unit(struct acme_frame *frame, struct acme_vault_unit *out,
     struct acme_error *err)
@@ -327,7 +344,7 @@ get_unit(struct acme_frame *frame, struct acme_vault_unit *out,
         return acme_error_nomem(err);
     if (rc != ACME_OK)
         acme_record_init(&out->record);
-    return ACME_OK;
+    return is_known_revoked(out, &out->revoked, err);
 }
 
 enum acme_rc
@@ -575,6 +592,31 @@ acme_vault_binding(struct acme_vault *vault, size_t issuer,
         rc = acme_binding_set(binding, kid, alg, key, len, err);
     }
     return finish(vault, &frame, rc, err);
+}
+
+enum acme_rc
+acme_vault_chain(struct acme_vault *vault, size_t unit,
+    struct acme_chain **chain, struct acme_error *err)
+{
+    struct acme_frame frame;
+    struct acme_chain *found = NULL;
+    const void *data;
+    size_t len;
+    enum acme_rc rc;
+
+    memset(&frame, 0, sizeof(frame));
+    (void)ask(vault, ACME_VERB_CHAIN, unit);
+    rc = answer(vault, &frame, err);
+    if (rc == ACME_OK) {
+        acme_frame_get(&frame, &data, &len);
+        rc = acme_chain_from_der(data, len, &found, err);
+    }
+    rc = finish(vault, &frame, rc, err);
+    if (rc == ACME_OK)
+        *chain = found;
+    else
+        acme_chain_free(found);
+    return rc;
 }
 
 enum acme_rc

@@ -67,7 +67,8 @@ struct acme_vault_unit {
     struct acme_chain *leaf; /* the live one's; NULL: none */
     bool order;              /* one is in flight */
     bool other_issuer;       /* the live one is of another CA than wanted */
-    bool revoked;            /* the live one; its key is not used again */
+    bool revoked;            /* the live one, as acmectl or the record says;
+                                its key is not used again */
     bool issued_by_known;    /* it is of a CA of this configuration, */
     size_t issued_by;        /* this issuer's */
     struct acme_record record;
@@ -140,6 +141,10 @@ enum acme_rc acme_vault_order_drop(struct acme_vault *vault, size_t unit,
  * lock is held. */
 enum acme_rc acme_vault_live_key(struct acme_vault *vault, size_t unit,
     struct acme_key **key, struct acme_error *err);
+
+/* The live certificate with its issuers.  ACME_NOENT: none. */
+enum acme_rc acme_vault_chain(struct acme_vault *vault, size_t unit,
+    struct acme_chain **chain, struct acme_error *err);
 
 /* Makes challenges of an issuer of the unit's list answerable; name and token
  * of each count.  *others: other servers live on the state directory, and see

@@ -442,6 +442,28 @@ acme_connection_get(struct acme_connection *connection, const char *url,
                          : rc;
 }
 
+enum acme_rc
+acme_connection_get_plain(struct acme_connection *connection, const char *url,
+    size_t max, struct acme_http_response *response, struct acme_error *err)
+{
+    struct acme_http_request request = { 0 };
+    const struct acme_directory *ignored;
+    enum acme_rc rc = acme_connection_directory(connection, &ignored, err);
+
+    request.method = "GET";
+    request.url = url;
+    request.plain = true;
+    request.max_body = max;
+    if (rc == ACME_OK)
+        rc = connection->transport.perform(connection->transport.ctx, &request,
+            response, err);
+    if (rc != ACME_OK || response->status == 200)
+        return rc;
+    (void)acme_error_set(err, ACME_WIRE, "HTTP status %d", response->status);
+    err->http_status = response->status;
+    return ACME_WIRE;
+}
+
 /* ---- nonces (RFC 8555 6.5, 7.2) ---- */
 
 enum acme_rc

@@ -202,6 +202,19 @@ parse_window(const struct acme_json *object, struct acme_record_window *window)
 }
 
 static void
+parse_revocation(const struct acme_json *object,
+    struct acme_record_revocation *revocation)
+{
+    parse_text(object, "certificate", revocation->certificate,
+        sizeof(revocation->certificate));
+    revocation->revoked = acme_json_bool(object, "revoked", false);
+    parse_text(object, "reason", revocation->reason,
+        sizeof(revocation->reason));
+    revocation->next_look = parse_time(object, "next_look");
+    revocation->failures = parse_count(object, "failures");
+}
+
+static void
 parse_members(const struct acme_json *root, struct acme_record *record)
 {
     record->attempt = parse_time(root, "attempt");
@@ -223,6 +236,7 @@ parse_members(const struct acme_json *root, struct acme_record *record)
         sizeof(record->renew_serial));
     record->renew_usual = parse_time(root, "renew_usual");
     parse_window(acme_json_get(root, "renewal_info"), &record->window);
+    parse_revocation(acme_json_get(root, "revocation"), &record->revocation);
     record->forced = parse_time(root, "forced");
     acme_left_out_parse(acme_json_get(root, "left_out"), &record->left_out);
     parse_text(root, "left_out_serial", record->left_out_serial,
@@ -382,6 +396,19 @@ render_window(const struct acme_record_window *window)
     return object;
 }
 
+static struct acme_json *
+render_revocation(const struct acme_record_revocation *revocation)
+{
+    struct acme_json *object = acme_json_object();
+
+    render_text(object, "certificate", revocation->certificate);
+    render_flag(object, "revoked", revocation->revoked);
+    render_text(object, "reason", revocation->reason);
+    acme_json_set_time(object, "next_look", revocation->next_look);
+    render_number(object, "failures", revocation->failures);
+    return object;
+}
+
 enum acme_rc
 acme_record_render(const struct acme_record *record, struct acme_buf *out,
     struct acme_error *err)
@@ -412,6 +439,9 @@ acme_record_render(const struct acme_record *record, struct acme_buf *out,
     acme_json_set_time(root, "renew_usual", record->renew_usual);
     if (!is_empty(&record->window))
         acme_json_set(root, "renewal_info", render_window(&record->window));
+    if (record->revocation.certificate[0] != '\0')
+        acme_json_set(root, "revocation",
+            render_revocation(&record->revocation));
     acme_json_set_time(root, "forced", record->forced);
     if (record->left_out.n > 0) {
         acme_json_set(root, "left_out",

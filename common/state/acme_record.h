@@ -28,6 +28,15 @@ struct acme_record_window {
     time_t suggested; /* the last renewal that a window brought forward */
 };
 
+/* What the CA's revocation list says of one certificate. */
+struct acme_record_revocation {
+    char certificate[65]; /* fingerprint; "": none */
+    bool revoked;
+    char reason[24];   /* as a word; or "" */
+    time_t next_look;  /* 0: not planned */
+    unsigned failures; /* of looks, in a row */
+};
+
 struct acme_record {
     /* An attempt is durable before its first request; one found open at
      * start means that it killed us. */
@@ -59,7 +68,8 @@ struct acme_record {
     char renew_serial[64]; /* serial that the pick belongs to */
     time_t renew_usual;    /* picked by its life, whatever its CA says */
     struct acme_record_window window; /* that its CA suggests */
-    time_t forced;                    /* last order made by force */
+    struct acme_record_revocation revocation;
+    time_t forced; /* last order made by force */
     /* Names that the certificate of this serial is without (allow_subset),
      * how often that was so in a row, and when they are tried again. */
     struct acme_left_out left_out;

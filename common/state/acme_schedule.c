@@ -141,6 +141,15 @@ acme_schedule_look(time_t planned, size_t lineages, time_t now,
 }
 
 time_t
+acme_schedule_crl(time_t next_update, time_t now)
+{
+    int64_t start = clamp(now);
+
+    return (time_t)(start + within(clamp(next_update) - start,
+                                ACME_CRL_LIFE_MIN, ACME_CRL_LIFE_MAX));
+}
+
+time_t
 acme_schedule_look_after(long retry_after, time_t now, uint32_t random)
 {
     int64_t wait = retry_after < 0 ? ACME_LOOK_DEFAULT : retry_after;

@@ -16,6 +16,8 @@
 struct acme_http_request {
     const char *method;       /* "GET", "HEAD" or "POST" */
     const char *url;          /* absolute, https */
+    bool plain;               /* of http instead: a GET of what is signed by
+                                 itself, with no secret in it */
     const char *content_type; /* NULL: no body */
     const char *accept;       /* NULL: any */
     const void *body;

@@ -304,7 +304,7 @@ on_body(char *data, size_t size, size_t count, void *ctx)
     } while (0)
 
 static CURLcode
-set_bounds(CURL *easy)
+set_bounds(CURL *easy, bool plain)
 {
     CURLcode code = CURLE_OK;
 
@@ -314,9 +314,9 @@ set_bounds(CURL *easy)
     SET(CURLOPT_QUICK_EXIT, 1L);
 #endif
 #if LIBCURL_VERSION_NUM >= 0x075500
-    SET(CURLOPT_PROTOCOLS_STR, "https");
+    SET(CURLOPT_PROTOCOLS_STR, plain ? "http" : "https");
 #else
-    SET(CURLOPT_PROTOCOLS, CURLPROTO_HTTPS);
+    SET(CURLOPT_PROTOCOLS, plain ? CURLPROTO_HTTP : CURLPROTO_HTTPS);
 #endif
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     SET(CURLOPT_PROXY, ""); /* none from the environment either */
@@ -423,7 +423,7 @@ prepare(struct exchange *x)
     CURLcode code;
 
     curl_easy_reset(easy);
-    code = set_bounds(easy);
+    code = set_bounds(easy, x->request->plain);
     if (code == CURLE_OK)
         code = set_tls(easy, x->curl);
     if (code == CURLE_OK)
@@ -643,7 +643,9 @@ perform(void *ctx, const struct acme_http_request *request,
     enum acme_rc rc;
 
     reset_response(&x);
-    rc = acme_url_parse(request->url, ACME_WIRE, &x.url, err);
+    rc = request->plain
+             ? acme_url_parse_plain(request->url, ACME_WIRE, &x.url, err)
+             : acme_url_parse(request->url, ACME_WIRE, &x.url, err);
     if (rc != ACME_OK)
         return rc;
     ERR_set_mark();

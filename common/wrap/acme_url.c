@@ -7,6 +7,7 @@
 #include "base/acme_log.h"
 
 #define SCHEME "https://"
+#define PLAIN "http://"
 #define SHOWN_MAX 200
 
 static const char out_of_memory[] = "out of memory";
@@ -20,12 +21,12 @@ lower(char c)
 }
 
 static bool
-is_https(const char *text)
+has_scheme(const char *text, const char *scheme)
 {
     size_t i;
 
-    for (i = 0; SCHEME[i] != '\0'; i++) {
-        if (lower(text[i]) != SCHEME[i])
+    for (i = 0; scheme[i] != '\0'; i++) {
+        if (lower(text[i]) != scheme[i])
             return false;
     }
     return true;
@@ -53,16 +54,17 @@ check_chars(const char *text)
  * another host out of it than we do.
  */
 static const char *
-check_text(const char *text)
+check_text(const char *text, const char *scheme)
 {
-    const char *authority = text + strlen(SCHEME);
+    const char *authority = text + strlen(scheme);
     const char *reason = check_chars(text);
     size_t len;
 
     if (reason != NULL)
         return reason;
-    if (!is_https(text))
-        return "is not an absolute https URL";
+    if (!has_scheme(text, scheme))
+        return strcmp(scheme, PLAIN) == 0 ? "is not an absolute http URL"
+                                          : "is not an absolute https URL";
     if (strchr(text, '#') != NULL)
         return "has a fragment";
     len = strcspn(authority, "/?");
@@ -113,7 +115,8 @@ clean_host(char *host, bool *brackets)
 }
 
 static const char *
-split(CURLU *parsed, const char *text, struct acme_url *url)
+split(CURLU *parsed, const char *text, const char *scheme,
+    struct acme_url *url)
 {
     char port[8];
     bool brackets = false;
@@ -135,7 +138,7 @@ split(CURLU *parsed, const char *text, struct acme_url *url)
         return reason;
     if (strcmp(port, "0") == 0)
         return "has no usable port";
-    snprintf(url->origin, sizeof(url->origin), SCHEME "%s%s%s:%s",
+    snprintf(url->origin, sizeof(url->origin), "%s%s%s%s:%s", scheme,
         brackets ? "[" : "", url->host, brackets ? "]" : "", port);
     return NULL;
 }
@@ -152,11 +155,11 @@ refuse(const char *text, const char *reason, enum acme_rc rc,
     return acme_error_set(err, rc, "URL \"%s\" %s", shown, reason);
 }
 
-enum acme_rc
-acme_url_parse(const char *text, enum acme_rc rc, struct acme_url *url,
-    struct acme_error *err)
+static enum acme_rc
+parse(const char *text, const char *scheme, enum acme_rc rc,
+    struct acme_url *url, struct acme_error *err)
 {
-    const char *reason = check_text(text);
+    const char *reason = check_text(text, scheme);
     struct acme_url parts;
     CURLU *parsed;
 
@@ -166,12 +169,26 @@ acme_url_parse(const char *text, enum acme_rc rc, struct acme_url *url,
     if (parsed == NULL)
         return acme_error_nomem(err);
     memset(&parts, 0, sizeof(parts));
-    reason = split(parsed, text, &parts);
+    reason = split(parsed, text, scheme, &parts);
     curl_url_cleanup(parsed);
     if (reason != NULL)
         return refuse(text, reason, rc, err);
     *url = parts;
     return ACME_OK;
+}
+
+enum acme_rc
+acme_url_parse(const char *text, enum acme_rc rc, struct acme_url *url,
+    struct acme_error *err)
+{
+    return parse(text, SCHEME, rc, url, err);
+}
+
+enum acme_rc
+acme_url_parse_plain(const char *text, enum acme_rc rc, struct acme_url *url,
+    struct acme_error *err)
+{
+    return parse(text, PLAIN, rc, url, err);
 }
 
 /* `reference` as seen from `base`; the reason why not or NULL. */
@@ -215,7 +232,7 @@ acme_url_resolve(const char *base, const char *reference,
 
     /* One that is absolute is kept to the letter: it may be an account's
      * name, which the CA compares. */
-    if (is_https(reference)) {
+    if (has_scheme(reference, SCHEME)) {
         if (acme_url_parse(reference, ACME_WIRE, &parts, err) != ACME_OK)
             return err->rc;
         memcpy(out, reference, strlen(reference) + 1);

@@ -27,6 +27,11 @@ struct acme_url {
 enum acme_rc acme_url_parse(const char *text, enum acme_rc rc,
     struct acme_url *url, struct acme_error *err);
 
+/* The same for an http URL, of what is signed by itself (a CA's revocation
+ * list). */
+enum acme_rc acme_url_parse_plain(const char *text, enum acme_rc rc,
+    struct acme_url *url, struct acme_error *err);
+
 /* Whether a text may be shown as a link: it is such a URL. */
 bool acme_url_is_link(const char *text);
 

@@ -1533,3 +1533,10 @@ fake_ca_root(const struct fake_ca *ca)
 {
     return helper_ca_root_pem(ca->state->issuer);
 }
+
+void
+fake_ca_crl(const struct fake_ca *ca, const struct helper_ca_crl *options,
+    struct acme_buf *der)
+{
+    helper_ca_crl(ca->state->issuer, options, der);
+}

@@ -78,6 +78,11 @@ struct fake_ca_conf {
     void *validate_ctx;
 };
 
+/* Of its issuer. */
+struct fake_ca;
+void fake_ca_crl(const struct fake_ca *ca, const struct helper_ca_crl *options,
+    struct acme_buf *der);
+
 struct fake_ca {
     struct fake_ca_conf conf; /* change it at any time */
     struct fake_ca_state *state;

@@ -82,6 +82,19 @@ cut_off(struct fake_drive *d, struct acme_error *err)
 }
 
 static enum acme_rc
+fetch(struct fake_drive *d, const struct acme_http_request *request,
+    struct acme_http_response *response)
+{
+    d->fetched++;
+    acme_http_response_clear(response);
+    acme_buf_init(&response->body, request->max_body);
+    response->status = d->crl != NULL ? 200 : 404;
+    if (d->crl != NULL)
+        acme_buf_add(&response->body, d->crl->data, d->crl->len);
+    return ACME_OK;
+}
+
+static enum acme_rc
 perform(void *ctx, const struct acme_http_request *request,
     struct acme_http_response *response, struct acme_error *err)
 {
@@ -95,7 +108,9 @@ perform(void *ctx, const struct acme_http_request *request,
     if (d->dead || (d->cut_at != 0 && d->exchanges >= d->cut_at &&
                        !(last && d->cut == FAKE_CUT_ANSWER)))
         return cut_off(d, err);
-    rc = line->ca.perform(line->ca.ctx, request, response, err);
+    rc = request->plain
+             ? fetch(d, request, response)
+             : line->ca.perform(line->ca.ctx, request, response, err);
     if (rc == ACME_OK)
         response->date = d->host.now + d->ahead[line - lines];
     return last ? cut_off(d, err) : rc;

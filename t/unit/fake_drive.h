@@ -62,6 +62,10 @@ struct fake_drive {
     long set;      /* how far ours has been set since the beginning: host.now
                       is to be moved as well */
 
+    /* What is at every http URL; NULL: 404.  How often it was fetched. */
+    const struct acme_buf *crl;
+    unsigned fetched;
+
     uint32_t random; /* what the engine draws */
     unsigned present_ms;
     bool crashed; /* told to the engine when it plans */

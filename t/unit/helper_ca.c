@@ -349,6 +349,9 @@ new_leaf(const struct spec *spec, const struct helper_ca_options *options,
         add_aki(cert, spec, options->aki);
     if (options->must_staple)
         add_extension(cert, spec, NID_tlsfeature, "status_request");
+    if (options->crl_url != NULL)
+        add_extension(cert, spec, NID_crl_distribution_points,
+            options->crl_url);
     if (options->critical_unknown)
         add_unknown(cert);
     if (options->san != NULL)
@@ -386,6 +389,105 @@ write_chain(struct helper_ca *ca, const struct helper_ca_options *options,
     acme_buf_add(pem, text, (size_t)len);
     need(acme_buf_ok(pem));
     BIO_free(bio);
+}
+
+static void
+add_revoked(X509_CRL *list, const char *hex, int reason)
+{
+    X509_REVOKED *revoked = X509_REVOKED_new();
+    ASN1_ENUMERATED *coded = ASN1_ENUMERATED_new();
+    ASN1_TIME *when = ASN1_TIME_set(NULL, 0);
+    BIGNUM *number = NULL;
+    ASN1_INTEGER *serial;
+
+    need(revoked != NULL && coded != NULL && when != NULL);
+    need(BN_hex2bn(&number, hex) > 0);
+    serial = BN_to_ASN1_INTEGER(number, NULL);
+    need(serial != NULL && X509_REVOKED_set_serialNumber(revoked, serial));
+    need(X509_REVOKED_set_revocationDate(revoked, when));
+    need(ASN1_ENUMERATED_set(coded, reason));
+    if (reason != 0)
+        need(X509_REVOKED_add1_ext_i2d(revoked, NID_crl_reason, coded, 0, 0));
+    need(X509_CRL_add0_revoked(list, revoked));
+    ASN1_INTEGER_free(serial);
+    ASN1_ENUMERATED_free(coded);
+    ASN1_TIME_free(when);
+    BN_free(number);
+}
+
+static void
+add_scope(X509_CRL *list, const struct helper_ca_crl *options)
+{
+    ISSUING_DIST_POINT *scope = ISSUING_DIST_POINT_new();
+    GENERAL_NAME *name;
+
+    need(scope != NULL);
+    scope->onlyCA = options->only_ca ? 0xff : -1;
+    scope->onlyuser = options->only_ca ? -1 : 0xff;
+    if (options->scope != NULL) {
+        name = a2i_GENERAL_NAME(NULL, NULL, NULL, GEN_URI, options->scope, 0);
+        scope->distpoint = DIST_POINT_NAME_new();
+        need(name != NULL && scope->distpoint != NULL);
+        scope->distpoint->type = 0;
+        scope->distpoint->name.fullname = GENERAL_NAMES_new();
+        need(sk_GENERAL_NAME_push(scope->distpoint->name.fullname, name) > 0);
+    }
+    need(X509_CRL_add1_ext_i2d(list, NID_issuing_distribution_point, scope, 1,
+        0));
+    ISSUING_DIST_POINT_free(scope);
+}
+
+static void
+add_delta(X509_CRL *list)
+{
+    ASN1_INTEGER *base = ASN1_INTEGER_new();
+
+    need(base != NULL && ASN1_INTEGER_set(base, 1));
+    need(X509_CRL_add1_ext_i2d(list, NID_delta_crl, base, 1, 0));
+    ASN1_INTEGER_free(base);
+}
+
+static void
+set_crl_times(X509_CRL *list, const struct helper_ca_crl *options)
+{
+    ASN1_TIME *when = ASN1_TIME_set(NULL, options->this_update);
+
+    need(when != NULL && X509_CRL_set1_lastUpdate(list, when));
+    need(ASN1_TIME_set(when, options->next_update) != NULL);
+    if (options->next_update != 0)
+        need(X509_CRL_set1_nextUpdate(list, when));
+    ASN1_TIME_free(when);
+}
+
+void
+helper_ca_crl(const struct helper_ca *ca, const struct helper_ca_crl *options,
+    struct acme_buf *der)
+{
+    const struct pair *by = options->by_root ? &ca->root : &ca->intermediate;
+    EVP_PKEY *stranger = EVP_EC_gen("P-256");
+    X509_CRL *list = X509_CRL_new();
+    unsigned char *out = NULL;
+    int len;
+
+    need(list != NULL && stranger != NULL && X509_CRL_set_version(list, 1));
+    need(X509_CRL_set_issuer_name(list, X509_get_subject_name(by->cert)));
+    set_crl_times(list, options);
+    if (options->serial != NULL)
+        add_revoked(list, options->serial, options->reason);
+    if (options->scope != NULL || options->only_ca)
+        add_scope(list, options);
+    if (options->delta)
+        add_delta(list);
+    need(X509_CRL_sort(list));
+    need(X509_CRL_sign(list, options->wrong_signature ? stranger : by->key,
+             EVP_sha256()) > 0);
+    len = i2d_X509_CRL(list, &out);
+    need(len > 0);
+    acme_buf_add(der, out, (size_t)len);
+    need(acme_buf_ok(der));
+    OPENSSL_free(out);
+    X509_CRL_free(list);
+    EVP_PKEY_free(stranger);
 }
 
 void

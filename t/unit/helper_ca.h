@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <time.h>
 
 #include "base/acme_buf.h"
 #include "wrap/acme_key.h"
@@ -45,6 +46,8 @@ struct helper_ca_options {
     /* key of the (first extra) intermediate: "RSA-16384", "explicit" or NULL.
      * With either, extra_links must be at least 1. */
     const char *link_key;
+    const char
+        *crl_url;     /* of a distribution point, OpenSSL syntax "URI:..." */
     bool link_not_ca; /* the first extra intermediate is no CA */
 };
 
@@ -55,6 +58,22 @@ struct helper_ca_options {
 void helper_ca_issue(struct helper_ca *ca, const struct acme_key *key,
     const char *const *names, const struct helper_ca_options *options,
     struct acme_buf *pem);
+
+/* A revocation list of the intermediate, with one entry or none. */
+struct helper_ca_crl {
+    time_t this_update, next_update; /* next 0: it does not say */
+    const char *serial;              /* hex; NULL: nothing is revoked */
+    int reason;                      /* of RFC 5280 5.3.1; 0: not given */
+    const char *scope;               /* URL of its distribution point */
+    bool only_ca;                    /* it is about CAs */
+    bool by_root;                    /* the root's list */
+    bool wrong_signature;
+    bool delta; /* has a critical extension */
+};
+
+/* Appends it as DER. */
+void helper_ca_crl(const struct helper_ca *ca,
+    const struct helper_ca_crl *options, struct acme_buf *der);
 
 /* Appends the root's key as "Old Root", which has expired, certified it: for
  * a chain that ends elsewhere. */

@@ -34,6 +34,9 @@ my $JSON = JSON::PP->new->utf8->canonical->allow_nonref;
 #                  retry_after, explanation (URL), start and end (seconds
 #                  since 1970; else within the certificate's life), only
 #                  (serial: of that certificate only)
+#     crl          {}: certificates name a revocation list, over http, with
+#                  optional revoked ([serials]), seconds (until the next
+#                  one), by_root (1: of another issuer), status, body
 #     no_terms     1: no terms of service
 #     eab          { KID => KEY in base64url }: new accounts need a binding
 #     refusals_ok  1: a request refused as malformed is no complaint

@@ -603,7 +603,7 @@ sub look_again ($self, $lineage)
 
     $self->stop;
     my $text = slurp($file);
-    $text =~ s/("next_look": ")[^"]+/${1}2026-01-01T00:00:00Z/
+    $text =~ s/("next_look": ")[^"]+/${1}2026-01-01T00:00:00Z/g
         or die "no look is planned: $text\n";
     spew($file, $text, 0600);
     return $self->start;

@@ -387,7 +387,8 @@ sub make_certificate ($server, $order, $csr)
     my $ctx = {
         server => $server, identifiers => \@names, names => [@names],
         subject => length $names[0] <= 64 ? $names[0] : '',
-        extra => { must_staple => staples($server, $csr) },
+        extra => { must_staple => staples($server, $csr),
+            ($server->{crl} ? (crl => $server->crl_url) : ()) },
         from => $server->{backdate} ? -$server->{backdate} : 0,
         seconds => $server->{profiles}{ $order->{profile} // '' }{validity}
             // $server->{validity} // 90 * 86_400,

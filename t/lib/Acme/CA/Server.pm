@@ -10,6 +10,7 @@ use Acme::CA::Faults;
 use Acme::CA::Jws qw(b64 parse_jws thumbprint verify_binding verify_jws);
 use Acme::CA::Order;
 use Acme::CA::Renewal;
+use Acme::CA::X509 qw(new_crl);
 use Digest::SHA qw(sha256_hex);
 use JSON::PP;
 use Time::HiRes ();
@@ -62,6 +63,7 @@ sub new ($class, %o)
 sub url ($self, $path) { return $self->{base} . $path }
 sub decoy_url ($self) { return $self->{decoy} }
 sub decoy_http_url ($self) { return $self->{decoy_http} }
+sub crl_url ($self) { return $self->{decoy_http} . '/crl' }
 sub faults ($self) { return $self->{faults} }
 sub root ($self) { return $self->{issuing}{root} }
 sub root_pem ($self) { return $self->{issuing}{root}{pem} }
@@ -104,6 +106,9 @@ sub handle ($self, $request)
 sub respond ($self, $ctx)
 {
     my $request = $ctx->{request};
+    return $self->crl($ctx)
+        if $self->{crl} && $request->{listener} eq 'decoy_http'
+        && $request->{path} eq '/crl';
     return { status => 404, headers => [], body => "decoy\n" }
         if $request->{listener} ne 'acme';
 
@@ -116,6 +121,18 @@ sub respond ($self, $ctx)
         return $self->dispatch($ctx, $handler, $key);
     }
     refuse(malformed => "nothing is at $path", status => 404);
+}
+
+# The intermediate's revocation list, or something else in its place.
+sub crl ($self, $ctx)
+{
+    my $crl = $self->{crl};
+
+    $ctx->{endpoint} = 'crl';
+    return { status => $crl->{status} // 200, headers => [],
+        body => $crl->{body} // new_crl(
+            issuer => $crl->{by_root} ? $self->root : $self->intermediate,
+            revoked => $crl->{revoked}, seconds => $crl->{seconds}) };
 }
 
 sub dispatch ($self, $ctx, $handler, $key)

@@ -12,7 +12,7 @@ use MIME::Base64 qw(decode_base64 encode_base64);
 use Net::SSLeay;
 use Socket qw(AF_INET AF_INET6 inet_ntop);
 
-our @EXPORT_OK = qw(new_key new_root issue read_csr make_csr key_digest
+our @EXPORT_OK = qw(new_key new_root new_crl issue read_csr make_csr key_digest
     server_pair);
 
 Net::SSLeay::initialize();
@@ -21,7 +21,7 @@ Net::SSLeay::initialize();
 use constant { ALT_DNS => 2, ALT_IP => 7 };
 use constant {
     SUBJECT_KEY => 82, KEY_USAGE => 83, ALT_NAME => 85, BASIC => 87,
-    AUTHORITY_KEY => 90, EXT_KEY_USAGE => 126, TLS_FEATURE => 1020,
+    AUTHORITY_KEY => 90, CRL_POINTS => 103, EXT_KEY_USAGE => 126, TLS_FEATURE => 1020,
 };
 
 my %CURVE = (256 => 'secp256r1', 384 => 'secp384r1', 521 => 'secp521r1');
@@ -53,7 +53,8 @@ sub new_root ($name, $key = new_key())
 
 # issue(issuer => {key, pem, subject}, key => PEM or public => EVP_PKEY,
 #       subject =>, names => [], ca =>, from => seconds from now,
-#       seconds => lifetime, serial => HEX, usage => 0, must_staple => 1):
+#       seconds => lifetime, serial => HEX, usage => 0, must_staple => 1,
+#       crl => URL):
 #       PEM.
 sub issue (%o)
 {
@@ -99,6 +100,7 @@ sub extend ($x509, %o)
             : 'critical,digitalSignature',
         ($o{ca} || defined $o{usage} && !$o{usage}
             ? () : (EXT_KEY_USAGE, 'serverAuth')),
+        ($o{crl} ? (CRL_POINTS, "URI:$o{crl}") : ()),
         ($o{must_staple} ? (TLS_FEATURE, 'status_request') : ()),
         (@names ? (ALT_NAME, join ',', map { alt_name($_) } @names) : ()),
     );
@@ -107,6 +109,39 @@ sub extend ($x509, %o)
         or die "cannot add extensions for @names\n";
     Net::SSLeay::X509_free($parent) if $parent != $x509;
     return;
+}
+
+# new_crl(issuer => {key, pem, subject}, revoked => [HEX], seconds => life): DER
+sub new_crl (%o)
+{
+    my $crl = Net::SSLeay::X509_CRL_new();
+    my $parent = certificate($o{issuer}{pem});
+    my $signer = evp($o{issuer}{key});
+    my $now = Net::SSLeay::ASN1_TIME_new();
+    my $next = Net::SSLeay::ASN1_TIME_new();
+
+    Net::SSLeay::ASN1_TIME_set($now, time - 60);
+    Net::SSLeay::ASN1_TIME_set($next, time + ($o{seconds} // 86_400));
+    Net::SSLeay::X509_CRL_set_version($crl, 1);
+    Net::SSLeay::X509_CRL_set_issuer_name($crl,
+        Net::SSLeay::X509_get_subject_name($parent));
+    Net::SSLeay::X509_CRL_set_lastUpdate($crl, $now);
+    Net::SSLeay::X509_CRL_set_nextUpdate($crl, $next);
+    Net::SSLeay::P_X509_CRL_add_revoked_serial_hex($crl, $_, $now, 1)
+        for @{ $o{revoked} // [] };
+    Net::SSLeay::X509_CRL_sort($crl);
+    Net::SSLeay::X509_CRL_sign($crl, $signer,
+        Net::SSLeay::EVP_get_digestbyname('SHA256'))
+        or die "cannot sign a revocation list\n";
+    my $pem = Net::SSLeay::PEM_get_string_X509_CRL($crl);
+
+    Net::SSLeay::X509_CRL_free($crl);
+    Net::SSLeay::X509_free($parent);
+    Net::SSLeay::EVP_PKEY_free($signer);
+    Net::SSLeay::ASN1_TIME_free($_) for $now, $next;
+    clear_errors();
+    $pem =~ s/-----[^-]+-----//g;
+    return decode_base64($pem);
 }
 
 sub alt_name ($name)
