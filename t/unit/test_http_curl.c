@@ -773,6 +773,32 @@ a_stop_ends_a_handshake_at_once(void **state)
     close(listener);
 }
 
+/* Only where it is asked for, and then nothing else; an address is private
+ * whatever the scheme. */
+static void
+plain_http(void **state)
+{
+    struct acme_http_request r = { .method = "GET",
+        .plain = true,
+        .max_body = BODY_MAX };
+
+    (void)state;
+    start(answer_text, ok_text);
+    connect_to("https://192.0.2.1/directory");
+    assert_rc(request("GET", "http://127.0.0.1/1.crl"), ACME_WIRE,
+        "is not an absolute https URL");
+    r.url = "https://127.0.0.1/1.crl";
+    assert_rc(perform(&r), ACME_WIRE, "is not an absolute http URL");
+    r.url = "http://u@127.0.0.1/1.crl";
+    assert_rc(perform(&r), ACME_WIRE, "has user information");
+    r.url = "http://127.0.0.1/1.crl";
+    assert_rc(perform(&r), ACME_NET, "is at a private address");
+    r.url = "http://[::ffff:10.0.0.1]:8080/1.crl";
+    assert_rc(perform(&r), ACME_NET, "is at a private address");
+    r.url = "http://localhost/1.crl";
+    assert_rc(perform(&r), ACME_NET, "is at a private address");
+}
+
 static void
 private_addresses_are_refused(void **state)
 {
@@ -922,6 +948,7 @@ main(void)
         test(a_stop_ends_a_get_at_once),
         test(a_stop_gives_a_post_some_time),
         test(a_stop_ends_a_handshake_at_once),
+        test(plain_http),
         test(private_addresses_are_refused),
         test(public_addresses_are_tried),
         test(a_private_directory_opens_its_neighbours),
