@@ -422,6 +422,126 @@ acme_account_set_contacts(struct acme_client *client,
     return rc == ACME_OK ? rc : acme_error_wrap(err, "contacts");
 }
 
+/* ---- another key ------------------------------------------------------ */
+
+/* RFC 8555 7.3.5: what the inner JWS says. */
+static enum acme_rc
+render_change(const struct acme_client *client, struct acme_buf *text,
+    struct acme_error *err)
+{
+    struct acme_json *payload = acme_json_object(), *jwk = NULL;
+    struct acme_buf old;
+    enum acme_rc rc;
+
+    acme_buf_init(&old, BINDING_MAX);
+    rc = acme_key_jwk(acme_client_key(client), &old, err);
+    if (rc == ACME_OK)
+        rc = acme_json_parse(acme_buf_str(&old), old.len, "jwk", &jwk, err);
+    if (rc == ACME_OK) {
+        acme_json_set_str(payload, "account", acme_client_account(client));
+        acme_json_set(payload, "oldKey", jwk);
+        rc = payload != NULL ? acme_json_render(payload, false, text, err)
+                             : acme_error_nomem(err);
+    }
+    acme_json_free(payload);
+    acme_buf_clear(&old);
+    return rc;
+}
+
+/* The new key's word, which the old one signs. */
+static enum acme_rc
+sign_change(const struct acme_client *client, const struct acme_key *new_key,
+    const char *url, struct acme_json **inner, struct acme_error *err)
+{
+    struct acme_buf payload, jws;
+    enum acme_rc rc;
+
+    acme_buf_init(&payload, BINDING_MAX);
+    acme_buf_init(&jws, 2 * BINDING_MAX);
+    rc = render_change(client, &payload, err);
+    if (rc == ACME_OK)
+        rc = acme_jws_sign(new_key, NULL, NULL, url, acme_buf_str(&payload),
+            &jws, err);
+    if (rc == ACME_OK)
+        rc = acme_json_parse(acme_buf_str(&jws), jws.len, "key change", inner,
+            err);
+    acme_buf_clear(&jws);
+    acme_buf_clear(&payload);
+    return rc;
+}
+
+/* RFC 8555 7.3.5: 409 is for a key that has an account already. */
+static enum acme_rc
+post_change(struct acme_client *client, const char *url,
+    const struct acme_json *inner, struct acme_error *err)
+{
+    struct acme_client_request request = { 0 };
+    struct acme_http_response response;
+    enum acme_rc rc;
+    bool in_use;
+
+    acme_http_response_init(&response);
+    request.url = url;
+    request.payload = inner;
+    rc = acme_client_post(client, &request, &response, err);
+    in_use = rc != ACME_OK && response.status == 409;
+    if (in_use) {
+        err->rc = rc = ACME_CONFIG;
+        (void)acme_error_wrap(err,
+            "the new key has an account of its own at this CA already, "
+            "another key is needed");
+    }
+    acme_http_response_clear(&response);
+    return rc;
+}
+
+enum acme_rc
+acme_account_rekey(struct acme_client *client, struct acme_key *new_key,
+    struct acme_error *err)
+{
+    const struct acme_directory *directory;
+    struct acme_json *inner = NULL;
+    enum acme_rc rc;
+
+    rc = acme_connection_directory(acme_client_connection(client), &directory,
+        err);
+    if (rc == ACME_OK && directory->key_change[0] == '\0')
+        rc = acme_error_set(err, ACME_NOENT,
+            "the CA names no place for it (keyChange)");
+    if (rc == ACME_OK && (acme_client_account(client) == NULL ||
+                             acme_client_key(client) == NULL))
+        rc = acme_error_set(err, ACME_NOENT, "no account");
+    if (rc == ACME_OK)
+        rc = acme_connection_check_url(acme_client_connection(client),
+            directory->key_change, err);
+    if (rc == ACME_OK)
+        rc = sign_change(client, new_key, directory->key_change, &inner, err);
+    if (rc == ACME_OK)
+        rc = post_change(client, directory->key_change, inner, err);
+    if (rc == ACME_OK)
+        acme_client_set_key(client, new_key);
+    acme_json_free(inner);
+    return rc == ACME_OK ? rc : acme_error_wrap(err, "key change");
+}
+
+enum acme_rc
+acme_account_find(struct acme_client *client, bool *found,
+    struct acme_error *err)
+{
+    const struct acme_directory *directory;
+    enum acme_rc rc;
+
+    *found = false;
+    rc = acme_connection_directory(acme_client_connection(client), &directory,
+        err);
+    if (rc == ACME_OK)
+        rc = acme_client_set_account(client, NULL, err);
+    if (rc == ACME_OK)
+        rc = find_by_key(client, directory->new_account, false, err);
+    *found = rc == ACME_OK && acme_client_account(client) != NULL;
+    return rc == ACME_OK ? rc : acme_error_wrap(err, "account");
+}
+
 bool
 acme_account_refuses_contacts(const struct acme_error *err)
 {

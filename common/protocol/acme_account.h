@@ -58,6 +58,21 @@ enum acme_rc acme_account_get(struct acme_client *client,
 enum acme_rc acme_account_deactivate(struct acme_client *client,
     struct acme_error *err);
 
+/*
+ * RFC 8555 7.3.5: the account, which the client must have, is that of another
+ * key from now on, which the client has then too (a new reference).  On an
+ * error the client has the old one; whether the CA has changed its mind before
+ * an answer was lost, acme_account_find() tells.  ACME_CONFIG: the new key has
+ * an account of its own at this CA.  ACME_NOENT: the CA cannot do it.  Blocks.
+ */
+enum acme_rc acme_account_rekey(struct acme_client *client,
+    struct acme_key *new_key, struct acme_error *err);
+
+/* RFC 8555 7.3.1: the account of the client's key, if the CA knows one; it is
+ * the client's then, else the client has none.  Blocks. */
+enum acme_rc acme_account_find(struct acme_client *client, bool *found,
+    struct acme_error *err);
+
 /* Whether a CA has said no to contacts, rather than to the request or the
  * account: it will say so again. */
 bool acme_account_refuses_contacts(const struct acme_error *err);

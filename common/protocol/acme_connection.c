@@ -358,6 +358,7 @@ read_directory(const struct acme_connection *connection,
         rc = take_meta(acme_json_get(root, "meta"), out, err);
     take_optional_url(root, "renewalInfo", out->renewal_info);
     take_optional_url(root, "revokeCert", out->revoke_cert);
+    take_optional_url(root, "keyChange", out->key_change);
     return rc;
 }
 

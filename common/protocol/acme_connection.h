@@ -29,6 +29,7 @@ struct acme_directory {
     char new_account[ACME_URL_MAX];
     char new_order[ACME_URL_MAX];
     char revoke_cert[ACME_URL_MAX]; /* "": none; checked when it is used */
+    char key_change[ACME_URL_MAX];  /* the same */
     /* RFC 9773 4.1; "" if the CA names none.  Not checked yet: what is wrong
      * with it must not cost a certificate. */
     char renewal_info[ACME_URL_MAX];

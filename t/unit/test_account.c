@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "fake_client.h"
+#include "fake_jws.h"
 #include "protocol/acme_account.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -615,6 +616,143 @@ test_other_key(void **state)
     acme_key_unref(key);
 }
 
+/* ---- another key (RFC 8555 7.3.5) ------------------------------------- */
+
+#define KEY_CHANGE "https://ca.test/key-change"
+
+static void
+expect_jwk(const json_t *jwk, const struct acme_key *key, struct fake_client *f)
+{
+    char thumbprint[ACME_THUMBPRINT_LEN + 1], is[64];
+
+    assert_int_equal(acme_key_thumbprint(key, thumbprint, &f->err), ACME_OK);
+    assert_true(fake_jws_thumbprint(jwk, is));
+    assert_string_equal(is, thumbprint);
+}
+
+/* fake_jws_verify() wants a nonce, as every request of its own has one. */
+static void
+verify_inner(const struct fake_jws *inner, const json_t *jwk)
+{
+    assert_null(json_object_get(inner->header, "nonce"));
+    assert_null(json_object_get(inner->header, "kid"));
+    assert_int_equal(json_object_size(inner->header), 3);
+    json_object_set_new(inner->header, "nonce", json_string("x"));
+    assert_null(fake_jws_verify(inner, jwk));
+}
+
+static void
+test_rekey(void **state)
+{
+    static const enum acme_key_type types[] = { ACME_KEY_ECDSA_256,
+        ACME_KEY_ECDSA_384, ACME_KEY_RSA_2048 };
+    struct fake_client *f = *state;
+    struct fake_jws inner;
+    struct acme_key *key;
+    json_t *said, *jwk;
+    const char *text;
+    size_t i;
+
+    for (i = 0; i < COUNT(types); i++) {
+        fake_client_next_case(f);
+        acme_client_set_key(f->client, f->key);
+        set_account(f, ACCOUNT_0);
+        fake_ca_reply(f->ca, FAKE_ELSEWHERE, 1, 200, NULL, NULL);
+        key = NULL;
+        assert_int_equal(acme_key_generate(types[i], &key, &f->err), ACME_OK);
+        acme_account_rekey(f->client, key, &f->err);
+        fake_client_expect(f, "rekey", ACME_OK, NULL);
+        assert_ptr_equal(acme_client_key(f->client), key);
+        assert_string_equal(acme_client_account(f->client), ACCOUNT_0);
+
+        text = fake_ca_protected(f->ca, FAKE_ELSEWHERE);
+        assert_non_null(strstr(text, "\"kid\":\"" ACCOUNT_0 "\""));
+        assert_non_null(strstr(text, "\"url\":\"" KEY_CHANGE "\""));
+        assert_non_null(strstr(text, "\"nonce\":"));
+        text = fake_ca_payload(f->ca, FAKE_ELSEWHERE);
+        assert_true(fake_jws_parse(text, strlen(text), &inner));
+        assert_string_equal(json_string_value(json_object_get(inner.header,
+                                "url")),
+            KEY_CHANGE);
+        jwk = json_object_get(inner.header, "jwk");
+        expect_jwk(jwk, key, f);
+        verify_inner(&inner, jwk);
+        said = json_loads(inner.payload, 0, NULL);
+        assert_int_equal(json_object_size(said), 2);
+        assert_string_equal(json_string_value(json_object_get(said,
+                                "account")),
+            ACCOUNT_0);
+        expect_jwk(json_object_get(said, "oldKey"), f->key, f);
+        json_decref(said);
+        fake_jws_clear(&inner);
+        acme_key_unref(key);
+    }
+}
+
+static void
+test_rekey_refused(void **state)
+{
+    struct fake_client *f = *state;
+    struct acme_key *key = NULL;
+    bool found = true;
+
+    assert_int_equal(acme_key_generate(ACME_KEY_ECDSA_256, &key, &f->err),
+        ACME_OK);
+    fake_ca_problem(f->ca, FAKE_ELSEWHERE, 1, 409, "malformed", "taken");
+    acme_account_rekey(f->client, key, &f->err);
+    fake_client_expect(f, "in use", ACME_CONFIG, "has an account of its own");
+    fake_client_expect(f, "detail", ACME_CONFIG, "taken");
+    assert_ptr_equal(acme_client_key(f->client), f->key);
+
+    fake_client_next_case(f);
+    fake_ca_problem(f->ca, FAKE_ELSEWHERE, 1, 403, "unauthorized", "no");
+    acme_account_rekey(f->client, key, &f->err);
+    fake_client_expect(f, "refused", ACME_PROBLEM, "key change: ");
+    assert_ptr_equal(acme_client_key(f->client), f->key);
+
+    fake_client_next_case(f);
+    acme_account_find(f->client, &found, &f->err);
+    fake_client_expect(f, "find", ACME_OK, NULL);
+    assert_true(found);
+    assert_string_equal(acme_client_account(f->client), ACCOUNT_0);
+    acme_client_set_key(f->client, key);
+    acme_account_find(f->client, &found, &f->err);
+    fake_client_expect(f, "find", ACME_OK, NULL);
+    assert_false(found);
+    assert_null(acme_client_account(f->client));
+    acme_key_unref(key);
+}
+
+/* Nothing is sent to a place that is not there, or not this CA's. */
+static void
+test_rekey_elsewhere(void **state)
+{
+    static const struct {
+        const char *json, *error;
+        enum acme_rc rc;
+    } cases[] = { { NULL, "no place for it (keyChange)", ACME_NOENT },
+        { "\"https://other.test/key\"", "https://other.test", ACME_WIRE },
+        { "\"http://ca.test/key\"", "", ACME_WIRE } };
+    struct fake_client *f = *state;
+    struct acme_key *key = NULL;
+    size_t i;
+
+    assert_int_equal(acme_key_generate(ACME_KEY_ECDSA_256, &key, &f->err),
+        ACME_OK);
+    for (i = 0; i < COUNT(cases); i++) {
+        fake_client_next_case(f);
+        fake_client_renew(f);
+        set_account(f, ACCOUNT_0);
+        fake_ca_json(f->ca, FAKE_DIRECTORY, FAKE_ALWAYS, "keyChange",
+            cases[i].json);
+        acme_account_rekey(f->client, key, &f->err);
+        fake_client_expect(f, "nowhere", cases[i].rc, cases[i].error);
+        assert_int_equal(fake_ca_count(f->ca, FAKE_ELSEWHERE), 0);
+        assert_ptr_equal(acme_client_key(f->client), f->key);
+    }
+    acme_key_unref(key);
+}
+
 #define KEY_TEST(test)                                       \
     cmocka_unit_test_setup_teardown(test, fake_client_setup, \
         fake_client_teardown)
@@ -649,6 +787,9 @@ main(void)
         ACCOUNT_TEST(test_deactivate),
         KEY_TEST(test_contacts_refused),
         ACCOUNT_TEST(test_other_key),
+        ACCOUNT_TEST(test_rekey),
+        ACCOUNT_TEST(test_rekey_refused),
+        ACCOUNT_TEST(test_rekey_elsewhere),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
