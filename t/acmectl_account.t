@@ -27,7 +27,7 @@ my $serial = $t->serial('b.test');
 
 # what it does not take
 for my $wrong (
-    [[], qr/verbs list, show, update and deactivate/],
+    [[], qr/verbs list, show, update, rekey and deactivate/],
     [['burn'], qr/verbs list, show/], [['list', 'x'], qr/unexpected "x"/],
     [['update'], qr/needs contacts, or the word clear/],
     [['update', '--server', $t->ca->url], qr/needs contacts/],

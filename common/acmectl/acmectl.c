@@ -44,6 +44,7 @@ static const struct verb {
         "have its CA revoke a certificate" },
     { "account", ctl_account,
         "account list | show [-d] | update CONTACT...|clear |\n"
+        "    rekey [ecdsa[:SIZE]|rsa[:SIZE]|FILE] [--force] |\n"
         "    deactivate --confirm [--account ID] [--server URL]\n"
         "                                    "
         "the accounts at CAs" },

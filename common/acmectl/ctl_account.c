@@ -2,7 +2,7 @@
  * account: shows the accounts of the state directory, and changes one at its
  * CA with a store and an engine of our own, whether a server runs or not.
  */
-#include "acmectl/ctl.h"
+#include "acmectl/ctl_account.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,24 +11,6 @@
 
 #include "base/acme_time.h"
 #include "drive/acme_host_check.h"
-#include "drive/acme_service.h"
-
-/* One of the state directory. */
-struct found {
-    char id[ACME_KEY_ID_LEN + 1];
-    struct acme_json *json; /* account.json */
-};
-
-struct accounts {
-    struct ctl *ctl;
-    struct acme_store *store;
-    size_t n;
-    struct found *list;
-    struct acme_config *config; /* of one issuer, the chosen account's */
-    struct acme_key *key;       /* its key, if it is here; or NULL */
-    bool failed;
-    char text[ACME_LOG_LINE_MAX]; /* what came of the work */
-};
 
 /* ---- finding ---------------------------------------------------------- */
 
@@ -66,6 +48,18 @@ add_account(void *ctx, const char *id, const struct acme_json *json,
     return ACME_OK;
 }
 
+void
+ctl_account_forget(struct accounts *accounts)
+{
+    size_t i;
+
+    for (i = 0; i < accounts->n; i++)
+        acme_json_free(accounts->list[i].json);
+    free(accounts->list);
+    accounts->list = NULL;
+    accounts->n = 0;
+}
+
 static int
 by_directory(const void *a, const void *b)
 {
@@ -76,12 +70,13 @@ by_directory(const void *a, const void *b)
     return order != 0 ? order : strcmp(one->id, other->id);
 }
 
-static int
-find_accounts(struct accounts *accounts)
+int
+ctl_account_find(struct accounts *accounts)
 {
     struct acme_error err;
 
     acme_error_clear(&err);
+    ctl_account_forget(accounts);
     if (acme_store_accounts(accounts->store, add_account, accounts, &err) !=
         ACME_OK)
         return ctl_fail(CTL_FAILED, "%s", err.what);
@@ -124,7 +119,7 @@ take_key(void *ctx, const char *id, const struct acme_key *key,
     struct acme_buf der;
     enum acme_rc rc = ACME_OK;
 
-    if (strcmp(id, accounts->list[0].id) != 0)
+    if (accounts->key != NULL || strcmp(id, accounts->list[0].id) != 0)
         return ACME_OK;
     acme_buf_init_secret(&der, ACME_STATE_PEM_MAX);
     rc = acme_key_to_der(key, &der, err);
@@ -135,8 +130,8 @@ take_key(void *ctx, const char *id, const struct acme_key *key,
 }
 
 /* An operator's own key is elsewhere. */
-static void
-find_key(struct accounts *accounts)
+void
+ctl_account_key(struct accounts *accounts)
 {
     struct acme_error ignored;
 
@@ -249,6 +244,7 @@ print_account(const struct acme_json *json)
 
 struct search {
     struct accounts *accounts;
+    const char *directory;
     struct acme_issuer issuer; /* in config->arena */
     bool found;
 };
@@ -260,9 +256,7 @@ take_issuer(struct search *search, const struct acme_issuer *issuer,
 {
     struct accounts *accounts = search->accounts;
 
-    if (search->found ||
-        strcmp(issuer->directory,
-            acme_json_str(accounts->list[0].json, "directory")) != 0 ||
+    if (search->found || strcmp(issuer->directory, search->directory) != 0 ||
         (accounts->key == NULL) != (issuer->key_file != NULL))
         return ACME_OK;
     search->found = true;
@@ -297,12 +291,13 @@ search_settings(void *ctx, const char *name, struct acme_error *err)
 
 /* How to talk to the account's CA, as a server's configuration says; one that
  * none knows any more, by what everybody trusts. */
-static enum acme_rc
-add_issuer(struct accounts *accounts, const char *const *contacts, size_t n,
-    struct acme_error *err)
+enum acme_rc
+ctl_account_issuer(struct accounts *accounts, const struct found *found,
+    const char *const *contacts, size_t n, struct acme_error *err)
 {
-    const char *directory = acme_json_str(accounts->list[0].json, "directory");
-    struct search search = { .accounts = accounts };
+    const char *directory = acme_json_str(found->json, "directory");
+    const char *serves = acme_json_str(found->json, "serves");
+    struct search search = { .accounts = accounts, .directory = directory };
     size_t index, i;
     enum acme_rc rc;
 
@@ -315,8 +310,12 @@ add_issuer(struct accounts *accounts, const char *const *contacts, size_t n,
         return acme_error_set(err, ACME_CONFIG,
             "the key of this account is in no file that a server's "
             "configuration names");
-    if (accounts->key != NULL)
+    if (serves != NULL)
+        rc = acme_key_type_parse(serves, &search.issuer.key_type, err);
+    else if (accounts->key != NULL)
         search.issuer.key_type = acme_key_type_of(accounts->key);
+    if (rc != ACME_OK)
+        return rc;
     search.issuer.ncontacts = n;
     for (i = 0; i < n; i++)
         search.issuer.contact[i] = contacts[i];
@@ -349,27 +348,37 @@ tick(void *ctx)
     (void)ctx;
 }
 
+enum acme_rc
+ctl_account_work(struct accounts *accounts,
+    const struct acme_account_work *account, struct acme_error *err)
+{
+    struct acme_server server = { .ctx = accounts, .log = on_line };
+    struct acme_service_work work = { .account = account,
+        .done = on_done,
+        .tick = tick,
+        .ctx = accounts };
+    unsigned other = geteuid() == 0 ? 65534 : 0;
+
+    if (acme_config_finish(accounts->config, err) == ACME_OK &&
+        acme_host_engine_user(accounts->config, NULL, other, other, err) ==
+            ACME_OK)
+        (void)acme_service_run_once(accounts->config, &server, &work, err);
+    return err->rc;
+}
+
 /* accounts->text has what came of it. */
 static int
 work(struct accounts *accounts, enum acme_account_action action,
     const char *const *contacts, size_t n)
 {
-    struct acme_server server = { .ctx = accounts, .log = on_line };
     struct acme_account_work account = { .action = action };
-    struct acme_service_work work = { .account = &account,
-        .done = on_done,
-        .tick = tick,
-        .ctx = accounts };
-    unsigned other = geteuid() == 0 ? 65534 : 0;
     struct acme_error err;
 
     acme_error_clear(&err);
     memcpy(account.id, accounts->list[0].id, sizeof(account.id));
-    if (add_issuer(accounts, contacts, n, &err) == ACME_OK &&
-        acme_config_finish(accounts->config, &err) == ACME_OK &&
-        acme_host_engine_user(accounts->config, NULL, other, other, &err) ==
-            ACME_OK)
-        (void)acme_service_run_once(accounts->config, &server, &work, &err);
+    if (ctl_account_issuer(accounts, &accounts->list[0], contacts, n, &err) ==
+        ACME_OK)
+        (void)ctl_account_work(accounts, &account, &err);
     if (err.rc != ACME_OK)
         return ctl_fail(CTL_FAILED, "%s", err.what);
     return accounts->failed ? ctl_fail(CTL_FAILED, "%s", accounts->text)
@@ -475,14 +484,15 @@ static int
 check_arguments(const struct ctl *ctl, const char *verb)
 {
     bool takes = strcmp(verb, "update") == 0;
+    int most = strcmp(verb, "rekey") == 0;
 
     if (takes && ctl->argc == 0)
         return ctl_fail(CTL_USAGE,
             "account update needs contacts, or the word clear");
     if (takes && ctl->argc > ACME_CONTACTS_MAX)
         return ctl_fail(CTL_USAGE, "more than %d contacts", ACME_CONTACTS_MAX);
-    if (!takes && ctl->argc > 0)
-        return ctl_fail(CTL_USAGE, "unexpected \"%s\"", ctl->argv[0]);
+    if (!takes && ctl->argc > most)
+        return ctl_fail(CTL_USAGE, "unexpected \"%s\"", ctl->argv[most]);
     if (strcmp(verb, "deactivate") == 0 && !ctl->confirm)
         return ctl_fail(CTL_USAGE,
             "a deactivated account, and its key at that CA, can never be used "
@@ -500,16 +510,18 @@ static int
 run(struct accounts *accounts, const char *verb)
 {
     struct ctl *ctl = accounts->ctl;
-    int code = find_accounts(accounts);
+    int code = ctl_account_find(accounts);
     size_t i;
 
     if (code == CTL_OK && strcmp(verb, "list") == 0)
         return list_accounts(accounts);
+    if (code == CTL_OK && strcmp(verb, "rekey") == 0)
+        return ctl_account_rekey(accounts);
     if (code == CTL_OK)
         code = choose(accounts);
     if (code != CTL_OK)
         return code;
-    find_key(accounts);
+    ctl_account_key(accounts);
     if (strcmp(verb, "update") == 0 && ctl->argc == 1 &&
         strcmp(ctl->argv[0], "clear") == 0)
         verb = "clear";
@@ -527,7 +539,7 @@ is_verb(const char *name)
     for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
         if (strcmp(verbs[i].name, name) == 0)
             return true;
-    return strcmp(name, "list") == 0;
+    return strcmp(name, "list") == 0 || strcmp(name, "rekey") == 0;
 }
 
 static int
@@ -556,11 +568,10 @@ ctl_account(struct ctl *ctl)
     struct accounts accounts = { .ctl = ctl };
     const char *verb = ctl->argc > 0 ? ctl->argv[0] : "";
     int code;
-    size_t i;
 
     if (!is_verb(verb))
         return ctl_fail(CTL_USAGE,
-            "account has the verbs list, show, update and deactivate");
+            "account has the verbs list, show, update, rekey and deactivate");
     ctl->argc--;
     ctl->argv++;
     code = check_arguments(ctl, verb);
@@ -568,9 +579,7 @@ ctl_account(struct ctl *ctl)
         code = open_state(&accounts);
     if (code == CTL_OK)
         code = run(&accounts, verb);
-    for (i = 0; i < accounts.n; i++)
-        acme_json_free(accounts.list[i].json);
-    free(accounts.list);
+    ctl_account_forget(&accounts);
     acme_key_unref(accounts.key);
     acme_config_free(accounts.config);
     acme_store_close(accounts.store);

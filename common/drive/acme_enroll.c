@@ -1,7 +1,12 @@
 #include "drive/acme_enroll.h"
 
+#include <string.h>
+
 #include "base/acme_log.h"
 #include "protocol/acme_account.h"
+
+/* While somebody changes the account's key (s). */
+#define REKEY_PAUSE 5
 
 /* Somebody else's key, should he have been first. */
 static enum acme_rc
@@ -56,6 +61,62 @@ ensure(const struct acme_enroll *what, struct acme_error *err)
     return rc;
 }
 
+/* ACME_LATER: somebody changes the account's key just now. */
+static enum acme_rc
+find_other(const struct acme_enroll *what, struct acme_key **other,
+    struct acme_error *err)
+{
+    struct acme_error own;
+    enum acme_rc rc;
+
+    acme_error_clear(&own);
+    rc = acme_vault_other_key(what->vault, what->index, false, other, &own);
+    if (rc == ACME_NOENT)
+        return ACME_OK;
+    if (rc == ACME_BUSY) {
+        rc = acme_error_set(err, ACME_LATER,
+            "the key of the account is being changed");
+        err->retry_at = what->host->now(what->host->ctx) + REKEY_PAUSE;
+    } else if (rc != ACME_OK) {
+        *err = own;
+    }
+    return rc;
+}
+
+/*
+ * A change of the account's key (RFC 8555 7.3.5) that was interrupted: only
+ * the CA can say by which of the two it knows the account.
+ */
+static enum acme_rc
+choose_key(const struct acme_enroll *what, struct acme_key **key,
+    const char *url, struct acme_error *err)
+{
+    struct acme_key *other = NULL;
+    bool found = false;
+    enum acme_rc rc = ACME_OK;
+
+    if (url[0] != '\0')
+        rc = find_other(what, &other, err);
+    if (rc != ACME_OK || other == NULL)
+        return rc;
+    acme_client_set_key(what->client, other);
+    rc = acme_account_find(what->client, &found, err);
+    if (rc == ACME_OK && found &&
+        strcmp(acme_client_account(what->client), url) == 0) {
+        rc = acme_vault_account_moved(what->vault, what->index, err);
+        if (rc == ACME_OK) {
+            acme_log(what->host, ACME_LOG_NOTICE,
+                "account has the key of a change that was interrupted, "
+                "issuer \"%s\"",
+                what->issuer->name);
+            acme_key_unref(*key);
+            *key = acme_key_ref(other);
+        }
+    }
+    acme_key_unref(other);
+    return rc;
+}
+
 static enum acme_rc
 use_account(const struct acme_enroll *what, struct acme_error *err)
 {
@@ -64,6 +125,8 @@ use_account(const struct acme_enroll *what, struct acme_error *err)
     enum acme_rc rc;
 
     rc = take_key(what, &key, url, err);
+    if (rc == ACME_OK)
+        rc = choose_key(what, &key, url, err);
     if (rc == ACME_OK) {
         acme_client_set_key(what->client, key);
         rc = acme_client_set_account(what->client, url[0] != '\0' ? url : NULL,

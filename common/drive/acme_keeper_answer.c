@@ -275,6 +275,89 @@ answer_account_dead(struct call *call)
     reply_rc(call);
 }
 
+/* ---- a change of an account's key ------------------------------------- */
+
+/* ACME_NOENT: the account's key is not being changed. */
+static enum acme_rc
+find_rekey(struct call *call, const struct acme_account_entry **entry,
+    struct acme_rekey *rekey, const char **other)
+{
+    struct acme_keeper *keeper = call->keeper;
+    enum acme_rc rc;
+
+    rc = acme_store_rekey_read(keeper->store, rekey, &call->err);
+    if (rc == ACME_OK)
+        acme_keeper_forget_accounts(keeper);
+    if (rc == ACME_OK)
+        rc = acme_keeper_account(keeper, call->index, entry, &call->err);
+    if (rc != ACME_OK)
+        return rc;
+    *other = NULL;
+    if (keeper->config->issuer[call->index].key_file == NULL) {
+        if (strcmp((*entry)->id, rekey->from) == 0)
+            *other = rekey->to;
+        else if (strcmp((*entry)->id, rekey->to) == 0)
+            *other = rekey->from;
+    }
+    return *other != NULL ? ACME_OK
+                          : acme_error_set(&call->err, ACME_NOENT,
+                                "this key is not being changed");
+}
+
+/* Whoever holds the lock is at work: what the CA knows now it may not know in
+ * a moment. */
+static enum acme_rc
+check_idle(struct call *call, const struct acme_rekey *rekey)
+{
+    int lock = -1;
+    enum acme_rc rc = acme_store_lock(call->keeper->store, "account",
+        rekey->from, &lock, &call->err);
+
+    if (lock != -1)
+        close(lock);
+    return rc;
+}
+
+static void
+answer_other_key(struct call *call)
+{
+    const struct acme_account_entry *entry;
+    struct acme_key *key = NULL;
+    const char *other = NULL;
+    struct acme_rekey rekey;
+    bool ours = acme_frame_get_u64(&call->in) != 0;
+    enum acme_rc rc;
+
+    if (call->in.bad)
+        return;
+    rc = find_rekey(call, &entry, &rekey, &other);
+    if (rc == ACME_OK && !ours)
+        rc = check_idle(call, &rekey);
+    if (rc == ACME_OK)
+        rc = acme_store_key_read(call->keeper->store, other, &key, &call->err);
+    if (rc == ACME_OK)
+        add_key(call, key);
+    else
+        reply_rc(call);
+    acme_key_unref(key);
+}
+
+static void
+answer_account_moved(struct call *call)
+{
+    struct acme_keeper *keeper = call->keeper;
+    const struct acme_account_entry *entry;
+    const char *other = NULL;
+    struct acme_rekey rekey;
+
+    if (find_rekey(call, &entry, &rekey, &other) == ACME_OK)
+        (void)acme_store_rekey_move(keeper->store,
+            &keeper->config->issuer[call->index], entry->id, other,
+            &call->err);
+    acme_keeper_publish_thumbprints(keeper);
+    reply_rc(call);
+}
+
 /* Issuers of one configuration may share an account, and each has contacts. */
 static void
 issuer_of(const struct call *call, char *by, size_t size)
@@ -1040,6 +1123,8 @@ static const struct {
     { ACME_VERB_ACCOUNT_KEY, OF_ISSUER, 1, answer_account_key },
     { ACME_VERB_ACCOUNT_URL, OF_ISSUER, 1, answer_account_url },
     { ACME_VERB_ACCOUNT_DEAD, OF_ISSUER, 0, answer_account_dead },
+    { ACME_VERB_OTHER_KEY, OF_ISSUER, 1, answer_other_key },
+    { ACME_VERB_ACCOUNT_MOVED, OF_ISSUER, 0, answer_account_moved },
     { ACME_VERB_CONTACTS, OF_ISSUER, 0, answer_contacts },
     { ACME_VERB_CONTACTS_TOLD, OF_ISSUER, 1, answer_contacts_told },
     { ACME_VERB_BINDING, OF_ISSUER, 0, answer_binding },

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/acme_log.h"
+#include "drive/acme_rekeyer.h"
 #include "protocol/acme_account.h"
 
 /* The work, and what is to be said of it. */
@@ -143,6 +144,8 @@ acme_registrar_run(const struct acme_crew_conf *conf,
     struct acme_crew_ended ended;
     enum acme_rc rc;
 
+    if (work->action == ACME_ACCOUNT_REKEY)
+        return acme_rekeyer_run(conf, work, err);
     acme_error_clear(&ended.err);
     rc = acme_crew_new(conf, &crew, &ended.err);
     if (rc == ACME_OK && (!acme_crew_start_errand(crew, 0, run, &errand) ||

@@ -6,17 +6,21 @@
 #define ACME_REGISTRAR_H
 
 #include "drive/acme_crew.h"
+#include "state/acme_store.h"
 
 enum acme_account_action {
     ACME_ACCOUNT_SHOW,   /* what the CA knows of it */
     ACME_ACCOUNT_UPDATE, /* it gets the issuer's contacts */
-    ACME_ACCOUNT_DEACTIVATE
+    ACME_ACCOUNT_DEACTIVATE,
+    ACME_ACCOUNT_REKEY /* see acme_rekeyer.h */
 };
 
-/* The account of issuer 0. */
+/* The account of issuer 0; of REKEY: of each. */
 struct acme_account_work {
     enum acme_account_action action;
     char id[ACME_KEY_ID_LEN + 1]; /* of its key, or nothing is done */
+    struct acme_rekey rekey;      /* of REKEY, instead of id */
+    bool resumed;                 /* it was begun by somebody before us */
 };
 
 /*

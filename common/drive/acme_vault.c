@@ -546,6 +546,35 @@ acme_vault_account_dead(struct acme_vault *vault, size_t issuer,
 }
 
 enum acme_rc
+acme_vault_other_key(struct acme_vault *vault, size_t issuer, bool ours,
+    struct acme_key **key, struct acme_error *err)
+{
+    struct acme_frame frame;
+    struct acme_key *found = NULL;
+    enum acme_rc rc;
+
+    memset(&frame, 0, sizeof(frame));
+    acme_frame_add_u64(ask(vault, ACME_VERB_OTHER_KEY, issuer), ours);
+    rc = answer(vault, &frame, err);
+    if (rc == ACME_OK)
+        rc = get_key(&frame, &found, err);
+    rc = finish(vault, &frame, rc, err);
+    if (rc == ACME_OK)
+        *key = found;
+    else
+        acme_key_unref(found);
+    return rc;
+}
+
+enum acme_rc
+acme_vault_account_moved(struct acme_vault *vault, size_t issuer,
+    struct acme_error *err)
+{
+    (void)ask(vault, ACME_VERB_ACCOUNT_MOVED, issuer);
+    return simple(vault, err);
+}
+
+enum acme_rc
 acme_vault_contacts(struct acme_vault *vault, size_t issuer, bool *due,
     struct acme_error *err)
 {

@@ -108,6 +108,17 @@ enum acme_rc acme_vault_account_key(struct acme_vault *vault, size_t issuer,
 enum acme_rc acme_vault_account_dead(struct acme_vault *vault, size_t issuer,
     struct acme_error *err);
 
+/*
+ * The account's key is being changed, or that was interrupted
+ * (keys/rekey.json): the other one of the two (caller's reference), which may
+ * be the one that the CA knows; _moved: it is.  `ours`: it is we who change
+ * it.  ACME_NOENT: nothing is changed.  ACME_BUSY: somebody is at it.
+ */
+enum acme_rc acme_vault_other_key(struct acme_vault *vault, size_t issuer,
+    bool ours, struct acme_key **key, struct acme_error *err);
+enum acme_rc acme_vault_account_moved(struct acme_vault *vault, size_t issuer,
+    struct acme_error *err);
+
 /* Whether the configuration says of the account's contacts something that the
  * CA has not been told; that it has been, and whether it took them. */
 enum acme_rc acme_vault_contacts(struct acme_vault *vault, size_t issuer,

@@ -27,6 +27,8 @@ enum acme_verb {
     ACME_VERB_ACCOUNT_KEY,   /* new key -> */
     ACME_VERB_ACCOUNT_URL,   /* account URL (or "": forget) -> is it new? */
     ACME_VERB_ACCOUNT_DEAD,  /* it was deactivated -> */
+    ACME_VERB_OTHER_KEY,     /* is it we who change it? -> key */
+    ACME_VERB_ACCOUNT_MOVED, /* the CA knows it by that one -> */
     ACME_VERB_CONTACTS,      /* -> is there something new to tell of them? */
     ACME_VERB_CONTACTS_TOLD, /* the configured ones: were they taken? -> */
     ACME_VERB_BINDING,       /* -> key identifier, algorithm, MAC key */

@@ -568,7 +568,7 @@ acme_store_changed(struct acme_store *store, struct acme_watch *watch,
     time_t now, bool *live, bool *orders, struct acme_error *err)
 {
     struct acme_watch next = *watch;
-    bool live_moved, orders_moved;
+    bool live_moved, orders_moved, keys_moved = false;
     enum acme_rc rc;
 
     rc = look(store, "live", &next.live, &next.live_again, now, &live_moved,
@@ -576,10 +576,13 @@ acme_store_changed(struct acme_store *store, struct acme_watch *watch,
     if (rc == ACME_OK)
         rc = look(store, "orders", &next.orders, &next.orders_again, now,
             &orders_moved, err);
+    if (rc == ACME_OK)
+        rc = look(store, "keys", &next.keys, &next.keys_again, now,
+            &keys_moved, err);
     if (rc != ACME_OK)
         return rc;
     *watch = next;
     *live = live_moved;
-    *orders = orders_moved;
+    *orders = orders_moved || keys_moved;
     return ACME_OK;
 }

@@ -274,6 +274,39 @@ enum acme_rc acme_store_accounts(struct acme_store *store,
 enum acme_rc acme_store_account_park(struct acme_store *store,
     const struct acme_issuer *issuer, const char *id, struct acme_error *err);
 
+/*
+ * An account key's change to another, of every account that has it: what is
+ * on the way is in keys/rekey.json, so that whoever comes after a crash can
+ * ask the CAs which of the two they know.  It is there from before the first
+ * request until every account has the same key again.
+ */
+struct acme_rekey {
+    char from[ACME_ACCOUNT_ID_LEN + 1]; /* ids of keys */
+    char to[ACME_ACCOUNT_ID_LEN + 1];
+};
+/* Stores the new key and says what is on the way.  ACME_CONFIG: the new key
+ * is a default already.  The caller holds the lock "account" of `from`. */
+enum acme_rc acme_store_rekey_begin(struct acme_store *store, const char *from,
+    const struct acme_key *to, struct acme_rekey *rekey,
+    struct acme_error *err);
+/* ACME_NOENT: nothing is. */
+enum acme_rc acme_store_rekey_read(const struct acme_store *store,
+    struct acme_rekey *rekey, struct acme_error *err);
+/* The CA knows the account of `from` by the key `to` now (or again): its files
+ * move.  It goes on serving those whose configuration asks for the type that
+ * its first key had. */
+enum acme_rc acme_store_rekey_move(struct acme_store *store,
+    const struct acme_issuer *issuer, const char *from, const char *to,
+    struct acme_error *err);
+/* Every account has the new key (`done`: it is the default where the old one
+ * was, which is put aside), or every one the old key (the new one goes). */
+enum acme_rc acme_store_rekey_end(struct acme_store *store,
+    const struct acme_rekey *rekey, bool done, struct acme_error *err);
+
+/* Reads keys/ID.pem.  ACME_NOENT: there is none. */
+enum acme_rc acme_store_key_read(const struct acme_store *store,
+    const char *id, struct acme_key **key, struct acme_error *err);
+
 /* Thumbprints of all account keys in keys/, for `acmectl key thumbprint`:
  * visit(id, thumbprint). */
 enum acme_rc acme_store_keys(struct acme_store *store,
@@ -299,11 +332,12 @@ enum acme_rc acme_store_lock(struct acme_store *store, const char *kind,
 /*
  * Whether live/ or orders/ changed since the last call (rename moves a
  * directory's mtime; a change less than 2 s old is reported once more).
- * `watch` starts zeroed; the first call reports both.
+ * `watch` starts zeroed; the first call reports both.  As *orders counts also
+ * that keys/ changed: an order is answered with a key of there.
  */
 struct acme_watch {
-    struct timespec live, orders;
-    bool live_again, orders_again;
+    struct timespec live, orders, keys;
+    bool live_again, orders_again, keys_again;
 };
 enum acme_rc acme_store_changed(struct acme_store *store,
     struct acme_watch *watch, time_t now, bool *live, bool *orders,

@@ -15,8 +15,6 @@
 #include "state/acme_store_private.h"
 #include "wrap/acme_url.h"
 
-#define DEFAULT_KEYS "keys/default.json"
-
 /* The lock of default.json is held for some milliseconds; somebody who needs
  * it waits this often, so long (ms). */
 #define KEYS_LOCK_TRIES 200
@@ -187,8 +185,9 @@ acme_store_keys(struct acme_store *store,
 
 /* Of two engines that start on an empty directory, one's key becomes the
  * default, and both use it. */
-static enum acme_rc
-lock_keys(const struct acme_store *store, int *fd, struct acme_error *err)
+enum acme_rc
+acme_store_lock_keys(const struct acme_store *store, int *fd,
+    struct acme_error *err)
 {
     const struct timespec pause = { 0, KEYS_LOCK_WAIT_MS * 1000000L };
     struct acme_error why;
@@ -223,15 +222,15 @@ default_name(const struct acme_issuer *issuer, enum acme_key_type type,
 }
 
 /* *root is an empty object when there is no file yet. */
-static enum acme_rc
-read_defaults(const struct acme_store *store, struct acme_json **root,
+enum acme_rc
+acme_store_defaults(const struct acme_store *store, struct acme_json **root,
     struct acme_error *err)
 {
     struct acme_error why;
     enum acme_rc rc;
 
     acme_error_clear(&why);
-    rc = acme_store_json_read(store, DEFAULT_KEYS, root, &why);
+    rc = acme_store_json_read(store, ACME_STORE_DEFAULTS, root, &why);
     if (rc == ACME_NOENT) {
         *root = acme_json_object();
         return *root != NULL ? ACME_OK : acme_error_nomem(err);
@@ -247,22 +246,22 @@ make_default(const struct acme_store *store, const char *type, const char *id,
     enum acme_rc rc;
     int lock = -1;
 
-    rc = lock_keys(store, &lock, err);
+    rc = acme_store_lock_keys(store, &lock, err);
     if (rc != ACME_OK)
         return rc;
-    rc = read_defaults(store, &root, err);
+    rc = acme_store_defaults(store, &root, err);
     if (rc == ACME_OK && acme_json_str(root, type) == NULL) {
         acme_json_set_str(root, type, id);
-        rc = acme_store_json_write(store, DEFAULT_KEYS, root, err);
+        rc = acme_store_json_write(store, ACME_STORE_DEFAULTS, root, err);
     }
     acme_json_free(root);
     close(lock);
     return rc;
 }
 
-static enum acme_rc
-write_key(const struct acme_store *store, const struct acme_key *key,
-    const char *id, struct acme_error *err)
+enum acme_rc
+acme_store_key_write(const struct acme_store *store,
+    const struct acme_key *key, const char *id, struct acme_error *err)
 {
     struct acme_key *there = NULL;
     struct acme_error ignored;
@@ -298,7 +297,7 @@ acme_store_account_key(struct acme_store *store,
     if (rc == ACME_OK)
         rc = acme_key_id(key, id, err);
     if (rc == ACME_OK)
-        rc = write_key(store, key, id, err);
+        rc = acme_store_key_write(store, key, id, err);
     if (rc == ACME_OK)
         rc = make_default(store,
             default_name(issuer, acme_key_type_of(key), name), id, err);
@@ -433,7 +432,20 @@ acme_account_entry_clear(struct acme_account_entry *entry)
 struct account {
     char url[ACME_URL_MAX];
     time_t created;
+    enum acme_key_type serves; /* see acme_store_rekey_move() */
 };
+
+static enum acme_key_type
+read_type(const char *text)
+{
+    enum acme_key_type type = ACME_KEY_NONE;
+    struct acme_error ignored;
+
+    acme_error_clear(&ignored);
+    if (text != NULL)
+        (void)acme_key_type_parse(text, &type, &ignored);
+    return type;
+}
 
 /* ACME_NOENT: no such account here. */
 static enum acme_rc
@@ -460,6 +472,7 @@ read_account(const struct acme_store *store, const struct acme_issuer *issuer,
     } else {
         memcpy(account->url, url, strlen(url) + 1);
         account->created = (time_t)acme_json_time(root, "created");
+        account->serves = read_type(acme_json_str(root, "serves"));
     }
     acme_json_free(root);
     return rc;
@@ -499,7 +512,9 @@ visit_account(void *ctx, const char *name, struct acme_error *err)
         return ACME_OK;
     if (rc != ACME_OK)
         return acme_error_set(err, rc, "%s", why.what);
-    if (acme_key_type_of(key) == search->type &&
+    if (account.serves == ACME_KEY_NONE)
+        account.serves = acme_key_type_of(key);
+    if (account.serves == search->type &&
         (search->found->key == NULL || account.created >= search->created)) {
         acme_account_entry_clear(search->found);
         memcpy(search->found->id, name, ACME_ACCOUNT_ID_LEN + 1);
@@ -524,7 +539,7 @@ default_key(const struct acme_store *store, const struct acme_issuer *issuer,
     enum acme_rc rc;
 
     acme_error_clear(&why);
-    rc = read_defaults(store, &root, err);
+    rc = acme_store_defaults(store, &root, err);
     if (rc != ACME_OK)
         return rc;
     id = acme_json_str(root, default_name(issuer, type, name));
@@ -533,7 +548,7 @@ default_key(const struct acme_store *store, const struct acme_issuer *issuer,
             acme_key_type_name(type));
     } else if (!acme_store_id_ok(id)) {
         rc = acme_error_set(err, ACME_IO,
-            "\"" DEFAULT_KEYS "\" is damaged: a malformed id in it");
+            "\"" ACME_STORE_DEFAULTS "\" is damaged: a malformed id in it");
     } else {
         rc = acme_store_key_read(store, id, &entry->key, &why);
         if (rc == ACME_OK)
@@ -541,7 +556,7 @@ default_key(const struct acme_store *store, const struct acme_issuer *issuer,
         else if (rc == ACME_NOENT)
             rc = acme_error_set(err, ACME_IO,
                 "\"keys/%s.pem\" is missing; restore it, or remove "
-                "\"" DEFAULT_KEYS "\" for a new account",
+                "\"" ACME_STORE_DEFAULTS "\" for a new account",
                 id);
         else
             rc = acme_error_set(err, rc, "%s", why.what);
@@ -555,7 +570,7 @@ own_account(const struct acme_store *store, const struct acme_issuer *issuer,
     struct acme_key *own, struct acme_account_entry *entry,
     struct acme_error *err)
 {
-    struct account account = { "", 0 };
+    struct account account = { "", 0, ACME_KEY_NONE };
     struct acme_error why;
     enum acme_rc rc;
 
@@ -584,7 +599,7 @@ search_accounts(struct search *search, struct acme_error *err)
 
     rc = issuer_path(search->issuer, "accounts", true, path, err);
     if (rc == ACME_OK && !search->issuer->verify) {
-        rc = read_defaults(search->store, &root, err);
+        rc = acme_store_defaults(search->store, &root, err);
         if (rc == ACME_OK)
             search->avoid =
                 acme_json_str(root, acme_key_type_name(search->type));
@@ -627,7 +642,7 @@ acme_store_account_url(struct acme_store *store,
     const struct acme_issuer *issuer, const char *id, const char *url,
     time_t now, struct acme_error *err)
 {
-    struct account account = { "", 0 };
+    struct account account = { "", 0, ACME_KEY_NONE };
     char path[ACME_STORE_PATH_MAX];
     struct acme_json *root = NULL;
     struct acme_error ignored;
@@ -650,6 +665,8 @@ acme_store_account_url(struct acme_store *store,
     acme_json_set_time(root, "created",
         account.created != 0 ? account.created : now);
     acme_json_set_str(root, "directory", issuer->directory);
+    if (account.serves != ACME_KEY_NONE)
+        acme_json_set_str(root, "serves", acme_key_type_name(account.serves));
     rc = root == NULL ? acme_error_nomem(err)
                       : acme_store_json_write(store, path, root, err);
     acme_json_free(root);

@@ -105,9 +105,17 @@ enum acme_rc acme_store_account_path(const struct acme_issuer *issuer,
     const char *id, const char *file, char path[ACME_STORE_PATH_MAX],
     struct acme_error *err);
 
-/* Reads keys/ID.pem and checks that it is that key.  ACME_NOENT: no file. */
-enum acme_rc acme_store_key_read(const struct acme_store *store,
-    const char *id, struct acme_key **key, struct acme_error *err);
+/* Stores a key as keys/ID.pem, unless it is there. */
+enum acme_rc acme_store_key_write(const struct acme_store *store,
+    const struct acme_key *key, const char *id, struct acme_error *err);
+
+/* keys/default.json, which counts under a lock that is waited for: an empty
+ * object when there is no file yet. */
+#define ACME_STORE_DEFAULTS "keys/default.json"
+enum acme_rc acme_store_lock_keys(const struct acme_store *store, int *fd,
+    struct acme_error *err);
+enum acme_rc acme_store_defaults(const struct acme_store *store,
+    struct acme_json **root, struct acme_error *err);
 
 /* The thumbprint of an account's key.  ACME_NOENT: no such key here. */
 enum acme_rc acme_store_thumbprint(struct acme_store *store, const char *id,

@@ -621,7 +621,8 @@ test_other_key(void **state)
 #define KEY_CHANGE "https://ca.test/key-change"
 
 static void
-expect_jwk(const json_t *jwk, const struct acme_key *key, struct fake_client *f)
+expect_jwk(const json_t *jwk, const struct acme_key *key,
+    struct fake_client *f)
 {
     char thumbprint[ACME_THUMBPRINT_LEN + 1], is[64];
 
@@ -671,17 +672,16 @@ test_rekey(void **state)
         assert_non_null(strstr(text, "\"nonce\":"));
         text = fake_ca_payload(f->ca, FAKE_ELSEWHERE);
         assert_true(fake_jws_parse(text, strlen(text), &inner));
-        assert_string_equal(json_string_value(json_object_get(inner.header,
-                                "url")),
+        assert_string_equal(
+            json_string_value(json_object_get(inner.header, "url")),
             KEY_CHANGE);
         jwk = json_object_get(inner.header, "jwk");
         expect_jwk(jwk, key, f);
         verify_inner(&inner, jwk);
         said = json_loads(inner.payload, 0, NULL);
         assert_int_equal(json_object_size(said), 2);
-        assert_string_equal(json_string_value(json_object_get(said,
-                                "account")),
-            ACCOUNT_0);
+        assert_string_equal(
+            json_string_value(json_object_get(said, "account")), ACCOUNT_0);
         expect_jwk(json_object_get(said, "oldKey"), f->key, f);
         json_decref(said);
         fake_jws_clear(&inner);

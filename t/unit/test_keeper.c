@@ -235,6 +235,8 @@ static const struct {
     { ACME_VERB_ACCOUNT, 2, 0 },
     { ACME_VERB_ACCOUNT_KEY, 2, 1 },
     { ACME_VERB_ACCOUNT_URL, 2, 1 },
+    { ACME_VERB_OTHER_KEY, 2, 1 },
+    { ACME_VERB_ACCOUNT_MOVED, 2, 0 },
     { ACME_VERB_ORDER, 4, 0 },
     { ACME_VERB_ORDER_PUT, 4, 2 },
     { ACME_VERB_ORDER_NOTE, 4, 1 },
@@ -255,7 +257,7 @@ add_fields(struct acme_buf *frame, enum acme_verb verb, unsigned n)
     unsigned i;
 
     for (i = 0; i < n; i++) {
-        if (verb == ACME_VERB_DONE && i < 2)
+        if ((verb == ACME_VERB_DONE && i < 2) || verb == ACME_VERB_OTHER_KEY)
             acme_frame_add_u64(frame, 0);
         else if (verb == ACME_VERB_CHALLENGES && i < 2)
             acme_frame_add_u64(frame, i);

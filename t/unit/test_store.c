@@ -1850,6 +1850,7 @@ calm(struct acme_watch *seen)
 {
     age("state/live", 100);
     age("state/orders", 100);
+    age("state/keys", 100);
     do
         watch(seen);
     while (live_moved || orders_moved);
@@ -1864,6 +1865,7 @@ test_watch(void **state)
     memset(&seen, 0, sizeof(seen));
     age("state/live", 100);
     age("state/orders", 100);
+    age("state/keys", 100);
     watch(&seen);
     assert_true(live_moved && orders_moved);
     watch(&seen);
@@ -1877,7 +1879,10 @@ test_watch(void **state)
     watch(&seen);
     assert_false(live_moved || orders_moved);
 
-    store_key();
+    store_key(); /* it is in keys/, with which orders are answered */
+    watch(&seen);
+    assert_true(!live_moved && orders_moved);
+    calm(&seen);
     write_challenge("a", id, "a.test", "one");
     watch(&seen);
     assert_true(!live_moved && orders_moved);

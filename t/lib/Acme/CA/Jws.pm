@@ -12,7 +12,7 @@ use Exporter 'import';
 use JSON::PP;
 use MIME::Base64 qw(decode_base64url encode_base64url);
 
-our @EXPORT_OK = qw(b64 unb64 parse_jws verify_binding verify_jws sign_jws
+our @EXPORT_OK = qw(b64 unb64 parse_inner parse_jws verify_binding verify_jws sign_jws
     thumbprint
     public_jwk load_key);
 
@@ -44,6 +44,23 @@ sub refuse ($type, $detail)
 # {header, payload (bytes), signed, signature}; dies with a problem.
 sub parse_jws ($text)
 {
+    my $jws = take_apart($text);
+    check_header($jws->{header}, qw(alg nonce url));
+    return $jws;
+}
+
+# The inner one of a key change (RFC 8555 7.3.5), which has no nonce.
+sub parse_inner ($text)
+{
+    my $jws = take_apart($text);
+    check_header($jws->{header}, qw(alg url));
+    refuse(malformed => 'a nonce in the inner JWS')
+        if exists $jws->{header}{nonce};
+    return $jws;
+}
+
+sub take_apart ($text)
+{
     my $jws = eval { $JSON->decode($text) };
     refuse(malformed => 'the body is not a JSON object')
         if ref $jws ne 'HASH';
@@ -59,7 +76,6 @@ sub parse_jws ($text)
     refuse(malformed => 'the protected header is not a JSON object')
         if ref $header ne 'HASH';
 
-    check_header($header);
     return {
         header => $header, payload => $bytes{payload},
         signature => $bytes{signature},
@@ -67,9 +83,9 @@ sub parse_jws ($text)
     };
 }
 
-sub check_header ($header)
+sub check_header ($header, @members)
 {
-    for my $name (qw(alg nonce url)) {
+    for my $name (@members) {
         refuse(malformed => "no $name in the protected header")
             if !length($header->{$name} // '') || ref $header->{$name};
     }

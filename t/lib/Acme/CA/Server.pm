@@ -7,7 +7,7 @@ package Acme::CA::Server;
 
 use v5.36;
 use Acme::CA::Faults;
-use Acme::CA::Jws qw(b64 parse_jws thumbprint verify_binding verify_jws);
+use Acme::CA::Jws qw(b64 parse_inner parse_jws thumbprint verify_binding verify_jws);
 use Acme::CA::Order;
 use Acme::CA::Renewal;
 use Acme::CA::X509 qw(new_crl);
@@ -34,7 +34,7 @@ my @ROUTE = (
     [qr{^/finalize/(\w+)$}    => finalize    => \&finalize, 'kid'],
     [qr{^/cert/(\w+)(/1)?$}   => certificate => \&certificate, 'kid'],
     [qr{^/revoke$}            => revokeCert  => \&not_here, 'kid'],
-    [qr{^/key-change$}        => keyChange   => \&not_here, 'kid'],
+    [qr{^/key-change$}        => keyChange   => \&key_change, 'kid'],
     [qr{^/renewal-info/([\w.-]+)$} => renewalInfo => \&renewal_info],
     [qr{^/terms/1$}           => terms       => \&terms],
 );
@@ -397,6 +397,28 @@ sub show_account ($self, $ctx, $status, $account)
         orders => $account->{url} . '/orders',
         termsOfServiceAgreed => JSON::PP::true,
     };
+}
+
+# RFC 8555 7.3.5
+sub key_change ($self, $ctx)
+{
+    my $inner = parse_inner($JSON->encode($ctx->{payload}));
+    my ($header, $account) = ($inner->{header}, $ctx->{account});
+    my $said = decode_payload($inner->{payload});
+
+    refuse(malformed => 'the inner JWS has no jwk') if !$header->{jwk};
+    verify_jws($inner, $header->{jwk});
+    refuse(malformed => 'the inner JWS is for another URL')
+        if $header->{url} ne $self->url('/key-change');
+    refuse(malformed => 'it is about another account')
+        if ($said->{account} // '') ne $account->{url};
+    refuse(malformed => 'oldKey is another one')
+        if thumbprint($said->{oldKey}) ne $account->{thumbprint};
+    my $print = thumbprint($header->{jwk});
+    refuse(malformed => 'another account has this key', status => 409)
+        if grep { $_->{thumbprint} eq $print } values %{ $self->{accounts} };
+    @$account{qw(jwk thumbprint)} = ($header->{jwk}, $print);
+    return $self->show_account($ctx, 200, $account);
 }
 
 sub account ($self, $ctx, $id)
