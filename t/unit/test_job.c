@@ -886,6 +886,64 @@ test_replaces_with_profile(void **state)
     assert_int_equal(fake_ca_count(d->ca, FAKE_NEW_ORDER), 8);
 }
 
+/*
+ * While somebody changes the account's key no job begins; what he leaves
+ * undone is asked of the CA, which knows the old key here.
+ */
+static void
+test_rekey(void **state)
+{
+    struct fake_drive *d = *state;
+    struct acme_key *key = NULL, *new_key = NULL, *other = NULL;
+    char id[ACME_KEY_ID_LEN + 1], other_id[ACME_KEY_ID_LEN + 1];
+    struct fake_job_outcome out;
+    struct acme_rekey rekey;
+    char url[ACME_URL_MAX], same[ACME_URL_MAX];
+    int lock = -1;
+
+    fake_job_need(d, 0, false, &out);
+    assert_int_equal(acme_vault_account(d->vault, 0, &key, url, &d->err),
+        ACME_OK);
+    assert_int_equal(acme_key_id(key, id, &d->err), ACME_OK);
+    assert_int_equal(acme_key_generate(ACME_KEY_RSA_2048, &new_key, &d->err),
+        ACME_OK);
+    assert_int_equal(acme_store_lock(d->store, "account", id, &lock, &d->err),
+        ACME_OK);
+    assert_int_equal(
+        acme_store_rekey_begin(d->store, id, new_key, &rekey, &d->err),
+        ACME_OK);
+    fake_ca_forget_log(d->ca);
+    fake_job_run(d, 0, true, &out);
+    fake_job_expect(&out, ACME_LATER, "is being changed");
+    assert_true(out.err.retry_at > d->host.now);
+    assert_null(strstr(fake_ca_log(d->ca), "new-order"));
+
+    close(lock);
+    fake_job_need(d, 0, true, &out);
+    assert_int_equal(fake_ca_accounts(d->ca), 1);
+
+    /* There and back: the account is found by the type asked for. */
+    assert_int_equal(acme_vault_account_moved(d->vault, 0, &d->err), ACME_OK);
+    acme_key_unref(key);
+    assert_int_equal(acme_vault_account(d->vault, 0, &key, same, &d->err),
+        ACME_OK);
+    assert_string_equal(same, url);
+    assert_int_equal(acme_key_type_of(key), ACME_KEY_RSA_2048);
+    assert_int_equal(acme_vault_other_key(d->vault, 0, false, &other, &d->err),
+        ACME_OK);
+    assert_int_equal(acme_key_id(other, other_id, &d->err), ACME_OK);
+    assert_string_equal(other_id, id);
+    assert_int_equal(acme_vault_account_moved(d->vault, 0, &d->err), ACME_OK);
+    assert_int_equal(acme_store_rekey_end(d->store, &rekey, false, &d->err),
+        ACME_OK);
+    assert_int_equal(helper_tmp_count(&d->tmp, "state/keys"), 2);
+    fake_job_need(d, 0, true, &out);
+    assert_int_equal(fake_ca_accounts(d->ca), 1);
+    acme_key_unref(other);
+    acme_key_unref(new_key);
+    acme_key_unref(key);
+}
+
 #define TEST(name, setup) \
     cmocka_unit_test_setup_teardown(name, setup, fake_drive_teardown)
 
@@ -919,6 +977,7 @@ main(void)
         TEST(test_answer_unknown, fake_job_setup),
         cmocka_unit_test(test_replaces),
         TEST(test_replaces_with_profile, fake_job_setup),
+        TEST(test_rekey, fake_job_setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
