@@ -97,6 +97,8 @@ acme_httpd_settings_merge(const struct acme_httpd_settings *wide,
     merge_flag(&merged.must_staple, wide->must_staple);
     merge_flag(&merged.reuse_key, wide->reuse_key);
     merge_flag(&merged.allow_subset, wide->allow_subset);
+    if (merged.csr_file == NULL)
+        merged.csr_file = wide->csr_file;
     if (merged.ntypes == 0) {
         merged.ntypes = wide->ntypes;
         memcpy(merged.type, wide->type, sizeof(merged.type));
@@ -394,6 +396,16 @@ set_preferred_chain(cmd_parms *cmd, void *dir, const char *arg)
     return NULL;
 }
 
+static const char *
+set_csr(cmd_parms *cmd, void *dir, const char *arg)
+{
+    struct acme_httpd_settings *settings = settings_of(cmd);
+
+    (void)dir;
+    settings->csr_file = ap_server_root_relative(cmd->pool, arg);
+    return settings->csr_file != NULL ? NULL : fail(cmd, arg, "not a path");
+}
+
 /* The directives that are on or off, and where they are kept. */
 static const struct {
     const char *name;
@@ -648,6 +660,8 @@ const command_rec acme_httpd_commands[] = {
         "whether names that cannot be proved are left out: on or off"),
     AP_INIT_TAKE_ARGV("ACMEPrivateKeys", set_private_keys, IN_SECTION,
         RSRC_CONF, "key types: " KEY_TYPES ", or one of each"),
+    AP_INIT_TAKE1("ACMECSRFile", set_csr, IN_SECTION, RSRC_CONF,
+        "signing request of one ACMEDomain, whose key only you have"),
     AP_INIT_RAW_ARGS("ACMEDomain", domain_line, NULL, RSRC_CONF,
         "names of one certificate, then auto or manual"),
     AP_INIT_RAW_ARGS("<ACMEDomain", domain_section, NULL, RSRC_CONF,

@@ -603,6 +603,27 @@ use_issuers(struct build *b, const struct acme_httpd_settings *settings,
     return rc;
 }
 
+/* A request is one certificate's. */
+static bool
+check_csr(const struct build *b, const struct acme_httpd_domain *domain,
+    const char *file)
+{
+    const struct acme_config *config = b->conf->config;
+    size_t i;
+
+    for (i = 0; file != NULL && i < config->nlineages; i++) {
+        if (config->lineage[i].csr_file == NULL ||
+            strcmp(config->lineage[i].csr_file, file) != 0)
+            continue;
+        say(b, APLOG_ERR,
+            "%s: the ACMECSRFile \"%s\" is used by the certificate of "
+            "\"%s\" too; move it into the <ACMEDomain> that it is for",
+            describe(b, domain), file, config->lineage[i].names[0]);
+        return false;
+    }
+    return true;
+}
+
 static bool
 add_lineage(struct build *b, struct acme_httpd_domain *domain)
 {
@@ -630,7 +651,12 @@ add_lineage(struct build *b, struct acme_httpd_domain *domain)
     lineage.must_staple = settings.must_staple == 1;
     lineage.reuse_key = settings.reuse_key == 1;
     lineage.allow_subset = settings.allow_subset == 1;
+    lineage.csr_file = settings.csr_file;
+    if (!check_csr(b, domain, settings.csr_file))
+        return false;
     rc = use_issuers(b, &settings, &lineage, &err);
+    if (rc == ACME_OK)
+        rc = acme_host_check_csr(&lineage, &err);
     if (rc == ACME_OK)
         rc = acme_config_add_lineage(b->conf->config, &lineage,
             &domain->lineage, &err);
@@ -690,6 +716,39 @@ check_ssl(const struct build *b)
     return false;
 }
 
+/* What is obtained with a request of the operator's cannot be served without
+ * his key. */
+static bool
+check_keys(const struct build *b)
+{
+    const struct acme_config *config = b->conf->config;
+    const struct acme_lineage *lineage;
+    const struct written *written;
+    const server_rec *s;
+
+    for (s = b->conf->base->next; s != NULL; s = s->next) {
+        const struct acme_httpd_domain *domain =
+            acme_httpd_server_of(s)->domain;
+
+        written = written_in(b, s);
+        if (domain == NULL || written == NULL || !written->tls ||
+            written->certificate || b->certificate)
+            continue;
+        lineage = &config->lineage[domain->lineage];
+        if (lineage->csr_file == NULL)
+            continue;
+        say(b, APLOG_ERR,
+            "%s serves %s, whose key only you have (ACMECSRFile), but has no "
+            "SSLCertificateFile; name a certificate there, later "
+            "\"%s/live/%s/fullchain.pem\", and your key in "
+            "SSLCertificateKeyFile, and reload after renewals",
+            describe_host(b, s), describe(b, domain), b->conf->state_dir,
+            lineage->name);
+        return false;
+    }
+    return true;
+}
+
 /* Those of a virtual host are the server's, as merged, where it says nothing
  * of its own. */
 static bool
@@ -709,7 +768,7 @@ same_settings(const struct acme_httpd_settings *one,
            one->must_staple == other->must_staple &&
            one->reuse_key == other->reuse_key &&
            one->allow_subset == other->allow_subset &&
-           one->ntypes == other->ntypes &&
+           one->csr_file == other->csr_file && one->ntypes == other->ntypes &&
            memcmp(one->type, other->type, sizeof(one->type)) == 0 &&
            one->account_type == other->account_type &&
            one->account_file == other->account_file;
@@ -777,7 +836,7 @@ acme_httpd_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     b.startup = ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG;
     read_tree(&b);
     if (!check_ssl(&b) || !index_domains(&b) || !match_hosts(&b) ||
-        !check_uncovered(&b) || !make_config(&b, base))
+        !check_uncovered(&b) || !make_config(&b, base) || !check_keys(&b))
         return HTTP_INTERNAL_SERVER_ERROR;
     warn(&b);
     return OK;

@@ -42,6 +42,7 @@ struct acme_httpd_settings {
     int must_staple;
     int reuse_key;
     int allow_subset;
+    const char *csr_file;
     size_t ntypes; /* of the certificate; 0: nothing was said */
     enum acme_key_type type[ACME_ALGORITHMS];
     enum acme_key_type account_type;

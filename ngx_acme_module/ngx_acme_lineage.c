@@ -435,8 +435,10 @@ ngx_acme_add_server(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
     lineage.names = names.elts;
     lineage.nnames = names.nelts;
 
-    if (acme_config_add_lineage(amcf->config, &lineage, &ascf->lineage, &err)
-        != ACME_OK)
+    if (acme_host_check_csr(&lineage, &err) != ACME_OK
+        || acme_config_add_lineage(amcf->config, &lineage, &ascf->lineage,
+                                   &err)
+           != ACME_OK)
     {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"acme_certificate\" in %V:%ui: %s",
@@ -454,7 +456,7 @@ static ngx_int_t
 ngx_acme_parameters(ngx_conf_t *cf, ngx_acme_srv_conf_t *ascf,
     struct acme_lineage *lineage, ngx_array_t *names)
 {
-    ngx_str_t          *word;
+    ngx_str_t          *word, csr;
     ngx_uint_t          i;
     enum acme_rc        rc;
     struct acme_error   err;
@@ -482,6 +484,17 @@ ngx_acme_parameters(ngx_conf_t *cf, ngx_acme_srv_conf_t *ascf,
 
             lineage->ntypes++;
 
+        } else if (ngx_strncmp(word[i].data, "csr=", 4) == 0) {
+
+            csr.data = word[i].data + 4;
+            csr.len = word[i].len - 4;
+
+            if (ngx_conf_full_name(cf->cycle, &csr, 1) != NGX_OK) {
+                return NGX_ERROR;
+            }
+
+            lineage->csr_file = (char *) csr.data;
+
         } else if (ngx_strncmp(word[i].data, "name=", 5) == 0) {
 
             lineage->name = (char *) word[i].data + 5;
@@ -494,8 +507,8 @@ ngx_acme_parameters(ngx_conf_t *cf, ngx_acme_srv_conf_t *ascf,
                    != NULL)
         {
             (void) acme_error_set(&err, ACME_CONFIG,
-                                  "unknown parameter; known are names, key= "
-                                  "and name=");
+                                  "unknown parameter; known are names, key=, "
+                                  "csr= and name=");
             goto failed;
 
         } else if (ngx_acme_push_name(cf, names, word[i].data, word[i].len,

@@ -87,6 +87,18 @@ ngx_acme_tls_inject(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
         return NGX_OK;
     }
 
+    if (ascf->main->config->lineage[ascf->lineage].csr_file != NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"acme_certificate\" with \"csr=\" in %V:%ui: only "
+                      "you have the key, and the server has no "
+                      "\"ssl_certificate\"; point it to a certificate, later "
+                      "%s/live/%s/fullchain.pem, and \"ssl_certificate_key\" "
+                      "to your key, and reload after renewals",
+                      &ascf->file, ascf->line, ascf->main->config->state_dir,
+                      lineage);
+        return NGX_ERROR;
+    }
+
     /* unique per lineage: it becomes a part of the session id context */
 
     name.len = sizeof("acme:$acme_none") - 1 + ngx_strlen(lineage);

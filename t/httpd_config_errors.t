@@ -16,6 +16,16 @@ spew("$dir/www/key.pem", "no certificate in here\n");
 spew("$dir/www/open.key", "anything\n");
 chmod 0666, "$dir/www/open.key";
 symlink '/dev/zero', "$dir/www/zero.pem";
+request('a', 'DNS:a.test');
+request('ab', 'DNS:a.test,DNS:b.test');
+
+sub request ($name, $san)
+{
+    system('openssl req -new -newkey rsa:2048 -nodes -keyout /dev/null'
+        . " -subj / -addext subjectAltName=$san -out $dir/www/$name.csr"
+        . ' 2>/dev/null') == 0 or die "openssl\n";
+    return;
+}
 
 # A virtual host with these names, and more in it.
 sub host ($names = 'a.test', $more = '')
@@ -62,6 +72,7 @@ my @values = (
         qr/"kid": the MAC key is not base64url; copy it/],
     ['ACMEProfile', '', qr/one argument/],
     ['ACMEPreferredChain', 'Some Root', qr/one argument/],
+    ['ACMECSRFile', '', qr/one argument/],
     (map { [$_, 'maybe', qr/must be On or Off/] } qw(ACMEProfileMandatory
         ACMERenewViaARI ACMECommonNameInCSR ACMEMustStaple ACMEReuseKey
         ACMEAllowSubset)),
@@ -161,6 +172,30 @@ my @together = (
     ['a CA as its own fallback',
         "ACMEDomain a.test\nACMECertificateAuthority google GOOGLE\n" . host(),
         qr/ACMEDomain a\.test .*$at.*"a\.test" names an issuer twice/],
+    ['a signing request that is not there',
+        "ACMECSRFile $dir/www/none.csr\nACMEDomain a.test\n" . host(),
+        qr/ACMEDomain a\.test \(\S+$at\): signing request ".*none\.csr" does not exist/],
+    ['a signing request for other names',
+        "ACMECSRFile $dir/www/ab.csr\nACMEDomain a.test\n" . host(),
+        qr/ACMEDomain a\.test .*too many: b\.test it has a\.test, b\.test; configured are a\.test/],
+    ['a signing request for two certificates',
+        "ACMECSRFile $dir/www/a.csr\nACMEDomain a.test\nACMEDomain b.test\n"
+            . host() . host('b.test'),
+        qr/ACMEDomain b\.test .*a\.csr" is used by .*"a\.test" too; move/],
+    ['a signing request and a key of each type',
+        "ACMEPrivateKeys P-256 RSA\n"
+            . section("ACMECSRFile $dir/www/a.csr") . host(),
+        qr/ACMEDomain a\.test .*a\.csr" is for one key/],
+    ['a signing request and ACMEReuseKey',
+        section("ACMECSRFile $dir/www/a.csr\nACMEReuseKey on") . host(),
+        qr/ACMEDomain a\.test .*a\.csr" is not ours to keep/],
+    ['a signing request and ACMEAllowSubset',
+        section("ACMECSRFile $dir/www/a.csr\nACMEAllowSubset on") . host(),
+        qr/ACMEDomain a\.test .*a\.csr" is for all of its names/],
+    ['a signing request without SSLCertificateFile',
+        section("ACMECSRFile $dir/www/a.csr")
+            . host('a.test', 'SSLEngine on'),
+        qr/\S+$at serves ACMEDomain a\.test .*only you have.*live\/a\.test\/fullchain/],
     ['a misspelt name',
         "ACMEDomain example.test\n" . host('example.test', 'SSLEngine on')
             . host('exmaple.test', 'SSLEngine on'),
@@ -206,7 +241,7 @@ my @directives = ('ACMEStateDir %%STATE%%', 'ACMEStoreDir %%STATE%%',
     'ACMEAccountKey rsa', 'ACMEExternalAccountBinding none',
     'ACMEProfile short', 'ACMEProfileMandatory on', 'ACMEPreferredChain x',
     'ACMERenewViaARI off', 'ACMECommonNameInCSR on', 'ACMEMustStaple on',
-    'ACMEReuseKey on', 'ACMEAllowSubset on', 'ACMEPrivateKeys rsa',
+    'ACMEReuseKey on', 'ACMEAllowSubset on', 'ACMECSRFile x', 'ACMEPrivateKeys rsa',
     'ACMEDomain a.test', section(''));
 my %context = (Directory => '%%WWW%%', Location => '/', Files => '*',
     If => 'true');

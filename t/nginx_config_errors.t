@@ -15,6 +15,16 @@ spew("$dir/www/key.pem", "no certificate in here\n");
 spew("$dir/www/open.key", "anything\n");
 chmod 0666, "$dir/www/open.key";
 symlink '/dev/zero', "$dir/www/zero.pem";
+request('a', 'DNS:a.test');
+request('ab', 'DNS:a.test,DNS:b.test');
+
+sub request ($name, $san)
+{
+    system('openssl req -new -newkey rsa:2048 -nodes -keyout /dev/null'
+        . " -subj / -addext subjectAltName=$san -out $dir/www/$name.csr"
+        . ' 2>/dev/null') == 0 or die "openssl\n";
+    return;
+}
 
 my $mac_key = 'zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W';
 
@@ -143,6 +153,28 @@ my @wrong = (
             . 'acme_reuse_key x;'), qr/"x" in "acme_reuse_key"/],
     ['bad acme_allow_subset', "acme_allow_subset x;\n" . issuer() . server(),
         qr/"x" in "acme_allow_subset"/],
+    ['signing request that is not there', issuer() . server(
+            "acme_certificate one csr=$dir/www/none.csr;"),
+        qr{"acme_certificate".*signing request ".*none\.csr" does not exist}],
+    ['signing request that is none', issuer() . server(
+            "acme_certificate one csr=$dir/www/index.html;"),
+        qr{"acme_certificate".*index\.html": it is no signing request}],
+    ['signing request for other names', issuer() . server(
+            "acme_certificate one csr=$dir/www/ab.csr;"),
+        qr{"acme_certificate".*ab\.csr".*too many: b\.test it has a\.test, b\.test; configured are a\.test}],
+    ['signing request and a key of each type', issuer() . server(
+            "acme_certificate one csr=$dir/www/a.csr key=rsa key=ecdsa;"),
+        qr{"acme_certificate".*a\.csr" is for one key}],
+    ['signing request and acme_reuse_key', issuer() . server(
+            "acme_certificate one csr=$dir/www/a.csr;\nacme_reuse_key on;"),
+        qr{"acme_certificate".*a\.csr" is not ours to keep}],
+    ['signing request and acme_allow_subset', issuer() . server(
+            "acme_certificate one csr=$dir/www/a.csr;\nacme_allow_subset on;"),
+        qr{"acme_certificate".*a\.csr" is for all of its names}],
+    ['signing request without ssl_certificate', issuer() . server(
+            "listen 127.0.0.1:%%TLS%% ssl;\n"
+            . "acme_certificate one csr=$dir/www/a.csr;"),
+        qr{"csr=" in .*:\d+: only you have the key.*/live/a\.test/fullchain}],
     ['unknown fallback', issuer() . server('acme_certificate one,nobody;'),
         qr/"acme_certificate".*"nobody".*:\d+; write an "acme_issuer nobody/],
     ['empty fallback', issuer() . server('acme_certificate one,;'),

@@ -199,6 +199,8 @@ print_lineage(const struct ctl *ctl, const struct acme_json *lineage)
     print_revoked(acme_json_at(certificates, 0));
     if (acme_json_bool(acme_json_at(certificates, 0), "key_reused", false))
         print_text("key", "that of the version before");
+    if (acme_json_bool(acme_json_at(certificates, 0), "csr", false))
+        print_text("key", "the operator's own, of a signing request");
     print_others(certificates);
     print_text("renewal", acme_json_str(lineage, "renew_at"));
     print_window(acme_json_get(lineage, "renewal_info"));

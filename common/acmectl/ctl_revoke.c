@@ -260,7 +260,7 @@ add_pair(struct revoke *revoke, const struct acme_pair *pair,
     enum acme_rc rc;
 
     rc = acme_chain_from_der(pair->chain.data, pair->chain.len, &chain, err);
-    if (rc == ACME_OK)
+    if (rc == ACME_OK && pair->key.len > 0)
         rc = acme_key_from_der(pair->key.data, pair->key.len, &key, err);
     if (rc == ACME_OK)
         return add(revoke, chain, key, pair->origin.issuer, err);

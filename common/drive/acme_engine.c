@@ -185,6 +185,8 @@ config_hash(const struct acme_engine *engine, size_t unit,
     acme_buf_init_secret(&text, ACME_FRAME_MAX);
     acme_buf_addf(&text, "%s %d%d%d\n", acme_key_type_name(view->type),
         wish->must_staple, wish->reuse_key, wish->allow_subset);
+    if (wish->csr_file != NULL)
+        acme_buf_addf(&text, "%s\n", wish->csr_file);
     add_issuer(&text, &config->issuer[wish->issuer]);
     for (i = 0; i < wish->nfallbacks; i++)
         add_issuer(&text, &config->issuer[wish->fallback[i]]);

@@ -10,6 +10,7 @@
 #include "base/acme_base64.h"
 #include "base/acme_log.h"
 #include "base/acme_name.h"
+#include "drive/acme_csr_file.h"
 #include "protocol/acme_binding.h"
 #include "state/acme_dir.h"
 #include "state/acme_roster.h"
@@ -159,6 +160,28 @@ acme_host_check_issuer(const struct acme_issuer *issuer,
         rc = check_secret_file("account key", issuer->key_file, err);
     if (rc == ACME_OK && issuer->eab_file != NULL)
         rc = check_secret_file("external account key", issuer->eab_file, err);
+    return rc;
+}
+
+enum acme_rc
+acme_host_check_csr(struct acme_lineage *lineage, struct acme_error *err)
+{
+    struct acme_csr *csr = NULL;
+    enum acme_rc rc;
+    int fd = -1;
+
+    if (lineage->csr_file == NULL)
+        return ACME_OK;
+    rc = acme_csr_file_open(lineage->csr_file, &fd, err);
+    if (rc != ACME_OK)
+        return rc;
+    rc = acme_csr_file_read(fd, lineage->csr_file, lineage, &csr, err);
+    close(fd);
+    if (rc == ACME_OK && lineage->ntypes <= 1) {
+        lineage->ntypes = 1;
+        lineage->type[0] = acme_key_type_of(acme_csr_key(csr));
+    }
+    acme_csr_free(csr);
     return rc;
 }
 

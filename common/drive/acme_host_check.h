@@ -60,6 +60,14 @@ enum acme_rc acme_host_check_issuer(const struct acme_issuer *issuer,
     struct acme_error *err);
 
 /*
+ * Reads the signing request of a lineage that names one: it must be for the
+ * lineage's names, and its key's type becomes the lineage's only one where
+ * there is not more than one.  ACME_CONFIG.
+ */
+enum acme_rc acme_host_check_csr(struct acme_lineage *lineage,
+    struct acme_error *err);
+
+/*
  * Whether the state directory can be used by this user: trouble is text for
  * a warning, never a reason not to start.
  */

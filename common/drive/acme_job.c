@@ -314,6 +314,7 @@ acme_job_run(const struct acme_job *job, struct acme_job_result *result,
     acme_vault_unit_clear(&run.now);
     acme_json_free(run.memo);
     acme_key_unref(run.key);
+    acme_csr_free(run.csr);
     acme_arena_free(run.arena);
     return rc;
 }

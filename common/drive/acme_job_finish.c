@@ -32,8 +32,15 @@ acme_job_finalize(struct acme_run *run)
     if (run->issuer->cn_in_csr)
         terms.cn = common_name(run);
     acme_buf_init(&csr, ACME_STATE_PEM_MAX);
-    rc = acme_csr_new(run->key, run->names, run->nnames, &terms, &csr,
-        run->err);
+    if (run->csr != NULL) {
+        const struct acme_buf *own = acme_csr_der(run->csr);
+
+        acme_buf_add(&csr, own->data, own->len);
+        rc = acme_buf_ok(&csr) ? ACME_OK : acme_error_nomem(run->err);
+    } else {
+        rc = acme_csr_new(run->key, run->names, run->nnames, &terms, &csr,
+            run->err);
+    }
     if (rc == ACME_OK)
         rc = acme_order_finalize(run->job->client, run->names, run->nnames,
             csr.data, csr.len, run->arena, &run->order, run->err);

@@ -87,6 +87,38 @@ take_left_out(struct acme_run *run)
     return acme_job_choose_names(run);
 }
 
+/* As it is today: for each order it is read again. */
+static enum acme_rc
+read_csr(struct acme_run *run)
+{
+    acme_csr_free(run->csr);
+    run->csr = NULL;
+    acme_key_unref(run->key);
+    run->key = NULL;
+    if (acme_vault_csr(run->job->vault, run->job->unit, &run->csr, run->err) ==
+        ACME_OK)
+        run->key = acme_key_ref(acme_csr_key(run->csr));
+    return run->err->rc;
+}
+
+/* An order that was finalized with another request's key ends in another
+ * certificate. */
+static bool
+key_fits(const struct acme_run *run)
+{
+    const char *had = acme_json_str(run->memo, "csr_key");
+    char id[ACME_KEY_ID_LEN + 1];
+    struct acme_error ignored;
+
+    if (run->key == NULL || acme_key_type_of(run->key) != run->now.type)
+        return false;
+    if (run->csr == NULL)
+        return had == NULL;
+    acme_error_clear(&ignored);
+    return had != NULL && acme_key_id(run->key, id, &ignored) == ACME_OK &&
+           strcmp(id, had) == 0;
+}
+
 static enum acme_rc
 read_memo(struct acme_run *run)
 {
@@ -169,8 +201,12 @@ resume(struct acme_run *run)
 
     if (rc == ACME_NOENT || rc == ACME_NOMEM)
         return rc; /* anything else is damage */
-    if (rc == ACME_OK && memo_fits(run, run->memo) &&
-        acme_key_type_of(run->key) == run->now.type) {
+    if (rc == ACME_OK && run->now.csr) {
+        rc = read_csr(run);
+        if (rc != ACME_OK)
+            return rc; /* it is not for us to go on, nor to begin anew */
+    }
+    if (rc == ACME_OK && memo_fits(run, run->memo) && key_fits(run)) {
         url = acme_json_str(run->memo, "url");
         rc = acme_order_get(run->job->client, url, run->names, run->nnames,
             run->arena, &run->order, run->err);
@@ -356,12 +392,15 @@ ask_for_order(struct acme_run *run)
     return rc == ACME_OK ? check_profile(run, &terms) : rc;
 }
 
-/* A new one, or that of the live certificate where it is to stay. */
+/* A new one, the operator's, or that of the live certificate where it is to
+ * stay. */
 static enum acme_rc
 obtain_key(struct acme_run *run)
 {
     enum acme_rc rc = ACME_NOENT;
 
+    if (run->now.csr)
+        return read_csr(run);
     if (run->now.reuse_key && run->now.leaf != NULL && !run->now.revoked)
         rc = acme_vault_live_key(run->job->vault, run->job->unit, &run->key,
             run->err);
@@ -378,6 +417,7 @@ obtain_key(struct acme_run *run)
 static enum acme_rc
 new_order(struct acme_run *run)
 {
+    char id[ACME_KEY_ID_LEN + 1];
     enum acme_rc rc;
 
     rc = obtain_key(run);
@@ -395,6 +435,10 @@ new_order(struct acme_run *run)
     acme_json_set_time(run->memo, "created",
         run->job->host->now(run->job->host->ctx));
     acme_json_set(run->memo, "names", names_json(run));
+    if (run->csr != NULL && acme_key_id(run->key, id, run->err) != ACME_OK)
+        return run->err->rc;
+    if (run->csr != NULL)
+        acme_json_set_str(run->memo, "csr_key", id);
     if (run->left_out->n > 0)
         acme_json_set(run->memo, "left_out",
             acme_left_out_render(run->left_out));

@@ -28,6 +28,7 @@ struct acme_run {
     bool again;
     bool unproved; /* an attempt failed for nothing but what was left out */
     struct acme_key *key; /* of the certificate */
+    struct acme_csr *csr; /* the operator's; then `key` is its public half */
     struct acme_order order;
     struct acme_authz *authz;
     struct acme_json *memo; /* orders/NAME/order.json */

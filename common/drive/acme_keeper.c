@@ -80,6 +80,7 @@ acme_keeper_new(const struct acme_config *config, struct acme_store *store,
         struct acme_kept *kept = &keeper->kept[i];
 
         kept->lock = -1;
+        kept->csr_dir = -1;
         for (k = 0; k < ACME_ALGORITHMS; k++) {
             acme_buf_init(&kept->served[k].leaf, ACME_CHAIN_DER_MAX);
             acme_buf_init(&kept->note[k].record, ACME_STATE_JSON_MAX);
@@ -93,6 +94,7 @@ acme_keeper_new(const struct acme_config *config, struct acme_store *store,
         return acme_error_nomem(err);
     }
     read_own_keys(keeper);
+    acme_keeper_open_csrs(keeper);
     *out = keeper;
     return ACME_OK;
 }
@@ -160,6 +162,7 @@ acme_keeper_free(struct acme_keeper *keeper)
             acme_buf_clear(&kept->served[k].leaf);
         }
         acme_keeper_unlock(kept);
+        acme_keeper_close_csr(kept);
         acme_arena_free(kept->arena);
     }
     for (i = 0; keeper->own != NULL && i < keeper->config->nissuers; i++)
@@ -424,13 +427,16 @@ add_pairs(const struct acme_version *version, bool spare,
 {
     size_t i;
 
-    for (i = 0; i < version->npairs && n < ACME_SLOT_PAIRS_MAX; i++, n++) {
+    for (i = 0; i < version->npairs && n < ACME_SLOT_PAIRS_MAX; i++) {
+        if (version->pair[i].key.len == 0)
+            continue; /* nobody can serve it for the operator */
         pairs[n].type = version->pair[i].type;
         pairs[n].spare = spare;
         pairs[n].key = version->pair[i].key.data;
         pairs[n].key_len = version->pair[i].key.len;
         pairs[n].chain = version->pair[i].chain.data;
         pairs[n].chain_len = version->pair[i].chain.len;
+        n++;
     }
     return n;
 }

@@ -73,4 +73,9 @@ void acme_keeper_on_done(struct acme_keeper *keeper,
 void acme_keeper_look(struct acme_keeper *keeper,
     void (*moved)(void *ctx, size_t lineage), void *ctx);
 
+/* The directories outside the state directory that the store may read in:
+ * how many there are, and as many of them as fit (borrowed). */
+size_t acme_keeper_csr_dirs(const struct acme_keeper *keeper, int *fds,
+    size_t max);
+
 #endif

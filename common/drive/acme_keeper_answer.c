@@ -90,6 +90,7 @@ answer_unit(struct call *call)
     acme_frame_add_u64(call->reply, kept->wanted.must_staple);
     acme_frame_add_u64(call->reply, kept->wanted.reuse_key);
     acme_frame_add_u64(call->reply, kept->wanted.allow_subset);
+    acme_frame_add_u64(call->reply, kept->wanted.csr_file != NULL);
     acme_frame_add_u64(call->reply, type);
     acme_frame_add_text(call->reply,
         kept->conflict != NULL ? kept->conflict : "");
@@ -726,7 +727,7 @@ answer_live_key(struct call *call)
     }
     if (ignored.rc == ACME_NOMEM)
         (void)acme_error_nomem(&call->err);
-    else if (pair == NULL || is_revoked(call, pair) ||
+    else if (pair == NULL || pair->key.len == 0 || is_revoked(call, pair) ||
              is_barred(call, &pair->key) ||
              pair->type != acme_lineage_type(&kept->wanted, call->algorithm))
         (void)acme_error_set(&call->err, ACME_NOENT, "no key to be kept");
@@ -734,6 +735,46 @@ answer_live_key(struct call *call)
     if (call->err.rc == ACME_OK)
         acme_frame_add(call->reply, pair->key.data, pair->key.len);
     acme_version_clear(&live);
+}
+
+/* ---- the operator's signing request ----------------------------------- */
+
+static void
+answer_csr(struct call *call)
+{
+    const struct acme_kept *kept = &call->keeper->kept[call->index];
+    const struct acme_buf *der;
+
+    (void)acme_keeper_read_csr(call->keeper, call->index,
+        acme_lineage_type(&kept->wanted, call->algorithm), &call->err);
+    begin_reply(call);
+    if (call->err.rc != ACME_OK)
+        return;
+    der = acme_csr_der(kept->csr);
+    acme_frame_add(call->reply, der->data, der->len);
+}
+
+/* What the certificate must be for.  The request as it was last given to the
+ * engine; should that have been another store, as it is today. */
+static enum acme_rc
+get_version_key(struct call *call, const void *der, size_t len,
+    struct acme_key **key)
+{
+    struct acme_kept *kept = &call->keeper->kept[call->index];
+
+    if ((len == 0) != (kept->wanted.csr_file != NULL))
+        return acme_error_set(&call->err, ACME_REFUSED,
+            "whose key the certificate has was configured differently "
+            "meanwhile");
+    if (len > 0)
+        return acme_key_from_der(der, len, key, &call->err);
+    if (kept->csr == NULL &&
+        acme_keeper_read_csr(call->keeper, call->index,
+            acme_lineage_type(&kept->wanted, call->algorithm),
+            &call->err) != ACME_OK)
+        return call->err.rc;
+    *key = acme_key_ref(acme_csr_key(kept->csr));
+    return ACME_OK;
 }
 
 /* ---- versions: the gate ----------------------------------------------- */
@@ -900,7 +941,7 @@ note_reuse(const struct call *call, const struct acme_version *live,
     const struct acme_pair *old = own_pair(call, live);
 
     pair->origin.key_reused =
-        old != NULL && old->key.len == pair->key.len &&
+        old != NULL && pair->key.len > 0 && old->key.len == pair->key.len &&
         memcmp(old->key.data, pair->key.data, pair->key.len) == 0;
 }
 
@@ -936,7 +977,7 @@ commit(struct call *call, const struct acme_key *key,
     struct acme_version version;
     struct acme_pair *pair = &version.pair[0];
     struct acme_error ignored;
-    enum acme_rc rc;
+    enum acme_rc rc = ACME_OK;
 
     acme_version_init(&version);
     version.npairs = 1;
@@ -946,7 +987,8 @@ commit(struct call *call, const struct acme_key *key,
         keeper->config->issuer[issuer].directory);
     (void)snprintf(pair->origin.order, sizeof(pair->origin.order), "%s",
         order_url);
-    rc = acme_key_to_der(key, &pair->key, &call->err);
+    if (!acme_key_is_public(key))
+        rc = acme_key_to_der(key, &pair->key, &call->err);
     if (rc == ACME_OK)
         rc = acme_chain_to_der(chain, 0, acme_chain_useful(chain),
             &pair->chain, &call->err);
@@ -993,7 +1035,7 @@ answer_version(struct call *call)
     if (call->in.bad)
         return;
     if (call->err.rc == ACME_OK &&
-        acme_key_from_der(key_der, key_len, &key, &call->err) == ACME_OK &&
+        get_version_key(call, key_der, key_len, &key) == ACME_OK &&
         acme_key_algorithm_number(acme_key_type_of(key)) != call->algorithm)
         call->in.bad = true;
     if (call->err.rc == ACME_OK && !call->in.bad &&
@@ -1134,6 +1176,7 @@ static const struct {
     { ACME_VERB_CHALLENGES, OF_UNIT, ANY_NUMBER, answer_challenges },
     { ACME_VERB_ORDER_DROP, OF_UNIT, 0, answer_order_drop },
     { ACME_VERB_CHAIN, OF_UNIT, 0, answer_chain },
+    { ACME_VERB_CSR, OF_UNIT, 0, answer_csr },
     { ACME_VERB_LIVE_KEY, OF_UNIT, 0, answer_live_key },
     { ACME_VERB_VERSION, OF_UNIT, ANY_NUMBER, answer_version },
     { ACME_VERB_LEDGER, OF_ISSUER, 0, answer_ledger },

@@ -9,6 +9,7 @@
 #include "drive/acme_keeper.h"
 #include "protocol/acme_binding.h"
 #include "state/acme_roster.h"
+#include "wrap/acme_csr.h"
 
 /* What is served of one key algorithm: kept, should the files be damaged
  * later. */
@@ -33,6 +34,8 @@ struct acme_kept {
     struct acme_lineage wanted;
     const char *conflict; /* or NULL */
     int lock;             /* -1: not held for the engine */
+    int csr_dir;          /* where the signing request is; -1: nowhere */
+    struct acme_csr *csr; /* as last read, or NULL */
     unsigned published;   /* version in the area; 0: none */
     bool unread;          /* memory was short for what is live, */
     bool unsettled;       /* or for what is wanted */
@@ -73,6 +76,16 @@ void acme_keeper_log(const struct acme_keeper *keeper, enum acme_level level,
 enum acme_rc acme_keeper_read_bindings(struct acme_keeper *keeper,
     struct acme_error *err);
 void acme_keeper_free_bindings(struct acme_keeper *keeper);
+
+/* The directories of operators' signing requests, before the sandbox. */
+void acme_keeper_open_csrs(struct acme_keeper *keeper);
+void acme_keeper_close_csr(struct acme_kept *kept);
+
+/* Reads a lineage's signing request again, into kept->csr, and checks that it
+ * is for what is wanted and has a key of that type.  ACME_IO: why not; a look
+ * later may find it put right. */
+enum acme_rc acme_keeper_read_csr(struct acme_keeper *keeper, size_t lineage,
+    enum acme_key_type type, struct acme_error *err);
 
 /* Under which name this server declares what it wants. */
 void acme_keeper_declared_by(const struct acme_keeper *keeper, char *by,

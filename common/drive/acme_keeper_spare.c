@@ -137,6 +137,10 @@ acme_keeper_find_spares(struct acme_keeper *keeper, size_t i,
     size_t k, count, at;
 
     spares->n = 0;
+    /* Where the key is the operator's the server has a certificate of its
+     * own. */
+    if (lineage->csr_file != NULL)
+        return;
     for (k = 0; roster != NULL && k < lineage->nnames; k++) {
         const char *name = lineage->names[k];
 

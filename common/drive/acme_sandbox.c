@@ -69,9 +69,24 @@ landlock_abi(void)
     return syscall(SYS_landlock_create_ruleset, NULL, 0, 1);
 }
 
-/* Handled rights are denied everywhere but below `fd` (-1: everywhere). */
 static bool
-landlock(uint64_t fs, uint64_t net, int fd)
+allow_reading(int set, const int *fds, size_t n)
+{
+    struct rule rule = { FS_READ_FILE, -1 };
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        rule.fd = fds[i];
+        if (syscall(SYS_landlock_add_rule, set, 1, &rule, 0) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* Handled rights are denied everywhere but below `fd` (-1: everywhere), files
+ * below `more` may be read. */
+static bool
+landlock(uint64_t fs, uint64_t net, int fd, const int *more, size_t nmore)
 {
     long abi = landlock_abi();
     struct ruleset ruleset = { fs, net };
@@ -97,6 +112,7 @@ landlock(uint64_t fs, uint64_t net, int fd)
     rule.fd = fd;
     done = (fd < 0 ||
                syscall(SYS_landlock_add_rule, (int)set, 1, &rule, 0) == 0) &&
+           allow_reading((int)set, more, nmore) &&
            syscall(SYS_landlock_restrict_self, (int)set, 0) == 0;
     close((int)set);
     return done;
@@ -241,13 +257,15 @@ drop_capabilities(void)
 }
 
 void
-acme_sandbox_store(int state_fd, struct acme_sandbox_report *report)
+acme_sandbox_store(int state_fd, const int *read_fds, size_t nread_fds,
+    struct acme_sandbox_report *report)
 {
     const uint64_t fs = FS_EXECUTE | FS_WRITE_FILE | FS_READ_FILE |
                         FS_READ_DIR | FS_WRITES | FS_REFER | FS_TRUNCATE;
 
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    report->landlock = landlock(fs, NET_BIND_TCP | NET_CONNECT_TCP, state_fd);
+    report->landlock = landlock(fs, NET_BIND_TCP | NET_CONNECT_TCP, state_fd,
+        read_fds, nread_fds);
     report->capabilities = geteuid() != 0 || drop_capabilities();
     report->seccomp = seccomp(denied_store, COUNT(denied_store));
 }
@@ -274,7 +292,7 @@ acme_sandbox_engine(uid_t uid, gid_t gid, struct acme_sandbox_report *report,
     acme_sandbox_process();
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     report->capabilities = geteuid() != 0;
-    report->landlock = landlock(fs, NET_BIND_TCP, -1);
+    report->landlock = landlock(fs, NET_BIND_TCP, -1, NULL, 0);
     report->seccomp = seccomp(denied_engine, COUNT(denied_engine));
     return ACME_OK;
 }
@@ -282,9 +300,12 @@ acme_sandbox_engine(uid_t uid, gid_t gid, struct acme_sandbox_report *report,
 #else /* not Linux: separate users remain */
 
 void
-acme_sandbox_store(int state_fd, struct acme_sandbox_report *report)
+acme_sandbox_store(int state_fd, const int *read_fds, size_t nread_fds,
+    struct acme_sandbox_report *report)
 {
     (void)state_fd;
+    (void)read_fds;
+    (void)nread_fds;
     memset(report, 0, sizeof(*report));
 }
 

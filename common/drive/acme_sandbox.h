@@ -23,9 +23,11 @@ void acme_sandbox_process(void);
 
 /*
  * The store: no capability but CAP_CHOWN, no file outside the directory of
- * `state_fd`, no network, no exec, no ptrace.  Sockets must exist already.
+ * `state_fd`, but for reading what is in the directories `read_fds`; no
+ * network, no exec, no ptrace.  Sockets must exist already.
  */
-void acme_sandbox_store(int state_fd, struct acme_sandbox_report *report);
+void acme_sandbox_store(int state_fd, const int *read_fds, size_t nread_fds,
+    struct acme_sandbox_report *report);
 
 /*
  * The engine: becomes uid:gid with no other group when started as root (an

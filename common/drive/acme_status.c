@@ -122,8 +122,9 @@ add_settings(struct view *view)
 
 /* ---- what is served --------------------------------------------------- */
 
+/* The operator's own key is in a place that only he knows. */
 static void
-add_files(struct view *view)
+add_files(struct view *view, bool has_key)
 {
     struct acme_json *files = acme_json_object();
     char path[1024];
@@ -133,7 +134,8 @@ add_files(struct view *view)
     acme_json_set_str(files, "certificate", path);
     (void)snprintf(path, sizeof(path), "%s/live/%s/privkey.pem",
         view->state_dir, view->name);
-    acme_json_set_str(files, "key", path);
+    if (has_key)
+        acme_json_set_str(files, "key", path);
     acme_json_set(view->json, "files", files);
 }
 
@@ -210,6 +212,8 @@ add_pairs(struct view *view, const struct acme_version *version)
             acme_key_type_name(version->pair[i].type));
         if (version->pair[i].origin.key_reused)
             acme_json_set_bool(one, "key_reused", true);
+        if (version->pair[i].key.len == 0)
+            acme_json_set_bool(one, "csr", true);
         describe_leaf(one, &leaf);
         if (is_revoked(view, &version->pair[i], &leaf))
             acme_json_set_bool(one, "revoked", true);
@@ -220,7 +224,7 @@ add_pairs(struct view *view, const struct acme_version *version)
         view->version = version->number;
         acme_json_set_int(view->json, "version", version->number);
         describe_leaf(view->json, &leaf);
-        add_files(view);
+        add_files(view, version->pair[0].key.len > 0);
     }
     acme_json_set(view->json, "certificates", list);
 }

@@ -241,6 +241,20 @@ serve(struct process *process)
     return status;
 }
 
+/* Should memory be short for the list, signing requests cannot be read. */
+static void
+enter_sandbox(struct process *process, struct acme_sandbox_report *sandbox)
+{
+    size_t n = acme_keeper_csr_dirs(process->keeper, NULL, 0);
+    int *fds = n > 0 ? calloc(n, sizeof(*fds)) : NULL;
+
+    if (fds != NULL)
+        (void)acme_keeper_csr_dirs(process->keeper, fds, n);
+    acme_sandbox_store(acme_store_fd(process->store), fds, fds != NULL ? n : 0,
+        sandbox);
+    free(fds);
+}
+
 /*
  * A state directory that cannot be written (read-only, of a newer version,
  * damaged at the top) may still hold certificates: workers get them, and
@@ -263,7 +277,7 @@ publish_only(struct process *process)
         acme_keeper_new(process->config, process->store, process->area,
             &process->host, &process->keeper, &err) != ACME_OK)
         return;
-    acme_sandbox_store(acme_store_fd(process->store), &ignored);
+    enter_sandbox(process, &ignored);
     acme_keeper_start(process->keeper, ACME_KEEPER_READS);
 }
 
@@ -282,7 +296,7 @@ run(struct process *process)
         status = ACME_EXIT_UNUSABLE;
         goto done;
     }
-    acme_sandbox_store(acme_store_fd(process->store), &sandbox);
+    enter_sandbox(process, &sandbox);
     report(process, &sandbox);
     acme_keeper_start(process->keeper,
         process->errand == NULL ? ACME_KEEPER_DECLARES : ACME_KEEPER_OBEYS);

@@ -315,6 +315,7 @@ get_unit(struct acme_frame *frame, struct acme_vault_unit *out,
     out->must_staple = acme_frame_get_u64(frame) != 0;
     out->reuse_key = acme_frame_get_u64(frame) != 0;
     out->allow_subset = acme_frame_get_u64(frame) != 0;
+    out->csr = acme_frame_get_u64(frame) != 0;
     out->type = (enum acme_key_type)acme_frame_get_u64(frame);
     acme_frame_get_text(frame, conflict, sizeof(conflict));
     if (conflict[0] != '\0') {
@@ -449,6 +450,7 @@ acme_vault_unlock(struct acme_vault *vault, size_t unit)
 
 /* ---- keys in frames --------------------------------------------------- */
 
+/* An operator's own, of which we have the public half: an empty field. */
 static enum acme_rc
 add_key(struct acme_buf *request, const struct acme_key *key,
     struct acme_error *err)
@@ -457,7 +459,7 @@ add_key(struct acme_buf *request, const struct acme_key *key,
     enum acme_rc rc;
 
     acme_buf_init_secret(&der, ACME_STATE_PEM_MAX);
-    rc = acme_key_to_der(key, &der, err);
+    rc = acme_key_is_public(key) ? ACME_OK : acme_key_to_der(key, &der, err);
     if (rc == ACME_OK)
         acme_frame_add(request, der.data, der.len);
     acme_buf_clear(&der);
@@ -669,6 +671,33 @@ acme_vault_live_key(struct acme_vault *vault, size_t unit,
     return rc;
 }
 
+/* ---- the operator's signing request ----------------------------------- */
+
+enum acme_rc
+acme_vault_csr(struct acme_vault *vault, size_t unit, struct acme_csr **csr,
+    struct acme_error *err)
+{
+    struct acme_frame frame;
+    struct acme_csr *found = NULL;
+    const void *data;
+    size_t len;
+    enum acme_rc rc;
+
+    memset(&frame, 0, sizeof(frame));
+    (void)ask(vault, ACME_VERB_CSR, unit);
+    rc = answer(vault, &frame, err);
+    if (rc == ACME_OK) {
+        acme_frame_get(&frame, &data, &len);
+        rc = acme_csr_parse(data, len, &found, err);
+    }
+    rc = finish(vault, &frame, rc, err);
+    if (rc == ACME_OK)
+        *csr = found;
+    else
+        acme_csr_free(found);
+    return rc;
+}
+
 /* ---- orders and versions ---------------------------------------------- */
 
 enum acme_rc
@@ -687,7 +716,9 @@ acme_vault_order(struct acme_vault *vault, size_t unit, struct acme_buf *text,
     if (rc == ACME_OK) {
         acme_frame_get(&frame, &data, &len);
         acme_buf_add(text, data, len);
-        rc = get_key(&frame, &found, err);
+        acme_frame_get(&frame, &data, &len);
+        if (len > 0)
+            rc = acme_key_from_der(data, len, &found, err);
     }
     if (rc == ACME_OK && !acme_buf_ok(text))
         rc = acme_error_nomem(err);

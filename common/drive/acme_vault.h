@@ -17,6 +17,7 @@
 #include "state/acme_area.h"
 #include "state/acme_frame.h"
 #include "state/acme_record.h"
+#include "wrap/acme_csr.h"
 #include "wrap/acme_x509.h"
 
 struct acme_vault;
@@ -60,6 +61,7 @@ struct acme_vault_unit {
     size_t nnames;
     const char **names;                        /* in `arena` */
     bool must_staple, reuse_key, allow_subset; /* see struct acme_lineage */
+    bool csr; /* the signing request is the operator's, so is the key */
     enum acme_key_type type; /* ACME_KEY_NONE: it is not wanted */
     const char *conflict;    /* contradictory declarations; NULL: none */
     unsigned version;        /* the lineage's; 0: none */
@@ -133,8 +135,8 @@ enum acme_rc acme_vault_binding(struct acme_vault *vault, size_t issuer,
 enum acme_rc acme_vault_account_url(struct acme_vault *vault, size_t issuer,
     const char *url, bool *is_new, struct acme_error *err);
 
-/* The order in flight: its blob and certificate key.  ACME_NOENT: none.
- * _put is for a new one. */
+/* The order in flight: its blob and certificate key (NULL: there is none, it
+ * is the operator's).  ACME_NOENT: no order.  _put is for a new one. */
 enum acme_rc acme_vault_order(struct acme_vault *vault, size_t unit,
     struct acme_buf *text, struct acme_key **key, struct acme_error *err);
 enum acme_rc acme_vault_order_put(struct acme_vault *vault, size_t unit,
@@ -157,6 +159,11 @@ enum acme_rc acme_vault_live_key(struct acme_vault *vault, size_t unit,
 enum acme_rc acme_vault_chain(struct acme_vault *vault, size_t unit,
     struct acme_chain **chain, struct acme_error *err);
 
+/* The operator's own signing request, read and checked by the store just now:
+ * caller's.  ACME_IO: it is not for the wanted names, or not to be read. */
+enum acme_rc acme_vault_csr(struct acme_vault *vault, size_t unit,
+    struct acme_csr **csr, struct acme_error *err);
+
 /* Makes challenges of an issuer of the unit's list answerable; name and token
  * of each count.  *others: other servers live on the state directory, and see
  * them a moment later. */
@@ -167,8 +174,9 @@ enum acme_rc acme_vault_challenges(struct acme_vault *vault, size_t unit,
 /*
  * Offers a certificate of an issuer of the unit's list.  The store checks it,
  * makes it durable and live, and serves it: ACME_OK and the version's number.
- * ACME_REFUSED: why not.  left_out: names that it is without (where that is
- * allowed), or NULL.
+ * ACME_REFUSED: why not.  A public key: the
+ * operator has the other half.  left_out: names that it is without (where that
+ * is allowed), or NULL.
  */
 enum acme_rc acme_vault_version(struct acme_vault *vault, size_t unit,
     size_t issuer, const struct acme_key *key, const struct acme_chain *chain,

@@ -421,6 +421,29 @@ check_subset(const struct acme_lineage *lineage, struct acme_error *err)
     return ACME_OK;
 }
 
+/* What would need the key, or another request. */
+static enum acme_rc
+check_csr(const struct acme_lineage *lineage, struct acme_error *err)
+{
+    if (lineage->csr_file == NULL)
+        return ACME_OK;
+    if (lineage->ntypes != 1)
+        return acme_error_set(err, ACME_CONFIG,
+            "the signing request \"%s\" is for one key; configure no others",
+            lineage->csr_file);
+    if (lineage->reuse_key)
+        return acme_error_set(err, ACME_CONFIG,
+            "the key of the signing request \"%s\" is not ours to keep; turn "
+            "acme_reuse_key or ACMEReuseKey off",
+            lineage->csr_file);
+    if (lineage->allow_subset)
+        return acme_error_set(err, ACME_CONFIG,
+            "the signing request \"%s\" is for all of its names; turn "
+            "acme_allow_subset or ACMEAllowSubset off",
+            lineage->csr_file);
+    return ACME_OK;
+}
+
 static enum acme_rc
 check_lineage(const struct acme_config *config,
     const struct acme_lineage *lineage, struct acme_error *err)
@@ -442,6 +465,8 @@ check_lineage(const struct acme_config *config,
         rc = check_staple(config, lineage, err);
     if (rc == ACME_OK)
         rc = check_subset(lineage, err);
+    if (rc == ACME_OK)
+        rc = check_csr(lineage, err);
     if (rc == ACME_OK && lineage->name != NULL)
         rc = acme_lineage_name_check(lineage->name, err);
     return rc != ACME_OK ? rc : check_types(lineage, err);
@@ -513,12 +538,18 @@ define(struct acme_arena *arena, const struct acme_lineage *lineage,
         len += (size_t)snprintf(head + len, sizeof(head) - len, ",%zu",
             lineage->fallback[i]);
     len++;
+    if (lineage->csr_file != NULL)
+        len += strlen(lineage->csr_file) + 1;
     for (i = 0; i < n; i++)
         len += strlen(sorted[i].text) + 1;
     text = acme_arena_alloc(arena, len);
     if (text == NULL)
         return NULL;
     at = stpcpy(text, head);
+    if (lineage->csr_file != NULL) {
+        *at++ = ' ';
+        at = stpcpy(at, lineage->csr_file);
+    }
     for (i = 0; i < n; i++) {
         *at++ = ' ';
         at = stpcpy(at, sorted[i].text);
@@ -672,7 +703,9 @@ append(struct acme_config *config, const struct acme_lineage *lineage,
     added->name = NULL;
     added->nnames = n;
     added->names = copy_names(config->arena, name, n);
-    if (added->names == NULL)
+    if (added->names == NULL ||
+        (lineage->csr_file != NULL &&
+            !copy_text(config->arena, &added->csr_file, lineage->csr_file)))
         return false;
     index->made[i].definition = definition;
     index->made[i].automatic = true;

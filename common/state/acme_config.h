@@ -29,6 +29,9 @@ struct acme_lineage {
     bool must_staple;  /* RFC 7633: status_request is in the certificate */
     bool reuse_key;    /* a renewal keeps the key */
     bool allow_subset; /* names that cannot be proved are left out */
+    /* The operator's own signing request, absolute; we never see its key, and
+     * its type is the only one.  NULL: none, keys are made here. */
+    const char *csr_file;
 };
 
 struct acme_config {

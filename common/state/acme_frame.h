@@ -38,6 +38,7 @@ enum acme_verb {
     ACME_VERB_ORDER_NOTE,    /* order blob, kept in mind -> */
     ACME_VERB_ORDER_DROP,
     ACME_VERB_CHAIN,      /* -> live certificate and its issuers */
+    ACME_VERB_CSR,        /* -> the operator's request, checked just now */
     ACME_VERB_LIVE_KEY,   /* -> key of what is live, if it is to be kept */
     ACME_VERB_VERSION,    /* issuer, key, chain, order, names that it is
                              without -> version or refusal */

@@ -149,6 +149,8 @@ parse_declaration(struct acme_arena *arena, const struct acme_json *json,
     into->must_staple = acme_json_bool(json, "must_staple", false);
     into->reuse_key = acme_json_bool(json, "reuse_key", false);
     into->allow_subset = acme_json_bool(json, "allow_subset", false);
+    if (rc == ACME_OK)
+        rc = copy_str(arena, json, "csr", &into->csr_file, err);
     return rc;
 }
 
@@ -253,6 +255,8 @@ render_declaration(const struct acme_declaration *one)
     acme_json_set_bool(json, "must_staple", one->must_staple);
     acme_json_set_bool(json, "reuse_key", one->reuse_key);
     acme_json_set_bool(json, "allow_subset", one->allow_subset);
+    if (one->csr_file != NULL)
+        acme_json_set_str(json, "csr", one->csr_file);
     return json;
 }
 
@@ -315,6 +319,7 @@ copy_declaration(struct acme_arena *arena, const struct acme_config *config,
     out->must_staple = lineage->must_staple;
     out->reuse_key = lineage->reuse_key;
     out->allow_subset = lineage->allow_subset;
+    out->csr_file = keep(arena, lineage->csr_file, &failed);
     for (i = 0; i < lineage->nnames; i++)
         names[i] = keep(arena, lineage->names[i], &failed);
     out->nnames = lineage->nnames;
@@ -325,6 +330,12 @@ copy_declaration(struct acme_arena *arena, const struct acme_config *config,
 }
 
 static bool
+same_csr(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static bool
 same_wish(const struct acme_declaration *a, const struct acme_declaration *b)
 {
     size_t i;
@@ -332,6 +343,7 @@ same_wish(const struct acme_declaration *a, const struct acme_declaration *b)
     if (a->nnames != b->nnames || a->ntypes != b->ntypes ||
         a->nfallbacks != b->nfallbacks || a->must_staple != b->must_staple ||
         a->reuse_key != b->reuse_key || a->allow_subset != b->allow_subset ||
+        !same_csr(a->csr_file, b->csr_file) ||
         !acme_issuer_equal(&a->issuer, &b->issuer))
         return false;
     for (i = 0; i < a->nfallbacks; i++)
@@ -498,6 +510,12 @@ conflict_text(struct acme_arena *arena, const struct acme_settings *settings,
         "declared differently by %s and %s: %s %s and %s", a, b, what, x, y);
 }
 
+static const char *
+csr_text(const struct acme_declaration *one)
+{
+    return one->csr_file != NULL ? one->csr_file : "none";
+}
+
 /* *text: the first contradiction; it counts that somebody wants something
  * else than what was there before. */
 static enum acme_rc
@@ -517,6 +535,12 @@ unite_rest(const struct acme_settings *settings, struct acme_arena *arena,
             conflict = true;
             *text = conflict_text(arena, settings, one, "CA", first->directory,
                 one->issuer.directory);
+        }
+        if (!conflict &&
+            !same_csr(settings->declared[0].csr_file, one->csr_file)) {
+            conflict = true;
+            *text = conflict_text(arena, settings, one, "signing request",
+                csr_text(&settings->declared[0]), csr_text(one));
         }
         for (k = 0; k < one->ntypes; k++) {
             other = unite_type(wanted, one->type[k]);
@@ -546,6 +570,12 @@ acme_settings_wanted(const struct acme_settings *settings,
         united.reuse_key = settings->declared[0].reuse_key;
         united.allow_subset = settings->declared[0].allow_subset;
         rc = unite_rest(settings, arena, &united, &text, err);
+        if (rc == ACME_OK && settings->declared[0].csr_file != NULL) {
+            united.csr_file =
+                acme_arena_strdup(arena, settings->declared[0].csr_file);
+            if (united.csr_file == NULL)
+                rc = acme_error_nomem(err);
+        }
     }
     if (rc != ACME_OK)
         return rc;

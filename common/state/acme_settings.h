@@ -26,6 +26,7 @@ struct acme_declaration {
     size_t nfallbacks;
     struct acme_issuer fallback[ACME_FALLBACKS_MAX];
     bool must_staple, reuse_key, allow_subset; /* see struct acme_lineage */
+    const char *csr_file;                      /* or NULL */
 };
 
 struct acme_settings {

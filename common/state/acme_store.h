@@ -79,7 +79,8 @@ struct acme_origin {
 
 struct acme_pair {
     enum acme_key_type type;
-    struct acme_buf key;   /* PKCS#8, secret */
+    struct acme_buf key;   /* PKCS#8, secret; empty: the operator's own, never
+                            * here (meta.json says so, or it is damage) */
     struct acme_buf chain; /* DER certificates, leaf first */
     struct acme_origin origin;
 };

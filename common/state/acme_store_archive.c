@@ -112,12 +112,14 @@ put_chain(const struct write *w, const char *stem,
     return rc;
 }
 
-/* What meta.json says of a pair; NULL with *rc. */
+/* What meta.json says of a pair; NULL with *rc.  key NULL: it is the
+ * operator's. */
 static struct acme_json *
-describe(const struct acme_key *key, const struct acme_chain *chain,
-    const struct acme_origin *origin, enum acme_rc *rc, struct acme_error *err)
+describe(const struct acme_pair *pair, const struct acme_key *key,
+    const struct acme_chain *chain, enum acme_rc *rc, struct acme_error *err)
 {
     char key_hash[ACME_HASH_HEX], chain_hash[ACME_HASH_HEX];
+    const struct acme_origin *origin = &pair->origin;
     struct acme_buf key_der, chain_der;
     struct acme_json *meta = NULL;
     struct acme_leaf leaf;
@@ -125,7 +127,7 @@ describe(const struct acme_key *key, const struct acme_chain *chain,
     acme_buf_init_secret(&key_der, ACME_STATE_PEM_MAX);
     acme_buf_init(&chain_der, ACME_STATE_PEM_MAX);
     *rc = acme_chain_leaf(chain, &leaf, err);
-    if (*rc == ACME_OK)
+    if (*rc == ACME_OK && key != NULL)
         *rc = acme_key_to_der(key, &key_der, err);
     if (*rc == ACME_OK)
         *rc = acme_chain_to_der(chain, 0, 0, &chain_der, err);
@@ -134,7 +136,9 @@ describe(const struct acme_key *key, const struct acme_chain *chain,
     acme_hash_hex(key_der.data, key_der.len, key_hash);
     acme_hash_hex(chain_der.data, chain_der.len, chain_hash);
     meta = acme_json_object();
-    acme_json_set_str(meta, "key", acme_key_type_name(acme_key_type_of(key)));
+    acme_json_set_str(meta, "key", acme_key_type_name(pair->type));
+    if (key == NULL)
+        acme_json_set_bool(meta, "csr", true);
     acme_json_set_str(meta, "issuer", origin->issuer);
     acme_json_set_str(meta, "order", origin->order);
     acme_json_set_time(meta, "obtained", origin->obtained);
@@ -144,7 +148,8 @@ describe(const struct acme_key *key, const struct acme_chain *chain,
     acme_json_set_time(meta, "not_after", leaf.not_after);
     acme_json_set_str(meta, "serial", leaf.serial);
     acme_json_set_str(meta, "ari_id", leaf.ari_id);
-    acme_json_set_str(meta, "sha256_key", key_hash);
+    if (key != NULL)
+        acme_json_set_str(meta, "sha256_key", key_hash);
     acme_json_set_str(meta, "sha256_chain", chain_hash);
 
 done:
@@ -160,22 +165,24 @@ put_pair(const struct write *w, const struct acme_pair *pair,
     struct acme_chain *chain = NULL;
     struct acme_key *key = NULL;
     struct acme_json *meta;
-    enum acme_rc rc;
+    enum acme_rc rc = ACME_OK;
 
-    rc = acme_key_from_der(pair->key.data, pair->key.len, &key, err);
+    if (pair->key.len > 0)
+        rc = acme_key_from_der(pair->key.data, pair->key.len, &key, err);
     if (rc == ACME_OK)
         rc = acme_chain_from_der(pair->chain.data, pair->chain.len, &chain,
             err);
-    if (rc == ACME_OK && !acme_chain_matches(chain, key))
+    if (rc == ACME_OK && key != NULL && !acme_chain_matches(chain, key))
         rc = acme_error_set(err, ACME_REFUSED,
             "the key is not the certificate's");
     if (rc != ACME_OK)
         goto done;
-    meta = describe(key, chain, &pair->origin, &rc, err);
+    meta = describe(pair, key, chain, &rc, err);
     if (rc != ACME_OK)
         goto done;
     acme_json_append(pairs, meta);
-    rc = put_key(w, key, err);
+    if (key != NULL)
+        rc = put_key(w, key, err);
     if (rc == ACME_OK)
         rc = put_chain(w, "cert", chain, 0, 1, err);
     if (rc == ACME_OK)

@@ -265,6 +265,41 @@ read_origin(const struct acme_json *meta, struct acme_origin *origin)
     origin->key_reused = acme_json_bool(meta, "key_reused", false);
 }
 
+/* A certificate for the operator's own key, which is not here. */
+static enum acme_rc
+read_keyless(const struct acme_store *store, const char *path,
+    const struct acme_json *meta, struct acme_pair *pair,
+    struct acme_error *err)
+{
+    struct acme_chain *chain = NULL;
+    struct acme_error why;
+    struct acme_buf pem;
+    enum acme_rc rc;
+
+    acme_error_clear(&why);
+    acme_buf_init(&pem, ACME_STATE_PEM_MAX);
+    rc = acme_store_read(store, path, ACME_STATE_PEM_MAX, &pem, err);
+    if (rc == ACME_NOENT)
+        rc = err->rc = ACME_IO;
+    if (rc != ACME_OK ||
+        (acme_store_pem_bytes(&pem, "-----BEGIN CERTIFICATE-----",
+             "-----END CERTIFICATE-----", &pair->chain) &&
+            hash_is(&pair->chain, acme_json_str(meta, "sha256_chain"))))
+        goto done;
+    acme_buf_reset(&pair->chain);
+    if (acme_chain_from_pem(acme_buf_str(&pem), pem.len, &chain, &why) !=
+            ACME_OK ||
+        acme_chain_check_links(chain, &why) != ACME_OK)
+        rc = acme_store_damaged(err, path, &why);
+    else
+        rc = acme_chain_to_der(chain, 0, 0, &pair->chain, err);
+
+done:
+    acme_chain_free(chain);
+    acme_buf_clear(&pem);
+    return rc;
+}
+
 /* ACME_NOENT: there is no such key file. */
 static enum acme_rc
 read_pair(const struct acme_store *store, const char *dir, const char *extra,
@@ -280,6 +315,14 @@ read_pair(const struct acme_store *store, const char *dir, const char *extra,
     rc = acme_store_file_path(key_path, dir, "privkey", extra, err);
     if (rc == ACME_OK)
         rc = acme_store_file_path(chain_path, dir, "fullchain", extra, err);
+    if (rc == ACME_OK && acme_json_bool(meta, "csr", false)) {
+        (void)acme_key_type_parse(acme_json_str(meta, "key"), &pair->type,
+            err);
+        rc = read_keyless(store, chain_path, meta, pair, err);
+        if (rc == ACME_OK)
+            read_origin(meta, &pair->origin);
+        goto done;
+    }
     if (rc == ACME_OK)
         rc = acme_store_read(store, key_path, ACME_STATE_PEM_MAX, &key_pem,
             err);

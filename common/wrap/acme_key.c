@@ -25,6 +25,7 @@
 struct acme_key {
     EVP_PKEY *evp;
     enum acme_key_type type;
+    bool is_public;
     atomic_int refs;
 };
 
@@ -155,7 +156,7 @@ wrap_key(EVP_PKEY *evp, struct acme_key **out, struct acme_error *err)
         return acme_error_nomem(err);
     if (type == ACME_KEY_NONE)
         return acme_error_set(err, ACME_CONFIG,
-            "a private key of this type or size cannot be used: it must be "
+            "a key of this type or size cannot be used: it must be "
             "ECDSA (P-256, P-384, P-521) or RSA (2048, 3072, 4096 bits)");
     key = calloc(1, sizeof(*key));
     if (key == NULL)
@@ -165,6 +166,28 @@ wrap_key(EVP_PKEY *evp, struct acme_key **out, struct acme_error *err)
     atomic_init(&key->refs, 1);
     *out = key;
     return ACME_OK;
+}
+
+enum acme_rc
+acme_key_from_public(EVP_PKEY *evp, struct acme_key **key,
+    struct acme_error *err)
+{
+    enum acme_rc rc;
+
+    ERR_set_mark();
+    rc = wrap_key(evp, key, err);
+    if (rc == ACME_OK) {
+        EVP_PKEY_up_ref(evp);
+        (*key)->is_public = true;
+    }
+    ERR_pop_to_mark();
+    return rc;
+}
+
+bool
+acme_key_is_public(const struct acme_key *key)
+{
+    return key->is_public;
 }
 
 static enum acme_rc

@@ -73,6 +73,13 @@ enum acme_rc acme_key_from_jwk(const char *json, size_t len,
 enum acme_rc acme_key_from_text(const char *text, size_t len,
     struct acme_key **key, struct acme_error *err);
 
+/* The public half alone (its own reference to `evp`): for comparing, it signs
+ * nothing and is never written. */
+struct evp_pkey_st;
+enum acme_rc acme_key_from_public(struct evp_pkey_st *evp,
+    struct acme_key **key, struct acme_error *err);
+bool acme_key_is_public(const struct acme_key *key);
+
 /* Appends PKCS#8 to a secret buffer. */
 enum acme_rc acme_key_to_der(const struct acme_key *key, struct acme_buf *der,
     struct acme_error *err);

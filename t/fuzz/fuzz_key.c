@@ -1,8 +1,10 @@
 /*
- * Private keys, as PEM, as DER and as JWK: only the types we serve come out,
- * and what comes out can be written and read back to the same key.
+ * Private keys, as PEM, as DER and as JWK, and operators' signing requests:
+ * only the types we serve come out, and what comes out can be written and read
+ * back to the same key.
  */
 #include "fuzz.h"
+#include "wrap/acme_csr.h"
 #include "wrap/acme_key.h"
 
 const unsigned fuzz_replay_step = 24;
@@ -36,10 +38,26 @@ check_key(struct acme_key *key)
     acme_buf_clear(&jwk);
 }
 
+/* What is sent is read as the same request. */
+static void
+check_csr(const struct acme_csr *csr)
+{
+    const struct acme_buf *der = acme_csr_der(csr);
+    struct acme_csr *again = NULL;
+    struct acme_error err;
+
+    acme_error_clear(&err);
+    FUZZ_CHECK(acme_key_is_public(acme_csr_key(csr)));
+    FUZZ_CHECK(acme_csr_check_names(csr, NULL, 0, &err) == ACME_CONFIG);
+    FUZZ_CHECK(acme_csr_parse(der->data, der->len, &again, &err) == ACME_OK);
+    acme_csr_free(again);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct acme_key *key = NULL;
+    struct acme_csr *csr = NULL;
     struct acme_error err;
 
     acme_error_clear(&err);
@@ -56,6 +74,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (acme_key_from_jwk((const char *)data, size, &key, &err) == ACME_OK)
         check_key(key);
     acme_key_unref(key);
+    acme_error_clear(&err);
+    if (acme_csr_parse(data, size, &csr, &err) == ACME_OK)
+        check_csr(csr);
+    acme_csr_free(csr);
     FUZZ_CHECK_QUEUE();
     return 0;
 }

@@ -68,7 +68,8 @@ helper_store_version(struct acme_version *version, size_t count,
 static bool
 same_bytes(const struct acme_buf *a, const struct acme_buf *b)
 {
-    return a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
+    return a->len == b->len &&
+           (a->len == 0 || memcmp(a->data, b->data, a->len) == 0);
 }
 
 bool

@@ -242,6 +242,7 @@ static const struct {
     { ACME_VERB_ORDER_NOTE, 4, 1 },
     { ACME_VERB_CHALLENGES, 4, 4 }, /* for one token */
     { ACME_VERB_ORDER_DROP, 4, 0 },
+    { ACME_VERB_CSR, 4, 0 },
     { ACME_VERB_LIVE_KEY, 4, 0 },
     { ACME_VERB_VERSION, 4, 5 }, /* with all names */
     { ACME_VERB_LEDGER, 2, 0 },

@@ -279,7 +279,7 @@ try_as_store(const struct try *try)
     struct acme_sandbox_report report = { false, false, false };
 
     acme_sandbox_process();
-    acme_sandbox_store(state_fd, &report);
+    acme_sandbox_store(state_fd, NULL, 0, &report);
     if (try->wanted == DENIED && !stands(try->by, &report))
         return DENIED;
     return (int)try->run();

@@ -623,6 +623,60 @@ copy(const char *from, const char *to)
     free(text);
 }
 
+static void mark(unsigned number);
+static bool recover(void);
+static void point(const char *target);
+
+/* The operator's own key is nowhere; without the word for it that is damage.
+ */
+static void
+test_keyless(void **state)
+{
+    char *meta, *word;
+
+    (void)state;
+    write_version(1);
+    make_version(1);
+    acme_buf_reset(&version.pair[0].key);
+    ok(acme_store_version_write(store, "a", &version, NOW, &err));
+    assert_int_equal(version.number, 2);
+    assert_target("state/live/a", "../archive/a/2");
+    assert_false(helper_tmp_exists(&tmp, "state/archive/a/2/privkey.pem"));
+    assert_int_equal(helper_tmp_count(&tmp, "state/archive/a/2"), 4);
+    ok(acme_store_live_read(store, "a", &found, &err));
+    assert_int_equal(found.number, 2);
+    assert_int_equal(found.pair[0].key.len, 0);
+    assert_int_equal(found.pair[0].type, ACME_KEY_ECDSA_256);
+    assert_true(helper_store_same(&version, &found));
+
+    point("../archive/a/1");
+    mark(2);
+    assert_true(recover());
+    assert_target("state/live/a", "../archive/a/2");
+
+    /* another certificate, put there by hand; then none */
+    copy("state/archive/a/1/fullchain.pem", "state/archive/a/2/fullchain.pem");
+    ok(acme_store_version_read(store, "a", 2, &found, &err));
+    assert_false(helper_store_same(&version, &found));
+    helper_tmp_puts(&tmp, "state/archive/a/2/fullchain.pem", "none");
+    expect_error(acme_store_version_read(store, "a", 2, &found, &err), ACME_IO,
+        "archive/a/2/fullchain.pem\" is damaged");
+
+    copy("state/archive/a/1/fullchain.pem", "state/archive/a/2/fullchain.pem");
+    meta = helper_tmp_gets(&tmp, "state/archive/a/2/meta.json");
+    word = strstr(meta, "\"csr\"");
+    assert_non_null(word);
+    word[1] = 'x';
+    helper_tmp_puts(&tmp, "state/archive/a/2/meta.json", meta);
+    free(meta);
+    expect_error(acme_store_version_read(store, "a", 2, &found, &err), ACME_IO,
+        "privkey.pem");
+    assert_int_equal(acme_store_live_read(store, "a", &found, &err), ACME_OK);
+    assert_int_equal(found.number, 1);
+    assert_non_null(strstr(err.what, "privkey.pem"));
+    acme_error_clear(&err);
+}
+
 static void
 test_replaced_by_hand(void **state)
 {
@@ -1964,6 +2018,7 @@ main(void)
         TEST(test_meta),
         TEST(test_version_refused),
         TEST(test_known_by_hash),
+        TEST(test_keyless),
         TEST(test_replaced_by_hand),
         TEST(test_without_meta),
         TEST(test_damage),

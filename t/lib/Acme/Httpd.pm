@@ -21,7 +21,8 @@ use constant THREADS => 8;      # of a child
 my @MODULES = qw(authz_core dir mime alias rewrite headers);
 my %SIGNAL = (QUIT => 'WINCH', INT => 'TERM');
 my %SITE = (must_staple => 'ACMEMustStaple', reuse_key => 'ACMEReuseKey',
-    allow_subset => 'ACMEAllowSubset');
+    allow_subset => 'ACMEAllowSubset',
+    csr => 'ACMECSRFile');
 my %PLACEHOLDER = (self_signed => 'serve', off => '503');
 
 # Options of its own: mpm => 'event'|'prefork', single => 1 (one process),

@@ -140,6 +140,7 @@ sub certificate_line ($site)
     my $key = $site->{key} // [];
     return join(' ', 'acme_certificate', $site->{acme},
         @{ $site->{identifiers} // [] },
+        (defined $site->{csr} ? "csr=$site->{csr}" : ()),
         (map { "key=$_" } ref $key ? @$key : $key),
         (defined $site->{lineage} ? "name=$site->{lineage}" : ()),
     ) . ';';

@@ -157,6 +157,7 @@ site(NAME or [NAMES], %options) adds a server with a plain and a TLS port:
     key          'rsa:2048' or [list]        lineage  its name
     certificate  [FILE, KEY] an explicit pair
     must_staple, reuse_key, allow_subset         'on' or 'off'
+    csr          FILE, a signing request; wants a certificate as well
     tls, plain   0: no such listener         default  1: default server
     extra        text of the server's own    root     docroot
 

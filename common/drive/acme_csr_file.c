@@ -1,0 +1,90 @@
+#include "drive/acme_csr_file.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/acme_limits.h"
+#include "state/acme_dir.h"
+
+static enum acme_rc
+fail(struct acme_error *err, const char *path, const struct acme_error *why)
+{
+    if (why->rc == ACME_NOMEM)
+        return acme_error_nomem(err);
+    return acme_error_set(err, ACME_CONFIG, "signing request \"%s\": %s", path,
+        why->what);
+}
+
+enum acme_rc
+acme_csr_file_open(const char *path, int *fd, struct acme_error *err)
+{
+    const char *slash = strrchr(path, '/');
+    struct acme_error why;
+    struct acme_buf dir;
+    struct stat st;
+    uid_t owner = geteuid();
+    enum acme_rc rc;
+
+    acme_error_clear(&why);
+    acme_buf_init(&dir, ACME_STATE_JSON_MAX);
+    if (path[0] != '/' || slash[1] == '\0')
+        return acme_error_set(err, ACME_CONFIG,
+            "signing request \"%s\" is no absolute name of a file", path);
+    acme_buf_add(&dir, path, slash == path ? 1 : (size_t)(slash - path));
+    if (!acme_buf_ok(&dir))
+        return acme_error_nomem(err);
+    if (stat(acme_buf_str(&dir), &st) == 0 && st.st_uid == 0)
+        owner = 0;
+    rc = acme_dir_open(acme_buf_str(&dir), owner, false, fd, &why);
+    acme_buf_clear(&dir);
+    return rc == ACME_OK ? ACME_OK : fail(err, path, &why);
+}
+
+static enum acme_rc
+check(const struct acme_csr *csr, const struct acme_lineage *wanted,
+    struct acme_error *err)
+{
+    enum acme_rc rc =
+        acme_csr_check_names(csr, wanted->names, wanted->nnames, err);
+
+    if (rc == ACME_OK && acme_csr_must_staple(csr) != wanted->must_staple)
+        rc = acme_error_set(err, ACME_CONFIG,
+            "it asks for %s; turn acme_must_staple or ACMEMustStaple %s, or "
+            "make it anew",
+            wanted->must_staple ? "no must-staple, which is configured"
+                                : "must-staple, which is not configured",
+            wanted->must_staple ? "off" : "on");
+    return rc;
+}
+
+enum acme_rc
+acme_csr_file_read(int fd, const char *path, const struct acme_lineage *wanted,
+    struct acme_csr **out, struct acme_error *err)
+{
+    const char *base = strrchr(path, '/') + 1;
+    struct acme_csr *csr = NULL;
+    struct acme_error why;
+    struct acme_buf text;
+    struct stat st;
+    uid_t owner = geteuid();
+    enum acme_rc rc;
+
+    acme_error_clear(&why);
+    acme_buf_init(&text, ACME_STATE_PEM_MAX);
+    if (fstatat(fd, base, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_uid == 0)
+        owner = 0;
+    rc = acme_dir_read(fd, base, owner, ACME_STATE_PEM_MAX, &text, &why);
+    if (rc == ACME_OK)
+        rc = acme_csr_parse(acme_buf_str(&text), text.len, &csr, &why);
+    if (rc == ACME_OK)
+        rc = check(csr, wanted, &why);
+    acme_buf_clear(&text);
+    if (rc == ACME_OK) {
+        *out = csr;
+        return ACME_OK;
+    }
+    acme_csr_free(csr);
+    return fail(err, path, &why);
+}

@@ -1,0 +1,335 @@
+#include "wrap/acme_csr.h"
+
+#include <arpa/inet.h>
+#include <limits.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/acme_limits.h"
+#include "base/acme_name.h"
+#include "wrap/acme_openssl.h"
+
+struct acme_csr {
+    struct acme_key *key;
+    struct acme_buf der;
+    bool must_staple;
+    size_t nnames;
+    char (*name)[ACME_NAME_MAX + 1];
+};
+
+void
+acme_csr_free(struct acme_csr *csr)
+{
+    if (csr == NULL)
+        return;
+    acme_key_unref(csr->key);
+    acme_buf_clear(&csr->der);
+    free(csr->name);
+    free(csr);
+}
+
+const struct acme_buf *
+acme_csr_der(const struct acme_csr *csr)
+{
+    return &csr->der;
+}
+
+struct acme_key *
+acme_csr_key(const struct acme_csr *csr)
+{
+    return csr->key;
+}
+
+bool
+acme_csr_must_staple(const struct acme_csr *csr)
+{
+    return csr->must_staple;
+}
+
+/* ---- names ------------------------------------------------------------ */
+
+static bool
+has_name(const struct acme_csr *csr, const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < csr->nnames; i++)
+        if (strcmp(csr->name[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* A name with a NUL byte in it is none, as acme_name_parse() sees it. */
+static bool
+canonical(const GENERAL_NAME *entry, char out[ACME_NAME_MAX + 1])
+{
+    int kind = 0;
+    const ASN1_STRING *value = GENERAL_NAME_get0_value(entry, &kind);
+    const unsigned char *data;
+    struct acme_error ignored;
+    int len;
+
+    if (kind != GEN_DNS && kind != GEN_IPADD)
+        return false;
+    data = ASN1_STRING_get0_data(value);
+    len = ASN1_STRING_length(value);
+    if (kind == GEN_IPADD)
+        return (len == 4 || len == 16) &&
+               inet_ntop(len == 4 ? AF_INET : AF_INET6, data, out,
+                   ACME_NAME_MAX + 1) != NULL;
+    acme_error_clear(&ignored);
+    return acme_name_parse((const char *)data, (size_t)len, out, &ignored) ==
+               ACME_OK &&
+           !acme_name_is_ip(out);
+}
+
+/* What a CA would put into the certificate without being asked for it by us
+ * has no place in the request. */
+static enum acme_rc
+take_names(struct acme_csr *csr, const GENERAL_NAMES *sans,
+    struct acme_error *err)
+{
+    int count = sans != NULL ? sk_GENERAL_NAME_num(sans) : 0, i;
+    char name[ACME_NAME_MAX + 1];
+
+    if (count <= 0)
+        return acme_error_set(err, ACME_CONFIG,
+            "it has no subjectAltName; make it anew with all names there");
+    if (count > ACME_NAMES_MAX)
+        return acme_error_set(err, ACME_CONFIG,
+            "it has %d names; %d are allowed", count, ACME_NAMES_MAX);
+    csr->name = calloc((size_t)count, sizeof(*csr->name));
+    if (csr->name == NULL)
+        return acme_error_nomem(err);
+    for (i = 0; i < count; i++) {
+        if (!canonical(sk_GENERAL_NAME_value(sans, i), name))
+            return acme_error_set(err, ACME_CONFIG,
+                "entry %d of its subjectAltName is no DNS name or address "
+                "that a CA could be asked for; make it anew without it",
+                i + 1);
+        if (!has_name(csr, name))
+            memcpy(csr->name[csr->nnames++], name, sizeof(name));
+    }
+    return ACME_OK;
+}
+
+/* RFC 8555 7.4: a common name is a name that is asked for. */
+static enum acme_rc
+check_subject(const struct acme_csr *csr, X509_REQ *request,
+    struct acme_error *err)
+{
+    const X509_NAME *subject = X509_REQ_get_subject_name(request);
+    char name[ACME_NAME_MAX + 1];
+    struct acme_error ignored;
+    unsigned char *text;
+    int at = -1, len;
+    bool known;
+
+    while (
+        (at = X509_NAME_get_index_by_NID(subject, NID_commonName, at)) >= 0) {
+        text = NULL;
+        len = ASN1_STRING_to_UTF8(&text,
+            X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+        if (len < 0)
+            return acme_openssl_fail(err, ACME_CONFIG,
+                "it has a malformed common name");
+        acme_error_clear(&ignored);
+        known = acme_name_parse((const char *)text, (size_t)len, name,
+                    &ignored) == ACME_OK &&
+                has_name(csr, name);
+        OPENSSL_free(text);
+        if (!known)
+            return acme_error_set(err, ACME_CONFIG,
+                "its common name is not in its subjectAltName; make it anew "
+                "with the name in both");
+    }
+    return ACME_OK;
+}
+
+static enum acme_rc
+read_names(struct acme_csr *csr, X509_REQ *request, struct acme_error *err)
+{
+    STACK_OF(X509_EXTENSION) *extensions = X509_REQ_get_extensions(request);
+    GENERAL_NAMES *sans = NULL;
+    int critical = -1;
+    enum acme_rc rc;
+
+    csr->must_staple = extensions != NULL && X509v3_get_ext_by_NID(extensions,
+                                                 NID_tlsfeature, -1) >= 0;
+    if (extensions != NULL)
+        sans =
+            X509V3_get_d2i(extensions, NID_subject_alt_name, &critical, NULL);
+    if (sans == NULL && acme_openssl_no_memory())
+        rc = acme_error_nomem(err);
+    else if (sans == NULL && critical == -2)
+        rc = acme_error_set(err, ACME_CONFIG,
+            "it has more than one subjectAltName");
+    else
+        rc = take_names(csr, sans, err);
+    if (rc == ACME_OK)
+        rc = check_subject(csr, request, err);
+    GENERAL_NAMES_free(sans);
+    sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+    return rc;
+}
+
+static void
+list(struct acme_buf *text, const char *name)
+{
+    acme_buf_addf(text, "%s%s", text->len > 0 ? ", " : "", name);
+}
+
+static bool
+is_among(const char *name, const char *const *names, size_t nnames)
+{
+    size_t i;
+
+    for (i = 0; i < nnames; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* The difference first: a line for people has an end. */
+static enum acme_rc
+differ(const struct acme_csr *csr, const char *const *names, size_t nnames,
+    struct acme_error *err)
+{
+    struct acme_buf extra, missing, has, wanted;
+    size_t i;
+
+    acme_buf_init(&extra, ACME_STATE_JSON_MAX);
+    acme_buf_init(&missing, ACME_STATE_JSON_MAX);
+    acme_buf_init(&has, ACME_STATE_JSON_MAX);
+    acme_buf_init(&wanted, ACME_STATE_JSON_MAX);
+    for (i = 0; i < csr->nnames; i++) {
+        list(&has, csr->name[i]);
+        if (!is_among(csr->name[i], names, nnames))
+            list(&extra, csr->name[i]);
+    }
+    for (i = 0; i < nnames; i++) {
+        list(&wanted, names[i]);
+        if (!has_name(csr, names[i]))
+            list(&missing, names[i]);
+    }
+    (void)acme_error_set(err, ACME_CONFIG,
+        "its names are not those configured:%s%s%s%s%s it has %s; configured "
+        "are %s",
+        extra.len > 0 ? " too many: " : "", acme_buf_str(&extra),
+        extra.len > 0 && missing.len > 0 ? ";" : "",
+        missing.len > 0 ? " missing: " : "", acme_buf_str(&missing),
+        acme_buf_str(&has), acme_buf_str(&wanted));
+    acme_buf_clear(&extra);
+    acme_buf_clear(&missing);
+    acme_buf_clear(&has);
+    acme_buf_clear(&wanted);
+    return err->rc;
+}
+
+enum acme_rc
+acme_csr_check_names(const struct acme_csr *csr, const char *const *names,
+    size_t nnames, struct acme_error *err)
+{
+    size_t i;
+
+    for (i = 0; i < csr->nnames; i++)
+        if (!is_among(csr->name[i], names, nnames))
+            return differ(csr, names, nnames, err);
+    for (i = 0; i < nnames; i++)
+        if (!has_name(csr, names[i]))
+            return differ(csr, names, nnames, err);
+    return ACME_OK;
+}
+
+/* ---- reading ---------------------------------------------------------- */
+
+/* DER begins with a SEQUENCE, which is no text. */
+static X509_REQ *
+read_request(const unsigned char *data, size_t len)
+{
+    const unsigned char *p = data;
+    X509_REQ *request = NULL;
+    BIO *bio;
+
+    if (len == 0 || len > ACME_STATE_PEM_MAX)
+        return NULL;
+    if (data[0] == 0x30) {
+        request = d2i_X509_REQ(NULL, &p, (long)len);
+        if (request != NULL && p != data + len) {
+            X509_REQ_free(request);
+            request = NULL;
+        }
+        return request;
+    }
+    bio = BIO_new_mem_buf(data, (int)len);
+    if (bio != NULL)
+        request = PEM_read_bio_X509_REQ(bio, NULL, NULL, NULL);
+    BIO_free(bio);
+    return request;
+}
+
+static enum acme_rc
+keep_der(struct acme_csr *csr, X509_REQ *request, struct acme_error *err)
+{
+    int len = i2d_X509_REQ(request, NULL);
+    unsigned char *p;
+
+    if (len <= 0)
+        return acme_openssl_fail(err, ACME_CONFIG, "it cannot be sent");
+    p = acme_buf_extend(&csr->der, (size_t)len);
+    if (p == NULL)
+        return acme_error_nomem(err);
+    (void)i2d_X509_REQ(request, &p);
+    return ACME_OK;
+}
+
+static enum acme_rc
+parse(struct acme_csr *csr, const void *data, size_t len,
+    struct acme_error *err)
+{
+    X509_REQ *request = read_request(data, len);
+    EVP_PKEY *evp;
+    enum acme_rc rc;
+
+    if (request == NULL)
+        return acme_openssl_fail(err, ACME_CONFIG,
+            "it is no signing request, in PEM or in DER");
+    evp = X509_REQ_get0_pubkey(request);
+    if (evp == NULL)
+        rc = acme_openssl_fail(err, ACME_CONFIG, "its key cannot be read");
+    else
+        rc = acme_key_from_public(evp, &csr->key, err);
+    if (rc == ACME_OK && X509_REQ_verify(request, evp) != 1)
+        rc = acme_openssl_fail(err, ACME_CONFIG,
+            "it is not signed with the key that it is for");
+    if (rc == ACME_OK)
+        rc = read_names(csr, request, err);
+    if (rc == ACME_OK)
+        rc = keep_der(csr, request, err);
+    X509_REQ_free(request);
+    return rc;
+}
+
+enum acme_rc
+acme_csr_parse(const void *data, size_t len, struct acme_csr **csr,
+    struct acme_error *err)
+{
+    struct acme_csr *made = calloc(1, sizeof(*made));
+    enum acme_rc rc;
+
+    if (made == NULL)
+        return acme_error_nomem(err);
+    acme_buf_init(&made->der, ACME_STATE_PEM_MAX);
+    ERR_set_mark();
+    rc = parse(made, data, len, err);
+    ERR_pop_to_mark();
+    if (rc == ACME_OK)
+        *csr = made;
+    else
+        acme_csr_free(made);
+    return rc;
+}

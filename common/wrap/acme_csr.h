@@ -1,0 +1,45 @@
+/*
+ * Signing requests (PKCS#10, RFC 2986): ours, and those of an operator who
+ * keeps the key to himself.  Every function leaves OpenSSL's error queue as it
+ * found it.
+ */
+#ifndef ACME_CSR_H
+#define ACME_CSR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/acme_buf.h"
+#include "base/acme_error.h"
+#include "wrap/acme_key.h"
+
+/* A request that somebody else has made.  Immutable. */
+struct acme_csr;
+
+/*
+ * PEM (the first request in it) or DER, whichever it is.  ACME_CONFIG: what is
+ * wrong with it: no request, signed by another key than the one in it, a key
+ * of no type of ours, no subjectAltName, a name there that no CA is asked for,
+ * a common name that is not among them.
+ */
+enum acme_rc acme_csr_parse(const void *data, size_t len,
+    struct acme_csr **csr, struct acme_error *err);
+void acme_csr_free(struct acme_csr *csr); /* accepts NULL */
+
+/* As it is sent (borrowed). */
+const struct acme_buf *acme_csr_der(const struct acme_csr *csr);
+
+/* Its public key (borrowed): it signs nothing and cannot be written. */
+struct acme_key *acme_csr_key(const struct acme_csr *csr);
+
+/* Whether it asks for must-staple (RFC 7633). */
+bool acme_csr_must_staple(const struct acme_csr *csr);
+
+/*
+ * Whether its names are exactly `names` (canonical), in any order.
+ * ACME_CONFIG shows both, and which of them are the difference.
+ */
+enum acme_rc acme_csr_check_names(const struct acme_csr *csr,
+    const char *const *names, size_t nnames, struct acme_error *err);
+
+#endif
