@@ -423,9 +423,9 @@ plan_one(struct acme_engine *engine, size_t unit, bool at_start, bool crashed,
     return rc;
 }
 
-static void
-log_failure(const struct acme_engine *engine, size_t unit, const char *what,
-    const struct acme_error *err)
+void
+acme_engine_log_failure(const struct acme_engine *engine, size_t unit,
+    const char *what, const struct acme_error *err)
 {
     char line[ACME_LOG_LINE_MAX];
 
@@ -449,7 +449,7 @@ acme_engine_plan(struct acme_engine *engine, bool crashed,
             continue;
         if (acme_vault_is_gone(engine->conf.vault))
             return acme_error_set(err, ACME_IO, "the store is gone");
-        log_failure(engine, i, "cannot plan", &own);
+        acme_engine_log_failure(engine, i, "cannot plan", &own);
         put_off(engine, i, now(engine) + 60);
         if (!engine->conf.host->wait(engine->conf.host->ctx, 0))
             return acme_error_set(err, ACME_STOPPING, "stopped");
@@ -659,7 +659,7 @@ look_again(struct acme_engine *engine, size_t lineage)
         acme_error_clear(&err);
         if (!engine->planned[unit].running &&
             plan_one(engine, unit, false, false, &err) != ACME_OK)
-            log_failure(engine, unit, "cannot plan", &err);
+            acme_engine_log_failure(engine, unit, "cannot plan", &err);
     }
 }
 
@@ -807,7 +807,7 @@ conclude(struct acme_engine *engine, const struct acme_crew_ended *ended)
 
     acme_error_clear(&own);
     if (acme_vault_unit(engine->conf.vault, unit, &view, &own) != ACME_OK) {
-        log_failure(engine, unit, "cannot conclude", &own);
+        acme_engine_log_failure(engine, unit, "cannot conclude", &own);
         put_off(engine, unit, now(engine) + 60);
         return;
     }
@@ -832,7 +832,7 @@ conclude(struct acme_engine *engine, const struct acme_crew_ended *ended)
     planned->asked = asked && !answer.given; /* plans as if answered */
     if (plan_view(engine, unit, &view, result->version != 0, true, &own) !=
         ACME_OK) {
-        log_failure(engine, unit, "cannot conclude", &own);
+        acme_engine_log_failure(engine, unit, "cannot conclude", &own);
         put_off(engine, unit, now(engine) + 60);
     }
     planned->asked = asked;

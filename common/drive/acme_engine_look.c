@@ -311,6 +311,9 @@ acme_engine_end_look(struct acme_engine *engine,
         rc = note_look(engine, ended, &err);
         acme_vault_unlock(engine->conf.vault, ended->unit);
     }
+    if (rc != ACME_OK && rc != ACME_BUSY)
+        acme_engine_log_failure(engine, ended->unit,
+            "cannot note renewal information", &err);
     if (rc != ACME_OK)
         plan_look(engine, ended->unit, ended->issuer,
             now(engine) + BUSY_PAUSE);

@@ -175,6 +175,11 @@ bool acme_engine_watch_clock(struct acme_engine *engine);
 time_t acme_engine_pace(const struct acme_engine *engine, size_t unit);
 void acme_engine_note_start(struct acme_engine *engine, size_t unit);
 
+/* What could not be done for a unit, unless the store is gone, which has said
+ * why itself. */
+void acme_engine_log_failure(const struct acme_engine *engine, size_t unit,
+    const char *what, const struct acme_error *err);
+
 /* ---- acme_engine_ca.c ------------------------------------------------- */
 
 /* Index of the issuer that a unit asks next. */

@@ -273,6 +273,9 @@ note(struct acme_engine *engine, size_t unit, const struct acme_chain *chain,
         rc = note_locked(engine, unit, chain, kept, why, &err);
         acme_vault_unlock(engine->conf.vault, unit);
     }
+    if (rc != ACME_OK && rc != ACME_BUSY)
+        acme_engine_log_failure(engine, unit,
+            "cannot note a look at a revocation list", &err);
     if (rc != ACME_OK)
         plan(engine, unit, now(engine) + BUSY_PAUSE);
 }
