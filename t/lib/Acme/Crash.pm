@@ -34,7 +34,9 @@ use constant { BELOW => 36, ABOUT => 36 + 256, LINE => 36 + 256 + 128,
 my %ACTION = (count => 0, die => 1, 'die-after' => 2, fail => 3,
     'fail-since' => 4, hold => 5, 'hold-each' => 6);
 
-# The server of $t and acmectl run with it from now on.
+# The server of $t and acmectl run with it from now on.  What asks the CA at
+# times of its own when to renew is off: its steps would be among the others,
+# now here, now there.
 sub new ($class, $t)
 {
     my $path = $t->dir . '/steps';
@@ -48,6 +50,7 @@ sub new ($class, $t)
     $ENV{ACME_STEPS} = $path;
     my $self = bless { t => $t, fh => $fh }, $class;
     $self->below($t->state);
+    $t->issuer('testca', ca => $t->ca, renewal_info => 'off') if $t->ca;
     return $self;
 }
 
