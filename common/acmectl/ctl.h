@@ -62,6 +62,13 @@ int ctl_find_states(struct ctl *ctl);
  */
 int ctl_open(const char *state_dir, struct acme_store **store);
 
+/* Visits the issuers of every lineage's declarations, fallbacks too, until
+ * `visit` fails; settings that cannot be read are left out. */
+typedef enum acme_rc ctl_visit_issuer(void *ctx,
+    const struct acme_issuer *issuer, struct acme_error *err);
+enum acme_rc ctl_each_issuer(struct acme_store *store, ctl_visit_issuer *visit,
+    void *ctx, struct acme_error *err);
+
 /* Prints a value as JSON, indented, and frees it. */
 int ctl_print_json(struct acme_json *json);
 

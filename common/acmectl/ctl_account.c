@@ -251,9 +251,10 @@ struct search {
 
 /* With a key of its own only where the account's is not the store's. */
 static enum acme_rc
-take_issuer(struct search *search, const struct acme_issuer *issuer,
+take_issuer(void *ctx, const struct acme_issuer *issuer,
     struct acme_error *err)
 {
+    struct search *search = ctx;
     struct accounts *accounts = search->accounts;
 
     if (search->found || strcmp(issuer->directory, search->directory) != 0 ||
@@ -263,30 +264,6 @@ take_issuer(struct search *search, const struct acme_issuer *issuer,
     return acme_issuer_copy(accounts->config->arena, &search->issuer, issuer)
                ? ACME_OK
                : acme_error_nomem(err);
-}
-
-static enum acme_rc
-search_settings(void *ctx, const char *name, struct acme_error *err)
-{
-    struct search *search = ctx;
-    struct acme_settings *settings = NULL;
-    struct acme_error ignored;
-    enum acme_rc rc = ACME_OK;
-    size_t i, k;
-
-    acme_error_clear(&ignored);
-    if (acme_store_settings_read(search->accounts->store, name, &settings,
-            &ignored) != ACME_OK)
-        return ACME_OK;
-    for (i = 0; i < settings->ndeclared && rc == ACME_OK; i++) {
-        const struct acme_declaration *by = &settings->declared[i];
-
-        rc = take_issuer(search, &by->issuer, err);
-        for (k = 0; k < by->nfallbacks && rc == ACME_OK; k++)
-            rc = take_issuer(search, &by->fallback[k], err);
-    }
-    acme_settings_free(settings);
-    return rc;
 }
 
 /* How to talk to the account's CA, as a server's configuration says; one that
@@ -303,7 +280,7 @@ ctl_account_issuer(struct accounts *accounts, const struct found *found,
 
     acme_issuer_init(&search.issuer);
     search.issuer.name = search.issuer.directory = directory;
-    rc = acme_store_lineages(accounts->store, search_settings, &search, err);
+    rc = ctl_each_issuer(accounts->store, take_issuer, &search, err);
     if (rc != ACME_OK)
         return rc;
     if (!search.found && accounts->key == NULL)

@@ -150,9 +150,10 @@ struct search {
 };
 
 static enum acme_rc
-take_issuer(struct search *search, const struct acme_issuer *issuer,
+take_issuer(void *ctx, const struct acme_issuer *issuer,
     struct acme_error *err)
 {
+    struct search *search = ctx;
     struct acme_config *config = search->revoke->config;
     size_t i;
 
@@ -168,30 +169,6 @@ take_issuer(struct search *search, const struct acme_issuer *issuer,
     }
     search->found++;
     return acme_config_add_issuer(config, issuer, &search->index, err);
-}
-
-static enum acme_rc
-search_issuers(void *ctx, const char *name, struct acme_error *err)
-{
-    struct search *search = ctx;
-    struct acme_settings *settings = NULL;
-    struct acme_error ignored;
-    enum acme_rc rc = ACME_OK;
-    size_t i, k;
-
-    acme_error_clear(&ignored);
-    if (acme_store_settings_read(search->revoke->store, name, &settings,
-            &ignored) != ACME_OK)
-        return ACME_OK;
-    for (i = 0; i < settings->ndeclared && rc == ACME_OK; i++) {
-        const struct acme_declaration *by = &settings->declared[i];
-
-        rc = take_issuer(search, &by->issuer, err);
-        for (k = 0; k < by->nfallbacks && rc == ACME_OK; k++)
-            rc = take_issuer(search, &by->fallback[k], err);
-    }
-    acme_settings_free(settings);
-    return rc;
 }
 
 /* One that no server knows any more is talked to by what everybody trusts. */
@@ -219,7 +196,7 @@ find_issuer(struct revoke *revoke, const char *directory, size_t *index,
         if (search.directory == NULL)
             search.directory = revoke->ctl->server;
     }
-    rc = acme_store_lineages(revoke->store, search_issuers, &search, err);
+    rc = ctl_each_issuer(revoke->store, take_issuer, &search, err);
     if (rc == ACME_OK && search.found == 0 && search.directory != NULL)
         rc = add_unknown(&search, err);
     else if (rc == ACME_OK && search.found != 1)

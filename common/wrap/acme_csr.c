@@ -1,6 +1,5 @@
 #include "wrap/acme_csr.h"
 
-#include <arpa/inet.h>
 #include <limits.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -12,6 +11,7 @@
 #include "base/acme_limits.h"
 #include "base/acme_name.h"
 #include "wrap/acme_openssl.h"
+#include "wrap/acme_x509.h"
 
 struct acme_csr {
     struct acme_key *key;
@@ -63,30 +63,6 @@ has_name(const struct acme_csr *csr, const char *name)
     return false;
 }
 
-/* A name with a NUL byte in it is none, as acme_name_parse() sees it. */
-static bool
-canonical(const GENERAL_NAME *entry, char out[ACME_NAME_MAX + 1])
-{
-    int kind = 0;
-    const ASN1_STRING *value = GENERAL_NAME_get0_value(entry, &kind);
-    const unsigned char *data;
-    struct acme_error ignored;
-    int len;
-
-    if (kind != GEN_DNS && kind != GEN_IPADD)
-        return false;
-    data = ASN1_STRING_get0_data(value);
-    len = ASN1_STRING_length(value);
-    if (kind == GEN_IPADD)
-        return (len == 4 || len == 16) &&
-               inet_ntop(len == 4 ? AF_INET : AF_INET6, data, out,
-                   ACME_NAME_MAX + 1) != NULL;
-    acme_error_clear(&ignored);
-    return acme_name_parse((const char *)data, (size_t)len, out, &ignored) ==
-               ACME_OK &&
-           !acme_name_is_ip(out);
-}
-
 /* What a CA would put into the certificate without being asked for it by us
  * has no place in the request. */
 static enum acme_rc
@@ -106,7 +82,7 @@ take_names(struct acme_csr *csr, const GENERAL_NAMES *sans,
     if (csr->name == NULL)
         return acme_error_nomem(err);
     for (i = 0; i < count; i++) {
-        if (!canonical(sk_GENERAL_NAME_value(sans, i), name))
+        if (!acme_x509_name(sk_GENERAL_NAME_value(sans, i), name))
             return acme_error_set(err, ACME_CONFIG,
                 "entry %d of its subjectAltName is no DNS name or address "
                 "that a CA could be asked for; make it anew without it",

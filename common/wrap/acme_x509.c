@@ -425,10 +425,8 @@ acme_chain_must_staple(const struct acme_chain *chain)
     return X509_get_ext_by_NID(chain->cert[0], NID_tlsfeature, -1) >= 0;
 }
 
-/* The canonical form of one entry; false if it is nothing we could ask for
- * (an e-mail address, a name with an underscore). */
-static bool
-name_text(const GENERAL_NAME *entry, char out[ACME_NAME_MAX + 1])
+bool
+acme_x509_name(const GENERAL_NAME *entry, char out[ACME_NAME_MAX + 1])
 {
     int kind = 0;
     const ASN1_STRING *value = GENERAL_NAME_get0_value(entry, &kind);
@@ -481,7 +479,7 @@ read_names(const X509 *cert, struct acme_buf *names, struct acme_error *err)
         if (has_nul(entry)) {
             rc = acme_error_set(err, ACME_REFUSED,
                 "certificate with a NUL byte in a name");
-        } else if (name_text(entry, text)) {
+        } else if (acme_x509_name(entry, text)) {
             acme_buf_addf(names, "%s\n", text);
             if (!acme_buf_ok(names))
                 rc = acme_error_nomem(err);

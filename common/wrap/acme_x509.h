@@ -72,6 +72,14 @@ bool acme_chain_ends_at(const struct acme_chain *chain, const char *cn);
 enum acme_rc acme_chain_names(const struct acme_chain *chain,
     struct acme_buf *names, struct acme_error *err);
 
+struct GENERAL_NAME_st; /* OpenSSL's GENERAL_NAME */
+
+/* The canonical form of one entry of a subjectAltName; false if it is nothing
+ * we could ask for (an e-mail address, a name with an underscore or a NUL
+ * byte). */
+bool acme_x509_name(const struct GENERAL_NAME_st *entry,
+    char out[ACME_NAME_MAX + 1]);
+
 /* Whether the leaf's subjectAltName covers `name` itself (a wildcard entry
  * counts for acme_name_covers()). */
 bool acme_chain_covers(const struct acme_chain *chain, const char *name);
