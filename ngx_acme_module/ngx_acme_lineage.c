@@ -9,6 +9,8 @@
 #include "ngx_acme_module.h"
 
 
+static ngx_int_t ngx_acme_inject_servers(ngx_conf_t *cf,
+    ngx_acme_main_conf_t *amcf, ngx_http_core_main_conf_t *cmcf);
 static void ngx_acme_cleanup_config(void *data);
 static ngx_int_t ngx_acme_use_issuer(ngx_conf_t *cf,
     ngx_acme_main_conf_t *amcf, ngx_acme_srv_conf_t *ascf, ngx_str_t *name,
@@ -111,7 +113,22 @@ ngx_acme_init_main_conf(ngx_conf_t *cf, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    /* now that each lineage has the name it is known by */
+    return ngx_acme_inject_servers(cf, amcf, cmcf) == NGX_OK
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+/* when each lineage has the name it is known by */
+
+static ngx_int_t
+ngx_acme_inject_servers(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
+    ngx_http_core_main_conf_t *cmcf)
+{
+    ngx_uint_t                  i;
+    ngx_acme_srv_conf_t        *ascf;
+    ngx_http_core_srv_conf_t  **cscf;
+
+    cscf = cmcf->servers.elts;
 
     for (i = 0; i < cmcf->servers.nelts; i++) {
         ascf = cscf[i]->ctx->srv_conf[ngx_acme_module.ctx_index];
@@ -121,11 +138,11 @@ ngx_acme_init_main_conf(ngx_conf_t *cf, void *conf)
                                    amcf->config->lineage[ascf->lineage].name)
                != NGX_OK)
         {
-            return NGX_CONF_ERROR;
+            return NGX_ERROR;
         }
     }
 
-    return NGX_CONF_OK;
+    return NGX_OK;
 }
 
 
