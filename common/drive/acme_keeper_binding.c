@@ -81,3 +81,20 @@ acme_keeper_free_bindings(struct acme_keeper *keeper)
     free(keeper->binding);
     keeper->binding = NULL;
 }
+
+void
+acme_keeper_answer_binding(struct acme_call *call)
+{
+    const struct acme_kept_binding *kept = &call->keeper->binding[call->index];
+
+    call->err = kept->trouble;
+    if (call->err.rc == ACME_OK && kept->binding.kid[0] == '\0')
+        (void)acme_error_set(&call->err, ACME_NOENT,
+            "no external account binding is configured");
+    acme_call_reply(call);
+    if (call->err.rc != ACME_OK)
+        return;
+    acme_frame_add_text(call->reply, kept->binding.kid);
+    acme_frame_add_text(call->reply, kept->binding.alg);
+    acme_frame_add(call->reply, kept->binding.key.data, kept->binding.key.len);
+}

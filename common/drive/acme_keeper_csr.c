@@ -92,3 +92,18 @@ acme_keeper_read_csr(struct acme_keeper *keeper, size_t lineage,
     kept->csr = csr;
     return ACME_OK;
 }
+
+void
+acme_keeper_answer_csr(struct acme_call *call)
+{
+    const struct acme_kept *kept = &call->keeper->kept[call->index];
+    const struct acme_buf *der;
+
+    (void)acme_keeper_read_csr(call->keeper, call->index,
+        acme_lineage_type(&kept->wanted, call->algorithm), &call->err);
+    acme_call_reply(call);
+    if (call->err.rc != ACME_OK)
+        return;
+    der = acme_csr_der(kept->csr);
+    acme_frame_add(call->reply, der->data, der->len);
+}

@@ -1,13 +1,15 @@
 /*
- * What the two files behind acme_keeper.h share: what is known and published
- * (acme_keeper.c), and what the engine's frames are answered with
- * (acme_keeper_answer.c).
+ * What the files behind acme_keeper.h share: what is known and published
+ * (acme_keeper.c, _spare.c), and what the engine's frames are answered with
+ * (acme_keeper_answer.c has the list; _unit.c, _account.c, _binding.c,
+ * _order.c, _csr.c and _version.c have the answers).
  */
 #ifndef ACME_KEEPER_PRIVATE_H
 #define ACME_KEEPER_PRIVATE_H
 
 #include "drive/acme_keeper.h"
 #include "protocol/acme_binding.h"
+#include "state/acme_frame.h"
 #include "state/acme_roster.h"
 #include "wrap/acme_csr.h"
 
@@ -148,5 +150,69 @@ void acme_keeper_publish_thumbprints(struct acme_keeper *keeper);
 /* Besides those that are there already. */
 void acme_keeper_add_tokens(struct acme_keeper *keeper,
     const struct acme_area_token *tokens, size_t ntokens);
+
+/* ---- answers ---------------------------------------------------------- */
+
+/*
+ * One frame of the engine's being answered: its fields, and the reply, whose
+ * first field is added when the action has ended.
+ */
+struct acme_call {
+    struct acme_keeper *keeper;
+    struct acme_frame in;
+    struct acme_buf *reply;
+    size_t index;     /* lineage or issuer */
+    size_t algorithm; /* with a lineage: its unit */
+    const char *name; /* of the lineage */
+    char unit[ACME_UNIT_NAME_MAX];
+    struct acme_error err;
+};
+
+/* Begins the reply, with what has become of the action: call->err. */
+void acme_call_reply(struct acme_call *call);
+
+/* The unit's, and to make the frame's field the newest of its kind. */
+struct acme_note *acme_call_note(const struct acme_call *call);
+void acme_call_keep_note(struct acme_call *call, struct acme_buf *note);
+
+/* Whether it is a key of which somebody has said that it was given away. */
+bool acme_call_is_barred(const struct acme_call *call,
+    const struct acme_buf *der);
+
+/* The next field, an issuer.  One that this lineage has nothing to do with is
+ * a lie: the frame is bad. */
+size_t acme_call_get_issuer(struct acme_call *call);
+
+/* Forgets the unit's order. */
+void acme_call_drop_order(struct acme_call *call, struct acme_error *err);
+
+/* One for each verb of the engine's, see acme_frame.h. */
+void acme_keeper_answer_unit(struct acme_call *call);
+void acme_keeper_answer_record(struct acme_call *call);
+void acme_keeper_answer_note(struct acme_call *call);
+void acme_keeper_answer_lock(struct acme_call *call);
+void acme_keeper_answer_unlock(struct acme_call *call);
+void acme_keeper_answer_traffic(struct acme_call *call);
+void acme_keeper_answer_ledger(struct acme_call *call);
+void acme_keeper_answer_ledger_put(struct acme_call *call);
+void acme_keeper_answer_account(struct acme_call *call);
+void acme_keeper_answer_account_key(struct acme_call *call);
+void acme_keeper_answer_account_url(struct acme_call *call);
+void acme_keeper_answer_account_dead(struct acme_call *call);
+void acme_keeper_answer_other_key(struct acme_call *call);
+void acme_keeper_answer_account_moved(struct acme_call *call);
+void acme_keeper_answer_contacts(struct acme_call *call);
+void acme_keeper_answer_contacts_told(struct acme_call *call);
+void acme_keeper_answer_binding(struct acme_call *call);
+void acme_keeper_answer_order(struct acme_call *call);
+void acme_keeper_answer_order_put(struct acme_call *call);
+void acme_keeper_answer_order_note(struct acme_call *call);
+void acme_keeper_answer_order_drop(struct acme_call *call);
+void acme_keeper_answer_challenges(struct acme_call *call);
+void acme_keeper_answer_csr(struct acme_call *call);
+void acme_keeper_answer_chain(struct acme_call *call);
+void acme_keeper_answer_live_key(struct acme_call *call);
+void acme_keeper_answer_revoked(struct acme_call *call);
+void acme_keeper_answer_version(struct acme_call *call);
 
 #endif
