@@ -7,6 +7,7 @@
 #include "base/acme_log.h"
 #include "base/acme_name.h"
 #include "drive/acme_job_private.h"
+#include "wrap/acme_csr.h"
 
 /* The first DNS name that fits; NULL: none does. */
 static const char *

@@ -11,7 +11,7 @@
 #include "base/acme_limits.h"
 #include "base/acme_name.h"
 #include "wrap/acme_openssl.h"
-#include "wrap/acme_x509.h"
+#include "wrap/acme_x509_private.h"
 
 struct acme_csr {
     struct acme_key *key;
@@ -307,5 +307,74 @@ acme_csr_parse(const void *data, size_t len, struct acme_csr **csr,
         *csr = made;
     else
         acme_csr_free(made);
+    return rc;
+}
+
+/* ---- making ----------------------------------------------------------- */
+
+static bool
+add_feature(STACK_OF(X509_EXTENSION) * extensions)
+{
+    X509_EXTENSION *feature =
+        X509V3_EXT_conf_nid(NULL, NULL, NID_tlsfeature, "status_request");
+
+    if (feature != NULL && sk_X509_EXTENSION_push(extensions, feature) > 0)
+        return true;
+    X509_EXTENSION_free(feature);
+    return false;
+}
+
+static bool
+add_extensions(X509_REQ *request, const char *const *names, size_t nnames,
+    bool must_staple)
+{
+    GENERAL_NAMES *sans = acme_x509_new_sans(names, nnames);
+    STACK_OF(X509_EXTENSION) *extensions = NULL;
+    bool ok;
+
+    ok = sans != NULL &&
+         X509V3_add1_i2d(&extensions, NID_subject_alt_name, sans, 0, 0) == 1 &&
+         (!must_staple || add_feature(extensions)) &&
+         X509_REQ_add_extensions(request, extensions);
+    sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+    GENERAL_NAMES_free(sans);
+    return ok;
+}
+
+enum acme_rc
+acme_csr_new(const struct acme_key *key, const char *const *names,
+    size_t nnames, const struct acme_csr_terms *terms, struct acme_buf *der,
+    struct acme_error *err)
+{
+    const char *cn = terms != NULL ? terms->cn : NULL;
+    X509_REQ *request;
+    unsigned char *p;
+    int len = -1;
+    enum acme_rc rc = ACME_OK;
+
+    ERR_set_mark();
+    request = X509_REQ_new();
+    if (request != NULL && X509_REQ_set_version(request, X509_REQ_VERSION_1) &&
+        X509_REQ_set_pubkey(request, acme_key_evp(key)) &&
+        (cn == NULL ||
+            acme_x509_add_cn(X509_REQ_get_subject_name(request), cn)) &&
+        add_extensions(request, names, nnames,
+            terms != NULL && terms->must_staple) &&
+        X509_REQ_sign(request, acme_key_evp(key), acme_x509_digest(key)) > 0)
+        len = i2d_X509_REQ(request, NULL);
+    if (len <= 0) {
+        rc = acme_openssl_fail(err, ACME_CRYPTO,
+            "cannot make a signing request");
+        goto done;
+    }
+    p = acme_buf_extend(der, (size_t)len);
+    if (p == NULL)
+        rc = acme_error_nomem(err);
+    else
+        i2d_X509_REQ(request, &p);
+
+done:
+    X509_REQ_free(request);
+    ERR_pop_to_mark();
     return rc;
 }

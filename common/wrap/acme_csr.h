@@ -42,4 +42,18 @@ bool acme_csr_must_staple(const struct acme_csr *csr);
 enum acme_rc acme_csr_check_names(const struct acme_csr *csr,
     const char *const *names, size_t nnames, struct acme_error *err);
 
+/* What a request has besides names; all zero: nothing. */
+struct acme_csr_terms {
+    const char *cn;   /* of the subject: at most 64 bytes; NULL: empty */
+    bool must_staple; /* status_request (RFC 7633) */
+};
+
+/*
+ * Appends a PKCS#10 request (DER): all names in the subjectAltName, signed
+ * with SHA-256 (SHA-384/512 for the larger curves).  terms NULL: none.
+ */
+enum acme_rc acme_csr_new(const struct acme_key *key, const char *const *names,
+    size_t nnames, const struct acme_csr_terms *terms, struct acme_buf *der,
+    struct acme_error *err);
+
 #endif

@@ -1,5 +1,5 @@
 /*
- * What acme_key.c and acme_x509.c share: OpenSSL's failure as an acme_error.
+ * What the wrappers of OpenSSL share: its failure as an acme_error.
  * The reason is a fixed text of OpenSSL and never quotes its input.
  */
 #ifndef ACME_OPENSSL_H

@@ -3,11 +3,8 @@
 #include <arpa/inet.h>
 #include <limits.h>
 #include <netinet/in.h>
-#include <openssl/bn.h>
-#include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
-#include <openssl/rand.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
@@ -18,18 +15,7 @@
 #include "base/acme_name.h"
 #include "wrap/acme_hash.h"
 #include "wrap/acme_openssl.h"
-
-#define RSA_BITS_MAX 8192
-#define CLOCK_SLACK 3600 /* of a CA whose clock is ahead of ours */
-
-/* A name takes at least 6 bytes of DER, and at most 7 times as much text. */
-#define NAMES_MAX (ACME_CHAIN_DER_MAX * 7)
-
-struct acme_chain {
-    size_t count; /* 1 to ACME_CHAIN_CERTS_MAX */
-    size_t der_len;
-    X509 *cert[ACME_CHAIN_CERTS_MAX];
-};
+#include "wrap/acme_x509_private.h"
 
 void
 acme_chain_free(struct acme_chain *chain)
@@ -262,8 +248,8 @@ acme_chain_to_der(const struct acme_chain *chain, size_t first, size_t last,
     return rc;
 }
 
-static bool
-to_time(const ASN1_TIME *asn1, time_t *t)
+bool
+acme_x509_time(const ASN1_TIME *asn1, time_t *t)
 {
     ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
     int days = 0;
@@ -354,8 +340,8 @@ read_leaf(X509 *cert, struct acme_leaf *leaf, struct acme_error *err)
     unsigned char hash[EVP_MAX_MD_SIZE];
     unsigned hash_len = 0;
 
-    if (!to_time(X509_get0_notBefore(cert), &leaf->not_before) ||
-        !to_time(X509_get0_notAfter(cert), &leaf->not_after))
+    if (!acme_x509_time(X509_get0_notBefore(cert), &leaf->not_before) ||
+        !acme_x509_time(X509_get0_notAfter(cert), &leaf->not_after))
         return acme_openssl_fail(err, ACME_WIRE,
             "certificate with a malformed time");
     if (!to_hex(ASN1_STRING_get0_data(serial),
@@ -460,8 +446,9 @@ has_nul(const GENERAL_NAME *entry)
                (size_t)ASN1_STRING_length(value)) != NULL;
 }
 
-static enum acme_rc
-read_names(const X509 *cert, struct acme_buf *names, struct acme_error *err)
+enum acme_rc
+acme_x509_names(const X509 *cert, struct acme_buf *names,
+    struct acme_error *err)
 {
     char text[ACME_NAME_MAX + 1];
     GENERAL_NAMES *entries;
@@ -496,14 +483,13 @@ acme_chain_names(const struct acme_chain *chain, struct acme_buf *names,
     enum acme_rc rc;
 
     ERR_set_mark();
-    rc = read_names(chain->cert[0], names, err);
+    rc = acme_x509_names(chain->cert[0], names, err);
     ERR_pop_to_mark();
     return rc;
 }
 
-/* Takes a line of acme_chain_names(); NULL behind the last. */
-static const char *
-next_name(const char **names, char out[ACME_NAME_MAX + 1])
+const char *
+acme_x509_next_name(const char **names, char out[ACME_NAME_MAX + 1])
 {
     size_t len = strcspn(*names, "\n");
 
@@ -525,18 +511,18 @@ acme_chain_covers(const struct acme_chain *chain, const char *name)
     bool covered = false;
 
     acme_error_clear(&ignored);
-    acme_buf_init(&names, NAMES_MAX);
+    acme_buf_init(&names, ACME_X509_NAMES_MAX);
     if (acme_chain_names(chain, &names, &ignored) == ACME_OK) {
         rest = acme_buf_str(&names);
-        while (!covered && next_name(&rest, san) != NULL)
+        while (!covered && acme_x509_next_name(&rest, san) != NULL)
             covered = acme_name_covers(san, name);
     }
     acme_buf_clear(&names);
     return covered;
 }
 
-static bool
-matches(const X509 *leaf, const struct acme_key *key)
+bool
+acme_x509_matches(const X509 *leaf, const struct acme_key *key)
 {
     const EVP_PKEY *public_key = X509_get0_pubkey(leaf);
 
@@ -551,11 +537,11 @@ acme_chain_matches(const struct acme_chain *chain, const struct acme_key *key)
     bool equal;
 
     ERR_set_mark();
-    equal = matches(chain->cert[0], key);
+    equal = acme_x509_matches(chain->cert[0], key);
     /* OpenSSL does not say when it was short of memory, and remembers it: a
      * mismatch is one that is found in a copy too. */
     if (!equal && (again = X509_dup(chain->cert[0])) != NULL)
-        equal = matches(again, key);
+        equal = acme_x509_matches(again, key);
     X509_free(again);
     ERR_pop_to_mark();
     return equal;
@@ -595,491 +581,6 @@ acme_chain_key_id(const struct acme_chain *chain, char id[ACME_KEY_ID_LEN + 1],
     else
         (void)snprintf(id, ACME_KEY_ID_LEN + 1, "%.*s", ACME_KEY_ID_LEN, hash);
     OPENSSL_free(spki);
-    ERR_pop_to_mark();
-    return rc;
-}
-
-/* Before a signature is checked with them: what makes that slow or odd. */
-static enum acme_rc
-check_public_keys(const struct acme_chain *chain, struct acme_error *err)
-{
-    const EVP_PKEY *evp;
-    int is_explicit;
-    size_t i;
-
-    for (i = 0; i < chain->count; i++) {
-        evp = X509_get0_pubkey(chain->cert[i]);
-        if (evp == NULL)
-            return acme_error_set(err, ACME_REFUSED,
-                "certificate %zu has a key that cannot be read", i + 1);
-        is_explicit = 0;
-        if (acme_openssl_is_a(evp, "EC") &&
-            (!EVP_PKEY_get_int_param(evp,
-                 OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS,
-                 &is_explicit) ||
-                is_explicit))
-            return acme_error_set(err, ACME_REFUSED,
-                "certificate %zu has a key that is on no named curve", i + 1);
-        if ((acme_openssl_is_a(evp, "RSA") ||
-                acme_openssl_is_a(evp, "RSA-PSS")) &&
-            EVP_PKEY_get_bits(evp) > RSA_BITS_MAX)
-            return acme_error_set(err, ACME_REFUSED,
-                "certificate %zu has an RSA key of more than %d bits", i + 1,
-                RSA_BITS_MAX);
-    }
-    return ACME_OK;
-}
-
-static enum acme_rc
-check_leaf(X509 *leaf, struct acme_error *err)
-{
-    uint32_t flags = X509_get_extension_flags(leaf);
-    const char *reason = NULL;
-
-    if (flags & EXFLAG_INVALID)
-        reason = "has malformed extensions";
-    else if (flags & EXFLAG_CRITICAL)
-        reason = "has an unknown critical extension";
-    else if ((flags & EXFLAG_CA) || X509_check_ca(leaf) != 0)
-        reason = "is one of a CA";
-    else if ((flags & EXFLAG_XKUSAGE) &&
-             !(X509_get_extended_key_usage(leaf) & XKU_SSL_SERVER))
-        reason = "is not for servers (extended key usage)";
-    if (reason == NULL)
-        return ACME_OK;
-    return acme_error_set(err, ACME_REFUSED, "the certificate %s", reason);
-}
-
-static enum acme_rc
-check_times(X509 *leaf, time_t now, struct acme_error *err)
-{
-    time_t not_before = 0;
-    time_t not_after = 0;
-
-    if (!to_time(X509_get0_notBefore(leaf), &not_before) ||
-        !to_time(X509_get0_notAfter(leaf), &not_after))
-        return acme_openssl_fail(err, ACME_REFUSED,
-            "the certificate has a malformed time");
-    if (not_after <= now)
-        return acme_error_set(err, ACME_REFUSED,
-            "the certificate has expired");
-    if (not_before > now + CLOCK_SLACK)
-        return acme_error_set(err, ACME_REFUSED,
-            "the certificate is not valid yet: is this clock right?");
-    return ACME_OK;
-}
-
-/* Who issued whom.  Whether the last one is trusted is not asked, nor are
- * times: old clients are given chains that end with an expired root. */
-static enum acme_rc
-check_links(const struct acme_chain *chain, struct acme_error *err)
-{
-    size_t i;
-
-    for (i = 0; i + 1 < chain->count; i++) {
-        X509 *subject = chain->cert[i];
-        X509 *issuer = chain->cert[i + 1];
-
-        if (X509_check_ca(issuer) == 0)
-            return acme_error_set(err, ACME_REFUSED,
-                "certificate %zu of the chain is none of a CA", i + 2);
-        if (X509_check_issued(issuer, subject) != X509_V_OK ||
-            X509_verify(subject, X509_get0_pubkey(issuer)) != 1)
-            return acme_error_set(err, ACME_REFUSED,
-                "certificate %zu of the chain is not signed by the next one",
-                i + 1);
-    }
-    return ACME_OK;
-}
-
-/* Whether `wanted` is a line of `names`. */
-static bool
-has_line(const char *names, const char *wanted)
-{
-    char san[ACME_NAME_MAX + 1];
-
-    while (next_name(&names, san) != NULL) {
-        if (strcmp(san, wanted) == 0)
-            return true;
-    }
-    return false;
-}
-
-static unsigned
-count_surplus(const char *found, const char *const *names, size_t nnames)
-{
-    char san[ACME_NAME_MAX + 1];
-    unsigned surplus = 0;
-    size_t i;
-
-    while (next_name(&found, san) != NULL) {
-        for (i = 0; i < nnames; i++) {
-            if (strcmp(names[i], san) == 0)
-                break;
-        }
-        surplus += i == nnames;
-    }
-    return surplus;
-}
-
-static enum acme_rc
-check_names(const X509 *leaf, const char *const *names, size_t nnames,
-    unsigned *surplus, struct acme_error *err)
-{
-    struct acme_buf found;
-    enum acme_rc rc;
-    size_t i;
-
-    acme_buf_init(&found, NAMES_MAX);
-    rc = read_names(leaf, &found, err);
-    for (i = 0; rc == ACME_OK && i < nnames; i++) {
-        if (!has_line(acme_buf_str(&found), names[i]))
-            rc = acme_error_set(err, ACME_REFUSED,
-                "the certificate is not for \"%s\"", names[i]);
-    }
-    if (rc == ACME_OK && surplus != NULL)
-        *surplus = count_surplus(acme_buf_str(&found), names, nnames);
-    acme_buf_clear(&found);
-    return rc;
-}
-
-/* What a certificate has to match. */
-struct wish {
-    const struct acme_key *key;
-    const char *const *names;
-    size_t nnames;
-    time_t now;
-};
-
-/* `wish` NULL: its links only. */
-static enum acme_rc
-check(const struct acme_chain *chain, const struct wish *wish,
-    unsigned *surplus, struct acme_error *err)
-{
-    X509 *leaf = chain->cert[0];
-    enum acme_rc rc;
-
-    rc = check_public_keys(chain, err);
-    if (rc == ACME_OK && wish == NULL)
-        return check_links(chain, err);
-    if (rc == ACME_OK && !matches(leaf, wish->key))
-        rc = acme_error_set(err, ACME_REFUSED,
-            "the certificate is for another key than the one asked for");
-    if (rc == ACME_OK)
-        rc = check_leaf(leaf, err);
-    if (rc == ACME_OK)
-        rc = check_times(leaf, wish->now, err);
-    if (rc == ACME_OK)
-        rc = check_links(chain, err);
-    if (rc == ACME_OK)
-        rc = check_names(leaf, wish->names, wish->nnames, surplus, err);
-    return rc;
-}
-
-/*
- * OpenSSL remembers what it could not find out when memory was short, and
- * does not always say that this was it: a refusal counts if a copy that is
- * read anew is refused too.
- */
-static bool
-is_refused_again(const struct acme_chain *chain, const struct wish *wish)
-{
-    struct acme_chain *copy = NULL;
-    struct acme_error err;
-    struct acme_buf der;
-    bool refused;
-
-    acme_error_clear(&err);
-    acme_buf_init(&der, ACME_CHAIN_DER_MAX);
-    refused = acme_chain_to_der(chain, 0, 0, &der, &err) == ACME_OK &&
-              acme_chain_from_der(der.data, der.len, &copy, &err) == ACME_OK &&
-              check(copy, wish, NULL, &err) == ACME_REFUSED;
-    acme_chain_free(copy);
-    acme_buf_clear(&der);
-    return refused && !acme_openssl_no_memory();
-}
-
-static enum acme_rc
-check_twice(const struct acme_chain *chain, const struct wish *wish,
-    unsigned *surplus, struct acme_error *err)
-{
-    enum acme_rc rc;
-
-    ERR_set_mark();
-    rc = check(chain, wish, surplus, err);
-    if (rc == ACME_REFUSED &&
-        (acme_openssl_no_memory() || !is_refused_again(chain, wish))) {
-        acme_error_clear(err);
-        rc = acme_error_nomem(err);
-    }
-    ERR_pop_to_mark();
-    return rc;
-}
-
-enum acme_rc
-acme_chain_check(const struct acme_chain *chain, const struct acme_key *key,
-    const char *const *names, size_t nnames, time_t now, unsigned *surplus,
-    struct acme_error *err)
-{
-    const struct wish wish = { key, names, nnames, now };
-
-    return check_twice(chain, &wish, surplus, err);
-}
-
-enum acme_rc
-acme_chain_check_links(const struct acme_chain *chain, struct acme_error *err)
-{
-    return check_twice(chain, NULL, NULL, err);
-}
-
-/* Takes nothing; false: out of memory. */
-static bool
-add_san(GENERAL_NAMES *sans, const char *name)
-{
-    bool ip = acme_name_is_ip(name);
-    GENERAL_NAME *entry = GENERAL_NAME_new();
-    ASN1_STRING *value = NULL;
-
-    if (ip)
-        value = a2i_IPADDRESS(name);
-    else if ((value = ASN1_IA5STRING_new()) != NULL &&
-             !ASN1_STRING_set(value, name, (int)strlen(name))) {
-        ASN1_STRING_free(value);
-        value = NULL;
-    }
-    if (entry == NULL || value == NULL) {
-        ASN1_STRING_free(value);
-        GENERAL_NAME_free(entry);
-        return false;
-    }
-    GENERAL_NAME_set0_value(entry, ip ? GEN_IPADD : GEN_DNS, value);
-    if (sk_GENERAL_NAME_push(sans, entry) > 0)
-        return true;
-    GENERAL_NAME_free(entry);
-    return false;
-}
-
-/* NULL: out of memory. */
-static GENERAL_NAMES *
-new_sans(const char *const *names, size_t nnames)
-{
-    GENERAL_NAMES *sans = GENERAL_NAMES_new();
-    size_t i;
-
-    for (i = 0; sans != NULL && i < nnames; i++) {
-        if (!add_san(sans, names[i])) {
-            GENERAL_NAMES_free(sans);
-            return NULL;
-        }
-    }
-    return sans;
-}
-
-/* At most 64 characters (RFC 5280 A.1, ub-common-name). */
-static bool
-add_cn(X509_NAME *subject, const char *cn)
-{
-    return X509_NAME_add_entry_by_NID(subject, NID_commonName, MBSTRING_UTF8,
-               (const unsigned char *)cn, -1, -1, 0) == 1;
-}
-
-static bool
-add_feature(STACK_OF(X509_EXTENSION) * extensions)
-{
-    X509_EXTENSION *feature =
-        X509V3_EXT_conf_nid(NULL, NULL, NID_tlsfeature, "status_request");
-
-    if (feature != NULL && sk_X509_EXTENSION_push(extensions, feature) > 0)
-        return true;
-    X509_EXTENSION_free(feature);
-    return false;
-}
-
-static bool
-add_extensions(X509_REQ *request, const char *const *names, size_t nnames,
-    bool must_staple)
-{
-    GENERAL_NAMES *sans = new_sans(names, nnames);
-    STACK_OF(X509_EXTENSION) *extensions = NULL;
-    bool ok;
-
-    ok = sans != NULL &&
-         X509V3_add1_i2d(&extensions, NID_subject_alt_name, sans, 0, 0) == 1 &&
-         (!must_staple || add_feature(extensions)) &&
-         X509_REQ_add_extensions(request, extensions);
-    sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
-    GENERAL_NAMES_free(sans);
-    return ok;
-}
-
-static const EVP_MD *
-digest_of(const struct acme_key *key)
-{
-    switch (acme_key_type_of(key)) {
-    case ACME_KEY_ECDSA_384:
-        return EVP_sha384();
-    case ACME_KEY_ECDSA_521:
-        return EVP_sha512();
-    default:
-        return EVP_sha256();
-    }
-}
-
-enum acme_rc
-acme_csr_new(const struct acme_key *key, const char *const *names,
-    size_t nnames, const struct acme_csr_terms *terms, struct acme_buf *der,
-    struct acme_error *err)
-{
-    const char *cn = terms != NULL ? terms->cn : NULL;
-    X509_REQ *request;
-    unsigned char *p;
-    int len = -1;
-    enum acme_rc rc = ACME_OK;
-
-    ERR_set_mark();
-    request = X509_REQ_new();
-    if (request != NULL && X509_REQ_set_version(request, X509_REQ_VERSION_1) &&
-        X509_REQ_set_pubkey(request, acme_key_evp(key)) &&
-        (cn == NULL || add_cn(X509_REQ_get_subject_name(request), cn)) &&
-        add_extensions(request, names, nnames,
-            terms != NULL && terms->must_staple) &&
-        X509_REQ_sign(request, acme_key_evp(key), digest_of(key)) > 0)
-        len = i2d_X509_REQ(request, NULL);
-    if (len <= 0) {
-        rc = acme_openssl_fail(err, ACME_CRYPTO,
-            "cannot make a signing request");
-        goto done;
-    }
-    p = acme_buf_extend(der, (size_t)len);
-    if (p == NULL)
-        rc = acme_error_nomem(err);
-    else
-        i2d_X509_REQ(request, &p);
-
-done:
-    X509_REQ_free(request);
-    ERR_pop_to_mark();
-    return rc;
-}
-
-static bool
-set_random_serial(X509 *cert)
-{
-    unsigned char bytes[16];
-    BIGNUM *number = NULL;
-    bool ok;
-
-    ok = RAND_bytes(bytes, sizeof(bytes)) == 1;
-    bytes[0] = (bytes[0] & 0x7f) | 0x40;
-    ok = ok && (number = BN_bin2bn(bytes, sizeof(bytes), NULL)) != NULL &&
-         BN_to_ASN1_INTEGER(number, X509_get_serialNumber(cert)) != NULL;
-    BN_free(number);
-    return ok;
-}
-
-static bool
-set_common_name(X509 *cert, const char *name)
-{
-    X509_NAME *subject = X509_get_subject_name(cert);
-    char shown[ACME_CN_MAX + 1];
-
-    acme_log_clean(shown, sizeof(shown), name, strlen(name));
-    return add_cn(subject, shown) && X509_set_issuer_name(cert, subject);
-}
-
-static bool
-add_extension(X509 *cert, int nid, const char *value)
-{
-    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
-    bool ok = extension != NULL && X509_add_ext(cert, extension, -1);
-
-    X509_EXTENSION_free(extension);
-    return ok;
-}
-
-static bool
-add_sans(X509 *cert, const char *const *names, size_t nnames)
-{
-    GENERAL_NAMES *sans;
-    bool ok;
-
-    if (nnames == 0)
-        return true;
-    sans = new_sans(names, nnames);
-    ok = sans != NULL &&
-         X509_add1_ext_i2d(cert, NID_subject_alt_name, sans, 0, 0) == 1;
-    GENERAL_NAMES_free(sans);
-    return ok;
-}
-
-static X509 *
-self_signed(const char *title, const struct acme_key *key)
-{
-    X509 *cert = X509_new();
-
-    if (cert != NULL && X509_set_version(cert, X509_VERSION_3) &&
-        set_random_serial(cert) && set_common_name(cert, title) &&
-        X509_gmtime_adj(X509_getm_notBefore(cert), -86400L) != NULL &&
-        X509_gmtime_adj(X509_getm_notAfter(cert), 364 * 86400L) != NULL &&
-        X509_set_pubkey(cert, acme_key_evp(key)) &&
-        add_extension(cert, NID_basic_constraints, "critical,CA:FALSE") &&
-        add_extension(cert, NID_ext_key_usage, "serverAuth") &&
-        X509_sign(cert, acme_key_evp(key), digest_of(key)) > 0)
-        return cert;
-    X509_free(cert);
-    return NULL;
-}
-
-enum acme_rc
-acme_placeholder_new(const char *title, struct acme_key **key,
-    struct acme_chain **chain, struct acme_error *err)
-{
-    struct acme_key *new_key = NULL;
-    struct acme_chain *made = NULL;
-    enum acme_rc rc;
-
-    ERR_set_mark();
-    rc = acme_key_generate(ACME_KEY_ECDSA_256, &new_key, err);
-    if (rc != ACME_OK)
-        goto done;
-    made = calloc(1, sizeof(*made));
-    if (made == NULL) {
-        rc = acme_error_nomem(err);
-        goto done;
-    }
-    made->cert[0] = self_signed(title, new_key);
-    if (made->cert[0] == NULL) {
-        rc = acme_openssl_fail(err, ACME_CRYPTO, "cannot make a certificate");
-        goto done;
-    }
-    made->count = 1;
-    *key = new_key;
-    *chain = made;
-    new_key = NULL;
-    made = NULL;
-
-done:
-    acme_chain_free(made);
-    acme_key_unref(new_key);
-    ERR_pop_to_mark();
-    return rc;
-}
-
-enum acme_rc
-acme_placeholder_rename(struct acme_chain *chain, const struct acme_key *key,
-    const char *const *names, size_t nnames, struct acme_error *err)
-{
-    X509 *cert = chain->cert[0];
-    enum acme_rc rc = ACME_OK;
-    int at;
-
-    ERR_set_mark();
-    at = X509_get_ext_by_NID(cert, NID_subject_alt_name, -1);
-    if (at >= 0)
-        X509_EXTENSION_free(X509_delete_ext(cert, at));
-    if (!add_sans(cert, names, nnames) ||
-        X509_sign(cert, acme_key_evp(key), digest_of(key)) <= 0)
-        rc = acme_openssl_fail(err, ACME_CRYPTO, "cannot name a certificate");
     ERR_pop_to_mark();
     return rc;
 }

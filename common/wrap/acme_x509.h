@@ -1,7 +1,7 @@
 /*
  * Certificates: chains as they arrive and are stored, the acceptance check of
- * every certificate before it is served, signing requests, and the
- * placeholder.  Every function leaves OpenSSL's error queue as it found it.
+ * every certificate before it is served, and the placeholder.  Every function
+ * leaves OpenSSL's error queue as it found it.
  */
 #ifndef ACME_X509_H
 #define ACME_X509_H
@@ -118,20 +118,6 @@ enum acme_rc acme_chain_check_links(const struct acme_chain *chain,
 /* Whether the leaf asks clients to refuse a connection without a stapled
  * answer (RFC 7633: any feature counts, a malformed extension too). */
 bool acme_chain_must_staple(const struct acme_chain *chain);
-
-/* What a request has besides names; all zero: nothing. */
-struct acme_csr_terms {
-    const char *cn;   /* of the subject: at most 64 bytes; NULL: empty */
-    bool must_staple; /* status_request (RFC 7633) */
-};
-
-/*
- * Appends a PKCS#10 request (DER): all names in the subjectAltName, signed
- * with SHA-256 (SHA-384/512 for the larger curves).  terms NULL: none.
- */
-enum acme_rc acme_csr_new(const struct acme_key *key, const char *const *names,
-    size_t nnames, const struct acme_csr_terms *terms, struct acme_buf *der,
-    struct acme_error *err);
 
 /*
  * A self-signed certificate and its new key: what is served, if so configured,

@@ -18,6 +18,7 @@
 
 #include "drive/acme_csr_file.h"
 #include "helper_tmp.h"
+#include "wrap/acme_csr.h"
 #include "wrap/acme_x509.h"
 
 #include <unistd.h>

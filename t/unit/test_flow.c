@@ -15,6 +15,7 @@
 #include "fake_client.h"
 #include "protocol/acme_account.h"
 #include "protocol/acme_authz.h"
+#include "wrap/acme_csr.h"
 #include "wrap/acme_x509.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -40,6 +40,7 @@
 #include "fake_drive.h"
 #include "helper_store.h"
 #include "state/acme_live.h"
+#include "wrap/acme_csr.h"
 #include "wrap/acme_json.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -11,6 +11,7 @@
 
 #include "fake_client.h"
 #include "protocol/acme_order.h"
+#include "wrap/acme_csr.h"
 #include "wrap/acme_x509.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

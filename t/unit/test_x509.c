@@ -14,6 +14,7 @@
 #include <openssl/x509v3.h>
 
 #include "helper_ca.h"
+#include "wrap/acme_csr.h"
 #include "wrap/acme_x509.h"
 
 static struct helper_ca *ca;
