@@ -9,6 +9,7 @@
 #include "drive/acme_heap.h"
 #include "state/acme_ledger.h"
 #include "state/acme_schedule.h"
+#include "wrap/acme_hash.h"
 
 /* A unit. */
 struct planned {
@@ -97,12 +98,71 @@ wish_of(const struct acme_engine *engine, size_t unit)
 
 /* ---- acme_engine.c ---------------------------------------------------- */
 
-/* The units of a lineage have one lock, and versions come one by one. */
-bool acme_engine_is_busy(const struct acme_engine *engine, size_t unit);
+/* What could not be done for a unit, unless the store is gone, which has said
+ * why itself. */
+void acme_engine_log_failure(const struct acme_engine *engine, size_t unit,
+    const char *what, const struct acme_error *err);
+
+/* A person who waits for the unit gets an answer, once all units of the
+ * lineage have one. */
+void acme_engine_reply(struct acme_engine *engine, size_t unit, bool ok,
+    const char *text);
+
+/* ---- acme_engine_plan.c ----------------------------------------------- */
+
+/* Reads the unit's view and plans it.  An attempt that was cut off is closed
+ * there; `crashed`: it killed its engine. */
+enum acme_rc acme_engine_plan_unit(struct acme_engine *engine, size_t unit,
+    bool at_start, bool crashed, struct acme_error *err);
+
+/* Plans what follows from the view.  `is_new`: its certificate came with the
+ * job that just ended; `changed`: the record has to be written in any case. */
+enum acme_rc acme_engine_plan_view(struct acme_engine *engine, size_t unit,
+    struct acme_vault_unit *view, bool is_new, bool changed,
+    struct acme_error *err);
 
 /* Writes the view's record, and plans what follows from it. */
 enum acme_rc acme_engine_replan(struct acme_engine *engine, size_t unit,
     struct acme_vault_unit *view, struct acme_error *err);
+
+/* Hash of what a failure may have been about: when it changes, what waited
+ * for a change goes again. */
+void acme_engine_config_hash(const struct acme_engine *engine, size_t unit,
+    const struct acme_vault_unit *view, char hash[ACME_HASH_HEX]);
+
+/* Makes the record one of today's configuration: what it remembers of each CA
+ * of another one is forgotten. */
+void acme_engine_forget_others(const struct acme_engine *engine, size_t unit,
+    struct acme_vault_unit *view);
+
+/* Until when what is live lasts, and whether an order is in flight. */
+void acme_engine_note_life(struct acme_engine *engine, size_t unit,
+    const struct acme_vault_unit *view);
+
+/* The units of a lineage have one lock, and versions come one by one. */
+bool acme_engine_is_busy(const struct acme_engine *engine, size_t unit);
+
+/* Among which the unit is when it is due: those of the CA that it asks. */
+struct acme_heap *acme_engine_due_of(const struct acme_engine *engine,
+    size_t unit);
+
+/* Makes the unit due at that time, or before all others. */
+void acme_engine_put_off(struct acme_engine *engine, size_t unit, time_t at);
+void acme_engine_go_now(struct acme_engine *engine, size_t unit);
+
+/* Those whose time has come. */
+void acme_engine_make_due(struct acme_engine *engine);
+
+/* The most urgent one that is due, of a CA that has room for a job (`any`:
+ * of any CA).  False: there is none. */
+bool acme_engine_first_due(const struct acme_engine *engine, bool any,
+    size_t *unit);
+
+/* ---- acme_engine_conclude.c ------------------------------------------- */
+
+/* What the record says after an attempt, and when the lineage is due again. */
+void acme_engine_conclude(struct acme_engine *engine,
+    const struct acme_crew_ended *ended);
 
 /* ---- acme_engine_look.c ----------------------------------------------- */
 
@@ -174,11 +234,6 @@ bool acme_engine_watch_clock(struct acme_engine *engine);
 /* Until when the unit's renewal waits because a clock is wrong; 0: not. */
 time_t acme_engine_pace(const struct acme_engine *engine, size_t unit);
 void acme_engine_note_start(struct acme_engine *engine, size_t unit);
-
-/* What could not be done for a unit, unless the store is gone, which has said
- * why itself. */
-void acme_engine_log_failure(const struct acme_engine *engine, size_t unit,
-    const char *what, const struct acme_error *err);
 
 /* ---- acme_engine_ca.c ------------------------------------------------- */
 
