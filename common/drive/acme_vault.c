@@ -244,6 +244,26 @@ simple(struct acme_vault *vault, struct acme_error *err)
     return finish(vault, &frame, rc, err);
 }
 
+/* Sends vault->request.  The answer is one field, appended to `out`. */
+static enum acme_rc
+fetch(struct acme_vault *vault, struct acme_buf *out, struct acme_error *err)
+{
+    struct acme_frame frame;
+    const void *data;
+    size_t len;
+    enum acme_rc rc;
+
+    memset(&frame, 0, sizeof(frame));
+    rc = answer(vault, &frame, err);
+    if (rc == ACME_OK) {
+        acme_frame_get(&frame, &data, &len);
+        acme_buf_add(out, data, len);
+        if (!acme_buf_ok(out))
+            rc = acme_error_nomem(err);
+    }
+    return finish(vault, &frame, rc, err);
+}
+
 enum acme_rc
 acme_vault_done(struct acme_vault *vault, uint64_t id, bool ok,
     const char *text, struct acme_error *err)
@@ -477,6 +497,22 @@ get_key(struct acme_frame *frame, struct acme_key **key,
     return acme_key_from_der(data, len, key, err);
 }
 
+/* The answer is a key. */
+static enum acme_rc
+fetch_key(struct acme_vault *vault, struct acme_key **key,
+    struct acme_error *err)
+{
+    struct acme_buf der;
+    enum acme_rc rc;
+
+    acme_buf_init_secret(&der, ACME_FRAME_MAX);
+    rc = fetch(vault, &der, err);
+    if (rc == ACME_OK)
+        rc = acme_key_from_der(der.data, der.len, key, err);
+    acme_buf_clear(&der);
+    return rc;
+}
+
 enum acme_rc
 acme_vault_account(struct acme_vault *vault, size_t issuer,
     struct acme_key **key, char url[ACME_URL_MAX], struct acme_error *err)
@@ -551,21 +587,8 @@ enum acme_rc
 acme_vault_other_key(struct acme_vault *vault, size_t issuer, bool ours,
     struct acme_key **key, struct acme_error *err)
 {
-    struct acme_frame frame;
-    struct acme_key *found = NULL;
-    enum acme_rc rc;
-
-    memset(&frame, 0, sizeof(frame));
     acme_frame_add_u64(ask(vault, ACME_VERB_OTHER_KEY, issuer), ours);
-    rc = answer(vault, &frame, err);
-    if (rc == ACME_OK)
-        rc = get_key(&frame, &found, err);
-    rc = finish(vault, &frame, rc, err);
-    if (rc == ACME_OK)
-        *key = found;
-    else
-        acme_key_unref(found);
-    return rc;
+    return fetch_key(vault, key, err);
 }
 
 enum acme_rc
@@ -629,24 +652,15 @@ enum acme_rc
 acme_vault_chain(struct acme_vault *vault, size_t unit,
     struct acme_chain **chain, struct acme_error *err)
 {
-    struct acme_frame frame;
-    struct acme_chain *found = NULL;
-    const void *data;
-    size_t len;
+    struct acme_buf der;
     enum acme_rc rc;
 
-    memset(&frame, 0, sizeof(frame));
+    acme_buf_init(&der, ACME_FRAME_MAX);
     (void)ask(vault, ACME_VERB_CHAIN, unit);
-    rc = answer(vault, &frame, err);
-    if (rc == ACME_OK) {
-        acme_frame_get(&frame, &data, &len);
-        rc = acme_chain_from_der(data, len, &found, err);
-    }
-    rc = finish(vault, &frame, rc, err);
+    rc = fetch(vault, &der, err);
     if (rc == ACME_OK)
-        *chain = found;
-    else
-        acme_chain_free(found);
+        rc = acme_chain_from_der(der.data, der.len, chain, err);
+    acme_buf_clear(&der);
     return rc;
 }
 
@@ -654,21 +668,8 @@ enum acme_rc
 acme_vault_live_key(struct acme_vault *vault, size_t unit,
     struct acme_key **key, struct acme_error *err)
 {
-    struct acme_frame frame;
-    struct acme_key *found = NULL;
-    enum acme_rc rc;
-
-    memset(&frame, 0, sizeof(frame));
     (void)ask(vault, ACME_VERB_LIVE_KEY, unit);
-    rc = answer(vault, &frame, err);
-    if (rc == ACME_OK)
-        rc = get_key(&frame, &found, err);
-    rc = finish(vault, &frame, rc, err);
-    if (rc == ACME_OK)
-        *key = found;
-    else
-        acme_key_unref(found);
-    return rc;
+    return fetch_key(vault, key, err);
 }
 
 /* ---- the operator's signing request ----------------------------------- */
@@ -677,24 +678,15 @@ enum acme_rc
 acme_vault_csr(struct acme_vault *vault, size_t unit, struct acme_csr **csr,
     struct acme_error *err)
 {
-    struct acme_frame frame;
-    struct acme_csr *found = NULL;
-    const void *data;
-    size_t len;
+    struct acme_buf der;
     enum acme_rc rc;
 
-    memset(&frame, 0, sizeof(frame));
+    acme_buf_init(&der, ACME_FRAME_MAX);
     (void)ask(vault, ACME_VERB_CSR, unit);
-    rc = answer(vault, &frame, err);
-    if (rc == ACME_OK) {
-        acme_frame_get(&frame, &data, &len);
-        rc = acme_csr_parse(data, len, &found, err);
-    }
-    rc = finish(vault, &frame, rc, err);
+    rc = fetch(vault, &der, err);
     if (rc == ACME_OK)
-        *csr = found;
-    else
-        acme_csr_free(found);
+        rc = acme_csr_parse(der.data, der.len, csr, err);
+    acme_buf_clear(&der);
     return rc;
 }
 
@@ -848,21 +840,8 @@ enum acme_rc
 acme_vault_ledger(struct acme_vault *vault, size_t issuer,
     struct acme_buf *text, struct acme_error *err)
 {
-    struct acme_frame frame;
-    const void *data;
-    size_t len;
-    enum acme_rc rc;
-
-    memset(&frame, 0, sizeof(frame));
     (void)ask(vault, ACME_VERB_LEDGER, issuer);
-    rc = answer(vault, &frame, err);
-    if (rc == ACME_OK) {
-        acme_frame_get(&frame, &data, &len);
-        acme_buf_add(text, data, len);
-        if (!acme_buf_ok(text))
-            rc = acme_error_nomem(err);
-    }
-    return finish(vault, &frame, rc, err);
+    return fetch(vault, text, err);
 }
 
 enum acme_rc
