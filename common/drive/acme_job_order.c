@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/acme_log.h"
+#include "base/acme_text.h"
 #include "drive/acme_job_private.h"
 
 /* With its key, if it is new. */
@@ -38,12 +39,6 @@ names_json(const struct acme_run *run)
 }
 
 static bool
-same_text(const char *a, const char *b)
-{
-    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
-static bool
 memo_fits(const struct acme_run *run, const struct acme_json *memo)
 {
     const struct acme_json *names = acme_json_get(memo, "names");
@@ -51,7 +46,8 @@ memo_fits(const struct acme_run *run, const struct acme_json *memo)
     const char *account = acme_json_str(memo, "account");
     size_t i;
 
-    if (!same_text(acme_json_str(memo, "profile"), run->issuer->profile) ||
+    if (!acme_text_same(acme_json_str(memo, "profile"),
+            run->issuer->profile) ||
         issuer == NULL || strcmp(issuer, run->issuer->directory) != 0 ||
         account == NULL ||
         strcmp(account, acme_client_account(run->job->client)) != 0 ||

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/acme_text.h"
 #include "wrap/acme_url.h"
 
 /* ---- the fields, each in one place ------------------------------------ */
@@ -143,12 +144,6 @@ acme_issuer_copy(struct acme_arena *arena, struct acme_issuer *to,
     return good;
 }
 
-static bool
-same_text(const char *a, const char *b)
-{
-    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
 bool
 acme_issuer_equal(const struct acme_issuer *a, const struct acme_issuer *b)
 {
@@ -156,11 +151,11 @@ acme_issuer_equal(const struct acme_issuer *a, const struct acme_issuer *b)
     size_t i;
 
     for (i = 0; equal && i < COUNT(texts); i++)
-        equal = same_text(get_text(a, &texts[i]), get_text(b, &texts[i]));
+        equal = acme_text_same(get_text(a, &texts[i]), get_text(b, &texts[i]));
     for (i = 0; equal && i < COUNT(flags); i++)
         equal = get_flag(a, &flags[i]) == get_flag(b, &flags[i]);
     for (i = 0; equal && i < a->ncontacts; i++)
-        equal = same_text(a->contact[i], b->contact[i]);
+        equal = acme_text_same(a->contact[i], b->contact[i]);
     return equal;
 }
 

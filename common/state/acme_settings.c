@@ -8,6 +8,7 @@
 
 #include "base/acme_log.h"
 #include "base/acme_name.h"
+#include "base/acme_text.h"
 #include "wrap/acme_json.h"
 
 /* Declarers of one lineage: servers that share a state directory. */
@@ -330,12 +331,6 @@ copy_declaration(struct acme_arena *arena, const struct acme_config *config,
 }
 
 static bool
-same_csr(const char *a, const char *b)
-{
-    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
-static bool
 same_wish(const struct acme_declaration *a, const struct acme_declaration *b)
 {
     size_t i;
@@ -343,7 +338,7 @@ same_wish(const struct acme_declaration *a, const struct acme_declaration *b)
     if (a->nnames != b->nnames || a->ntypes != b->ntypes ||
         a->nfallbacks != b->nfallbacks || a->must_staple != b->must_staple ||
         a->reuse_key != b->reuse_key || a->allow_subset != b->allow_subset ||
-        !same_csr(a->csr_file, b->csr_file) ||
+        !acme_text_same(a->csr_file, b->csr_file) ||
         !acme_issuer_equal(&a->issuer, &b->issuer))
         return false;
     for (i = 0; i < a->nfallbacks; i++)
@@ -537,7 +532,7 @@ unite_rest(const struct acme_settings *settings, struct acme_arena *arena,
                 one->issuer.directory);
         }
         if (!conflict &&
-            !same_csr(settings->declared[0].csr_file, one->csr_file)) {
+            !acme_text_same(settings->declared[0].csr_file, one->csr_file)) {
             conflict = true;
             *text = conflict_text(arena, settings, one, "signing request",
                 csr_text(&settings->declared[0]), csr_text(one));

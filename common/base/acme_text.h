@@ -1,0 +1,18 @@
+/*
+ * Texts that may be absent: what an operator left out, or a file has not.
+ */
+#ifndef ACME_TEXT_H
+#define ACME_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+/* Whether both are there and alike, or both are NULL. */
+static inline bool
+acme_text_same(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+#endif
