@@ -2,26 +2,7 @@
  * acme_engine.h: when a job runs, what its end means, and that all of it
  * survives a restart; over the real store and a CA in memory.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#include "fake_drive.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-enum {
-    MINUTE = 60,
-    HOUR = 3600,
-    DAY = 24 * HOUR
-};
+#include "helper_engine.h"
 
 static int
 setup_one(void **state)
@@ -68,15 +49,6 @@ static time_t
 next(const struct fake_drive *d)
 {
     return acme_engine_next(d->engine);
-}
-
-static struct acme_record
-record_of(struct fake_drive *d, const char *name)
-{
-    struct acme_record record;
-
-    fake_drive_record(d, name, &record);
-    return record;
 }
 
 /* The next job of all is due between `least` and `most` seconds from now,

@@ -2,21 +2,9 @@
  * Clocks that are wrong, the CA's or ours, and ours being set; over the real
  * engine and store and CAs in memory.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "fake_drive.h"
+#include "helper_engine.h"
 
 enum {
-    MINUTE = 60,
-    HOUR = 3600,
-    DAY = 24 * HOUR,
     N = 6
 };
 
@@ -44,15 +32,6 @@ static unsigned
 orders(const struct fake_drive *d)
 {
     return fake_ca_count(d->ca, FAKE_NEW_ORDER) - N;
-}
-
-static struct acme_record
-record_of(struct fake_drive *d, const char *name)
-{
-    struct acme_record record;
-
-    fake_drive_record(d, name, &record);
-    return record;
 }
 
 /* Somebody sets our clock; the CA's and the certificates' stay. */

@@ -3,26 +3,7 @@
  * that does to the time of a renewal, and that none of it is lost in a
  * restart or costs a certificate.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#include "fake_drive.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-enum {
-    MINUTE = 60,
-    HOUR = 3600,
-    DAY = 24 * HOUR
-};
+#include "helper_engine.h"
 
 static void
 suggest(struct fake_ca *ca, time_t start, time_t end)
@@ -61,15 +42,6 @@ static unsigned
 looks(const struct fake_drive *d)
 {
     return fake_ca_count(d->ca, FAKE_RENEWAL_INFO);
-}
-
-static struct acme_record
-record_of(struct fake_drive *d, const char *name)
-{
-    struct acme_record record;
-
-    fake_drive_record(d, name, &record);
-    return record;
 }
 
 /* Goes to the time of the next look and does what is due then. */

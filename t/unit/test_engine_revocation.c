@@ -2,24 +2,9 @@
  * Learned revocation in the engine: when it looks, what follows from a list
  * that has the certificate, and that nothing follows from anything else.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "fake_drive.h"
+#include "helper_engine.h"
 
 #define URL "http://crl.test/1.crl"
-
-enum {
-    MINUTE = 60,
-    HOUR = 3600,
-    DAY = 24 * HOUR
-};
 
 static struct acme_buf crl;
 
@@ -57,10 +42,7 @@ teardown(void **state)
 static struct acme_record_revocation
 is(struct fake_drive *d, const char *name)
 {
-    struct acme_record record;
-
-    fake_drive_record(d, name, &record);
-    return record.revocation;
+    return record_of(d, name).revocation;
 }
 
 /* The list from now on; `revoked`: a lineage, or NULL. */

@@ -2,24 +2,7 @@
  * Several CAs for a lineage: who is asked when, and that it survives a
  * restart; over the real engine and store and two CAs in memory.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "fake_drive.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-enum {
-    MINUTE = 60,
-    HOUR = 3600,
-    DAY = 24 * HOUR
-};
+#include "helper_engine.h"
 
 /* One lineage: "test" first, then "other". */
 static int
@@ -32,15 +15,6 @@ setup(void **state)
     fake_drive_lineage(d, "a.test", 0, "a.test", NULL);
     fake_drive_open(d);
     return rc;
-}
-
-static struct acme_record
-record_of(struct fake_drive *d, const char *name)
-{
-    struct acme_record record;
-
-    fake_drive_record(d, name, &record);
-    return record;
 }
 
 static void

@@ -4,23 +4,7 @@
  * record says, whether the order is gone on with, when it is tried again.
  * The certificate there is stays served, and the CA is left in peace.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "fake_drive.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-#define MINUTE 60
-#define HOUR 3600
-#define DAY (24 * HOUR)
+#include "helper_engine.h"
 
 static const struct step {
     enum fake_step step;

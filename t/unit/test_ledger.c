@@ -3,26 +3,12 @@
  * them; the latter over the real engine and store and a CA in memory.
  */
 #include <limits.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
 
-#include <cmocka.h>
-
-#include "fake_drive.h"
+#include "helper_engine.h"
 #include "state/acme_ledger.h"
 
 #define NOW ((time_t)1795262400)
 #define LETSENCRYPT "https://acme-v02.api.letsencrypt.org"
-
-enum {
-    MINUTE = 60,
-    HOUR = 3600,
-    DAY = 24 * HOUR
-};
 
 static const struct acme_limits *
 limits(void)
