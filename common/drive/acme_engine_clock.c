@@ -19,13 +19,24 @@ clock_of(const struct acme_engine *engine, size_t issuer)
     return &engine->clock[acme_crew_ca(engine->crew, issuer)];
 }
 
+static long
+offset_of(const struct acme_engine *engine, size_t issuer)
+{
+    const struct clock *clock = clock_of(engine, issuer);
+
+    return clock->known ? acme_schedule_offset(clock->ahead) : 0;
+}
+
 long
 acme_engine_offset(const struct acme_engine *engine, size_t unit)
 {
-    const struct clock *clock =
-        clock_of(engine, acme_engine_issuer(engine, unit));
+    return offset_of(engine, acme_engine_issuer(engine, unit));
+}
 
-    return clock->known ? acme_schedule_offset(clock->ahead) : 0;
+time_t
+acme_engine_today(const struct acme_engine *engine, size_t issuer)
+{
+    return now(engine) + offset_of(engine, issuer);
 }
 
 /* "3 days", "2 hours", "90 seconds" */

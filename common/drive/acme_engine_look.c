@@ -117,30 +117,38 @@ acme_engine_is_asked(const struct acme_engine *engine,
 
     return view->issued_by_known && view->issued_by < config->nissuers &&
            config->issuer[view->issued_by].renewal_info &&
-           leaf->not_after > now(engine);
+           leaf->not_after > acme_engine_today(engine, view->issued_by);
+}
+
+/* By the clock that the unit's windows go by. */
+static time_t
+today_of(const struct acme_engine *engine, size_t unit)
+{
+    return acme_engine_today(engine, acme_engine_issuer(engine, unit));
 }
 
 void
-acme_engine_new_window(const struct acme_engine *engine,
+acme_engine_new_window(const struct acme_engine *engine, size_t unit,
     struct acme_record *record)
 {
+    const time_t today = today_of(engine, unit);
     struct acme_record_window fresh = { 0 };
 
     fresh.suggested = record->window.suggested;
     if (acme_schedule_is_suggested(record->renew_at, record->renew_usual,
-            now(engine)))
-        fresh.suggested = now(engine);
+            today))
+        fresh.suggested = today;
     record->window = fresh;
 }
 
 /* The window of nobody, unless it is of a certificate that has expired. */
 static void
-drop_window(const struct acme_engine *engine, const struct acme_leaf *leaf,
-    struct acme_record_window *window)
+drop_window(const struct acme_engine *engine, size_t unit,
+    const struct acme_leaf *leaf, struct acme_record_window *window)
 {
     struct acme_record_window fresh = { .suggested = window->suggested };
 
-    if (leaf->not_after > now(engine))
+    if (leaf->not_after > today_of(engine, unit))
         *window = fresh;
 }
 
@@ -158,7 +166,7 @@ acme_engine_apply_window(struct acme_engine *engine, size_t unit,
         record->renew_usual = record->renew_at; /* of an older version */
     if (!acme_engine_is_asked(engine, view, leaf)) {
         acme_engine_forget_look(engine, unit);
-        drop_window(engine, leaf, window);
+        drop_window(engine, unit, leaf, window);
     } else {
         window->next_look = acme_schedule_look(window->next_look,
             engine->conf.config->nlineages, now(engine), draw(engine));
@@ -185,7 +193,7 @@ log_window(const struct acme_engine *engine, size_t unit,
     const struct acme_record_window *window = &record->window;
     char start[ACME_TIME_TEXT], end[ACME_TIME_TEXT], at[ACME_TIME_TEXT];
     bool is_now = acme_schedule_is_suggested(record->renew_at,
-        record->renew_usual, now(engine));
+        record->renew_usual, today_of(engine, unit));
 
     acme_log(engine->conf.host,
         explained || is_now ? ACME_LOG_NOTICE : ACME_LOG_INFO,

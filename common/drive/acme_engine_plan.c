@@ -179,7 +179,7 @@ pick_renewal(struct acme_engine *engine, size_t unit,
     if (rc != ACME_OK)
         return rc;
     if (strcmp(record->renew_serial, leaf.serial) != 0) {
-        acme_engine_new_window(engine, record);
+        acme_engine_new_window(engine, unit, record);
         pick_usual(engine, unit, record, &leaf, is_new);
         *picked = true;
     }

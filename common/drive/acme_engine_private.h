@@ -175,7 +175,7 @@ void acme_engine_forget_look(struct acme_engine *engine, size_t unit);
 
 /* Another certificate is live than the record's: no window is known of it.
  * Whether the old one's brought the renewal forward is noted. */
-void acme_engine_new_window(const struct acme_engine *engine,
+void acme_engine_new_window(const struct acme_engine *engine, size_t unit,
     struct acme_record *record);
 
 /*
@@ -223,6 +223,10 @@ bool acme_engine_end_revocation(struct acme_engine *engine,
 
 /* Seconds of the clock of the unit's CA where it counts instead of ours. */
 long acme_engine_offset(const struct acme_engine *engine, size_t unit);
+
+/* The time, by the clock of an issuer's CA where it counts instead of ours:
+ * what its certificates and windows are compared with. */
+time_t acme_engine_today(const struct acme_engine *engine, size_t issuer);
 
 /* What a job has seen of the CA's clock; also for the record. */
 void acme_engine_note_clock(struct acme_engine *engine,

@@ -155,6 +155,92 @@ test_one_of_two(void **state)
     assert_true(fake_ca_count(d->other, FAKE_NEW_ORDER) <= 2);
 }
 
+/* ---- renewal information (RFC 9773) ----------------------------------- */
+
+/* a.test alone, of a CA with renewal information. */
+static int
+setup_window(void **state)
+{
+    int rc = fake_drive_setup(state);
+    struct fake_drive *d = *state;
+
+    d->renewal_info = true;
+    d->ca->conf.renewal_info = true;
+    d->ca->conf.renewal_start = FAKE_NOW + 40L * DAY;
+    d->ca->conf.renewal_end = FAKE_NOW + 42L * DAY;
+    fake_drive_new_config(d);
+    fake_drive_lineage(d, names[0], 0, names[0], NULL);
+    fake_drive_open(d);
+    fake_drive_until(d, names[0], 1, 1);
+    fake_host_pass(&d->host, 10);
+    fake_drive_run(d);
+    assert_int_equal(fake_ca_count(d->ca, FAKE_RENEWAL_INFO), 1);
+    return rc;
+}
+
+/* From the next start on. */
+static void
+start_ahead(struct fake_drive *d, long by)
+{
+    fake_drive_close(d);
+    set_clock(d, by);
+    d->set = 0;
+    fake_drive_open(d);
+    fake_drive_run(d);
+    assert_int_equal(fake_ca_count(d->ca, FAKE_NEW_ORDER), 1);
+}
+
+/* By our clock the certificate has expired: the CA is asked on about it, and
+ * its window is kept to by its clock. */
+static void
+test_looks(void **state)
+{
+    struct fake_drive *d = *state;
+    unsigned looks;
+    int days;
+
+    start_ahead(d, 100L * DAY);
+    looks = fake_ca_count(d->ca, FAKE_RENEWAL_INFO);
+    for (days = 0; days < 3; days++) {
+        fake_host_pass(&d->host, DAY);
+        fake_drive_run(d);
+    }
+    assert_true(fake_ca_count(d->ca, FAKE_RENEWAL_INFO) >= looks + 3);
+    assert_int_equal(record_of(d, names[0]).window.end, FAKE_NOW + 42L * DAY);
+    assert_int_equal(fake_ca_count(d->ca, FAKE_NEW_ORDER), 1);
+    assert_in_range(acme_engine_next(d->engine),
+        FAKE_NOW + (100 + 40) * (time_t)DAY,
+        FAKE_NOW + (100 + 42) * (time_t)DAY);
+}
+
+/* Windows that are always over: the second renewal comes when 1/20 of the
+ * life is, and not at the usual time. */
+static void
+test_window_over(void **state)
+{
+    struct fake_drive *d = *state;
+    time_t began;
+    int i;
+
+    start_ahead(d, 30L * DAY);
+    d->ca->conf.renewal_start = FAKE_NOW - 2L * DAY;
+    d->ca->conf.renewal_end = FAKE_NOW - DAY;
+    fake_host_pass(&d->host, DAY);
+    fake_drive_run(d);
+    fake_drive_run(d);
+    assert_int_equal(fake_drive_version(d, names[0]), 2);
+    began = d->host.now;
+    assert_in_range(record_of(d, names[0]).window.suggested, FAKE_NOW,
+        FAKE_NOW + 2L * DAY);
+    for (i = 0; i < 8 * 24; i++) {
+        fake_host_pass(&d->host, HOUR);
+        fake_drive_run(d);
+        if (fake_drive_version(d, names[0]) == 3)
+            break;
+    }
+    assert_in_range(d->host.now - began, 4L * DAY, 5L * DAY);
+}
+
 /* ---- ours is set ------------------------------------------------------ */
 
 /* While we run, as NTP does: noticed, and nothing is ordered for that. */
@@ -237,6 +323,10 @@ main(void)
         TEST(test_lie_of_40_days),
         TEST(test_lie_of_2_hours),
         TEST(test_one_of_two),
+        cmocka_unit_test_setup_teardown(test_looks, setup_window,
+            fake_drive_teardown),
+        cmocka_unit_test_setup_teardown(test_window_over, setup_window,
+            fake_drive_teardown),
         TEST(test_set_while_running),
         TEST(test_set_back_for_good),
         TEST(test_slept),
