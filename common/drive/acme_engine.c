@@ -277,6 +277,8 @@ left_alone(struct acme_engine *engine, size_t unit, char *text, size_t size)
         return until;
     }
     until = acme_engine_within_limits(engine, unit);
+    if (acme_engine_account_at(engine, issuer) > until)
+        until = acme_engine_account_at(engine, issuer);
     if (until <= now(engine))
         return 0;
     (void)snprintf(text, size,

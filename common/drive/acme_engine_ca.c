@@ -182,29 +182,60 @@ hash_set(const struct acme_lineage *wish, char hash[ACME_HASH_HEX])
     return good;
 }
 
+/* Whether it is one of those that the certificate may do without, which are
+ * counted for themselves. */
+static bool
+is_unproved(const struct acme_vault_unit *view,
+    const struct acme_job_result *result, const char *name)
+{
+    unsigned i;
+
+    for (i = 0; i < result->nunproved; i++)
+        if (result->unproved[i] < view->nnames &&
+            strcmp(view->names[result->unproved[i]], name) == 0)
+            return true;
+    return false;
+}
+
+static void
+take_failure(struct acme_engine *engine, struct ledger *ledger,
+    const char *name)
+{
+    acme_ledger_take(&ledger->is, ledger->limits, ACME_LEDGER_FAILURES, name,
+        now(engine));
+}
+
 /* Names that the CA has told of, or all: one of them it was. */
 static void
 take_failures(struct acme_engine *engine, struct ledger *ledger,
-    const struct acme_lineage *wish, const struct acme_error *err)
+    const struct acme_vault_unit *view, const struct acme_crew_ended *ended)
 {
+    const struct acme_lineage *wish = wish_of(engine, ended->unit);
+    const struct acme_job_result *result = &ended->result;
+    const struct acme_error *err = &ended->err;
+    bool failed = acme_schedule_is_validation(err);
     size_t i;
 
-    for (i = 0; i < err->nsub; i++)
-        acme_ledger_take(&ledger->is, ledger->limits, ACME_LEDGER_FAILURES,
-            err->sub[i].identifier, now(engine));
-    for (i = 0; err->nsub == 0 && i < wish->nnames; i++)
-        acme_ledger_take(&ledger->is, ledger->limits, ACME_LEDGER_FAILURES,
-            wish->names[i], now(engine));
+    for (i = 0; i < result->nunproved; i++)
+        if (result->unproved[i] < view->nnames)
+            take_failure(engine, ledger, view->names[result->unproved[i]]);
+    for (i = 0; failed && i < err->nsub; i++)
+        if (!is_unproved(view, result, err->sub[i].identifier))
+            take_failure(engine, ledger, err->sub[i].identifier);
+    for (i = 0; failed && err->nsub == 0 && i < wish->nnames; i++)
+        if (!is_unproved(view, result, wish->names[i]))
+            take_failure(engine, ledger, wish->names[i]);
 }
 
 /* True: there is something to write. */
 static bool
 take(struct acme_engine *engine, struct ledger *ledger,
-    const struct acme_crew_ended *ended)
+    const struct acme_vault_unit *view, const struct acme_crew_ended *ended)
 {
     const struct acme_lineage *wish = wish_of(engine, ended->unit);
     const struct acme_job_result *result = &ended->result;
-    bool failed = acme_schedule_is_validation(&ended->err);
+    bool failed =
+        result->nunproved > 0 || acme_schedule_is_validation(&ended->err);
     char set[ACME_HASH_HEX];
 
     if (ledger->limits == NULL)
@@ -216,19 +247,34 @@ take(struct acme_engine *engine, struct ledger *ledger,
         acme_ledger_take(&ledger->is, ledger->limits, ACME_LEDGER_SETS, set,
             now(engine));
     if (failed)
-        take_failures(engine, ledger, wish, &ended->err);
+        take_failures(engine, ledger, view, ended);
     return result->ordered || result->issued || failed;
 }
 
 void
 acme_engine_keep_account(struct acme_engine *engine,
-    const struct acme_crew_ended *ended)
+    const struct acme_vault_unit *view, const struct acme_crew_ended *ended)
 {
     struct ledger *ledger = read_ledger(engine, ended->issuer);
-    bool taken = take(engine, ledger, ended);
+    bool taken = take(engine, ledger, view, ended);
 
     if (note_patience(engine, ledger, &ended->err) || taken)
         save_ledger(engine, ended->issuer);
+}
+
+void
+acme_engine_no_account(struct acme_engine *engine, size_t issuer, time_t until)
+{
+    engine->ledger[issuer].account = until;
+}
+
+/* Further away than any limit: the clock was set back. */
+time_t
+acme_engine_account_at(const struct acme_engine *engine, size_t issuer)
+{
+    time_t at = engine->ledger[issuer].account;
+
+    return at > now(engine) + ACME_RETRY_AFTER_MAX ? 0 : at;
 }
 
 time_t

@@ -9,6 +9,9 @@
 #include "drive/acme_engine_private.h"
 #include "wrap/acme_url.h"
 
+/* An account that will be there sooner is waited for, by people too. */
+#define ACCOUNT_PATIENCE 60
+
 /* An answer that is given when all it tells of is durable: whoever asked may
  * stop us then. */
 struct answer {
@@ -133,6 +136,28 @@ on_failure(struct acme_engine *engine, size_t unit,
         prepare(answer, false, line);
 }
 
+/* An order goes on.  Without one it is the account that is not to be had, and
+ * if that takes longer another CA may have one. */
+static void
+on_later(struct acme_engine *engine, struct acme_vault_unit *view,
+    const struct acme_crew_ended *ended, struct answer *answer)
+{
+    time_t until = ended->err.retry_at;
+    char line[ACME_LOG_LINE_MAX];
+
+    view->record.next_attempt = until;
+    if (view->order || until <= now(engine) + ACCOUNT_PATIENCE)
+        return;
+    acme_engine_forget_others(engine, ended->unit, view);
+    acme_engine_no_account(engine, ended->issuer, until);
+    (void)acme_engine_ask_another(engine, ended->unit, &view->record, until);
+    (void)acme_error_line(&ended->err, line, sizeof(line));
+    acme_log(engine->conf.host, ACME_LOG_INFO, "lineage \"%s\" waits: %s",
+        wish_of(engine, ended->unit)->name, line);
+    if (view->record.next_attempt > now(engine))
+        prepare(answer, false, line);
+}
+
 void
 acme_engine_conclude(struct acme_engine *engine,
     const struct acme_crew_ended *ended)
@@ -159,7 +184,7 @@ acme_engine_conclude(struct acme_engine *engine,
             err->rc == ACME_OK ? ACME_STEP_DONE : ACME_STEP_FAILED,
             now(engine));
     record->attempt_open = false;
-    acme_engine_keep_account(engine, ended);
+    acme_engine_keep_account(engine, &view, ended);
     acme_engine_note_clock(engine, ended, record);
     if (result->ordered && ended->force)
         record->forced = now(engine);
@@ -167,7 +192,7 @@ acme_engine_conclude(struct acme_engine *engine,
         on_success(engine, unit, &view, record,
             &engine->conf.config->issuer[ended->issuer], result, &answer);
     else if (err->rc == ACME_LATER)
-        record->next_attempt = err->retry_at;
+        on_later(engine, &view, ended, &answer);
     else if (err->rc != ACME_STOPPING)
         on_failure(engine, unit, &view, ended->issuer, err, &answer);
     asked = planned->asked;

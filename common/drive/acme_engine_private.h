@@ -38,6 +38,7 @@ struct ledger {
     time_t read; /* 0: not yet */
     const struct acme_limits *limits;
     struct acme_ledger is;
+    time_t account; /* see acme_engine_no_account() */
 };
 
 /* An issuer's account. */
@@ -260,14 +261,20 @@ bool acme_engine_ask_another(struct acme_engine *engine, size_t unit,
 /* When the CA wants to hear from us again, by the ledger; 0: now. */
 time_t acme_engine_not_before(struct acme_engine *engine, size_t issuer);
 
+/* Until when there is no account at the issuer, and none is made: for all of
+ * its lineages.  _at: or a time that is past. */
+void acme_engine_no_account(struct acme_engine *engine, size_t issuer,
+    time_t until);
+time_t acme_engine_account_at(const struct acme_engine *engine, size_t issuer);
+
 /* When a job of the unit would be within the published limits of its issuer;
  * 0: now. */
 time_t acme_engine_within_limits(struct acme_engine *engine, size_t unit);
 
 /* What a job has cost: of the limits, and of the CA's patience, for which it
- * is left alone by its other lineages too. */
+ * is left alone by its other lineages too.  The view is the unit's. */
 void acme_engine_keep_account(struct acme_engine *engine,
-    const struct acme_crew_ended *ended);
+    const struct acme_vault_unit *view, const struct acme_crew_ended *ended);
 
 /* ---- acme_engine_account.c -------------------------------------------- */
 

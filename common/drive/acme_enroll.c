@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/acme_log.h"
+#include "base/acme_time.h"
 #include "protocol/acme_account.h"
 
 /* While somebody changes the account's key (s). */
@@ -25,12 +26,51 @@ take_key(const struct acme_enroll *what, struct acme_key **key, char *url,
     return rc;
 }
 
+/* An account that is not there yet. */
+struct made {
+    const struct acme_enroll *what;
+    bool counted;
+};
+
 static enum acme_rc
 take_binding(void *ctx, struct acme_binding *binding, struct acme_error *err)
 {
-    const struct acme_enroll *what = ctx;
+    const struct acme_enroll *what = ((struct made *)ctx)->what;
 
     return acme_vault_binding(what->vault, what->index, binding, err);
+}
+
+static enum acme_rc
+may_make(void *ctx, struct acme_error *err)
+{
+    struct made *made = ctx;
+    const struct acme_enroll *what = made->what;
+    char when[ACME_TIME_TEXT];
+    time_t not_before = 0;
+    enum acme_rc rc;
+
+    rc = acme_vault_account_room(what->vault, what->index, &not_before, err);
+    if (rc == ACME_OK && not_before != 0) {
+        rc = acme_error_set(err, ACME_LATER,
+            "the CA's limit of new accounts leaves room for one again at %s",
+            acme_time_format(not_before, when));
+        err->retry_at = not_before;
+    }
+    made->counted = rc == ACME_OK;
+    return rc;
+}
+
+/* What a CA refuses it does not count; but for a limit of its own. */
+static void
+give_back(const struct made *made, const struct acme_error *err)
+{
+    struct acme_error ignored;
+
+    acme_error_clear(&ignored);
+    if (made->counted && err->http_status >= 400 && err->http_status < 500 &&
+        err->http_status != 429)
+        (void)acme_vault_account_unmade(made->what->vault, made->what->index,
+            &ignored);
 }
 
 static enum acme_rc
@@ -38,17 +78,20 @@ ensure(const struct acme_enroll *what, struct acme_error *err)
 {
     const struct acme_issuer *issuer = what->issuer;
     bool is_bound = issuer->eab_kid != NULL || issuer->eab_file != NULL;
-    struct acme_enroll asked = *what;
+    struct made made = { what, false };
     struct acme_account_wish wish = { .contacts = issuer->contact,
         .ncontacts = issuer->ncontacts,
         .terms_accepted = issuer->terms_accepted,
         .bind = is_bound ? take_binding : NULL,
-        .bind_ctx = &asked };
+        .may_make = may_make,
+        .ctx = &made };
     enum acme_account_origin origin = ACME_ACCOUNT_KNOWN;
     bool is_new = false;
     enum acme_rc rc;
 
     rc = acme_account_ensure(what->client, &wish, &origin, err);
+    if (rc != ACME_OK)
+        give_back(&made, err);
     if (rc == ACME_OK && origin != ACME_ACCOUNT_KNOWN)
         rc = acme_vault_account_url(what->vault, what->index,
             acme_client_account(what->client), &is_new, err);

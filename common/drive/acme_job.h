@@ -36,6 +36,10 @@ struct acme_job_result {
     long ahead;            /* how many seconds it is ahead of ours */
     struct acme_leaf leaf; /* of that version */
     unsigned left_out;     /* names that could not be proved; see the record */
+    /* Names that this run has failed to prove, besides what the error says:
+     * their numbers in the unit's list. */
+    unsigned nunproved;
+    uint32_t unproved[ACME_LEFT_OUT_MAX];
 };
 
 /*

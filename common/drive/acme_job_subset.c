@@ -28,12 +28,28 @@ acme_job_choose_names(struct acme_run *run)
     return ACME_OK;
 }
 
+/* The CA counts it. */
+static void
+note_unproved(const struct acme_run *run, const char *name)
+{
+    struct acme_job_result *result = run->result;
+    size_t i;
+
+    for (i = 0; i < run->now.nnames; i++)
+        if (strcmp(run->now.names[i], name) == 0 &&
+            result->nunproved < ACME_LEFT_OUT_MAX)
+            result->unproved[result->nunproved++] = (uint32_t)i;
+}
+
 bool
 acme_job_may_leave_out(const struct acme_run *run, const char *name)
 {
-    return run->now.allow_subset && !run->again &&
-           acme_schedule_is_validation(run->err) &&
-           acme_left_out_add(run->left_out, name, run->err);
+    if (!run->now.allow_subset || run->again ||
+        !acme_schedule_is_validation(run->err) ||
+        !acme_left_out_add(run->left_out, name, run->err))
+        return false;
+    note_unproved(run, name);
+    return true;
 }
 
 /* Whether what is served is as good as the rest would be. */

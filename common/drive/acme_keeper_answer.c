@@ -125,6 +125,8 @@ static const struct {
     { ACME_VERB_VERSION, OF_UNIT, ANY_NUMBER, acme_keeper_answer_version },
     { ACME_VERB_LEDGER, OF_ISSUER, 0, acme_keeper_answer_ledger },
     { ACME_VERB_LEDGER_PUT, OF_ISSUER, 1, acme_keeper_answer_ledger_put },
+    { ACME_VERB_LEDGER_ACCOUNT, OF_ISSUER, 1,
+        acme_keeper_answer_ledger_account },
     { ACME_VERB_TRAFFIC, OF_UNIT, 0, acme_keeper_answer_traffic },
     { ACME_VERB_REVOKED, OF_ISSUER, 3, acme_keeper_answer_revoked },
     { ACME_VERB_DONE, OF_NOTHING, 3, answer_done },

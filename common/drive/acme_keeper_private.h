@@ -195,6 +195,7 @@ void acme_keeper_answer_unlock(struct acme_call *call);
 void acme_keeper_answer_traffic(struct acme_call *call);
 void acme_keeper_answer_ledger(struct acme_call *call);
 void acme_keeper_answer_ledger_put(struct acme_call *call);
+void acme_keeper_answer_ledger_account(struct acme_call *call);
 void acme_keeper_answer_account(struct acme_call *call);
 void acme_keeper_answer_account_key(struct acme_call *call);
 void acme_keeper_answer_account_url(struct acme_call *call);

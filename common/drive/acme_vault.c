@@ -836,6 +836,39 @@ acme_vault_revoked(struct acme_vault *vault, size_t issuer,
     return rc;
 }
 
+static enum acme_rc
+count_account(struct acme_vault *vault, size_t issuer, bool made,
+    time_t *not_before, struct acme_error *err)
+{
+    struct acme_frame frame;
+    uint64_t at = 0;
+    enum acme_rc rc;
+
+    memset(&frame, 0, sizeof(frame));
+    acme_frame_add_u64(ask(vault, ACME_VERB_LEDGER_ACCOUNT, issuer), made);
+    rc = answer(vault, &frame, err);
+    if (rc == ACME_OK)
+        at = acme_frame_get_u64(&frame);
+    rc = finish(vault, &frame, rc, err);
+    if (rc == ACME_OK && not_before != NULL)
+        *not_before = (time_t)at;
+    return rc;
+}
+
+enum acme_rc
+acme_vault_account_room(struct acme_vault *vault, size_t issuer,
+    time_t *not_before, struct acme_error *err)
+{
+    return count_account(vault, issuer, true, not_before, err);
+}
+
+enum acme_rc
+acme_vault_account_unmade(struct acme_vault *vault, size_t issuer,
+    struct acme_error *err)
+{
+    return count_account(vault, issuer, false, NULL, err);
+}
+
 enum acme_rc
 acme_vault_ledger(struct acme_vault *vault, size_t issuer,
     struct acme_buf *text, struct acme_error *err)

@@ -189,6 +189,16 @@ enum acme_rc acme_vault_revoked(struct acme_vault *vault, size_t issuer,
     const struct acme_chain *chain, const char *reason, bool barred,
     struct acme_error *err);
 
+/*
+ * One more account is about to be made at the issuer's CA: *not_before is
+ * when its published limits let us, 0 now, and then it is counted, for every
+ * process here.  _unmade: it was not, as the CA has refused it.
+ */
+enum acme_rc acme_vault_account_room(struct acme_vault *vault, size_t issuer,
+    time_t *not_before, struct acme_error *err);
+enum acme_rc acme_vault_account_unmade(struct acme_vault *vault, size_t issuer,
+    struct acme_error *err);
+
 /* The issuer's ledger blob, opaque to the store. */
 enum acme_rc acme_vault_ledger(struct acme_vault *vault, size_t issuer,
     struct acme_buf *text, struct acme_error *err);

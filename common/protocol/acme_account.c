@@ -245,7 +245,7 @@ bind_account(struct acme_client *client,
     if (wish->bind == NULL)
         return ACME_OK;
     acme_binding_init(&binding);
-    rc = wish->bind(wish->bind_ctx, &binding, err);
+    rc = wish->bind(wish->ctx, &binding, err);
     if (rc == ACME_OK)
         rc = add_binding(&binding, acme_client_key(client),
             directory->new_account, payload, err);
@@ -295,6 +295,8 @@ create(struct acme_client *client, const struct acme_directory *directory,
     enum acme_rc rc;
 
     rc = check_consent(directory, wish, err);
+    if (rc == ACME_OK && wish->may_make != NULL)
+        rc = wish->may_make(wish->ctx, err);
     if (rc != ACME_OK)
         return rc;
     acme_error_clear(&cause);

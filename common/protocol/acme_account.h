@@ -16,7 +16,9 @@ struct acme_account_wish {
      * called only when an account is to be made.  NULL: there is none. */
     enum acme_rc (*bind)(void *ctx, struct acme_binding *binding,
         struct acme_error *err);
-    void *bind_ctx;
+    /* Asked right before that; an error is the result.  NULL: no questions. */
+    enum acme_rc (*may_make)(void *ctx, struct acme_error *err);
+    void *ctx; /* of both */
 };
 
 /*

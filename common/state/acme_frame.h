@@ -37,16 +37,17 @@ enum acme_verb {
     ACME_VERB_CHALLENGES,    /* issuer, (name, token)... -> others */
     ACME_VERB_ORDER_NOTE,    /* order blob, kept in mind -> */
     ACME_VERB_ORDER_DROP,
-    ACME_VERB_CHAIN,      /* -> live certificate and its issuers */
-    ACME_VERB_CSR,        /* -> the operator's request, checked just now */
-    ACME_VERB_LIVE_KEY,   /* -> key of what is live, if it is to be kept */
-    ACME_VERB_VERSION,    /* issuer, key, chain, order, names that it is
-                             without -> version or refusal */
-    ACME_VERB_LEDGER,     /* -> ledger blob */
-    ACME_VERB_LEDGER_PUT, /* ledger blob -> */
-    ACME_VERB_TRAFFIC,    /* -> was it served to anybody? */
-    ACME_VERB_REVOKED,    /* certificate, reason, is its key barred? -> */
-    ACME_VERB_DONE,       /* answer to a RENEW: id, ok, text; no reply */
+    ACME_VERB_CHAIN,          /* -> live certificate and its issuers */
+    ACME_VERB_CSR,            /* -> the operator's request, checked just now */
+    ACME_VERB_LIVE_KEY,       /* -> key of what is live, if it is to be kept */
+    ACME_VERB_VERSION,        /* issuer, key, chain, order, names that it is
+                                 without -> version or refusal */
+    ACME_VERB_LEDGER,         /* -> ledger blob */
+    ACME_VERB_LEDGER_PUT,     /* ledger blob -> */
+    ACME_VERB_LEDGER_ACCOUNT, /* is one made (or was not)? -> when */
+    ACME_VERB_TRAFFIC,        /* -> was it served to anybody? */
+    ACME_VERB_REVOKED,        /* certificate, reason, is its key barred? -> */
+    ACME_VERB_DONE,           /* answer to a RENEW: id, ok, text; no reply */
     /* Notices of the store to the engine; never answered as such.  The index
      * is a lineage's. */
     ACME_VERB_RENEW = 64, /* flags, id: asked for by a person */

@@ -7,17 +7,25 @@
 #include "wrap/acme_json.h"
 #include "wrap/acme_url.h"
 
-/* https://letsencrypt.org/docs/rate-limits/ */
+/* https://letsencrypt.org/docs/rate-limits/ and .../staging-environment/, as
+ * of April 2026; what has no whole number of seconds is rounded up. */
 static const struct acme_limits rows[] = {
     { "acme-v02.api.letsencrypt.org",
         { [ACME_LEDGER_ORDERS] = { 300, 36 },
             [ACME_LEDGER_FAILURES] = { 5, 12 * 60 },
-            [ACME_LEDGER_SETS] = { 5, 34 * 3600 } } },
+            [ACME_LEDGER_SETS] = { 5, 34 * 3600 },
+            [ACME_LEDGER_ACCOUNTS] = { 10, 18 * 60 } } },
+    { "acme-staging-v02.api.letsencrypt.org",
+        { [ACME_LEDGER_ORDERS] = { 1500, 8 },
+            [ACME_LEDGER_FAILURES] = { 200, 18 },
+            [ACME_LEDGER_SETS] = { 30000, 21 },
+            [ACME_LEDGER_ACCOUNTS] = { 50, 216 } } },
 };
 
 static const char *const kinds[] = { [ACME_LEDGER_ORDERS] = "orders",
     [ACME_LEDGER_FAILURES] = "failures",
-    [ACME_LEDGER_SETS] = "certificates" };
+    [ACME_LEDGER_SETS] = "certificates",
+    [ACME_LEDGER_ACCOUNTS] = "accounts" };
 
 const struct acme_limits *
 acme_limits_of(const char *directory)
@@ -140,6 +148,17 @@ acme_ledger_take(struct acme_ledger *ledger, const struct acme_limits *limits,
     limit = &limits->of[kind];
     put_mark(ledger, kind, name,
         full_at(ledger, limit, kind, name, now) + limit->every);
+}
+
+void
+acme_ledger_give_back(struct acme_ledger *ledger,
+    const struct acme_limits *limits, enum acme_ledger_kind kind,
+    const char *name, time_t now)
+{
+    struct acme_ledger_mark *mark = find_mark(ledger, kind, name);
+
+    if (limits != NULL && mark != NULL && mark->full > now)
+        mark->full -= limits->of[kind].every;
 }
 
 /* ---- JSON ------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 /*
- * What an account remembers of its CA: until when it is to be left alone, and
- * how much of the CA's published limits has been used.  A value, its JSON
+ * What an account remembers of its CA, and a machine of a CA at which it makes
+ * accounts: until when it is to be left alone, and how much of the CA's
+ * published limits has been used.  A value, its JSON
  * form, and the limits, which are rows keyed by the host of the directory:
  * what is no row has no limits but those that the CA tells itself.
  */
@@ -18,6 +19,8 @@ enum acme_ledger_kind {
     ACME_LEDGER_FAILURES, /* failed validations of a name */
     ACME_LEDGER_SETS,     /* certificates of exactly the same names, which are
                              a hash here */
+    ACME_LEDGER_ACCOUNTS, /* new accounts of this machine, in a ledger that is
+                             no account's; name "" */
     ACME_LEDGER_KINDS
 };
 
@@ -66,6 +69,11 @@ time_t acme_ledger_next(const struct acme_ledger *ledger,
 /* Takes one, whether there is one or not; of more than
  * ACME_LEDGER_MARKS_MAX marks the one that is over first is forgotten. */
 void acme_ledger_take(struct acme_ledger *ledger,
+    const struct acme_limits *limits, enum acme_ledger_kind kind,
+    const char *name, time_t now);
+
+/* Puts back one that was taken and not used. */
+void acme_ledger_give_back(struct acme_ledger *ledger,
     const struct acme_limits *limits, enum acme_ledger_kind kind,
     const char *name, time_t now);
 

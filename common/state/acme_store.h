@@ -315,7 +315,8 @@ enum acme_rc acme_store_keys(struct acme_store *store,
         const struct acme_key *key, struct acme_error *err),
     void *ctx, struct acme_error *err);
 
-/* ledger/<host>/<account>.json, opaque here; absent appends nothing. */
+/* ledger/<host>/<account>.json, opaque here; absent appends nothing.  Account
+ * NULL: that of the CA's accounts together, accounts.json. */
 enum acme_rc acme_store_ledger_read(struct acme_store *store,
     const struct acme_issuer *issuer, const char *account,
     struct acme_buf *text, struct acme_error *err);

@@ -682,13 +682,14 @@ ledger_path(const struct acme_issuer *issuer, const char *account,
     enum acme_rc rc;
     size_t len;
 
-    if (!acme_store_id_ok(account))
+    if (account != NULL && !acme_store_id_ok(account))
         return acme_error_set(err, ACME_IO, "a malformed account id");
     rc = issuer_path(issuer, "ledger", false, path, err);
     if (rc != ACME_OK)
         return rc;
     len = strlen(path);
-    (void)snprintf(path + len, ACME_STORE_PATH_MAX - len, "/%s.json", account);
+    (void)snprintf(path + len, ACME_STORE_PATH_MAX - len, "/%s.json",
+        account != NULL ? account : "accounts");
     return ACME_OK;
 }
 

@@ -316,7 +316,7 @@ ensure_bound(struct fake_client *f, struct bind *b)
 {
     struct acme_account_wish wish = { .terms_accepted = true,
         .bind = bind,
-        .bind_ctx = b };
+        .ctx = b };
     enum acme_account_origin origin = ACME_ACCOUNT_KNOWN;
 
     return acme_account_ensure(f->client, &wish, &origin, &f->err);

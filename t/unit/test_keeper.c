@@ -247,6 +247,7 @@ static const struct {
     { ACME_VERB_VERSION, 4, 5 }, /* with all names */
     { ACME_VERB_LEDGER, 2, 0 },
     { ACME_VERB_LEDGER_PUT, 2, 1 },
+    { ACME_VERB_LEDGER_ACCOUNT, 2, 1 },
     { ACME_VERB_TRAFFIC, 4, 0 },
     { ACME_VERB_DONE, 1, 3 },
 };
@@ -258,7 +259,8 @@ add_fields(struct acme_buf *frame, enum acme_verb verb, unsigned n)
     unsigned i;
 
     for (i = 0; i < n; i++) {
-        if ((verb == ACME_VERB_DONE && i < 2) || verb == ACME_VERB_OTHER_KEY)
+        if ((verb == ACME_VERB_DONE && i < 2) || verb == ACME_VERB_OTHER_KEY ||
+            verb == ACME_VERB_LEDGER_ACCOUNT)
             acme_frame_add_u64(frame, 0);
         else if (verb == ACME_VERB_CHALLENGES && i < 2)
             acme_frame_add_u64(frame, i);
