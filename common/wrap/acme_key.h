@@ -115,7 +115,7 @@ enum acme_rc acme_key_sign(const struct acme_key *key, const void *data,
 enum acme_rc acme_key_id(const struct acme_key *key,
     char id[ACME_KEY_ID_LEN + 1], struct acme_error *err);
 
-/* The EVP_PKEY (borrowed), for acme_x509.c and the TLS side only. */
+/* The EVP_PKEY (borrowed), for certificates and the TLS side only. */
 struct evp_pkey_st *acme_key_evp(const struct acme_key *key);
 
 #endif
