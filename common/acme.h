@@ -4,7 +4,8 @@
  *
  * A host
  *  - while it reads its configuration, builds an acme_config: issuers,
- *    lineages, the state directory (acme_config_*, acme_host_check_*);
+ *    lineages, the state directory (acme_config_*, acme_host_check_*), and
+ *    what each server answers (acme_answering_*);
  *  - before it forks its workers, makes the key area and starts the service
  *    (acme_area_new(), acme_service_start()); nothing of this happens when
  *    the configuration is only tested;
@@ -26,6 +27,7 @@
 #include "base/acme_log.h"
 #include "base/acme_name.h"
 #include "base/acme_version.h"
+#include "drive/acme_challenge.h"
 #include "drive/acme_host_check.h"
 #include "drive/acme_service.h"
 #include "state/acme_area.h"

@@ -41,14 +41,15 @@ acme_httpd_request(request_rec *r, int lookup)
 {
     const struct acme_httpd_server *server = acme_httpd_server_of(r->server);
     const struct acme_httpd_conf *conf = server->conf;
+    const char *host = r->hostname != NULL ? r->hostname : "";
     char text[ACME_KEY_AUTHORIZATION_MAX + 1];
 
     if (lookup)
         return DECLINED;
-    if (conf->cache != NULL && r->method_number == M_GET &&
-        server->stateless != 0 && r->hostname != NULL &&
-        acme_challenge_answer(conf->config, conf->area, r->hostname,
-            strlen(r->hostname), r->uri, strlen(r->uri), text))
+    if (conf->config != NULL && r->method_number == M_GET &&
+        acme_challenge_answer(conf->config,
+            conf->cache != NULL ? conf->area : NULL, &server->answering, host,
+            strlen(host), r->uri, strlen(r->uri), text))
         return answer(r, text);
 
     /* An ErrorDocument for the 503 is an internal redirect. */

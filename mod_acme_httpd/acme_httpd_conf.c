@@ -57,6 +57,7 @@ acme_httpd_create_server(apr_pool_t *pool, server_rec *s)
     (void)s;
     server->conf = conf_of(pool);
     server->stateless = -1;
+    server->answering = acme_answering_default;
     server->placeholder = -1;
     settings_init(&server->settings);
     return server;
@@ -120,6 +121,8 @@ acme_httpd_merge_server(apr_pool_t *pool, void *base, void *add)
     merged->settings =
         acme_httpd_settings_merge(&wide->settings, &narrow->settings);
     merge_flag(&merged->stateless, wide->stateless);
+    if (merged->thumbprint == NULL)
+        merged->thumbprint = wide->thumbprint;
     merge_flag(&merged->placeholder, wide->placeholder);
     return merged;
 }
@@ -135,7 +138,7 @@ server_of(cmd_parms *cmd)
 {
     struct acme_httpd_server *server = acme_httpd_server_of(cmd->server);
 
-    server->conf->used = true;
+    server->conf->used = server->conf->wants_more = true;
     return server;
 }
 
@@ -191,14 +194,6 @@ set_user(cmd_parms *cmd, void *dir, const char *arg)
 }
 
 /* ---- for a server or a virtual host ----------------------------------- */
-
-static const char *
-set_stateless(cmd_parms *cmd, void *dir, int flag)
-{
-    (void)dir;
-    server_of(cmd)->stateless = flag;
-    return NULL;
-}
 
 static const char *
 set_placeholder(cmd_parms *cmd, void *dir, const char *arg)
@@ -622,8 +617,10 @@ const command_rec acme_httpd_commands[] = {
         STATE_DIR_HELP ": another name of ACMEStateDir"),
     AP_INIT_TAKE1("ACMEUser", set_user, NULL, RSRC_CONF,
         "user that the process which talks to the CA runs as"),
-    AP_INIT_FLAG("ACMEStateless", set_stateless, NULL, RSRC_CONF,
-        "whether challenges of the CA are answered: on or off"),
+    AP_INIT_TAKE1("ACMEStateless", acme_httpd_set_stateless, NULL, RSRC_CONF,
+        "which challenges of the CA are answered: on, any, pending or off"),
+    AP_INIT_TAKE1("ACMEThumbprint", acme_httpd_set_thumbprint, NULL, RSRC_CONF,
+        "thumbprint of an account key that another host has, or file:PATH"),
     AP_INIT_TAKE1("ACMEPlaceholder", set_placeholder, NULL, RSRC_CONF,
         "what https requests get before the first certificate: 503 or serve"),
     AP_INIT_TAKE_ARGV("ACMECertificateAuthority", set_cas, IN_SECTION,

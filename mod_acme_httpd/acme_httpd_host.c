@@ -184,8 +184,9 @@ acme_httpd_host_start(struct acme_httpd_conf *conf)
     if (acme_host_engine_user(conf->config, conf->user,
             ap_unixd_config.user_id, ap_unixd_config.group_id,
             &err) != ACME_OK ||
-        acme_area_new(conf->config->nlineages, conf->config->nissuers,
-            &conf->area, &err) != ACME_OK)
+        acme_area_new(conf->config->nlineages,
+            acme_challenge_thumbprints(conf->config), &conf->area,
+            &err) != ACME_OK)
         goto done;
     apr_pool_cleanup_register(conf->pool, conf, stop, apr_pool_cleanup_null);
     conf->unsupervised = start(conf, reload_flag(), &err) != ACME_OK;

@@ -666,6 +666,50 @@ add_lineage(struct build *b, struct acme_httpd_domain *domain)
     return false;
 }
 
+/* ---- answers ---------------------------------------------------------- */
+
+/* False: an error was told. */
+static bool
+tell(const struct build *b, const server_rec *s, struct acme_httpd_told told)
+{
+    if (told.error != NULL)
+        say(b, APLOG_ERR, "%s: %s", describe_host(b, s), told.error);
+    else if (told.warning != NULL)
+        say(b, APLOG_WARNING, "%s: %s", describe_host(b, s), told.warning);
+    return told.error == NULL;
+}
+
+static bool
+add_thumbprints(const struct build *b)
+{
+    struct acme_httpd_conf *conf = b->conf;
+    const struct acme_httpd_server *wide = acme_httpd_server_of(conf->base);
+    server_rec *s;
+
+    for (s = conf->base; s != NULL; s = s->next)
+        if (!tell(b, s,
+                acme_httpd_answering_init(acme_httpd_server_of(s),
+                    s == conf->base ? NULL : wide)))
+            return false;
+    conf->config->answers_only =
+        !conf->wants_more && conf->config->nthumbprints > 0;
+    return true;
+}
+
+static bool
+finish_answers(const struct build *b)
+{
+    const struct acme_httpd_server *wide = acme_httpd_server_of(b->conf->base);
+    server_rec *s;
+
+    for (s = b->conf->base; s != NULL; s = s->next)
+        if (!tell(b, s,
+                acme_httpd_answering_finish(acme_httpd_server_of(s),
+                    s == b->conf->base ? NULL : wide)))
+            return false;
+    return true;
+}
+
 static apr_status_t
 free_config(void *data)
 {
@@ -693,6 +737,8 @@ make_config(struct build *b, server_rec *base)
         if (!add_lineage(b,
                 APR_ARRAY_IDX(conf->domains, i, struct acme_httpd_domain *)))
             return false;
+    if (!add_thumbprints(b) || !finish_answers(b))
+        return false;
     if (acme_host_known_lineages(conf->config, &err) == ACME_OK &&
         acme_config_finish(conf->config, &err) == ACME_OK)
         return true;
@@ -806,7 +852,8 @@ warn(const struct build *b)
     struct acme_error err;
 
     acme_error_clear(&err);
-    if (acme_host_check_state(b->conf->config, &err) != ACME_OK)
+    if (!b->conf->config->answers_only &&
+        acme_host_check_state(b->conf->config, &err) != ACME_OK)
         say(b, APLOG_WARNING, "ACMEStateDir \"%s\" cannot be used: %s",
             b->conf->state_dir, err.what);
     warn_settings(b);

@@ -28,7 +28,9 @@ post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
 
     /* An error here would end the server in a reload: warnings only. */
     acme_httpd_check_log(conf);
-    acme_httpd_host_start(conf);
+    if (!conf->config->answers_only ||
+        acme_config_has_thumbprint_file(conf->config))
+        acme_httpd_host_start(conf);
     return OK;
 }
 

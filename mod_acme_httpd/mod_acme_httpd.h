@@ -76,7 +76,8 @@ struct acme_httpd_note {
 struct acme_httpd_conf {
     apr_pool_t *pool; /* pconf */
     server_rec *base;
-    bool used; /* by any directive */
+    bool used;       /* by any directive */
+    bool wants_more; /* than answers with others' thumbprints */
     const char *state_dir;
     const char *user;
     apr_array_header_t *domains; /* struct acme_httpd_domain * */
@@ -104,7 +105,9 @@ struct acme_httpd_server {
     struct acme_httpd_conf *conf;
     struct acme_httpd_settings settings;
     struct acme_httpd_domain *section; /* being read */
-    int stateless;
+    int stateless;          /* enum acme_answers; -1: nothing was said */
+    const char *thumbprint; /* as written, or NULL */
+    struct acme_answering answering;
     int placeholder;
     struct acme_httpd_domain *domain; /* whose certificate it serves */
     bool explicit_files;              /* has SSLCertificateFile, which stays */
@@ -132,6 +135,28 @@ struct acme_httpd_settings acme_httpd_settings_merge(
 int acme_httpd_check_config(apr_pool_t *pconf, apr_pool_t *plog,
     apr_pool_t *ptemp, server_rec *base);
 void acme_httpd_check_log(struct acme_httpd_conf *conf);
+
+/* ---- acme_httpd_answering.c ------------------------------------------- */
+
+const char *acme_httpd_set_stateless(cmd_parms *cmd, void *dir,
+    const char *arg);
+const char *acme_httpd_set_thumbprint(cmd_parms *cmd, void *dir,
+    const char *arg);
+
+/* What there is to say of one server, in the pool: NULL, NULL if nothing. */
+struct acme_httpd_told {
+    const char *error;
+    const char *warning;
+};
+
+/* Takes the thumbprint of a server into the core's config.  `wide`: the main
+ * server's, which others inherit from; NULL for that. */
+struct acme_httpd_told acme_httpd_answering_init(
+    struct acme_httpd_server *server, const struct acme_httpd_server *wide);
+
+/* When that is complete. */
+struct acme_httpd_told acme_httpd_answering_finish(
+    struct acme_httpd_server *server, const struct acme_httpd_server *wide);
 
 /* ---- acme_httpd_tls.c ------------------------------------------------- */
 

@@ -33,11 +33,10 @@ ngx_acme_challenge_handler(ngx_http_request_t *r)
     amcf = ngx_http_get_module_main_conf(r, ngx_acme_module);
     ascf = ngx_http_get_module_srv_conf(r, ngx_acme_module);
 
-    if (amcf->area == NULL || !ascf->stateless
-        || !acme_challenge_answer(amcf->config, amcf->area,
-                                  (char *) r->headers_in.server.data,
-                                  r->headers_in.server.len,
-                                  (char *) r->uri.data, r->uri.len, answer))
+    if (!acme_challenge_answer(amcf->config, amcf->area, &ascf->answering,
+                               (char *) r->headers_in.server.data,
+                               r->headers_in.server.len,
+                               (char *) r->uri.data, r->uri.len, answer))
     {
         return NGX_DECLINED;
     }

@@ -67,10 +67,17 @@ ngx_command_t  ngx_acme_commands[] = {
       NULL },
 
     { ngx_string("acme_stateless"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_FLAG,
-      ngx_conf_set_flag_slot,
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_acme_stateless,
       NGX_HTTP_SRV_CONF_OFFSET,
-      offsetof(ngx_acme_srv_conf_t, stateless),
+      0,
+      NULL },
+
+    { ngx_string("acme_thumbprint"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_acme_thumbprint,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
       NULL },
 
     { ngx_string("acme_must_staple"),
@@ -137,7 +144,8 @@ ngx_acme_create_srv_conf(ngx_conf_t *cf)
         return NULL;
     }
 
-    ascf->stateless = NGX_CONF_UNSET;
+    ascf->stateless = NGX_CONF_UNSET_UINT;
+    ascf->answering = acme_answering_default;
     ascf->must_staple = NGX_CONF_UNSET;
     ascf->reuse_key = NGX_CONF_UNSET;
     ascf->allow_subset = NGX_CONF_UNSET;
@@ -153,11 +161,11 @@ ngx_acme_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_acme_srv_conf_t  *prev = parent;
     ngx_acme_srv_conf_t  *conf = child;
 
-    ngx_conf_merge_value(conf->stateless, prev->stateless, 1);
     ngx_conf_merge_uint_value(conf->placeholder, prev->placeholder,
                               NGX_ACME_PLACEHOLDER_OFF);
 
-    return NGX_CONF_OK;
+    return ngx_acme_answering_merge(cf, prev, conf) == NGX_OK
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 

@@ -44,11 +44,15 @@ ngx_acme_host_start(ngx_cycle_t *cycle, ngx_acme_main_conf_t *amcf)
      * others, and its old certificates are known to be nobody's any more
      */
 
-    if (amcf->config->nlineages == 0 && !amcf->used) {
-        return;
-    }
+    if (amcf->config->answers_only) {
 
-    ngx_acme_host_warn(cycle, amcf);
+        if (!acme_config_has_thumbprint_file(amcf->config)) {
+            return;
+        }
+
+    } else {
+        ngx_acme_host_warn(cycle, amcf);
+    }
 
     if (ngx_test_config || ngx_process == NGX_PROCESS_SIGNALLER) {
         return;
@@ -76,7 +80,8 @@ ngx_acme_host_start(ngx_cycle_t *cycle, ngx_acme_main_conf_t *amcf)
                                                 : NULL,
                                  ccf->user, ccf->group, &err)
            != ACME_OK
-        || acme_area_new(amcf->config->nlineages, amcf->config->nissuers,
+        || acme_area_new(amcf->config->nlineages,
+                         acme_challenge_thumbprints(amcf->config),
                          &amcf->area, &err)
            != ACME_OK)
     {
@@ -323,9 +328,13 @@ ngx_acme_host_watch(ngx_event_t *ev)
 
     if (last != 0 && ngx_time() - last > NGX_ACME_OVERDUE) {
         ngx_log_error(NGX_LOG_ALERT, ev->log, 0,
-                      "acme: nothing has been heard of the store process for "
-                      "%T seconds, certificates are served but not renewed; "
-                      "reload nginx to start it again", ngx_time() - last);
+                      "acme: nothing has been heard of the %s process for "
+                      "%T seconds, %s; reload nginx to start it again",
+                      amcf->config->answers_only ? "watcher" : "store",
+                      ngx_time() - last,
+                      amcf->config->answers_only
+                      ? "thumbprint files are not read"
+                      : "certificates are served but not renewed");
         next = NGX_ACME_AGAIN;
     }
 

@@ -90,6 +90,12 @@ ngx_acme_init_main_conf(ngx_conf_t *cf, void *conf)
 
     ngx_acme_tls_mark(cf);
 
+    ascf = ngx_http_conf_get_module_srv_conf(cf, ngx_acme_module);
+
+    if (ngx_acme_answering_init(cf, amcf, ascf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
     cscf = cmcf->servers.elts;
 
@@ -97,12 +103,15 @@ ngx_acme_init_main_conf(ngx_conf_t *cf, void *conf)
         ascf = cscf[i]->ctx->srv_conf[ngx_acme_module.ctx_index];
         ascf->main = amcf;
 
-        if (ascf->certificate != NULL
-            && ngx_acme_add_server(cf, amcf, cscf[i], ascf) != NGX_OK)
+        if (ngx_acme_answering_init(cf, amcf, ascf) != NGX_OK
+            || (ascf->certificate != NULL
+                && ngx_acme_add_server(cf, amcf, cscf[i], ascf) != NGX_OK))
         {
             return NGX_CONF_ERROR;
         }
     }
+
+    amcf->config->answers_only = amcf->config->nlineages == 0 && !amcf->used;
 
     acme_error_clear(&err);
 

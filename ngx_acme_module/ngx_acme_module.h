@@ -69,7 +69,11 @@ typedef struct {
     ngx_array_t              *certificate;    /* words of acme_certificate */
     ngx_str_t                 file;
     ngx_uint_t                line;
-    ngx_flag_t                stateless;
+    ngx_uint_t                stateless;      /* enum acme_answers */
+    ngx_str_t                 thumbprint;     /* as written */
+    ngx_str_t                 answers_file;   /* where either was written */
+    ngx_uint_t                answers_line;
+    struct acme_answering     answering;
     ngx_flag_t                must_staple;
     ngx_flag_t                reuse_key;
     ngx_flag_t                allow_subset;
@@ -81,6 +85,7 @@ typedef struct {
     unsigned                  tls:1;          /* has an ssl listener */
     unsigned                  managed:1;      /* has a lineage */
     unsigned                  injected:1;     /* has no ssl_certificate */
+    unsigned                  answers_told:1;
 } ngx_acme_srv_conf_t;
 
 
@@ -110,6 +115,15 @@ void ngx_acme_tls_install(ngx_acme_srv_conf_t *ascf);
 /* ngx_acme_challenge.c */
 
 ngx_int_t ngx_acme_challenge_handler(ngx_http_request_t *r);
+
+/* ngx_acme_answering.c */
+
+char *ngx_acme_stateless(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_acme_thumbprint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+ngx_int_t ngx_acme_answering_init(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
+    ngx_acme_srv_conf_t *ascf);
+ngx_int_t ngx_acme_answering_merge(ngx_conf_t *cf, ngx_acme_srv_conf_t *prev,
+    ngx_acme_srv_conf_t *conf);
 
 /* ngx_acme_host.c */
 

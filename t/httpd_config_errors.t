@@ -48,7 +48,10 @@ my @values = (
     ['ACMEStateDir', '', qr/one argument/],
     ['ACMEStateDir', 'one two', qr/one argument/],
     ['ACMEUser', 'nobody-there', qr/"nobody-there": .*useradd/],
-    ['ACMEStateless', 'x', qr/must be On or Off/],
+    ['ACMEStateless', 'x',
+        qr/"x" is none of "on".*"any".*"pending".*"off"/],
+    ['ACMEThumbprint', 'x' x 42, qr/"x{42}" is no thumbprint.* 43 .*file:/],
+    ['ACMEThumbprint', 'x' x 42 . '=', qr/"x{42}=" is no thumbprint/],
     ['ACMEPlaceholder', 'x', qr/"x": it must be "503".* or "serve"/],
     ['ACMECertificateAuthority', 'foo',
         qr/"foo": .*https URL.*letsencrypt, letsencrypt-staging/],
@@ -143,6 +146,12 @@ my @domains = (
 
 # Reported for the whole.
 my @together = (
+    ['ACMEStateless any without a key of one\'s own',
+        "ACMEDomain a.test\n" . host('a.test', 'ACMEStateless any'),
+        qr/$at: ACMEStateless: "any" would .*every name .*; name the file of/],
+    ['ACMEStateless any without any account',
+        host('a.test', 'ACMEStateless any'),
+        qr/$at: ACMEStateless: "any" has no account to answer for/],
     ['a name of two domains',
         "ACMEDomain a.test b.test\nACMEDomain c.test B.test\n" . host(),
         qr/"b\.test" is in .* a\.test \(\S+$at\) .* c\.test .*$at.*remove it/],
@@ -235,7 +244,8 @@ refused('mod_ssl is not loaded', "ACMEDomain a.test\n" . host(),
 
 # Where none of it can be: it is for servers, not for files or requests.
 my @directives = ('ACMEStateDir %%STATE%%', 'ACMEStoreDir %%STATE%%',
-    'ACMEUser nobody', 'ACMEStateless on', 'ACMEPlaceholder serve',
+    'ACMEUser nobody', 'ACMEStateless on', 'ACMEThumbprint ' . 'x' x 43,
+    'ACMEPlaceholder serve',
     'ACMECertificateAuthority letsencrypt', 'ACMECACertificateFile none',
     'ACMECertificateAgreement accepted', 'ACMEContactEmail a@a.test',
     'ACMEAccountKey rsa', 'ACMEExternalAccountBinding none',

@@ -51,6 +51,10 @@
 /* base64url of SHA-256 (RFC 7638). */
 #define ACME_THUMBPRINT_LEN 43
 
+/* Thumbprints of other hosts' keys in one configuration: one for each of the
+ * accounts that it answers for. */
+#define ACME_THUMBPRINTS_MAX 64
+
 /* token "." thumbprint */
 #define ACME_KEY_AUTHORIZATION_MAX (ACME_TOKEN_MAX + 1 + ACME_THUMBPRINT_LEN)
 

@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/acme_base64.h"
 #include "base/acme_log.h"
 #include "base/acme_name.h"
 #include "drive/acme_csr_file.h"
@@ -235,25 +234,4 @@ acme_host_engine_user(struct acme_config *config, const char *name,
     config->uid = pw != NULL ? pw->pw_uid : fallback_uid;
     config->gid = pw != NULL ? pw->pw_gid : fallback_gid;
     return ACME_OK;
-}
-
-bool
-acme_challenge_answer(const struct acme_config *config,
-    const struct acme_area *area, const char *host, size_t host_len,
-    const char *path, size_t path_len,
-    char answer[ACME_KEY_AUTHORIZATION_MAX + 1])
-{
-    const size_t prefix = sizeof(ACME_CHALLENGE_PATH) - 1;
-    char name[ACME_NAME_MAX + 1];
-    size_t lineage;
-    int issuer = -1;
-
-    if (path_len <= prefix || memcmp(path, ACME_CHALLENGE_PATH, prefix) != 0 ||
-        !acme_token_ok(path + prefix, path_len - prefix) ||
-        !acme_name_from_host(host, host_len, name))
-        return false;
-    if (acme_config_find_name(config, name, &lineage))
-        issuer = (int)config->lineage[lineage].issuer;
-    return acme_area_answer(area, name, issuer, path + prefix,
-        path_len - prefix, answer);
 }

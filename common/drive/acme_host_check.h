@@ -11,7 +11,6 @@
 #include <stddef.h>
 
 #include "base/acme_error.h"
-#include "state/acme_area.h"
 #include "state/acme_config.h"
 #include "wrap/acme_key.h"
 
@@ -90,16 +89,5 @@ enum acme_rc acme_host_known_lineages(struct acme_config *config,
 enum acme_rc acme_host_engine_user(struct acme_config *config,
     const char *name, uid_t fallback_uid, gid_t fallback_gid,
     struct acme_error *err);
-
-#define ACME_CHALLENGE_PATH "/.well-known/acme-challenge/"
-
-/*
- * The body to answer a request with, or false to decline it: `path` must be
- * ACME_CHALLENGE_PATH and a token, `host` (as sent) a name we manage.
- */
-bool acme_challenge_answer(const struct acme_config *config,
-    const struct acme_area *area, const char *host, size_t host_len,
-    const char *path, size_t path_len,
-    char answer[ACME_KEY_AUTHORIZATION_MAX + 1]);
 
 #endif

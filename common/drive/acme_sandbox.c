@@ -238,9 +238,10 @@ seccomp(const int *more, size_t nmore)
 }
 #endif
 
-/* Root without CAP_CHOWN's neighbours is just the owner of its files. */
+/* All but one (-1: all): root without CAP_CHOWN's neighbours is just the
+ * owner of its files. */
 static bool
-drop_capabilities(void)
+drop_capabilities(int kept)
 {
     struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3,
         0 };
@@ -248,11 +249,12 @@ drop_capabilities(void)
     int cap;
 
     for (cap = 0; cap <= 63; cap++) {
-        if (cap != CAP_CHOWN)
+        if (cap != kept)
             (void)prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
     }
     memset(data, 0, sizeof(data));
-    data[0].effective = data[0].permitted = 1u << CAP_CHOWN;
+    if (kept != -1)
+        data[0].effective = data[0].permitted = 1u << kept;
     return syscall(SYS_capset, &header, data) == 0;
 }
 
@@ -266,7 +268,20 @@ acme_sandbox_store(int state_fd, const int *read_fds, size_t nread_fds,
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     report->landlock = landlock(fs, NET_BIND_TCP | NET_CONNECT_TCP, state_fd,
         read_fds, nread_fds);
-    report->capabilities = geteuid() != 0 || drop_capabilities();
+    report->capabilities = geteuid() != 0 || drop_capabilities(CAP_CHOWN);
+    report->seccomp = seccomp(denied_store, COUNT(denied_store));
+}
+
+void
+acme_sandbox_watcher(struct acme_sandbox_report *report)
+{
+    const uint64_t fs =
+        FS_EXECUTE | FS_WRITE_FILE | FS_WRITES | FS_REFER | FS_TRUNCATE;
+
+    (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    report->landlock =
+        landlock(fs, NET_BIND_TCP | NET_CONNECT_TCP, -1, NULL, 0);
+    report->capabilities = geteuid() != 0 || drop_capabilities(-1);
     report->seccomp = seccomp(denied_store, COUNT(denied_store));
 }
 
@@ -306,6 +321,12 @@ acme_sandbox_store(int state_fd, const int *read_fds, size_t nread_fds,
     (void)state_fd;
     (void)read_fds;
     (void)nread_fds;
+    memset(report, 0, sizeof(*report));
+}
+
+void
+acme_sandbox_watcher(struct acme_sandbox_report *report)
+{
     memset(report, 0, sizeof(*report));
 }
 

@@ -29,6 +29,9 @@ void acme_sandbox_process(void);
 void acme_sandbox_store(int state_fd, const int *read_fds, size_t nread_fds,
     struct acme_sandbox_report *report);
 
+/* Who only reads: no capability, writes no file, no network, no exec. */
+void acme_sandbox_watcher(struct acme_sandbox_report *report);
+
 /*
  * The engine: becomes uid:gid with no other group when started as root (an
  * error if that fails), writes no file, listens nowhere, executes nothing.

@@ -25,6 +25,7 @@
 #include "drive/acme_engine_process.h"
 #include "drive/acme_sandbox.h"
 #include "drive/acme_store_process.h"
+#include "drive/acme_watcher.h"
 #include "state/acme_frame.h"
 
 #define READY_MS 15000
@@ -38,6 +39,9 @@
 #define PAUSE_LEAST_MS 250
 #define PAUSE_MOST_MS 60000
 #define LIVED_S 60
+
+/* The least between two starts of the watcher, whose work cannot fail. */
+#define WATCHER_MS 2000
 
 /* A state directory that can't be used is looked at again so often. */
 #define UNUSABLE_MS 60000
@@ -65,8 +69,9 @@ struct supervisor {
     int master;   /* pidfd; -1: only the connection tells */
     int log[2];
     int ready; /* -1 once used */
-    struct part store, engine;
-    bool crashed; /* the last engine, or store, died of itself */
+    struct part store, engine, watcher;
+    long long watcher_at; /* not before (ms) */
+    bool crashed;         /* the last engine, or store, died of itself */
 };
 
 static void supervisor_log(struct supervisor *supervisor,
@@ -128,6 +133,16 @@ become_engine(struct supervisor *supervisor, struct acme_child *child)
         &supervisor->pace, supervisor->errand);
 }
 
+static void
+become_watcher(struct supervisor *supervisor, struct acme_child *child)
+{
+    int keep[] = { child->stop, child->log, child->ready };
+
+    set_title(supervisor, "acme watcher");
+    acme_child_begin("acme-watcher", keep, sizeof(keep) / sizeof(keep[0]));
+    acme_watcher_process(supervisor->config, supervisor->area, child);
+}
+
 static bool
 start_part(struct supervisor *supervisor, struct part *part, int frame,
     void (*become)(struct supervisor *supervisor, struct acme_child *child))
@@ -139,7 +154,7 @@ start_part(struct supervisor *supervisor, struct part *part, int frame,
     if (pipe2(stop, O_CLOEXEC) != 0)
         return false;
     child.stop = stop[0];
-    if (part == &supervisor->store)
+    if (part != &supervisor->engine)
         child.ready = supervisor->ready;
     part->stop = stop[1];
     part->pid = fork();
@@ -182,19 +197,6 @@ drain_log(struct supervisor *supervisor)
         supervisor->server->ctx);
 }
 
-/* Waits until a line, the master's end or the time.  False: the master is gone
- * or has stopped the service. */
-static bool
-watch(struct supervisor *supervisor, int ms)
-{
-    struct pollfd fds[3] = { { supervisor->lifetime, POLLIN, 0 },
-        { supervisor->master, POLLIN, 0 }, { supervisor->log[0], POLLIN, 0 } };
-
-    (void)poll(fds, 3, ms);
-    drain_log(supervisor);
-    return ((fds[0].revents | fds[1].revents) & (POLLIN | POLLHUP)) == 0;
-}
-
 static bool
 reap(struct part *part)
 {
@@ -210,6 +212,59 @@ reap(struct part *part)
     part->pid = 0;
     close_fd(&part->stop);
     return true;
+}
+
+static void
+report_death(struct supervisor *supervisor, const struct part *part)
+{
+    const char *name = part == &supervisor->store    ? "store"
+                       : part == &supervisor->engine ? "engine"
+                                                     : "watcher";
+
+    if (WIFSIGNALED(part->status)) {
+        supervisor_log(supervisor, ACME_LOG_ERROR,
+            "%s died of signal %d and is started again", name,
+            WTERMSIG(part->status));
+    } else if (WEXITSTATUS(part->status) == ACME_EXIT_BAD_PEER) {
+        supervisor_log(supervisor, ACME_LOG_ALERT,
+            "engine broke the protocol with its store and was killed");
+    } else if (WEXITSTATUS(part->status) == ACME_EXIT_FAILED) {
+        supervisor_log(supervisor, ACME_LOG_ERROR,
+            "%s failed and is started again", name);
+    }
+}
+
+/* It lives beside the other two, whatever becomes of them. */
+static void
+keep_watcher(struct supervisor *supervisor)
+{
+    struct part *part = &supervisor->watcher;
+    bool ran = part->pid != 0;
+    long long now = acme_time_ms();
+
+    if (!reap(part))
+        return;
+    if (ran)
+        report_death(supervisor, part);
+    if (now < supervisor->watcher_at ||
+        !acme_config_has_thumbprint_file(supervisor->config))
+        return;
+    supervisor->watcher_at = now + WATCHER_MS;
+    (void)start_part(supervisor, part, -1, become_watcher);
+}
+
+/* Waits until a line, the master's end or the time.  False: the master is gone
+ * or has stopped the service. */
+static bool
+watch(struct supervisor *supervisor, int ms)
+{
+    struct pollfd fds[3] = { { supervisor->lifetime, POLLIN, 0 },
+        { supervisor->master, POLLIN, 0 }, { supervisor->log[0], POLLIN, 0 } };
+
+    (void)poll(fds, 3, ms);
+    drain_log(supervisor);
+    keep_watcher(supervisor);
+    return ((fds[0].revents | fds[1].revents) & (POLLIN | POLLHUP)) == 0;
 }
 
 static void
@@ -234,24 +289,6 @@ stop_parts(struct supervisor *supervisor)
     stop_part(supervisor, &supervisor->engine);
     stop_part(supervisor, &supervisor->store);
     drain_log(supervisor);
-}
-
-static void
-report_death(struct supervisor *supervisor, const struct part *part)
-{
-    const char *name = part == &supervisor->store ? "store" : "engine";
-
-    if (WIFSIGNALED(part->status)) {
-        supervisor_log(supervisor, ACME_LOG_ERROR,
-            "%s died of signal %d and is started again", name,
-            WTERMSIG(part->status));
-    } else if (WEXITSTATUS(part->status) == ACME_EXIT_BAD_PEER) {
-        supervisor_log(supervisor, ACME_LOG_ALERT,
-            "engine broke the protocol with its store and was killed");
-    } else if (WEXITSTATUS(part->status) == ACME_EXIT_FAILED) {
-        supervisor_log(supervisor, ACME_LOG_ERROR,
-            "%s failed and is started again", name);
-    }
 }
 
 /* Of itself, not because somebody killed it: then its job goes on at once,
@@ -308,6 +345,14 @@ pause_for(struct supervisor *supervisor, long long ms)
 }
 
 static void
+supervise_watcher(struct supervisor *supervisor)
+{
+    close_fd(&supervisor->ready);
+    while (watch(supervisor, WATCHER_MS / 2))
+        continue;
+}
+
+static void
 supervise(struct supervisor *supervisor)
 {
     long long pause = PAUSE_LEAST_MS, started;
@@ -352,7 +397,12 @@ become_supervisor(struct supervisor *supervisor)
     acme_sandbox_process();
     if (!acme_child_log_pair(supervisor->log))
         _exit(ACME_EXIT_FAILED);
-    supervise(supervisor);
+    keep_watcher(supervisor);
+    if (supervisor->config->answers_only)
+        supervise_watcher(supervisor);
+    else
+        supervise(supervisor);
+    stop_part(supervisor, &supervisor->watcher);
     _exit(ACME_EXIT_STOPPED);
 }
 
@@ -434,6 +484,7 @@ acme_service_start(const struct acme_config *config, struct acme_area *area,
     supervisor.area = area;
     supervisor.server = server;
     supervisor.master = -1;
+    supervisor.watcher.stop = -1;
     if ((flags & ACME_SERVICE_RELOAD) != 0)
         supervisor.pace.settle_ms = SETTLE_MS;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, lifetime) != 0 ||
@@ -566,6 +617,7 @@ acme_service_run_once(const struct acme_config *config,
     supervisor.pace.present_ms = PRESENT_OTHERS_MS;
     supervisor.master = supervisor.ready = -1;
     supervisor.store.stop = supervisor.engine.stop = -1;
+    supervisor.watcher.stop = -1;
     if (pipe2(lifetime, O_CLOEXEC) != 0 ||
         !acme_child_log_pair(supervisor.log))
         return acme_error_errno(err, ACME_IO, errno, "cannot make a pipe");

@@ -7,6 +7,7 @@
 
 #include "base/acme_arena.h"
 #include "base/acme_name.h"
+#include "base/acme_text.h"
 #include "wrap/acme_url.h"
 
 #define NONE SIZE_MAX
@@ -36,7 +37,7 @@ struct acme_config_index {
     struct table definition; /* what is asked for -> first such lineage */
     struct table wanted;     /* identifier -> first lineage; by finish */
     struct made *made;       /* one per lineage */
-    size_t issuers, lineages, mades; /* room in the arrays */
+    size_t issuers, lineages, mades, thumbprints; /* room in the arrays */
 };
 
 /* How a lineage came about. */
@@ -330,6 +331,63 @@ acme_config_add_issuer(struct acme_config *config,
     config->issuer[config->nissuers] = copy;
     *index = config->nissuers++;
     return ACME_OK;
+}
+
+/* ---- thumbprints ------------------------------------------------------ */
+
+static enum acme_rc
+append_thumbprint(struct acme_config *config,
+    const struct acme_thumbprint *thumbprint, struct acme_error *err)
+{
+    struct acme_thumbprint copy = { NULL, NULL }, *array;
+
+    array = grow(config->arena, config->thumbprint, config->nthumbprints,
+        &config->index->thumbprints, sizeof(copy));
+    if (array == NULL)
+        return acme_error_nomem(err);
+    config->thumbprint = array;
+    if ((thumbprint->value != NULL &&
+            !copy_text(config->arena, &copy.value, thumbprint->value)) ||
+        (thumbprint->file != NULL &&
+            !copy_text(config->arena, &copy.file, thumbprint->file)))
+        return acme_error_nomem(err);
+    array[config->nthumbprints++] = copy;
+    return ACME_OK;
+}
+
+enum acme_rc
+acme_config_add_thumbprint(struct acme_config *config,
+    const struct acme_thumbprint *thumbprint, size_t *index,
+    struct acme_error *err)
+{
+    enum acme_rc rc = ACME_OK;
+    size_t i;
+
+    if (thumbprint->value != NULL)
+        rc = acme_thumbprint_check(thumbprint->value, err);
+    for (i = 0; rc == ACME_OK && i < config->nthumbprints; i++)
+        if (acme_text_same(config->thumbprint[i].value, thumbprint->value) &&
+            acme_text_same(config->thumbprint[i].file, thumbprint->file))
+            break;
+    if (rc == ACME_OK && i == ACME_THUMBPRINTS_MAX)
+        rc = acme_error_set(err, ACME_CONFIG,
+            "one thumbprint too many: %d are allowed", ACME_THUMBPRINTS_MAX);
+    if (rc == ACME_OK && i == config->nthumbprints)
+        rc = append_thumbprint(config, thumbprint, err);
+    if (rc == ACME_OK)
+        *index = i;
+    return rc;
+}
+
+bool
+acme_config_has_thumbprint_file(const struct acme_config *config)
+{
+    size_t i;
+
+    for (i = 0; i < config->nthumbprints; i++)
+        if (config->thumbprint[i].file != NULL)
+            return true;
+    return false;
 }
 
 /* ---- lineages --------------------------------------------------------- */

@@ -13,6 +13,7 @@
 
 #include "base/acme_error.h"
 #include "state/acme_issuer.h"
+#include "state/acme_thumbprint.h"
 #include "wrap/acme_key.h"
 
 /* One certificate over all its versions. */
@@ -45,6 +46,12 @@ struct acme_config {
     struct acme_issuer *issuer;
     size_t nlineages;
     struct acme_lineage *lineage;
+    /* Of account keys that other hosts have. */
+    size_t nthumbprints;
+    struct acme_thumbprint *thumbprint;
+    /* Answers with those are all that is wanted: no state directory, no
+     * process for it or for a CA. */
+    bool answers_only;
     struct acme_config_index *index; /* private: name -> lineage */
     struct acme_arena *arena;        /* owns all of it */
 };
@@ -99,6 +106,15 @@ enum acme_rc acme_config_add_issuer(struct acme_config *config,
 /* Index of an issuer by name; false: none. */
 bool acme_config_find_issuer(const struct acme_config *config,
     const char *name, size_t *index);
+
+/* Copies a thumbprint in, or finds an equal one.  ACME_CONFIG: it is none, or
+ * one too many; the content of a file is not looked at. */
+enum acme_rc acme_config_add_thumbprint(struct acme_config *config,
+    const struct acme_thumbprint *thumbprint, size_t *index,
+    struct acme_error *err);
+
+/* Whether one of them is in a file, which somebody has to watch. */
+bool acme_config_has_thumbprint_file(const struct acme_config *config);
 
 /*
  * Copies a lineage in; a name given twice is kept once.  With name NULL the

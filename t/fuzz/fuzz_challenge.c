@@ -3,7 +3,7 @@
  * header, what follows is the path.  The answer is the token and one of our
  * thumbprints, or none.
  */
-#include "drive/acme_host_check.h"
+#include "drive/acme_challenge.h"
 #include "fuzz.h"
 
 #define PRINT_0 "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
@@ -63,8 +63,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t len;
 
     if (!acme_challenge_answer(good_config(), good_area(),
-            (const char *)host.at, host.left, (const char *)path.at, path.left,
-            answer))
+            &acme_answering_default, (const char *)host.at, host.left,
+            (const char *)path.at, path.left, answer))
         return 0;
     FUZZ_CHECK(path.left > prefix);
     len = path.left - prefix;

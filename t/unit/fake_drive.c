@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "drive/acme_host_check.h"
+#include "drive/acme_challenge.h"
 #include "wrap/acme_hash.h"
 
 static const char *const bases[] = { "https://ca.test", "https://other.test" };
@@ -58,8 +58,8 @@ validate(void *ctx, const struct fake_validation *v)
     if (strcmp(v->type, "http-01") != 0)
         return "only http-01 is tried";
     (void)snprintf(path, sizeof(path), "%s%s", ACME_CHALLENGE_PATH, v->token);
-    if (!acme_challenge_answer(d->config, d->area, v->name, strlen(v->name),
-            path, strlen(path), answer))
+    if (!acme_challenge_answer(d->config, d->area, &acme_answering_default,
+            v->name, strlen(v->name), path, strlen(path), answer))
         return "not answered";
     return strcmp(answer, v->key_authorization) == 0 ? NULL : "wrong answer";
 }

@@ -1,5 +1,4 @@
-/* acme_host_check.h: answers to challenges, and words and files of a
- * configuration. */
+/* acme_host_check.h: words and files of a configuration. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,54 +17,16 @@
 #include "helper_tmp.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define PATH ACME_CHALLENGE_PATH
-#define THUMB "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQ"
-#define OTHER_THUMB "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopq"
-#define PENDING_THUMB "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg"
 
 struct world {
     struct helper_tmp tmp;
     struct acme_config *config;
-    struct acme_area *area;
     struct acme_error err;
 };
-
-static void
-add_issuer(struct world *w, const char *name, const char *directory)
-{
-    struct acme_issuer issuer = { .name = name,
-        .directory = directory,
-        .verify = true,
-        .key_type = ACME_KEY_ECDSA_256 };
-    size_t index;
-
-    assert_int_equal(
-        acme_config_add_issuer(w->config, &issuer, &index, &w->err), ACME_OK);
-}
-
-static void
-add_lineage(struct world *w, size_t issuer, const char *const *names, size_t n)
-{
-    struct acme_lineage lineage = { .issuer = issuer,
-        .names = names,
-        .nnames = n,
-        .ntypes = 1,
-        .type = { ACME_KEY_ECDSA_256 } };
-    size_t index;
-
-    assert_int_equal(
-        acme_config_add_lineage(w->config, &lineage, &index, &w->err),
-        ACME_OK);
-}
 
 static int
 setup(void **state)
 {
-    static const char *const first[] = { "a.test", "2001:db8::1",
-        "192.0.2.1" };
-    static const char *const second[] = { "b.test" };
-    struct acme_area_token pending = { "elsewhere.test", "pending",
-        PENDING_THUMB };
     struct world *w = calloc(1, sizeof(*w));
 
     assert_non_null(w);
@@ -74,15 +35,6 @@ setup(void **state)
     w->config = acme_config_new(helper_tmp_path(&w->tmp, "state"), "nginx",
         "/etc/nginx/nginx.conf");
     assert_non_null(w->config);
-    add_issuer(w, "one", "https://one.test/dir");
-    add_issuer(w, "two", "https://two.test/dir");
-    add_lineage(w, 0, first, COUNT(first));
-    add_lineage(w, 1, second, COUNT(second));
-    assert_int_equal(acme_config_finish(w->config, &w->err), ACME_OK);
-    assert_int_equal(acme_area_new(2, 2, &w->area, &w->err), ACME_OK);
-    acme_area_put_thumbprint(w->area, 0, THUMB);
-    acme_area_put_thumbprint(w->area, 1, OTHER_THUMB);
-    acme_area_put_tokens(w->area, &pending, 1);
     *state = w;
     return 0;
 }
@@ -92,120 +44,10 @@ teardown(void **state)
 {
     struct world *w = *state;
 
-    acme_area_free(w->area);
     acme_config_free(w->config);
     helper_tmp_clear(&w->tmp);
     free(w);
     return 0;
-}
-
-/* ---- answers ---------------------------------------------------------- */
-
-#define TOKEN_64 \
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
-
-static void
-test_answers(void **state)
-{
-    static const struct {
-        const char *host, *path;
-        const char *answer; /* NULL: declined */
-    } cases[] = {
-        { "a.test", PATH "token", "token." THUMB },
-        { "b.test", PATH "token", "token." OTHER_THUMB },
-
-        /* token */
-        { "a.test", PATH "t", "t." THUMB },
-        { "a.test", PATH TOKEN_64 TOKEN_64, TOKEN_64 TOKEN_64 "." THUMB },
-        { "a.test", PATH TOKEN_64 TOKEN_64 "a", NULL },
-        { "a.test", PATH, NULL },
-        { "a.test", PATH "to.ken", NULL },
-        { "a.test", PATH "token/", NULL },
-        { "a.test", PATH "../token", NULL },
-        { "a.test", PATH "token=", NULL },
-        { "a.test", PATH "token+", NULL },
-        { "a.test", PATH "to ken", NULL },
-        { "a.test", PATH "token\n", NULL },
-        { "a.test", PATH "<b>", NULL },
-        { "a.test", PATH "%74oken", NULL },
-        { "a.test", PATH "tok\xc3\xa9n", NULL },
-
-        /* path */
-        { "a.test", "/.well-known/acme-challenge", NULL },
-        { "a.test", "/.well-known/acme-challenge-token", NULL },
-        { "a.test", "/.well-known/ACME-challenge/token", NULL },
-        { "a.test", "/x" PATH "token", NULL },
-        { "a.test", "/.well-known//acme-challenge/token", NULL },
-        { "a.test", "/", NULL },
-        { "a.test", "", NULL },
-
-        /* host */
-        { "A.TeSt", PATH "token", "token." THUMB },
-        { "a.test.", PATH "token", "token." THUMB },
-        { "a.test:80", PATH "token", "token." THUMB },
-        { "a.test:8080", PATH "token", "token." THUMB },
-        { "[2001:db8::1]", PATH "token", "token." THUMB },
-        { "[2001:DB8:0::1]:80", PATH "token", "token." THUMB },
-        { "192.0.2.1", PATH "token", "token." THUMB },
-        { "192.0.2.1:80", PATH "token", "token." THUMB },
-        { "[2001:db8::2]", PATH "token", NULL },
-        { "192.0.2.2", PATH "token", NULL },
-        { "c.test", PATH "token", NULL },
-        { "www.a.test", PATH "token", NULL },
-        { "test", PATH "token", NULL },
-        { "a.test..", PATH "token", NULL },
-        { "a.test:80:80", PATH "token", NULL },
-        { "a.test\r\nX: y", PATH "token", NULL },
-        { "", PATH "token", NULL },
-
-        /* orders of others */
-        { "elsewhere.test", PATH "pending", "pending." PENDING_THUMB },
-        { "elsewhere.test", PATH "token", NULL },
-        { "c.test", PATH "pending", NULL },
-        { "b.test", PATH "pending", "pending." OTHER_THUMB },
-    };
-    struct world *w = *state;
-    char answer[ACME_KEY_AUTHORIZATION_MAX + 1];
-    size_t i;
-    bool got;
-
-    for (i = 0; i < COUNT(cases); i++) {
-        got = acme_challenge_answer(w->config, w->area, cases[i].host,
-            strlen(cases[i].host), cases[i].path, strlen(cases[i].path),
-            answer);
-        if (got != (cases[i].answer != NULL) ||
-            (got && strcmp(answer, cases[i].answer) != 0))
-            fail_msg("%s%s: %s", cases[i].host, cases[i].path,
-                got ? answer : "declined");
-    }
-}
-
-/* Host and path are counted, not ended by NUL. */
-static void
-test_counted(void **state)
-{
-    struct world *w = *state;
-    char answer[ACME_KEY_AUTHORIZATION_MAX + 1];
-
-    assert_true(acme_challenge_answer(w->config, w->area, "a.testX", 6,
-        PATH "tokenX", strlen(PATH) + 5, answer));
-    assert_string_equal(answer, "token." THUMB);
-    assert_false(acme_challenge_answer(w->config, w->area, "a.test\0x", 8,
-        PATH "token", strlen(PATH) + 5, answer));
-    assert_false(acme_challenge_answer(w->config, w->area, "a.test", 6,
-        PATH "tok\0en", strlen(PATH) + 6, answer));
-}
-
-/* No account yet: nothing to answer with. */
-static void
-test_no_thumbprint(void **state)
-{
-    struct world *w = *state;
-    char answer[ACME_KEY_AUTHORIZATION_MAX + 1];
-
-    acme_area_put_thumbprint(w->area, 0, "");
-    assert_false(acme_challenge_answer(w->config, w->area, "a.test", 6,
-        PATH "token", strlen(PATH) + 5, answer));
 }
 
 /* ---- words ------------------------------------------------------------ */
@@ -478,9 +320,6 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_answers),
-        TEST(test_counted),
-        TEST(test_no_thumbprint),
         TEST(test_name),
         TEST(test_account_key),
         TEST(test_contact),

@@ -33,8 +33,8 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "drive/acme_challenge.h"
 #include "drive/acme_control.h"
-#include "drive/acme_host_check.h"
 #include "drive/acme_job.h"
 #include "drive/acme_status.h"
 #include "fake_drive.h"
@@ -1396,8 +1396,8 @@ challenge_flow(struct point *p)
     bool answered;
 
     begin(p);
-    answered = acme_challenge_answer(config, area, "A.test:80", 9, path,
-        strlen(path), answer);
+    answered = acme_challenge_answer(config, area, &acme_answering_default,
+        "A.test:80", 9, path, strlen(path), answer);
     end(p, ACME_OK);
     assert_true(answered);
     assert_string_equal(answer, "token." THUMBPRINT);

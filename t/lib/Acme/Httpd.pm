@@ -160,6 +160,8 @@ sub acme ($self, $model)
     my @lines;
     push @lines, "ACMEStateDir $s->{state}" if defined $s->{state};
     push @lines, "ACMEStateless $s->{stateless}" if defined $s->{stateless};
+    push @lines, "ACMEThumbprint $s->{thumbprint}"
+        if defined $s->{thumbprint};
     push @lines, "ACMEPlaceholder $PLACEHOLDER{ $s->{placeholder} }"
         if defined $s->{placeholder};
     push @lines, "ACMEUser $s->{user}" if defined $s->{user};
@@ -261,6 +263,8 @@ sub host ($self, $port, $site, @lines)
 {
     my ($name, @aliases) = @{ $site->{names} };
 
+    push @lines, map { "ACME\u$_ $site->{$_}" } grep { defined $site->{$_} }
+        qw(stateless thumbprint);
     unshift @lines, "ServerAlias @aliases" if @aliases;
     unshift @lines, "ServerName $name" if defined $name;
     push @lines, "DocumentRoot $site->{root}",

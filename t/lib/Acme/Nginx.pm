@@ -76,7 +76,8 @@ sub global ($self, $model)
     push @lines, "acme_state_path $s->{state};" if defined $s->{state};
     push @lines, 'acme_accept_terms_of_service;' if $s->{terms};
     push @lines, "acme_$_ $s->{$_};"
-        for grep { defined $s->{$_} } qw(stateless placeholder user);
+        for grep { defined $s->{$_} } qw(stateless thumbprint placeholder
+            user);
     push @lines, map { $self->issuer_block($_) } @{ $model->{issuers} };
     push @lines, grep { length } $self->text($model->{global});
     return join "\n", @lines, '';
@@ -129,7 +130,7 @@ sub server ($self, $site)
         "ssl_certificate_key $site->{certificate}[1];"
         if $site->{certificate};
     push @lines, map { "acme_$_ $site->{$_};" } grep { defined $site->{$_} }
-        qw(must_staple reuse_key allow_subset);
+        qw(must_staple reuse_key allow_subset stateless thumbprint);
     push @lines, "root $site->{root};";
     push @lines, grep { length } $self->text($site->{extra});
     return "server {\n" . $self->indent(join "\n", @lines, '') . "}\n";

@@ -158,6 +158,8 @@ site(NAME or [NAMES], %options) adds a server with a plain and a TLS port:
     certificate  [FILE, KEY] an explicit pair
     must_staple, reuse_key, allow_subset         'on' or 'off'
     csr          FILE, a signing request; wants a certificate as well
+    stateless    'on', 'any', 'pending' or 'off'
+    thumbprint   VALUE or file:PATH
     tls, plain   0: no such listener         default  1: default server
     extra        text of the server's own    root     docroot
 
@@ -174,7 +176,7 @@ issuer() of that name there is one called 'testca' for it.
 
 configure(site => .., sites => [..], issuer => {..}, issuers => [..],
 global => TEXT, main => TEXT, and settings: state, terms, stateless,
-placeholder, user, plain_server): all at once; each sites entry has
+thumbprint, placeholder, user, plain_server): all at once; each sites entry has
 {names => [..]} and the options of site.  global is text at http level (of
 the whole server in httpd), main at the top of the file, plain_server leaves
 our module out.
@@ -226,7 +228,7 @@ sub configure ($self, %o)
     for my $key (qw(global main plain_server)) {
         $self->{model}{$key} = $o{$key} if exists $o{$key};
     }
-    for my $key (qw(state terms stateless placeholder user)) {
+    for my $key (qw(state terms stateless thumbprint placeholder user)) {
         $self->{model}{settings}{$key} = $o{$key} if exists $o{$key};
     }
     return $self;
