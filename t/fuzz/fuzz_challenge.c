@@ -22,6 +22,7 @@ good_config(void)
         .names = names,
         .ntypes = 1,
         .type = { ACME_KEY_ECDSA_256 } };
+    const struct acme_thumbprint thumbprint = { PRINT_1, NULL };
     struct acme_error err;
     size_t index;
 
@@ -34,6 +35,8 @@ good_config(void)
         acme_config_add_issuer(config, &issuer, &index, &err) == ACME_OK);
     FUZZ_CHECK(
         acme_config_add_lineage(config, &lineage, &index, &err) == ACME_OK);
+    FUZZ_CHECK(acme_config_add_thumbprint(config, &thumbprint, &index, &err) ==
+               ACME_OK);
     FUZZ_CHECK(acme_config_finish(config, &err) == ACME_OK);
     return config;
 }
@@ -54,24 +57,46 @@ good_area(void)
     return area;
 }
 
+static void
+check_answer(const char *answer, const struct fuzz_input *path)
+{
+    const size_t prefix = strlen(ACME_CHALLENGE_PATH);
+    size_t len;
+
+    FUZZ_CHECK(path->left > prefix);
+    len = path->left - prefix;
+    FUZZ_CHECK(len <= ACME_TOKEN_MAX);
+    FUZZ_CHECK(strlen(answer) == len + 1 + ACME_THUMBPRINT_LEN);
+    FUZZ_CHECK(memcmp(answer, path->at + prefix, len) == 0);
+    FUZZ_CHECK(strcmp(answer + len, "." PRINT_0) == 0 ||
+               strcmp(answer + len, "." PRINT_1) == 0);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const size_t prefix = strlen(ACME_CHALLENGE_PATH);
+    static const struct acme_answering how[] = {
+        { ACME_ANSWERS_ON, -1, -1 },
+        { ACME_ANSWERS_PENDING, -1, -1 },
+        { ACME_ANSWERS_ANY, 0, -1 },
+        { ACME_ANSWERS_ON, -1, 0 },
+        { ACME_ANSWERS_OFF, 0, 0 },
+    };
     char answer[ACME_KEY_AUTHORIZATION_MAX + 1];
     struct fuzz_input path = { data, size }, host = fuzz_line(&path);
-    size_t len;
+    bool answered[sizeof(how) / sizeof(how[0])];
+    size_t i;
 
-    if (!acme_challenge_answer(good_config(), good_area(),
-            &acme_answering_default, (const char *)host.at, host.left,
-            (const char *)path.at, path.left, answer))
-        return 0;
-    FUZZ_CHECK(path.left > prefix);
-    len = path.left - prefix;
-    FUZZ_CHECK(len <= ACME_TOKEN_MAX);
-    FUZZ_CHECK(strlen(answer) == len + 1 + ACME_THUMBPRINT_LEN);
-    FUZZ_CHECK(memcmp(answer, path.at + prefix, len) == 0);
-    FUZZ_CHECK(strcmp(answer + len, "." PRINT_0) == 0 ||
-               strcmp(answer + len, "." PRINT_1) == 0);
+    for (i = 0; i < sizeof(how) / sizeof(how[0]); i++) {
+        answered[i] = acme_challenge_answer(good_config(), good_area(),
+            &how[i], (const char *)host.at, host.left, (const char *)path.at,
+            path.left, answer);
+        if (answered[i])
+            check_answer(answer, &path);
+    }
+    FUZZ_CHECK(!answered[4]);
+    FUZZ_CHECK(answered[0] || !answered[1]); /* each has more than the last */
+    FUZZ_CHECK(answered[2] || !answered[0]);
+    FUZZ_CHECK(answered[2] == answered[3]);
     return 0;
 }
