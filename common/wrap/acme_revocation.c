@@ -2,13 +2,13 @@
 
 #include <limits.h>
 #include <openssl/x509.h>
-#include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "wrap/acme_hash.h"
 #include "wrap/acme_openssl.h"
+#include "wrap/acme_revocation_private.h"
 
 #define CLOCK_SLACK 300
 
@@ -33,12 +33,30 @@ static const char *const reasons[] = { "unspecified", "keyCompromise",
     "certificateHold", "", "removeFromCRL", "privilegeWithdrawn",
     "aACompromise" };
 
+#define REASONS (sizeof(reasons) / sizeof(reasons[0]))
 #define REMOVED 8 /* of a delta, which this is not */
 
-/* ---- where it is ------------------------------------------------------ */
+/* ---- what the answers of responders have too -------------------------- */
 
-static bool
-copy_url(const GENERAL_NAME *name, char url[ACME_URL_MAX])
+const char *
+acme_revocation_reason(long code)
+{
+    return code >= 0 && code < (long)REASONS ? reasons[code] : "";
+}
+
+bool
+acme_revocation_is_reason(const char *word)
+{
+    size_t i;
+
+    for (i = 0; i < REASONS; i++)
+        if (strcmp(word, reasons[i]) == 0)
+            return true;
+    return false;
+}
+
+bool
+acme_revocation_url(const GENERAL_NAME *name, char url[ACME_URL_MAX])
 {
     static const char scheme[] = "http://";
     const unsigned char *text;
@@ -57,6 +75,44 @@ copy_url(const GENERAL_NAME *name, char url[ACME_URL_MAX])
     return true;
 }
 
+static bool
+to_time(const ASN1_TIME *asn1, time_t *t)
+{
+    ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+    int days = 0, seconds = 0;
+    bool ok = epoch != NULL && asn1 != NULL &&
+              ASN1_TIME_diff(&days, &seconds, epoch, asn1);
+
+    if (ok)
+        *t = (time_t)days * 86400 + seconds;
+    ASN1_TIME_free(epoch);
+    return ok;
+}
+
+enum acme_rc
+acme_revocation_times(const char *what, const ASN1_TIME *this_update,
+    const ASN1_TIME *next_update, time_t now, time_t *next,
+    struct acme_error *err)
+{
+    time_t start;
+
+    if (!to_time(this_update, &start) ||
+        (next_update != NULL && !to_time(next_update, next)))
+        return acme_openssl_no_memory()
+                   ? acme_error_nomem(err)
+                   : acme_error_set(err, ACME_WIRE,
+                         "the %s does not say when it is valid", what);
+    if (start > now + CLOCK_SLACK)
+        return acme_error_set(err, ACME_WIRE, "the %s is not valid yet", what);
+    if (next_update == NULL)
+        *next = start + ACME_CRL_LIFE_MAX;
+    if (*next < now - CLOCK_SLACK)
+        return acme_error_set(err, ACME_WIRE, "the %s is out of date", what);
+    return ACME_OK;
+}
+
+/* ---- where a list is -------------------------------------------------- */
+
 /* The first http URL. */
 static bool
 point_url(const DIST_POINT_NAME *point, char url[ACME_URL_MAX])
@@ -66,7 +122,8 @@ point_url(const DIST_POINT_NAME *point, char url[ACME_URL_MAX])
     if (point == NULL || point->type != 0)
         return false;
     for (i = 0; i < sk_GENERAL_NAME_num(point->name.fullname); i++) {
-        if (copy_url(sk_GENERAL_NAME_value(point->name.fullname, i), url))
+        if (acme_revocation_url(sk_GENERAL_NAME_value(point->name.fullname, i),
+                url))
             return true;
     }
     return false;
@@ -94,20 +151,6 @@ acme_crl_url(const struct acme_chain *chain, char url[ACME_URL_MAX])
 }
 
 /* ---- what it says ----------------------------------------------------- */
-
-static bool
-to_time(const ASN1_TIME *asn1, time_t *t)
-{
-    ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
-    int days = 0, seconds = 0;
-    bool ok = epoch != NULL && asn1 != NULL &&
-              ASN1_TIME_diff(&days, &seconds, epoch, asn1);
-
-    if (ok)
-        *t = (time_t)days * 86400 + seconds;
-    ASN1_TIME_free(epoch);
-    return ok;
-}
 
 static bool
 hash_issuer(const struct acme_chain *chain, char hash[ACME_HASH_HEX])
@@ -148,19 +191,13 @@ static enum acme_rc
 check_times(const X509_CRL *list, time_t now, time_t *next_update,
     struct acme_error *err)
 {
-    time_t this_update;
+    const ASN1_TIME *next = X509_CRL_get0_nextUpdate(list);
 
-    if (!to_time(X509_CRL_get0_lastUpdate(list), &this_update) ||
-        !to_time(X509_CRL_get0_nextUpdate(list), next_update))
-        return acme_openssl_fail(err, ACME_WIRE,
+    if (next == NULL) /* RFC 5280 5.1.2.5: it must be there */
+        return acme_error_set(err, ACME_WIRE,
             "the revocation list does not say when it is valid");
-    if (this_update > now + CLOCK_SLACK)
-        return acme_error_set(err, ACME_WIRE,
-            "the revocation list is not valid yet");
-    if (*next_update < now - CLOCK_SLACK)
-        return acme_error_set(err, ACME_WIRE,
-            "the revocation list is out of date");
-    return ACME_OK;
+    return acme_revocation_times("revocation list",
+        X509_CRL_get0_lastUpdate(list), next, now, next_update, err);
 }
 
 /* A CA may have one list for each part of its certificates, all signed by
@@ -176,7 +213,8 @@ is_our_part(const DIST_POINT_NAME *point, const struct acme_chain *chain)
     if (point->type != 0 || !acme_crl_url(chain, own))
         return false;
     for (i = 0; i < sk_GENERAL_NAME_num(point->name.fullname); i++) {
-        if (copy_url(sk_GENERAL_NAME_value(point->name.fullname, i), url) &&
+        if (acme_revocation_url(sk_GENERAL_NAME_value(point->name.fullname, i),
+                url) &&
             strcmp(url, own) == 0)
             return true;
     }
@@ -251,9 +289,7 @@ reason_of(const X509_REVOKED *revoked)
     long reason = coded != NULL ? ASN1_ENUMERATED_get(coded) : -1;
 
     ASN1_ENUMERATED_free(coded);
-    return reason >= 0 && reason < (long)(sizeof(reasons) / sizeof(reasons[0]))
-               ? (int)reason
-               : -1;
+    return reason >= 0 && reason < (long)REASONS ? (int)reason : -1;
 }
 
 static bool
@@ -394,6 +430,6 @@ acme_crl_has(const struct acme_crl *crl, const struct acme_chain *chain,
     found =
         bsearch(&wanted, crl->entry, crl->n, sizeof(crl->entry[0]), compare);
     if (found != NULL)
-        *reason = found->reason >= 0 ? reasons[found->reason] : "";
+        *reason = acme_revocation_reason(found->reason);
     return found != NULL;
 }

@@ -13,6 +13,10 @@
 #include "base/acme_error.h"
 #include "wrap/acme_x509.h"
 
+/* Whether it is a reason for a revocation as RFC 5280 5.3.1 has it as a word,
+ * or "": none was given. */
+bool acme_revocation_is_reason(const char *word);
+
 /* A list that was signed by the issuer of certificates.  Immutable. */
 struct acme_crl;
 

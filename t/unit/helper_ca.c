@@ -13,6 +13,7 @@
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
+#include <openssl/ocsp.h>
 #include <openssl/param_build.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
@@ -352,6 +353,8 @@ new_leaf(const struct spec *spec, const struct helper_ca_options *options,
     if (options->crl_url != NULL)
         add_extension(cert, spec, NID_crl_distribution_points,
             options->crl_url);
+    if (options->ocsp_url != NULL)
+        add_extension(cert, spec, NID_info_access, options->ocsp_url);
     if (options->critical_unknown)
         add_unknown(cert);
     if (options->san != NULL)
@@ -488,6 +491,118 @@ helper_ca_crl(const struct helper_ca *ca, const struct helper_ca_crl *options,
     OPENSSL_free(out);
     X509_CRL_free(list);
     EVP_PKEY_free(stranger);
+}
+
+/* Whose certificate and key sign an answer. */
+static struct pair
+new_signer(const struct helper_ca *ca, enum helper_ca_signer kind)
+{
+    struct spec spec = { .subject = "Test Responder",
+        .issuer = &ca->intermediate,
+        .not_before = -20 * YEAR,
+        .not_after = 20 * YEAR };
+    struct pair pair = { NULL, EVP_EC_gen("P-256") };
+
+    need(pair.key != NULL);
+    spec.key = pair.key;
+    if (kind == HELPER_CA_NAMESAKE) {
+        spec.subject = "Test Intermediate";
+        spec.issuer = &ca->root;
+        pair.cert = new_ca_cert(&spec, true);
+        return pair;
+    }
+    if (kind == HELPER_CA_DELEGATE_OF_ROOT)
+        spec.issuer = &ca->root;
+    if (kind == HELPER_CA_DELEGATE_EXPIRED)
+        spec.not_after = -YEAR;
+    pair.cert = new_cert(&spec);
+    add_extension(pair.cert, &spec, NID_key_usage,
+        "critical,digitalSignature");
+    add_extension(pair.cert, &spec, NID_ext_key_usage,
+        kind == HELPER_CA_DELEGATE_NOT ? "serverAuth" : "OCSPSigning");
+    sign_cert(pair.cert, &spec);
+    return pair;
+}
+
+static OCSP_CERTID *
+new_certificate_id(const X509 *issuer, const char *hex)
+{
+    BIGNUM *number = NULL;
+    ASN1_INTEGER *serial;
+    OCSP_CERTID *id;
+
+    need(BN_hex2bn(&number, hex) > 0);
+    serial = BN_to_ASN1_INTEGER(number, NULL);
+    need(serial != NULL);
+    id = OCSP_cert_id_new(EVP_sha1(), X509_get_subject_name(issuer),
+        X509_get0_pubkey_bitstr(issuer), serial);
+    need(id != NULL);
+    ASN1_INTEGER_free(serial);
+    BN_free(number);
+    return id;
+}
+
+static void
+add_single(OCSP_BASICRESP *basic, const struct helper_ca *ca,
+    const struct helper_ca_ocsp *options)
+{
+    const X509 *issuer =
+        options->about_root ? ca->root.cert : ca->intermediate.cert;
+    OCSP_CERTID *id = new_certificate_id(issuer, options->serial);
+    ASN1_TIME *start = ASN1_GENERALIZEDTIME_set(NULL, options->this_update);
+    ASN1_TIME *end = ASN1_GENERALIZEDTIME_set(NULL, options->next_update);
+    ASN1_TIME *revoked = ASN1_GENERALIZEDTIME_set(NULL, 0);
+    OCSP_SINGLERESP *single;
+
+    need(start != NULL && end != NULL && revoked != NULL);
+    single = OCSP_basic_add1_status(basic, id, options->status,
+        options->reason, revoked, start, options->next_update ? end : NULL);
+    need(single != NULL);
+    if (options->critical)
+        need(OCSP_SINGLERESP_add1_ext_i2d(single,
+            NID_id_pkix_OCSP_archiveCutoff, start, 1, 0));
+    OCSP_CERTID_free(id);
+    ASN1_TIME_free(start);
+    ASN1_TIME_free(end);
+    ASN1_TIME_free(revoked);
+}
+
+/* Only a delegate's certificate comes with the answer. */
+static void
+sign_answer(OCSP_BASICRESP *basic, const struct helper_ca *ca,
+    enum helper_ca_signer kind)
+{
+    struct pair other = new_signer(ca, kind);
+    bool own = kind == HELPER_CA_ISSUER;
+
+    need(OCSP_basic_sign(basic, own ? ca->intermediate.cert : other.cert,
+        own ? ca->intermediate.key : other.key, EVP_sha256(), NULL,
+        own || kind == HELPER_CA_NAMESAKE ? OCSP_NOCERTS : 0));
+    clear_pair(&other);
+}
+
+void
+helper_ca_ocsp(const struct helper_ca *ca,
+    const struct helper_ca_ocsp *options, struct acme_buf *der)
+{
+    OCSP_BASICRESP *basic = OCSP_BASICRESP_new();
+    OCSP_RESPONSE *response;
+    unsigned char *out = NULL;
+    int len;
+
+    need(basic != NULL);
+    add_single(basic, ca, options);
+    sign_answer(basic, ca, options->signer);
+    response = OCSP_response_create(options->error,
+        options->error != 0 ? NULL : basic);
+    need(response != NULL);
+    len = i2d_OCSP_RESPONSE(response, &out);
+    need(len > 0);
+    acme_buf_add(der, out, (size_t)len);
+    need(acme_buf_ok(der));
+    OPENSSL_free(out);
+    OCSP_RESPONSE_free(response);
+    OCSP_BASICRESP_free(basic);
 }
 
 void

@@ -47,8 +47,9 @@ struct helper_ca_options {
      * With either, extra_links must be at least 1. */
     const char *link_key;
     const char
-        *crl_url;     /* of a distribution point, OpenSSL syntax "URI:..." */
-    bool link_not_ca; /* the first extra intermediate is no CA */
+        *crl_url; /* of a distribution point, OpenSSL syntax "URI:..." */
+    const char *ocsp_url; /* of its access information: "OCSP;URI:..." */
+    bool link_not_ca;     /* the first extra intermediate is no CA */
 };
 
 /*
@@ -74,6 +75,32 @@ struct helper_ca_crl {
 /* Appends it as DER. */
 void helper_ca_crl(const struct helper_ca *ca,
     const struct helper_ca_crl *options, struct acme_buf *der);
+
+/* Who signs an answer about a certificate. */
+enum helper_ca_signer {
+    HELPER_CA_ISSUER,
+    HELPER_CA_DELEGATE,     /* of the issuer, for OCSP */
+    HELPER_CA_DELEGATE_NOT, /* the same, but for TLS */
+    HELPER_CA_DELEGATE_EXPIRED,
+    HELPER_CA_DELEGATE_OF_ROOT, /* for OCSP, of the issuer's issuer */
+    HELPER_CA_NAMESAKE          /* has the issuer's name and another key */
+};
+
+/* An answer (RFC 6960) about a certificate of the intermediate. */
+struct helper_ca_ocsp {
+    time_t this_update, next_update; /* next 0: it does not say */
+    const char *serial;              /* hex */
+    int status;                      /* V_OCSP_CERTSTATUS_... */
+    int reason;                      /* if revoked; -1: none */
+    int error;                       /* OCSP_RESPONSE_STATUS_...; 0: none */
+    enum helper_ca_signer signer;
+    bool about_root; /* of the root's certificate with that serial */
+    bool critical;   /* has a critical extension */
+};
+
+/* Appends it as DER. */
+void helper_ca_ocsp(const struct helper_ca *ca,
+    const struct helper_ca_ocsp *options, struct acme_buf *der);
 
 /* Appends the root's key as "Old Root", which has expired, certified it: for
  * a chain that ends elsewhere. */
