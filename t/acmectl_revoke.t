@@ -92,7 +92,8 @@ is $t->ca->certificate_status($old{'c.test'}{serial})->{Status}, 'Revoked',
     'the CA knows';
 is $t->status('c.test')->{state}, 'due', 'status: due';
 ($exit, $out) = $t->acmectl('certificates', '--cert-name', 'c.test');
-like $out, qr/revoked +yes; it is served/, 'and why';
+like $out, qr/revoked +yes, by acmectl, reason unspecified; it is served/,
+    'and why';
 $t->start;
 ok $t->serial('c.test'), 'a start serves what there is';
 ok $t->wait_new_serial('c.test', $old{'c.test'}{serial}),

@@ -76,8 +76,22 @@ print_validity(const struct acme_json *lineage)
 static void
 print_revoked(const struct acme_json *certificate)
 {
-    if (acme_json_bool(certificate, "revoked", false))
-        print_text("revoked", "yes; it is served until the next one is there");
+    const char *by = acme_json_str(certificate, "revoked_by");
+    const char *reason = acme_json_str(certificate, "revocation_reason");
+    const char *how = "";
+
+    if (!acme_json_bool(certificate, "revoked", false))
+        return;
+    if (by != NULL && strcmp(by, "ocsp") == 0)
+        how = ", the CA says by OCSP";
+    else if (by != NULL && strcmp(by, "crl") == 0)
+        how = ", the CA says by its list (CRL)";
+    else if (by != NULL && strcmp(by, "acmectl") == 0)
+        how = ", by acmectl";
+    (void)printf(
+        "  %-14syes%s%s%s; it is served until the next one is there\n",
+        "revoked", how, reason != NULL ? ", reason " : "",
+        reason != NULL ? reason : "");
 }
 
 /* Of the key types behind the first. */

@@ -113,6 +113,10 @@
 #define ACME_LOOK_MAX (24 * 3600)
 #define ACME_LOOK_DEFAULT (6 * 3600)
 
+/* A responder's answer (OCSP) has some 500 bytes, and 2 kB with a certificate
+ * of its own. */
+#define ACME_OCSP_MAX (64 * 1024)
+
 /* Revocation lists: one that is fetched (those in parts have some 100 kB, and
  * 4 MB are 100 000 entries), those kept at a time and their memory, and how
  * long one counts (seconds), whatever it says of the next. */

@@ -1,8 +1,11 @@
 /*
- * The engine's looks at revocation lists, off the serving path: whether what
- * is live has been revoked, by whomever.  A list is fetched for one
- * certificate and kept, for a while, for all that it is about.  What cannot
- * be told is no reason to do anything.
+ * The engine's looks at whether what is live has been revoked, by whomever,
+ * off the serving path.  Where the certificate names a responder (OCSP) that
+ * is asked: the question is small, about this certificate alone, and what it
+ * says is fresher.  Where it says nothing, or there is none, as CAs give OCSP
+ * up, the revocation list (CRL) tells, which is fetched for one certificate
+ * and kept, for a while, for all that it is about.  What cannot be told is no
+ * reason to do anything.
  */
 #include "drive/acme_engine_private.h"
 
@@ -12,102 +15,40 @@
 
 #include "base/acme_log.h"
 #include "base/acme_time.h"
+#include "drive/acme_lists.h"
 #include "protocol/acme_client.h"
 #include "state/acme_schedule.h"
+#include "wrap/acme_ocsp.h"
 #include "wrap/acme_revocation.h"
 
 /* The lineage is being worked on, or there is no room. */
 #define BUSY_PAUSE 60
 
-/* A list, or that there was none to be had, at a URL. */
-struct kept_crl {
-    char *url;
-    struct acme_crl *crl; /* NULL: none */
-    time_t until;
-};
-
-/* A look that needs a list: what the thread is given, and gives back. */
+/* A look that needs the network: what the thread is given, and gives back. */
 struct look {
     size_t unit;
     struct acme_chain *chain;
-    char url[ACME_URL_MAX];
+    char responder[ACME_URL_MAX]; /* "": none is asked */
+    char url[ACME_URL_MAX];       /* of the list; "": none is fetched */
+    bool answered;                /* by the responder: */
+    struct acme_ocsp_answer answer;
+    struct acme_error unanswered; /* or why not */
     struct acme_crl *crl;
 };
 
 struct acme_crls {
     struct acme_heap *due; /* units, by time */
     struct look *look;     /* the one at a time; NULL: none */
-    size_t n, size;
-    struct kept_crl kept[ACME_CRLS_MAX];
+    struct acme_lists *lists;
 };
 
-/* ---- lists ------------------------------------------------------------ */
-
-static void
-drop(struct acme_crls *crls, struct kept_crl *kept)
-{
-    if (kept->crl != NULL)
-        crls->size -= acme_crl_size(kept->crl);
-    acme_crl_free(kept->crl);
-    free(kept->url);
-    *kept = crls->kept[--crls->n];
-}
-
-/* What is over makes room, then what is over first. */
-static void
-make_room(struct acme_crls *crls, size_t size)
-{
-    struct kept_crl *first;
-    size_t i;
-
-    while (crls->n > 0 && (crls->n == ACME_CRLS_MAX ||
-                              crls->size + size > ACME_CRLS_SIZE_MAX)) {
-        first = &crls->kept[0];
-        for (i = 1; i < crls->n; i++)
-            if (crls->kept[i].until < first->until)
-                first = &crls->kept[i];
-        drop(crls, first);
-    }
-}
-
-/* Takes the list, which may be NULL.  Without memory it is not kept. */
-static void
-keep(struct acme_crls *crls, const char *url, struct acme_crl *crl,
-    time_t until)
-{
-    size_t size = crl != NULL ? acme_crl_size(crl) : 0;
-    char *copy = strdup(url);
-
-    make_room(crls, size);
-    if (copy == NULL) {
-        acme_crl_free(crl);
-        return;
-    }
-    crls->kept[crls->n++] = (struct kept_crl){ copy, crl, until };
-    crls->size += size;
-}
-
-/* What still counts; the rest is dropped on the way. */
-static const struct kept_crl *
-find(const struct acme_engine *engine, const char *url,
-    const struct acme_chain *chain)
-{
-    struct acme_crls *crls = engine->crls;
-    size_t i = 0;
-
-    while (i < crls->n) {
-        struct kept_crl *kept = &crls->kept[i];
-
-        if (kept->until <= now(engine))
-            drop(crls, kept);
-        else if (strcmp(kept->url, url) == 0 &&
-                 (kept->crl == NULL || acme_crl_is_for(kept->crl, chain)))
-            return kept;
-        else
-            i++;
-    }
-    return NULL;
-}
+/* What a look has come to, and until when that counts. */
+struct finding {
+    const char *by; /* as acme_vault_learned() has it */
+    bool revoked;
+    const char *reason;
+    time_t until;
+};
 
 /* ---- life ------------------------------------------------------------- */
 
@@ -127,8 +68,9 @@ acme_engine_crls_new(struct acme_engine *engine)
     engine->crls = calloc(1, sizeof(*engine->crls));
     if (engine->crls == NULL)
         return false;
+    engine->crls->lists = acme_lists_new();
     engine->crls->due = acme_heap_new(count_units(engine));
-    return engine->crls->due != NULL;
+    return engine->crls->lists != NULL && engine->crls->due != NULL;
 }
 
 void
@@ -136,8 +78,7 @@ acme_engine_crls_free(struct acme_crls *crls)
 {
     if (crls == NULL)
         return;
-    while (crls->n > 0)
-        drop(crls, &crls->kept[0]);
+    acme_lists_free(crls->lists);
     free_look(crls->look);
     acme_heap_free(crls->due);
     free(crls);
@@ -158,6 +99,14 @@ acme_engine_forget_revocation(struct acme_engine *engine, size_t unit)
     acme_heap_remove(engine->crls->due, unit);
 }
 
+static bool
+is_told_of(const struct acme_chain *leaf)
+{
+    char url[ACME_URL_MAX];
+
+    return acme_ocsp_url(leaf, url) || acme_crl_url(leaf, url);
+}
+
 /*
  * The first look is hours after the certificate has come: lists are not
  * written more often, and a CA that revokes whatever it issues has us order
@@ -168,12 +117,10 @@ acme_engine_plan_revocation(struct acme_engine *engine, size_t unit,
     struct acme_vault_unit *view, const struct acme_leaf *leaf)
 {
     struct acme_record_revocation *is = &view->record.revocation;
-    char url[ACME_URL_MAX];
     bool is_new = strcmp(is->certificate, leaf->fingerprint) != 0;
 
     acme_engine_forget_revocation(engine, unit);
-    if (!acme_engine_is_asked(engine, view, leaf) ||
-        !acme_crl_url(view->leaf, url))
+    if (!acme_engine_is_asked(engine, view, leaf) || !is_told_of(view->leaf))
         return false;
     if (is_new) {
         memset(is, 0, sizeof(*is));
@@ -192,26 +139,44 @@ acme_engine_plan_revocation(struct acme_engine *engine, size_t unit,
 /* ---- what a look has found -------------------------------------------- */
 
 static void
-take_list(const struct acme_engine *engine, size_t unit,
+log_revoked(const struct acme_engine *engine, size_t unit,
+    const struct acme_vault_unit *view, const struct acme_leaf *leaf)
+{
+    const struct acme_record_revocation *is = &view->record.revocation;
+
+    acme_log(engine->conf.host, ACME_LOG_NOTICE,
+        "certificate is revoked by its CA, lineage \"%s\", serial %s%s%s, "
+        "learned by %s; it is renewed%s",
+        wish_of(engine, unit)->name, leaf->serial,
+        is->reason[0] != '\0' ? ", reason " : "", is->reason,
+        strcmp(is->by, "ocsp") == 0 ? "OCSP" : "its list (CRL)",
+        view->csr ? "" : " with another key");
+}
+
+/* That it is revoked is noted for everybody first: it must not be served
+ * elsewhere, nor its key kept, whatever becomes of this record. */
+static enum acme_rc
+take_finding(const struct acme_engine *engine, size_t unit,
     struct acme_vault_unit *view, const struct acme_leaf *leaf,
-    const struct kept_crl *kept)
+    const struct finding *found, struct acme_error *err)
 {
     struct acme_record_revocation *is = &view->record.revocation;
-    const char *reason = "";
 
+    if (found->revoked &&
+        acme_vault_learned(engine->conf.vault, unit, leaf->fingerprint,
+            found->by, found->reason, err) != ACME_OK)
+        return err->rc;
     is->failures = 0;
-    is->next_look = acme_schedule_look_after((long)(kept->until - now(engine)),
-        now(engine), draw(engine));
-    if (!acme_crl_has(kept->crl, view->leaf, &reason))
-        return;
+    is->next_look = acme_schedule_look_after(
+        (long)(found->until - now(engine)), now(engine), draw(engine));
+    if (!found->revoked)
+        return ACME_OK;
     is->revoked = view->revoked = true;
     is->next_look = 0;
-    (void)snprintf(is->reason, sizeof(is->reason), "%s", reason);
-    acme_log(engine->conf.host, ACME_LOG_NOTICE,
-        "certificate is revoked by its CA, lineage \"%s\", serial %s%s%s; it "
-        "is renewed with another key",
-        wish_of(engine, unit)->name, leaf->serial,
-        reason[0] != '\0' ? ", reason " : "", reason);
+    (void)snprintf(is->by, sizeof(is->by), "%s", found->by);
+    (void)snprintf(is->reason, sizeof(is->reason), "%s", found->reason);
+    log_revoked(engine, unit, view, leaf);
+    return ACME_OK;
 }
 
 static void
@@ -233,7 +198,7 @@ take_failure(const struct acme_engine *engine, size_t unit,
 /* With the lineage's lock.  `chain`: whose look it was. */
 static enum acme_rc
 note_locked(struct acme_engine *engine, size_t unit,
-    const struct acme_chain *chain, const struct kept_crl *kept,
+    const struct acme_chain *chain, const struct finding *found,
     const struct acme_error *why, struct acme_error *err)
 {
     struct acme_leaf leaf, asked;
@@ -247,8 +212,8 @@ note_locked(struct acme_engine *engine, size_t unit,
         rc = acme_chain_leaf(view.leaf, &leaf, err);
     if (rc == ACME_OK && view.leaf != NULL &&
         strcmp(leaf.fingerprint, asked.fingerprint) == 0) {
-        if (kept != NULL)
-            take_list(engine, unit, &view, &leaf, kept);
+        if (found != NULL)
+            rc = take_finding(engine, unit, &view, &leaf, found, err);
         else
             take_failure(engine, unit, &view.record.revocation, why);
     }
@@ -258,10 +223,10 @@ note_locked(struct acme_engine *engine, size_t unit,
     return rc;
 }
 
-/* Exactly one of kept and why. */
+/* Exactly one of found and why. */
 static void
 note(struct acme_engine *engine, size_t unit, const struct acme_chain *chain,
-    const struct kept_crl *kept, const struct acme_error *why)
+    const struct finding *found, const struct acme_error *why)
 {
     struct acme_error err;
     enum acme_rc rc = ACME_BUSY;
@@ -270,22 +235,63 @@ note(struct acme_engine *engine, size_t unit, const struct acme_chain *chain,
     if (!acme_engine_is_busy(engine, unit))
         rc = acme_vault_lock(engine->conf.vault, unit, &err);
     if (rc == ACME_OK) {
-        rc = note_locked(engine, unit, chain, kept, why, &err);
+        rc = note_locked(engine, unit, chain, found, why, &err);
         acme_vault_unlock(engine->conf.vault, unit);
     }
     if (rc != ACME_OK && rc != ACME_BUSY)
         acme_engine_log_failure(engine, unit,
-            "cannot note a look at a revocation list", &err);
+            "cannot note whether the certificate is revoked", &err);
     if (rc != ACME_OK)
         plan(engine, unit, now(engine) + BUSY_PAUSE);
+}
+
+static void
+note_list(struct acme_engine *engine, size_t unit,
+    const struct acme_chain *chain, const struct acme_crl *crl, time_t until)
+{
+    struct finding found = { .by = "crl", .reason = "", .until = until };
+
+    found.revoked = acme_crl_has(crl, chain, &found.reason);
+    note(engine, unit, chain, &found, NULL);
+}
+
+static void
+note_answer(struct acme_engine *engine, const struct look *look)
+{
+    const struct acme_ocsp_answer *answer = &look->answer;
+    struct finding found = { "ocsp", answer->revoked, answer->reason,
+        acme_schedule_crl(answer->next_update, now(engine)) };
+
+    note(engine, look->unit, look->chain, &found, NULL);
 }
 
 /* ---- looking ---------------------------------------------------------- */
 
 static enum acme_rc
-fetch(const struct acme_enroll *account, void *ctx, struct acme_error *err)
+ask(const struct acme_enroll *account, struct look *look,
+    struct acme_error *err)
 {
-    struct look *look = ctx;
+    struct acme_http_response response;
+    char url[ACME_URL_MAX];
+    enum acme_rc rc =
+        acme_ocsp_question(look->chain, look->responder, url, err);
+
+    acme_http_response_init(&response);
+    if (rc == ACME_OK)
+        rc = acme_connection_get_plain(acme_client_connection(account->client),
+            url, ACME_OCSP_MAX, &response, err);
+    if (rc == ACME_OK)
+        rc = acme_ocsp_read(response.body.data, response.body.len, look->chain,
+            account->host->now(account->host->ctx), &look->answer, err);
+    acme_http_response_clear(&response);
+    look->answered = rc == ACME_OK;
+    return rc == ACME_OK ? rc : acme_error_wrap(err, "OCSP");
+}
+
+static enum acme_rc
+fetch(const struct acme_enroll *account, struct look *look,
+    struct acme_error *err)
+{
     struct acme_http_response response;
     enum acme_rc rc;
 
@@ -299,29 +305,83 @@ fetch(const struct acme_enroll *account, void *ctx, struct acme_error *err)
     return rc == ACME_OK ? rc : acme_error_wrap(err, "revocation list");
 }
 
+/* In a thread of its own: it sees the look and nothing else. */
+static enum acme_rc
+look_around(const struct acme_enroll *account, void *ctx,
+    struct acme_error *err)
+{
+    struct look *look = ctx;
+
+    if (look->responder[0] != '\0' &&
+        (ask(account, look, &look->unanswered) == ACME_OK ||
+            look->unanswered.rc == ACME_STOPPING || look->url[0] == '\0')) {
+        *err = look->unanswered;
+        return err->rc;
+    }
+    return fetch(account, look, err);
+}
+
+/* A responder that gives no answer at all is not asked about the next
+ * certificate at once. */
+static void
+spare_responder(struct acme_engine *engine, const struct look *look)
+{
+    const struct acme_error *why = &look->unanswered;
+    char line[ACME_LOG_LINE_MAX];
+
+    if (why->rc == ACME_OK)
+        return;
+    acme_log(engine->conf.host, ACME_LOG_DEBUG,
+        "no answer of a responder, lineage \"%s\": %s",
+        wish_of(engine, look->unit)->name,
+        acme_error_line(why, line, sizeof(line)));
+    if (why->rc == ACME_NET || why->http_status != 0)
+        acme_lists_keep(engine->crls->lists, look->responder, NULL,
+            acme_schedule_look_failed(why, 1, now(engine), draw(engine)));
+}
+
+/* The list that was fetched, or was there, or neither. */
+static void
+end_with_list(struct acme_engine *engine, struct look *look,
+    const struct acme_error *why)
+{
+    struct acme_lists *lists = engine->crls->lists;
+    struct acme_listed kept = { NULL, 0 };
+    char url[ACME_URL_MAX];
+
+    if (look->crl != NULL) {
+        kept.until =
+            acme_schedule_crl(acme_crl_next_update(look->crl), now(engine));
+        note_list(engine, look->unit, look->chain, look->crl, kept.until);
+        acme_lists_keep(lists, look->url, look->crl, kept.until);
+        look->crl = NULL;
+        return;
+    }
+    if (look->url[0] != '\0')
+        acme_lists_keep(lists, look->url, NULL,
+            acme_schedule_look_failed(why, 1, now(engine), draw(engine)));
+    else if (acme_crl_url(look->chain, url))
+        (void)acme_lists_find(lists, url, look->chain, now(engine), &kept);
+    if (kept.crl != NULL)
+        note_list(engine, look->unit, look->chain, kept.crl, kept.until);
+    else
+        note(engine, look->unit, look->chain, NULL, why);
+}
+
 bool
 acme_engine_end_revocation(struct acme_engine *engine,
     const struct acme_crew_ended *ended)
 {
-    struct acme_crls *crls = engine->crls;
-    struct look *look = crls->look;
-    struct kept_crl kept;
+    struct look *look = engine->crls->look;
 
-    if (ended->errand != fetch)
+    if (ended->errand != look_around)
         return false;
-    crls->look = NULL;
-    kept = (struct kept_crl){ look->url, look->crl, 0 };
-    if (ended->err.rc == ACME_OK) {
-        kept.until =
-            acme_schedule_crl(acme_crl_next_update(look->crl), now(engine));
-        note(engine, look->unit, look->chain, &kept, NULL);
-        look->crl = NULL;
-        keep(crls, look->url, kept.crl, kept.until);
+    engine->crls->look = NULL;
+    if (look->answered) {
+        note_answer(engine, look);
     } else if (ended->err.rc != ACME_STOPPING) {
-        note(engine, look->unit, look->chain, NULL, &ended->err);
-        kept.until = acme_schedule_look_failed(&ended->err, 1, now(engine),
-            draw(engine));
-        keep(crls, look->url, NULL, kept.until);
+        spare_responder(engine, look);
+        end_with_list(engine, look, &ended->err);
     }
     free_look(look);
     return true;
@@ -329,8 +389,8 @@ acme_engine_end_revocation(struct acme_engine *engine,
 
 /* Takes the chain. */
 static bool
-start_fetch(struct acme_engine *engine, size_t unit, size_t issuer,
-    const char *url, struct acme_chain *chain)
+start_look(struct acme_engine *engine, size_t unit, size_t issuer,
+    const char *responder, const char *url, struct acme_chain *chain)
 {
     struct look *look = calloc(1, sizeof(*look));
 
@@ -340,40 +400,56 @@ start_fetch(struct acme_engine *engine, size_t unit, size_t issuer,
     }
     look->unit = unit;
     look->chain = chain;
+    acme_error_clear(&look->unanswered);
+    memcpy(look->responder, responder, strlen(responder) + 1);
     memcpy(look->url, url, strlen(url) + 1);
     engine->crls->look = look;
-    if (acme_crew_start_errand(engine->crew, issuer, fetch, look))
+    if (acme_crew_start_errand(engine->crew, issuer, look_around, look))
         return true;
     engine->crls->look = NULL;
     free_look(look);
     return false;
 }
 
-/* True: a list is fetched. */
+/* Takes the chain.  True: somebody is asked. */
+static bool
+look_at_chain(struct acme_engine *engine, size_t unit, size_t issuer,
+    struct acme_chain *chain)
+{
+    struct acme_lists *lists = engine->crls->lists;
+    struct acme_listed silent = { NULL, 0 }, kept = { NULL, 0 };
+    char responder[ACME_URL_MAX] = "", url[ACME_URL_MAX] = "";
+
+    if (!acme_ocsp_url(chain, responder) ||
+        acme_lists_find(lists, responder, chain, now(engine), &silent))
+        responder[0] = '\0';
+    if (!acme_crl_url(chain, url) ||
+        acme_lists_find(lists, url, chain, now(engine), &kept))
+        url[0] = '\0';
+    if (responder[0] != '\0' || url[0] != '\0')
+        return start_look(engine, unit, issuer, responder, url, chain);
+    if (kept.crl != NULL)
+        note_list(engine, unit, chain, kept.crl, kept.until);
+    else if (silent.until != 0 || kept.until != 0)
+        plan(engine, unit,
+            kept.until == 0 || (silent.until != 0 && silent.until < kept.until)
+                ? silent.until
+                : kept.until);
+    acme_chain_free(chain);
+    return false;
+}
+
 static bool
 look_at(struct acme_engine *engine, size_t unit,
     const struct acme_vault_unit *view)
 {
-    const struct kept_crl *kept;
     struct acme_chain *chain = NULL;
     struct acme_error err;
-    char url[ACME_URL_MAX];
 
     acme_error_clear(&err);
-    if (acme_vault_chain(engine->conf.vault, unit, &chain, &err) != ACME_OK ||
-        !acme_crl_url(chain, url)) {
-        acme_chain_free(chain);
+    if (acme_vault_chain(engine->conf.vault, unit, &chain, &err) != ACME_OK)
         return false;
-    }
-    kept = find(engine, url, chain);
-    if (kept == NULL)
-        return start_fetch(engine, unit, view->issued_by, url, chain);
-    if (kept->crl != NULL)
-        note(engine, unit, chain, kept, NULL);
-    else
-        plan(engine, unit, kept->until);
-    acme_chain_free(chain);
-    return false;
+    return look_at_chain(engine, unit, view->issued_by, chain);
 }
 
 /* Has left the heap; a look that can't be done now is planned anew. */

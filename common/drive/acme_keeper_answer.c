@@ -129,6 +129,7 @@ static const struct {
         acme_keeper_answer_ledger_account },
     { ACME_VERB_TRAFFIC, OF_UNIT, 0, acme_keeper_answer_traffic },
     { ACME_VERB_REVOKED, OF_ISSUER, 3, acme_keeper_answer_revoked },
+    { ACME_VERB_LEARNED, OF_UNIT, 3, acme_keeper_answer_learned },
     { ACME_VERB_DONE, OF_NOTHING, 3, answer_done },
 };
 

@@ -214,6 +214,7 @@ void acme_keeper_answer_csr(struct acme_call *call);
 void acme_keeper_answer_chain(struct acme_call *call);
 void acme_keeper_answer_live_key(struct acme_call *call);
 void acme_keeper_answer_revoked(struct acme_call *call);
+void acme_keeper_answer_learned(struct acme_call *call);
 void acme_keeper_answer_version(struct acme_call *call);
 
 #endif

@@ -80,33 +80,6 @@ acme_keeper_answer_live_key(struct acme_call *call)
     acme_version_clear(&live);
 }
 
-/*
- * What acmectl has had revoked.  A server's engine has no say in this: one
- * that an attacker has taken over could make each certificate due.
- */
-void
-acme_keeper_answer_revoked(struct acme_call *call)
-{
-    struct acme_keeper *keeper = call->keeper;
-    struct acme_chain *chain = NULL;
-    char reason[64];
-    const void *der;
-    size_t len;
-    bool barred;
-
-    acme_frame_get(&call->in, &der, &len);
-    acme_frame_get_text(&call->in, reason, sizeof(reason));
-    barred = acme_frame_get_u64(&call->in) != 0;
-    if (keeper->role != ACME_KEEPER_OBEYS)
-        call->in.bad = true;
-    if (!call->in.bad &&
-        acme_chain_from_der(der, len, &chain, &call->err) == ACME_OK)
-        (void)acme_store_revoked_write(keeper->store, chain, reason, barred,
-            keeper->host->now(keeper->host->ctx), &call->err);
-    acme_chain_free(chain);
-    acme_call_reply(call);
-}
-
 /* ---- the gate --------------------------------------------------------- */
 
 /* What the certificate must be for.  The request as it was last given to the

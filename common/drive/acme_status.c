@@ -174,26 +174,38 @@ static void read_record(struct view *view, size_t algorithm,
 /* The CA has told. */
 static bool
 is_known_revoked(struct view *view, const struct acme_pair *pair,
-    const struct acme_leaf *leaf)
+    const struct acme_leaf *leaf, struct acme_revoked *is)
 {
+    const struct acme_record_revocation *known;
     struct acme_record record;
 
     read_record(view, acme_key_algorithm_number(pair->type), &record);
-    return record.revocation.revoked &&
-           strcmp(record.revocation.certificate, leaf->fingerprint) == 0;
+    known = &record.revocation;
+    if (!known->revoked || strcmp(known->certificate, leaf->fingerprint) != 0)
+        return false;
+    memcpy(is->by, known->by, sizeof(is->by));
+    memcpy(is->reason, known->reason, sizeof(is->reason));
+    return true;
 }
 
-/* By acmectl, or so the CA says; it is served until the next one is there. */
-static bool
-is_revoked(struct view *view, const struct acme_pair *pair,
-    const struct acme_leaf *leaf)
+/* By acmectl, or so the CA says, or another one with its key, which was given
+ * away; it is served until the next one is there. */
+static void
+add_revoked(struct view *view, const struct acme_pair *pair,
+    const struct acme_leaf *leaf, struct acme_json *json)
 {
-    bool revoked = acme_store_is_revoked(view->store, pair->chain.data,
-        acme_chain_der_first(pair->chain.data, pair->chain.len));
+    struct acme_revoked is = { 0 };
 
-    revoked = revoked || is_known_revoked(view, pair, leaf);
-    view->revoked = view->revoked || revoked;
-    return revoked;
+    if (!acme_store_revoked_read(view->store, leaf->fingerprint, &is) &&
+        !is_known_revoked(view, pair, leaf, &is) &&
+        !acme_store_is_revoked(view->store, pair->chain.data,
+            acme_chain_der_first(pair->chain.data, pair->chain.len)))
+        return;
+    view->revoked = true;
+    acme_json_set_bool(json, "revoked", true);
+    acme_json_set_str(json, "revoked_by", is.by[0] != '\0' ? is.by : NULL);
+    acme_json_set_str(json, "revocation_reason",
+        is.reason[0] != '\0' ? is.reason : NULL);
 }
 
 /* The first pair's at the top, for whoever knows of one only. */
@@ -215,8 +227,7 @@ add_pairs(struct view *view, const struct acme_version *version)
         if (version->pair[i].key.len == 0)
             acme_json_set_bool(one, "csr", true);
         describe_leaf(one, &leaf);
-        if (is_revoked(view, &version->pair[i], &leaf))
-            acme_json_set_bool(one, "revoked", true);
+        add_revoked(view, &version->pair[i], &leaf, one);
         acme_json_append(list, one);
         if (i > 0)
             continue;

@@ -870,6 +870,19 @@ acme_vault_account_unmade(struct acme_vault *vault, size_t issuer,
 }
 
 enum acme_rc
+acme_vault_learned(struct acme_vault *vault, size_t unit,
+    const char *fingerprint, const char *by, const char *reason,
+    struct acme_error *err)
+{
+    struct acme_buf *request = ask(vault, ACME_VERB_LEARNED, unit);
+
+    acme_frame_add_text(request, fingerprint);
+    acme_frame_add_text(request, by);
+    acme_frame_add_text(request, reason);
+    return simple(vault, err);
+}
+
+enum acme_rc
 acme_vault_ledger(struct acme_vault *vault, size_t issuer,
     struct acme_buf *text, struct acme_error *err)
 {

@@ -199,6 +199,16 @@ enum acme_rc acme_vault_account_room(struct acme_vault *vault, size_t issuer,
 enum acme_rc acme_vault_account_unmade(struct acme_vault *vault, size_t issuer,
     struct acme_error *err);
 
+/*
+ * Notes that the CA says the live certificate (acme_leaf's fingerprint) was
+ * revoked: by "ocsp" or "crl"; the reason is a word of RFC 5280 or "".  After
+ * "keyCompromise" no certificate may have its key any more.  The lock is held.
+ * ACME_NOENT: another one is live.
+ */
+enum acme_rc acme_vault_learned(struct acme_vault *vault, size_t unit,
+    const char *fingerprint, const char *by, const char *reason,
+    struct acme_error *err);
+
 /* The issuer's ledger blob, opaque to the store. */
 enum acme_rc acme_vault_ledger(struct acme_vault *vault, size_t issuer,
     struct acme_buf *text, struct acme_error *err);

@@ -47,6 +47,7 @@ enum acme_verb {
     ACME_VERB_LEDGER_ACCOUNT, /* is one made (or was not)? -> when */
     ACME_VERB_TRAFFIC,        /* -> was it served to anybody? */
     ACME_VERB_REVOKED,        /* certificate, reason, is its key barred? -> */
+    ACME_VERB_LEARNED,        /* fingerprint of what is live, how, reason -> */
     ACME_VERB_DONE,           /* answer to a RENEW: id, ok, text; no reply */
     /* Notices of the store to the engine; never answered as such.  The index
      * is a lineage's. */

@@ -208,6 +208,7 @@ parse_revocation(const struct acme_json *object,
     parse_text(object, "certificate", revocation->certificate,
         sizeof(revocation->certificate));
     revocation->revoked = acme_json_bool(object, "revoked", false);
+    parse_text(object, "by", revocation->by, sizeof(revocation->by));
     parse_text(object, "reason", revocation->reason,
         sizeof(revocation->reason));
     revocation->next_look = parse_time(object, "next_look");
@@ -403,6 +404,7 @@ render_revocation(const struct acme_record_revocation *revocation)
 
     render_text(object, "certificate", revocation->certificate);
     render_flag(object, "revoked", revocation->revoked);
+    render_text(object, "by", revocation->by);
     render_text(object, "reason", revocation->reason);
     acme_json_set_time(object, "next_look", revocation->next_look);
     render_number(object, "failures", revocation->failures);

@@ -28,10 +28,11 @@ struct acme_record_window {
     time_t suggested; /* the last renewal that a window brought forward */
 };
 
-/* What the CA's revocation list says of one certificate. */
+/* What the CA says of one certificate, by OCSP or a list. */
 struct acme_record_revocation {
     char certificate[65]; /* fingerprint; "": none */
     bool revoked;
+    char by[8];        /* "ocsp" or "crl" */
     char reason[24];   /* as a word; or "" */
     time_t next_look;  /* 0: not planned */
     unsigned failures; /* of looks, in a row */

@@ -69,8 +69,8 @@ time_t acme_schedule_look_failed(const struct acme_error *err,
 time_t acme_schedule_look_pause(const struct acme_error *err,
     unsigned failures, time_t now);
 
-/* Until when a revocation list counts: until it says there is another, within
- * ACME_CRL_LIFE_MIN..MAX. */
+/* Until when a revocation list counts, or what a responder said: until it says
+ * there is another, within ACME_CRL_LIFE_MIN..MAX. */
 time_t acme_schedule_crl(time_t next_update, time_t now);
 
 /* What an attempt's end means. */

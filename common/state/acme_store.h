@@ -153,14 +153,25 @@ enum acme_rc acme_store_refused(struct acme_store *store, const char *unit,
 
 /* ---- revocations ------------------------------------------------------ */
 
+/* Who has had a certificate revoked, or how we have learned of it, and why. */
+struct acme_revoked {
+    char by[8];      /* "acmectl", "ocsp" or "crl"; "": not known */
+    char reason[24]; /* a word of RFC 5280 5.3.1; "": not known */
+};
+
 /*
- * Notes that a certificate (the chain's leaf) was revoked, and why ("" is not
- * known): revoked/FINGERPRINT.json.  `barred`: its key has been given away,
- * and is noted too (revoked/key-ID.json): no lineage may have it any more.
+ * Notes that a certificate (the chain's leaf) was revoked:
+ * revoked/FINGERPRINT.json.  `barred`: its key has been given away, and is
+ * noted too (revoked/key-ID.json): no lineage may have it any more.
  */
 enum acme_rc acme_store_revoked_write(struct acme_store *store,
-    const struct acme_chain *chain, const char *reason, bool barred,
+    const struct acme_chain *chain, const struct acme_revoked *is, bool barred,
     time_t now, struct acme_error *err);
+
+/* What was noted of a certificate (acme_leaf's fingerprint); false: nothing.
+ */
+bool acme_store_revoked_read(const struct acme_store *store,
+    const char *fingerprint, struct acme_revoked *is);
 
 /* Whether that was noted of a certificate (DER) or of its key; of a key. */
 bool acme_store_is_revoked(const struct acme_store *store, const void *der,

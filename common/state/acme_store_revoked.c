@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/acme_log.h"
 #include "base/acme_time.h"
 #include "state/acme_store_private.h"
 #include "wrap/acme_hash.h"
@@ -41,13 +42,15 @@ is_there(const struct acme_store *store, const char *path)
 
 static enum acme_rc
 put(struct acme_store *store, const char *path, const char *serial,
-    const char *reason, time_t now, struct acme_error *err)
+    const struct acme_revoked *is, time_t now, struct acme_error *err)
 {
     struct acme_json *note = acme_json_object();
     enum acme_rc rc;
 
     acme_json_set_str(note, "serial", serial);
-    acme_json_set_str(note, "reason", reason[0] != '\0' ? reason : NULL);
+    acme_json_set_str(note, "by", is->by);
+    acme_json_set_str(note, "reason",
+        is->reason[0] != '\0' ? is->reason : NULL);
     acme_json_set_time(note, "time", now);
     rc = note != NULL ? acme_store_json_write(store, path, note, err)
                       : acme_error_nomem(err);
@@ -57,13 +60,13 @@ put(struct acme_store *store, const char *path, const char *serial,
 
 static enum acme_rc
 bar(struct acme_store *store, const char *id, const char *serial,
-    const char *reason, time_t now, struct acme_error *err)
+    const struct acme_revoked *is, time_t now, struct acme_error *err)
 {
     char path[NOTE_PATH_MAX];
     enum acme_rc rc;
 
     key_note_path(path, id);
-    rc = put(store, path, serial, reason, now, err);
+    rc = put(store, path, serial, is, now, err);
     if (rc == ACME_OK && !is_there(store, MARK))
         rc = acme_dir_write(store->fd, MARK, 0600, "", 0, err);
     return rc;
@@ -73,7 +76,7 @@ bar(struct acme_store *store, const char *id, const char *serial,
  * not revoked does no harm. */
 enum acme_rc
 acme_store_revoked_write(struct acme_store *store,
-    const struct acme_chain *chain, const char *reason, bool barred,
+    const struct acme_chain *chain, const struct acme_revoked *is, bool barred,
     time_t now, struct acme_error *err)
 {
     char path[NOTE_PATH_MAX], id[ACME_KEY_ID_LEN + 1];
@@ -86,12 +89,44 @@ acme_store_revoked_write(struct acme_store *store,
     if (rc == ACME_OK)
         rc = acme_chain_key_id(chain, id, err);
     if (rc == ACME_OK && barred)
-        rc = bar(store, id, leaf.serial, reason, now, err);
+        rc = bar(store, id, leaf.serial, is, now, err);
     if (rc == ACME_OK) {
         certificate_path(path, leaf.fingerprint);
-        rc = put(store, path, leaf.serial, reason, now, err);
+        rc = put(store, path, leaf.serial, is, now, err);
     }
     return rc;
+}
+
+static void
+copy_text(const struct acme_json *note, const char *name, char *out,
+    size_t size)
+{
+    const char *text = acme_json_str(note, name);
+
+    if (text != NULL)
+        (void)acme_log_clean(out, size, text, strlen(text));
+}
+
+/* What cannot be read is there all the same. */
+bool
+acme_store_revoked_read(const struct acme_store *store,
+    const char *fingerprint, struct acme_revoked *is)
+{
+    char path[NOTE_PATH_MAX];
+    struct acme_json *note = NULL;
+    struct acme_error ignored;
+
+    memset(is, 0, sizeof(*is));
+    certificate_path(path, fingerprint);
+    if (!is_there(store, path))
+        return false;
+    acme_error_clear(&ignored);
+    if (acme_store_json_read(store, path, &note, &ignored) == ACME_OK) {
+        copy_text(note, "by", is->by, sizeof(is->by));
+        copy_text(note, "reason", is->reason, sizeof(is->reason));
+    }
+    acme_json_free(note);
+    return true;
 }
 
 /* Another certificate for a key that was given away. */

@@ -1535,6 +1535,13 @@ fake_ca_root(const struct fake_ca *ca)
 }
 
 void
+fake_ca_ocsp(const struct fake_ca *ca, const struct helper_ca_ocsp *options,
+    struct acme_buf *der)
+{
+    helper_ca_ocsp(ca->state->issuer, options, der);
+}
+
+void
 fake_ca_crl(const struct fake_ca *ca, const struct helper_ca_crl *options,
     struct acme_buf *der)
 {

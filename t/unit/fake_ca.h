@@ -82,6 +82,8 @@ struct fake_ca_conf {
 struct fake_ca;
 void fake_ca_crl(const struct fake_ca *ca, const struct helper_ca_crl *options,
     struct acme_buf *der);
+void fake_ca_ocsp(const struct fake_ca *ca,
+    const struct helper_ca_ocsp *options, struct acme_buf *der);
 
 struct fake_ca {
     struct fake_ca_conf conf; /* change it at any time */

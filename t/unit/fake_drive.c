@@ -83,15 +83,25 @@ cut_off(struct fake_drive *d, struct acme_error *err)
 
 static enum acme_rc
 fetch(struct fake_drive *d, const struct acme_http_request *request,
-    struct acme_http_response *response)
+    struct acme_http_response *response, struct acme_error *err)
 {
-    d->fetched++;
+    bool ocsp = strncmp(request->url, FAKE_DRIVE_RESPONDER,
+                    strlen(FAKE_DRIVE_RESPONDER)) == 0;
+    const struct acme_buf *body = ocsp ? d->ocsp : d->crl;
+    int status = ocsp ? d->ocsp_status : 404;
+
+    if (ocsp)
+        d->asked++;
+    else
+        d->fetched++;
     acme_http_response_clear(response);
     acme_buf_init(&response->body, request->max_body);
-    response->status = d->crl != NULL ? 200 : 404;
-    if (d->crl != NULL)
-        acme_buf_add(&response->body, d->crl->data, d->crl->len);
-    return ACME_OK;
+    response->status = body != NULL ? 200 : status;
+    if (body != NULL)
+        acme_buf_add(&response->body, body->data, body->len);
+    return response->status != 0
+               ? ACME_OK
+               : acme_error_set(err, ACME_NET, "nobody answers");
 }
 
 static enum acme_rc
@@ -109,7 +119,7 @@ perform(void *ctx, const struct acme_http_request *request,
                        !(last && d->cut == FAKE_CUT_ANSWER)))
         return cut_off(d, err);
     rc = request->plain
-             ? fetch(d, request, response)
+             ? fetch(d, request, response, err)
              : line->ca.perform(line->ca.ctx, request, response, err);
     if (rc == ACME_OK)
         response->date = d->host.now + d->ahead[line - lines];

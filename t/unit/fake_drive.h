@@ -30,6 +30,7 @@
 #include "helper_tmp.h"
 
 #define FAKE_DRIVE_OTHER "https://other.test/dir"
+#define FAKE_DRIVE_RESPONDER "http://ocsp.test"
 
 /* How an exchange with a CA is cut off. */
 enum fake_cut {
@@ -62,9 +63,12 @@ struct fake_drive {
     long set;      /* how far ours has been set since the beginning: host.now
                       is to be moved as well */
 
-    /* What is at every http URL; NULL: 404.  How often it was fetched. */
-    const struct acme_buf *crl;
-    unsigned fetched;
+    /* What is at every http URL; NULL: 404.  How often it was fetched.  At
+     * those that begin with FAKE_DRIVE_RESPONDER there is `ocsp`; NULL:
+     * ocsp_status, 0: nobody answers. */
+    const struct acme_buf *crl, *ocsp;
+    unsigned fetched, asked;
+    int ocsp_status;
 
     uint32_t random; /* what the engine draws */
     unsigned present_ms;

@@ -1474,6 +1474,7 @@ static void
 test_names_of_revoked(void **state)
 {
     struct fake_drive *d = *state;
+    struct acme_revoked is = { "acmectl", "superseded" };
     struct acme_chain *chain = NULL;
     struct acme_version version;
 
@@ -1483,8 +1484,8 @@ test_names_of_revoked(void **state)
     assert_int_equal(acme_chain_from_der(version.pair[0].chain.data,
                          version.pair[0].chain.len, &chain, &d->err),
         ACME_OK);
-    assert_int_equal(acme_store_revoked_write(d->store, chain, "superseded",
-                         false, d->host.now, &d->err),
+    assert_int_equal(acme_store_revoked_write(d->store, chain, &is, false,
+                         d->host.now, &d->err),
         ACME_OK);
     acme_chain_free(chain);
     acme_version_clear(&version);

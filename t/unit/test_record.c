@@ -73,6 +73,12 @@ check_equal(const struct acme_record *a, const struct acme_record *b)
     assert_int_equal(a->window.next_look, b->window.next_look);
     assert_int_equal(a->window.failures, b->window.failures);
     assert_int_equal(a->window.suggested, b->window.suggested);
+    assert_string_equal(a->revocation.certificate, b->revocation.certificate);
+    assert_int_equal(a->revocation.revoked, b->revocation.revoked);
+    assert_string_equal(a->revocation.by, b->revocation.by);
+    assert_string_equal(a->revocation.reason, b->revocation.reason);
+    assert_int_equal(a->revocation.next_look, b->revocation.next_look);
+    assert_int_equal(a->revocation.failures, b->revocation.failures);
     assert_int_equal(a->forced, b->forced);
     assert_int_equal(a->error.rc, b->error.rc);
     assert_int_equal(a->error.http_status, b->error.http_status);
@@ -138,6 +144,12 @@ full_record(void)
     record.window.next_look = 1795262409;
     record.window.failures = 5;
     record.window.suggested = 1795262410;
+    fill(record.revocation.certificate, sizeof(record.revocation.certificate));
+    record.revocation.revoked = true;
+    fill(record.revocation.by, sizeof(record.revocation.by));
+    fill(record.revocation.reason, sizeof(record.revocation.reason));
+    record.revocation.next_look = 1795262420;
+    record.revocation.failures = 6;
     record.forced = 1795262403;
     record.error.rc = ACME_PROBLEM;
     record.error.http_status = 429;
@@ -181,6 +193,43 @@ test_round_trip(void **state)
         check_equal(&record, &back);
         acme_buf_clear(&text);
     }
+}
+
+/* What a CA says of a certificate, and what there is to be said of one that
+ * is good. */
+static void
+test_revocation(void **state)
+{
+    struct acme_record record, back;
+    struct acme_buf text;
+
+    (void)state;
+    acme_record_init(&record);
+    record.revocation.revoked = true; /* of nobody: nothing is written */
+    render(&record, &text);
+    assert_string_equal(acme_buf_str(&text), "{}\n");
+    acme_buf_clear(&text);
+    back = parse("{ \"revocation\": { \"certificate\": \"ab12\","
+                 " \"revoked\": true, \"by\": \"ocsp\","
+                 " \"reason\": \"keyCompromise\" } }");
+    assert_true(back.revocation.revoked);
+    assert_string_equal(back.revocation.certificate, "ab12");
+    assert_string_equal(back.revocation.by, "ocsp");
+    assert_string_equal(back.revocation.reason, "keyCompromise");
+    render(&back, &text);
+    record = parse(acme_buf_str(&text));
+    check_equal(&record, &back);
+    acme_buf_clear(&text);
+    back = parse("{ \"revocation\": { \"certificate\": \"ab12\","
+                 " \"next_look\": \"2026-11-21T12:00:00Z\","
+                 " \"failures\": 2 } }");
+    assert_false(back.revocation.revoked);
+    assert_int_equal(back.revocation.next_look, 1795262400);
+    assert_int_equal(back.revocation.failures, 2);
+    render(&back, &text);
+    assert_null(strstr(acme_buf_str(&text), "revoked"));
+    assert_null(strstr(acme_buf_str(&text), "reason"));
+    acme_buf_clear(&text);
 }
 
 static void
@@ -270,6 +319,11 @@ test_tolerant(void **state)
         "\"renewal_info\": { \"start\": \"2026-11-21T12:00:00Z\","
         " \"end\": \"2026-11-21T12:00:00Z\" }",
         "\"renewal_info\": { \"explanation\": {}, \"failures\": -1 }",
+        "\"revocation\": true",
+        "\"revocation\": [\"revoked\"]",
+        "\"revocation\": { \"revoked\": \"true\", \"by\": 1 }",
+        "\"revocation\": { \"certificate\": {}, \"reason\": [],"
+        " \"next_look\": \"soon\", \"failures\": -1 }",
     };
     struct acme_record expected, record;
     char text[256];
@@ -427,6 +481,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_revocation),
         cmocka_unit_test(test_empty),
         cmocka_unit_test(test_steps),
         cmocka_unit_test(test_tolerant),
