@@ -47,6 +47,7 @@ settings_init(struct acme_httpd_settings *settings)
     settings->reuse_key = -1;
     settings->allow_subset = -1;
     settings->account_type = ACME_KEY_NONE;
+    acme_proof_init(&settings->proof);
 }
 
 void *
@@ -108,6 +109,7 @@ acme_httpd_settings_merge(const struct acme_httpd_settings *wide,
         merged.account_type = wide->account_type;
         merged.account_file = wide->account_file;
     }
+    acme_proof_merge(&merged.proof, &wide->proof);
     return merged;
 }
 
@@ -191,6 +193,17 @@ set_user(cmd_parms *cmd, void *dir, const char *arg)
             "another");
     server_of(cmd)->conf->user = arg;
     return NULL;
+}
+
+static const char *
+set_port_map(cmd_parms *cmd, void *dir, const char *arg)
+{
+    const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+
+    (void)dir;
+    if (error != NULL)
+        return error;
+    return acme_httpd_set_port_map(cmd, &server_of(cmd)->conf->port_map, arg);
 }
 
 /* ---- for a server or a virtual host ----------------------------------- */
@@ -401,6 +414,13 @@ set_csr(cmd_parms *cmd, void *dir, const char *arg)
     return settings->csr_file != NULL ? NULL : fail(cmd, arg, "not a path");
 }
 
+static const char *
+set_proof(cmd_parms *cmd, void *dir, int argc, char *const argv[])
+{
+    (void)dir;
+    return acme_httpd_set_proof(cmd, &settings_of(cmd)->proof, argc, argv);
+}
+
 /* The directives that are on or off, and where they are kept. */
 static const struct {
     const char *name;
@@ -514,7 +534,7 @@ add_name(cmd_parms *cmd, struct acme_httpd_domain *domain, const char *word)
     int i;
 
     acme_error_clear(&err);
-    if (acme_host_check_name(word, strlen(word), name, &err) != ACME_OK)
+    if (acme_idn_parse(word, strlen(word), name, &err) != ACME_OK)
         return apr_psprintf(cmd->pool, "ACMEDomain \"%s\": %s", word,
             err.what);
     for (i = 0; i < domain->names->nelts; i++)
@@ -617,6 +637,8 @@ const command_rec acme_httpd_commands[] = {
         STATE_DIR_HELP ": another name of ACMEStateDir"),
     AP_INIT_TAKE1("ACMEUser", set_user, NULL, RSRC_CONF,
         "user that the process which talks to the CA runs as"),
+    AP_INIT_ITERATE("ACMEPortMap", set_port_map, NULL, RSRC_CONF,
+        "where the public ports lead: http:PORT, https:PORT, or - for none"),
     AP_INIT_TAKE1("ACMEStateless", acme_httpd_set_stateless, NULL, RSRC_CONF,
         "which challenges of the CA are answered: on, any, pending or off"),
     AP_INIT_TAKE1("ACMEThumbprint", acme_httpd_set_thumbprint, NULL, RSRC_CONF,
@@ -649,6 +671,8 @@ const command_rec acme_httpd_commands[] = {
         "whether the CA is asked when to renew: on or off"),
     AP_INIT_FLAG("ACMECommonNameInCSR", set_flag, IN_SECTION, RSRC_CONF,
         "whether requests name the first name as common name too: on or off"),
+    AP_INIT_TAKE_ARGV("ACMECAChallenges", set_proof, IN_SECTION, RSRC_CONF,
+        "challenges to prove names with, the preferred ones first"),
     AP_INIT_FLAG("ACMEMustStaple", set_flag, IN_SECTION, RSRC_CONF,
         "whether the certificate demands a stapled OCSP answer: on or off"),
     AP_INIT_FLAG("ACMEReuseKey", set_flag, IN_SECTION, RSRC_CONF,

@@ -164,7 +164,7 @@ canonical(const struct build *b, const char *host)
     struct acme_error ignored;
 
     acme_error_clear(&ignored);
-    if (acme_host_check_name(host, strlen(host), name, &ignored) != ACME_OK)
+    if (acme_idn_parse(host, strlen(host), name, &ignored) != ACME_OK)
         return NULL;
     return apr_pstrdup(b->pool, name);
 }
@@ -261,6 +261,27 @@ separate(struct build *b)
 
 /* ---- virtual hosts and their domain ----------------------------------- */
 
+static struct acme_httpd_settings
+settings_of(const struct acme_httpd_domain *domain)
+{
+    return acme_httpd_settings_merge(
+        &acme_httpd_server_of(domain->within)->settings, &domain->settings);
+}
+
+/* The domain of a name, or else of the wildcard above it. */
+static struct acme_httpd_domain *
+owner_of(const struct build *b, const char *name)
+{
+    struct acme_httpd_domain *domain =
+        apr_hash_get(b->owner, name, APR_HASH_KEY_STRING);
+    const char *dot = strchr(name, '.');
+
+    if (domain != NULL || dot == NULL || acme_name_is_wildcard(name))
+        return domain;
+    return apr_hash_get(b->owner, apr_pstrcat(b->pool, "*", dot, NULL),
+        APR_HASH_KEY_STRING);
+}
+
 /* *domain: the one that the exact names are in, or NULL.  False: in two. */
 static bool
 match_exact(struct build *b, const server_rec *s,
@@ -272,8 +293,7 @@ match_exact(struct build *b, const server_rec *s,
     for (i = 0; i < names->nelts; i++) {
         const char *name = canonical(b, APR_ARRAY_IDX(names, i, const char *));
         struct acme_httpd_domain *found =
-            name == NULL ? NULL
-                         : apr_hash_get(b->owner, name, APR_HASH_KEY_STRING);
+            name == NULL ? NULL : owner_of(b, name);
 
         if (found == NULL || found == *domain)
             continue;
@@ -324,8 +344,7 @@ take_in(struct build *b, const server_rec *s, struct acme_httpd_domain *domain,
 {
     const char *name = canonical(b, written);
 
-    if (name != NULL &&
-        apr_hash_get(b->owner, name, APR_HASH_KEY_STRING) == domain)
+    if (name != NULL && owner_of(b, name) == domain)
         return true;
     if (!domain->automatic) {
         say(b, APLOG_ERR,
@@ -377,18 +396,35 @@ warn_unicode(const struct build *b, const server_rec *s,
     }
 }
 
-static void
-warn_wild(const struct build *b, const server_rec *s,
-    const struct acme_httpd_domain *domain)
+/* "*.example.com", where the DNS can be changed; no other pattern is a name
+ * of a certificate. */
+static bool
+take_in_wild(struct build *b, const server_rec *s,
+    struct acme_httpd_domain *domain, bool *grown)
 {
+    const struct acme_httpd_settings settings = settings_of(domain);
+    const bool provable = acme_proof_has_dns(&settings.proof);
     int i;
 
-    for (i = 0; s->wild_names != NULL && i < s->wild_names->nelts; i++)
+    for (i = 0; s->wild_names != NULL && i < s->wild_names->nelts; i++) {
+        const char *written = APR_ARRAY_IDX(s->wild_names, i, const char *);
+        const char *name = canonical(b, written);
+
+        if (name != NULL && owner_of(b, name) == domain)
+            continue;
+        if (name != NULL && provable) {
+            if (!take_in(b, s, domain, written, grown))
+                return false;
+            continue;
+        }
         say(b, APLOG_WARNING,
-            "\"%s\" of %s is not put into the certificate of %s: a wildcard "
-            "cannot be proved by http-01",
-            APR_ARRAY_IDX(s->wild_names, i, const char *), describe_host(b, s),
-            describe(b, domain));
+            "\"%s\" of %s is not put into the certificate of %s: %s", written,
+            describe_host(b, s), describe(b, domain),
+            name == NULL ? "no certificate has such a name"
+                         : "a wildcard is proved by the DNS alone, see "
+                           "ACMEChallengeCmd and ACMEDNSUpdate");
+    }
+    return true;
 }
 
 static void
@@ -410,13 +446,12 @@ match(struct build *b, server_rec *s, bool *grown)
     if (domain == NULL)
         return true;
     serve(s, domain);
-    warn_wild(b, s, domain);
     warn_unicode(b, s, names);
     for (i = 0; i < names->nelts; i++)
         if (!take_in(b, s, domain, APR_ARRAY_IDX(names, i, const char *),
                 grown))
             return false;
-    return true;
+    return take_in_wild(b, s, domain, grown);
 }
 
 /* A name taken in may make another virtual host one of the domain's; only
@@ -627,8 +662,7 @@ check_csr(const struct build *b, const struct acme_httpd_domain *domain,
 static bool
 add_lineage(struct build *b, struct acme_httpd_domain *domain)
 {
-    struct acme_httpd_settings settings = acme_httpd_settings_merge(
-        &acme_httpd_server_of(domain->within)->settings, &domain->settings);
+    struct acme_httpd_settings settings = settings_of(domain);
     struct acme_lineage lineage;
     struct acme_error err;
     enum acme_rc rc;
@@ -652,6 +686,7 @@ add_lineage(struct build *b, struct acme_httpd_domain *domain)
     lineage.reuse_key = settings.reuse_key == 1;
     lineage.allow_subset = settings.allow_subset == 1;
     lineage.csr_file = settings.csr_file;
+    lineage.proof = &settings.proof;
     if (!check_csr(b, domain, settings.csr_file))
         return false;
     rc = use_issuers(b, &settings, &lineage, &err);
@@ -717,6 +752,25 @@ free_config(void *data)
     return APR_SUCCESS;
 }
 
+/* What the server can be reached at. */
+static void
+find_reach(const struct build *b)
+{
+    apr_hash_t *tls = apr_hash_make(b->pool);
+    const struct written *written;
+    const server_addr_rec *addr;
+    server_rec *s;
+
+    for (s = b->conf->base->next; s != NULL; s = s->next) {
+        written = written_in(b, s);
+        for (addr = s->addrs; addr != NULL; addr = addr->next)
+            if (written != NULL && written->tls)
+                apr_hash_set(tls, &addr->host_port, sizeof(addr->host_port),
+                    s);
+    }
+    acme_httpd_reach(b->conf, tls);
+}
+
 static bool
 make_config(struct build *b, server_rec *base)
 {
@@ -733,6 +787,7 @@ make_config(struct build *b, server_rec *base)
     }
     apr_pool_cleanup_register(conf->pool, conf->config, free_config,
         apr_pool_cleanup_null);
+    find_reach(b);
     for (i = 0; i < conf->domains->nelts; i++)
         if (!add_lineage(b,
                 APR_ARRAY_IDX(conf->domains, i, struct acme_httpd_domain *)))
@@ -817,7 +872,8 @@ same_settings(const struct acme_httpd_settings *one,
            one->csr_file == other->csr_file && one->ntypes == other->ntypes &&
            memcmp(one->type, other->type, sizeof(one->type)) == 0 &&
            one->account_type == other->account_type &&
-           one->account_file == other->account_file;
+           one->account_file == other->account_file &&
+           acme_proof_equal(&one->proof, &other->proof);
 }
 
 /* They are for what is written next to them, not for what is served there. */

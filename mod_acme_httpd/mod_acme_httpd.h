@@ -47,6 +47,7 @@ struct acme_httpd_settings {
     enum acme_key_type type[ACME_ALGORITHMS];
     enum acme_key_type account_type;
     const char *account_file; /* instead of account_type */
+    struct acme_proof proof;
 };
 
 /* An ACMEDomain: one certificate. */
@@ -80,6 +81,7 @@ struct acme_httpd_conf {
     bool wants_more; /* than answers with others' thumbprints */
     const char *state_dir;
     const char *user;
+    struct acme_port_map port_map;
     apr_array_header_t *domains; /* struct acme_httpd_domain * */
     apr_array_header_t *notes;   /* struct acme_httpd_note */
 
@@ -128,6 +130,18 @@ struct acme_httpd_server *acme_httpd_server_of(const server_rec *s);
 struct acme_httpd_settings acme_httpd_settings_merge(
     const struct acme_httpd_settings *wide,
     const struct acme_httpd_settings *narrow);
+
+/* ---- acme_httpd_proof.c ----------------------------------------------- */
+
+/* The words of the directive being read; NULL or what is wrong with them. */
+const char *acme_httpd_set_proof(cmd_parms *cmd, struct acme_proof *proof,
+    int argc, char *const argv[]);
+const char *acme_httpd_set_port_map(cmd_parms *cmd, struct acme_port_map *map,
+    const char *word);
+
+/* What conf->config can be reached at; `tls` has the ports (apr_port_t) of
+ * virtual hosts with TLS as keys. */
+void acme_httpd_reach(struct acme_httpd_conf *conf, apr_hash_t *tls);
 
 /* ---- acme_httpd_lineage.c --------------------------------------------- */
 

@@ -16,6 +16,8 @@ static ngx_int_t ngx_acme_issuer_word(ngx_conf_t *cf,
     ngx_acme_issuer_t *issuer, ngx_str_t *value);
 static char *ngx_acme_issuer_eab(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
     ngx_str_t *value, ngx_uint_t n);
+static char *ngx_acme_issuer_challenge(ngx_conf_t *cf,
+    ngx_acme_issuer_t *issuer, ngx_str_t *value);
 static char *ngx_acme_issuer_contact(ngx_conf_t *cf,
     ngx_acme_issuer_t *issuer, ngx_str_t *value, ngx_uint_t n);
 static ngx_int_t ngx_acme_issuer_flag(ngx_conf_t *cf, ngx_str_t *value,
@@ -27,6 +29,9 @@ static char *ngx_acme_certificate(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_acme_placeholder(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+
+
+static enum acme_proof_item  ngx_acme_proof_challenge = ACME_PROOF_CHALLENGE;
 
 
 ngx_command_t  ngx_acme_commands[] = {
@@ -79,6 +84,20 @@ ngx_command_t  ngx_acme_commands[] = {
       NGX_HTTP_SRV_CONF_OFFSET,
       0,
       NULL },
+
+    { ngx_string("acme_port_map"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      ngx_acme_port_map,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("acme_challenge"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,
+      ngx_acme_proof,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      &ngx_acme_proof_challenge },
 
     { ngx_string("acme_must_staple"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_FLAG,
@@ -233,6 +252,10 @@ ngx_acme_issuer_directive(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
         return ngx_acme_issuer_contact(cf, issuer, value, n);
     }
 
+    if (ngx_strcmp(value[0].data, "challenge") == 0) {
+        return ngx_acme_issuer_challenge(cf, issuer, value);
+    }
+
     if (ngx_strcmp(value[0].data, "accept_terms_of_service") == 0 && n == 1) {
         issuer->terms = 1;
         return NGX_CONF_OK;
@@ -267,11 +290,32 @@ ngx_acme_issuer_directive(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
                        "unknown directive \"%V\" in \"acme_issuer\", or a "
                        "wrong number of its parameters; known are uri URL, "
                        "contact ADDRESS..., accept_terms_of_service, "
-                       "account_key TYPE|FILE, external_account_key KID "
-                       "FILE|data:KEY [HS256|HS384|HS512], profile NAME "
-                       "[require], preferred_chain CN, renewal_info on|off, "
+                       "account_key TYPE|FILE, challenge TYPE..., "
+                       "external_account_key KID FILE|data:KEY "
+                       "[HS256|HS384|HS512], profile NAME [require], "
+                       "preferred_chain CN, renewal_info on|off, "
                        "common_name_in_csr on|off, ssl_trusted_certificate "
                        "FILE, ssl_verify on|off", &value[0]);
+
+    return NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_acme_issuer_challenge(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
+    ngx_str_t *value)
+{
+    char  *rv;
+
+    rv = ngx_acme_proof_words(cf, &issuer->proof, ACME_PROOF_CHALLENGE);
+
+    if (rv == NGX_CONF_OK || rv == NGX_CONF_ERROR) {
+        return rv;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "duplicate \"%V\" in \"acme_issuer\" \"%V\"",
+                       &value[0], &issuer->name);
 
     return NGX_CONF_ERROR;
 }

@@ -34,11 +34,14 @@ static ngx_int_t ngx_acme_parameters(ngx_conf_t *cf,
     ngx_array_t *names);
 static ngx_int_t ngx_acme_server_names(ngx_conf_t *cf,
     ngx_http_core_srv_conf_t *cscf, ngx_acme_srv_conf_t *ascf,
-    ngx_array_t *names);
+    const struct acme_proof *proof, ngx_array_t *names);
 static void ngx_acme_public_names(ngx_conf_t *cf,
     ngx_acme_srv_conf_t *ascf, ngx_array_t *names);
 static void ngx_acme_warn_unicode(ngx_conf_t *cf,
     ngx_http_core_srv_conf_t *cscf, ngx_str_t *name);
+static ngx_int_t ngx_acme_push_server_name(ngx_conf_t *cf,
+    ngx_acme_srv_conf_t *ascf, const struct acme_proof *proof,
+    ngx_array_t *names, ngx_str_t *name, struct acme_error *err);
 static ngx_int_t ngx_acme_push_name(ngx_conf_t *cf, ngx_array_t *names,
     u_char *data, size_t len, struct acme_error *err);
 
@@ -98,6 +101,8 @@ ngx_acme_init_main_conf(ngx_conf_t *cf, void *conf)
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
     cscf = cmcf->servers.elts;
+
+    ngx_acme_reach(amcf, cmcf);
 
     for (i = 0; i < cmcf->servers.nelts; i++) {
         ascf = cscf[i]->ctx->srv_conf[ngx_acme_module.ctx_index];
@@ -429,6 +434,7 @@ ngx_acme_add_server(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
 {
     ngx_array_t           names;
     struct acme_error     err;
+    struct acme_proof     proof;
     struct acme_lineage   lineage;
     ngx_acme_srv_conf_t  *http;
 
@@ -452,12 +458,15 @@ ngx_acme_add_server(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
         return NGX_ERROR;
     }
 
+    ngx_acme_proof_of(cf, amcf, ascf, lineage.issuer, &proof);
+
     if (names.nelts == 0
-        && ngx_acme_server_names(cf, cscf, ascf, &names) != NGX_OK)
+        && ngx_acme_server_names(cf, cscf, ascf, &proof, &names) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
+    lineage.proof = &proof;
     lineage.names = names.elts;
     lineage.nnames = names.nelts;
 
@@ -564,12 +573,14 @@ failed:
 
 /*
  * The names of the server: ".x" means x and www.x; what no certificate can
- * be had for by http-01 is left out with a warning.
+ * be had for, and wildcards that cannot be proved, are left out with a
+ * warning.
  */
 
 static ngx_int_t
 ngx_acme_server_names(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
-    ngx_acme_srv_conf_t *ascf, ngx_array_t *names)
+    ngx_acme_srv_conf_t *ascf, const struct acme_proof *proof,
+    ngx_array_t *names)
 {
     u_char                  *p, www[ACME_IDN_TEXT_MAX + sizeof("www.")];
     ngx_str_t                name;
@@ -606,7 +617,7 @@ ngx_acme_server_names(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
         }
 
         if (err.rc == ACME_OK
-            && ngx_acme_push_name(cf, names, name.data, name.len, &err)
+            && ngx_acme_push_server_name(cf, ascf, proof, names, &name, &err)
                == NGX_ERROR)
         {
             return NGX_ERROR;
@@ -699,7 +710,7 @@ ngx_acme_warn_unicode(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
 
     dot = (name->data[0] == '.');
 
-    if (acme_host_check_name((char *) name->data + dot, name->len - dot,
+    if (acme_idn_parse((char *) name->data + dot, name->len - dot,
                              ascii, &err)
         != ACME_OK)
     {
@@ -724,6 +735,25 @@ ngx_acme_warn_unicode(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
 }
 
 
+/* as ngx_acme_push_name() */
+
+static ngx_int_t
+ngx_acme_push_server_name(ngx_conf_t *cf, ngx_acme_srv_conf_t *ascf,
+    const struct acme_proof *proof, ngx_array_t *names, ngx_str_t *name,
+    struct acme_error *err)
+{
+    if (name->len > 2 && ngx_strncmp(name->data, "*.", 2) == 0
+        && acme_proof_check(proof, &ascf->main->config->reach,
+                            (char *) name->data, err)
+           != ACME_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    return ngx_acme_push_name(cf, names, name->data, name->len, err);
+}
+
+
 /* NGX_DECLINED with `err` set: not a name; a name given twice counts once */
 
 static ngx_int_t
@@ -734,7 +764,7 @@ ngx_acme_push_name(ngx_conf_t *cf, ngx_array_t *names, u_char *data,
     char       **name;
     ngx_uint_t   i;
 
-    if (acme_host_check_name((char *) data, len, text, err) != ACME_OK) {
+    if (acme_idn_parse((char *) data, len, text, err) != ACME_OK) {
         return NGX_DECLINED;
     }
 

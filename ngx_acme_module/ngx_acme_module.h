@@ -31,6 +31,7 @@ typedef struct {
     ngx_str_t                 eab_kid;
     ngx_str_t                 eab_key;        /* FILE or data:KEY */
     const char               *eab_alg;
+    struct acme_proof        *proof;          /* NULL: nothing was said */
     ngx_str_t                 profile;
     ngx_flag_t                profile_required;
     ngx_str_t                 preferred_chain;
@@ -50,6 +51,7 @@ typedef struct {
     ngx_flag_t                terms;
     ngx_str_t                 user;
     ngx_array_t               issuers;        /* ngx_acme_issuer_t */
+    struct acme_port_map      port_map;
 
     struct acme_config       *config;
     struct acme_area         *area;           /* NULL: no service */
@@ -78,6 +80,7 @@ typedef struct {
     ngx_flag_t                reuse_key;
     ngx_flag_t                allow_subset;
     ngx_uint_t                placeholder;
+    struct acme_proof        *proof;          /* NULL: nothing was said */
 
     ngx_acme_main_conf_t     *main;
     ngx_http_ssl_srv_conf_t  *ssl;
@@ -103,6 +106,17 @@ char *ngx_acme_text(ngx_conf_t *cf, const char *text);
 /* ngx_acme_lineage.c */
 
 char *ngx_acme_init_main_conf(ngx_conf_t *cf, void *conf);
+
+/* ngx_acme_proof.c */
+
+char *ngx_acme_proof(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_acme_proof_words(ngx_conf_t *cf, struct acme_proof **proof,
+    enum acme_proof_item item);
+char *ngx_acme_port_map(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+void ngx_acme_proof_of(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
+    ngx_acme_srv_conf_t *ascf, size_t index, struct acme_proof *proof);
+void ngx_acme_reach(ngx_acme_main_conf_t *amcf,
+    ngx_http_core_main_conf_t *cmcf);
 
 /* ngx_acme_tls.c */
 

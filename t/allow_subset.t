@@ -70,7 +70,7 @@ $cert = $t->wait_certificate('c.test') or $t->give_up;
 is scalar @{ $cert->{names} }, 5, 'all of them';
 ok !$t->status('a.test')->{left_out}, 'nothing is left out';
 
-configure(['x.test', 'y.test'],
+configure(['x.test', 'x.y.test'],
     identifiers => ['x.test', '*.y.test']);
 my ($exit, $output) = $t->test_config;
 isnt $exit, 0, 'with a wildcard it is an error of -t';

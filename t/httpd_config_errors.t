@@ -52,6 +52,11 @@ my @values = (
         qr/"x" is none of "on".*"any".*"pending".*"off"/],
     ['ACMEThumbprint', 'x' x 42, qr/"x{42}" is no thumbprint.* 43 .*file:/],
     ['ACMEThumbprint', 'x' x 42 . '=', qr/"x{42}=" is no thumbprint/],
+    ['ACMEPortMap', 'http', qr/"http": it must be "http:PORT"/],
+    ['ACMEPortMap', 'http:80 https:x', qr/"https:x": it must be "http:PORT"/],
+    ['ACMECAChallenges', '', qr/it needs a challenge such as http-01/],
+    ['ACMECAChallenges', 'http-01 tls-sni-01', qr/"tls-sni-01" was withdrawn/],
+    ['ACMECAChallenges', 'http-01 http', qr/"http": it is there twice/],
     ['ACMEPlaceholder', 'x', qr/"x": it must be "503".* or "serve"/],
     ['ACMECertificateAuthority', 'foo',
         qr/"foo": .*https URL.*letsencrypt, letsencrypt-staging/],
@@ -115,7 +120,12 @@ my @domains = (
         qr/"-b\\xc3\\xbccher\.test" has no ASCII form .*hyphen.*xn--/],
     ['no UTF-8', "ACMEDomain b\xfccher.test",
         qr/no ASCII form .*encoding/],
-    ['a wildcard', 'ACMEDomain a.test *.a.test', qr/"\*\.a\.test": .*http-01/],
+    ['a wildcard', "ACMECAChallenges http-01\nACMEDomain a.test *.a.test\n" . host(),
+        qr/"\*\.a\.test" cannot be proved: .*ACMEChallengeCmd/],
+    ['a port that is closed', "ACMEPortMap http:- https:-\nListen 127.0.0.1:1\n"
+            . "Listen 127.0.0.1:2\nACMECAChallenges http-01\n"
+            . "ACMEDomain a.test\n" . host('a.test', 'SSLEngine on'),
+        qr/"a\.test" cannot be proved: none of its challenges/],
     ['a URL', 'ACMEDomain https://a.test/', qr{"https://a\.test/": }],
     ['a section without names', section('', ''),
         qr/ACMEDomain needs the names/],
@@ -189,7 +199,7 @@ my @together = (
         qr/ACMEDomain a\.test .*too many: b\.test it has a\.test, b\.test; configured are a\.test/],
     ['a signing request for two certificates',
         "ACMECSRFile $dir/www/a.csr\nACMEDomain a.test\nACMEDomain b.test\n"
-            . host() . host('b.test'),
+            . "ACMECAChallenges http-01\n" . host() . host('b.test'),
         qr/ACMEDomain b\.test .*a\.csr" is used by .*"a\.test" too; move/],
     ['a signing request and a key of each type',
         "ACMEPrivateKeys P-256 RSA\n"
@@ -202,7 +212,7 @@ my @together = (
         section("ACMECSRFile $dir/www/a.csr\nACMEAllowSubset on") . host(),
         qr/ACMEDomain a\.test .*a\.csr" is for all of its names/],
     ['a signing request without SSLCertificateFile',
-        section("ACMECSRFile $dir/www/a.csr")
+        section("ACMECSRFile $dir/www/a.csr\nACMECAChallenges http-01")
             . host('a.test', 'SSLEngine on'),
         qr/\S+$at serves ACMEDomain a\.test .*only you have.*live\/a\.test\/fullchain/],
     ['a misspelt name',

@@ -160,6 +160,7 @@ add_alone(struct renewal *renewal, const char *name, struct acme_error *err)
         rc = add_issuers(renewal, &settings->declared[0], &wanted, err);
     if (rc == ACME_OK) {
         wanted.name = name;
+        wanted.proof = &settings->declared[0].proof;
         rc = acme_config_add_lineage(renewal->alone, &wanted, &ignored, err);
     }
     acme_settings_free(settings);

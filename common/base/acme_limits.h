@@ -18,6 +18,11 @@
 /* CAs allow 100 names (RFC has no limit); a list of this size is a mistake. */
 #define ACME_NAMES_MAX 1000
 
+/* Words of a command that changes the DNS, and the zones that names may be
+ * delegated to: what people write by hand. */
+#define ACME_COMMAND_WORDS_MAX 16
+#define ACME_DNS_ZONES_MAX 8
+
 /* Issuers of one configuration, contacts of one issuer. */
 #define ACME_ISSUERS_MAX 64
 #define ACME_CONTACTS_MAX 16

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pwd.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -19,22 +20,6 @@
 
 /* A bundle of every CA there is has about 250 kB. */
 #define CA_FILE_MAX (4 * 1024 * 1024)
-
-enum acme_rc
-acme_host_check_name(const char *text, size_t len, char out[ACME_NAME_MAX + 1],
-    struct acme_error *err)
-{
-    char name[ACME_NAME_MAX + 1];
-    enum acme_rc rc = acme_idn_parse(text, len, name, err);
-
-    if (rc == ACME_OK && acme_name_is_wildcard(name))
-        rc = acme_error_set(err, ACME_CONFIG,
-            "a wildcard cannot be proved by http-01, the only challenge of "
-            "this version");
-    if (rc == ACME_OK)
-        memcpy(out, name, strlen(name) + 1);
-    return rc;
-}
 
 /* Whether the first `len` bytes of `word` are this word, in any case. */
 static bool
@@ -99,6 +84,55 @@ acme_host_contact(const char *address, char out[ACME_URL_MAX],
             "a contact of more than %d bytes", ACME_URL_MAX - 1);
     strcpy(stpcpy(out, scheme), address);
     return ACME_OK;
+}
+
+enum acme_rc
+acme_host_port_map(struct acme_port_map *map, const char *word,
+    struct acme_error *err)
+{
+    const char *colon = strchr(word, ':');
+    char shown[64], *end;
+    unsigned long port = 0;
+    int *at = NULL;
+
+    if (colon != NULL && is_word(word, (size_t)(colon - word), "http"))
+        at = &map->http;
+    else if (colon != NULL && is_word(word, (size_t)(colon - word), "https"))
+        at = &map->tls;
+    if (at != NULL && strcmp(colon + 1, "-") == 0) {
+        *at = -1;
+        return ACME_OK;
+    }
+    if (at != NULL && colon[1] >= '0' && colon[1] <= '9')
+        port = strtoul(colon + 1, &end, 10);
+    if (port == 0 || port > 65535 || *end != '\0') {
+        acme_log_clean(shown, sizeof(shown), word, strlen(word));
+        return acme_error_set(err, ACME_CONFIG,
+            "\"%s\": it must be \"http:PORT\" or \"https:PORT\", the "
+            "server's port that public port 80 or 443 leads to, or \"-\" "
+            "for none",
+            shown);
+    }
+    *at = (int)port;
+    return ACME_OK;
+}
+
+void
+acme_host_listens(struct acme_reach *reach, const struct acme_port_map *map,
+    unsigned port, bool tls)
+{
+    enum acme_arrival *arrival = tls ? &reach->tls : &reach->http;
+    const int mapped = tls ? map->tls : map->http;
+    const unsigned usual = tls ? 443 : 80;
+
+    if (mapped == -1) {
+        *arrival = ACME_ARRIVAL_NEVER;
+        return;
+    }
+    if (port == (mapped != 0 ? (unsigned)mapped : usual))
+        *arrival = ACME_ARRIVAL_YES;
+    else if (mapped == 0 && *arrival == ACME_ARRIVAL_NO)
+        *arrival = ACME_ARRIVAL_UNKNOWN;
 }
 
 static enum acme_rc

@@ -15,13 +15,6 @@
 #include "wrap/acme_key.h"
 
 /*
- * acme_idn_parse() for an identifier of a certificate: refuses a wildcard
- * too, which http-01 cannot prove.  ACME_CONFIG.
- */
-enum acme_rc acme_host_check_name(const char *text, size_t len,
-    char out[ACME_NAME_MAX + 1], struct acme_error *err);
-
-/*
  * What an operator gives as account key: "ecdsa" or "rsa" in any case, alone
  * or with ":" and a size, is the type of one we make (*type); all else is a
  * file of his, and *type is left alone.  ACME_CONFIG: no such size.
@@ -48,6 +41,24 @@ enum acme_rc acme_host_eab_key(const char *word, struct acme_error *err);
  */
 enum acme_rc acme_host_contact(const char *address, char out[ACME_URL_MAX],
     struct acme_error *err);
+
+/*
+ * Where connections to the public ports 80 and 443 arrive: 0 is that very
+ * port, -1 nowhere.
+ */
+struct acme_port_map {
+    int http, tls;
+};
+
+/* One word of it: "http:8080", "https:-".  ACME_CONFIG. */
+enum acme_rc acme_host_port_map(struct acme_port_map *map, const char *word,
+    struct acme_error *err);
+
+/* Takes note of a listener; `reach` begins with ACME_ARRIVAL_NO twice.  At
+ * another port than the usual, of which nothing was said, it may be reached.
+ */
+void acme_host_listens(struct acme_reach *reach,
+    const struct acme_port_map *map, unsigned port, bool tls);
 
 /*
  * The files an issuer names: the CA file must be readable and hold

@@ -98,6 +98,9 @@ complete_order(struct acme_run *run)
         if (rc == ACME_OK)
             rc = poll_while(run, ACME_STATUS_PENDING);
     }
+    /* In a run of before they may have become valid. */
+    if (rc == ACME_OK)
+        acme_job_dns_clean(run, false);
     if (rc == ACME_OK && run->order.status == ACME_STATUS_READY) {
         rc = enter(run, "finalize");
         if (rc == ACME_OK)

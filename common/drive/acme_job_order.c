@@ -67,6 +67,7 @@ memo_fits(const struct acme_run *run, const struct acme_json *memo)
 enum acme_rc
 acme_job_drop_order(struct acme_run *run, struct acme_error *err)
 {
+    acme_job_dns_clean(run, true);
     acme_json_free(run->memo);
     run->memo = NULL;
     acme_key_unref(run->key);

@@ -1,8 +1,8 @@
 /*
  * What the files behind acme_job.h share: the story (acme_job.c), its order
  * and what is remembered of it (acme_job_order.c), the proof of its names
- * (acme_job_prove.c), doing without some (acme_job_subset.c), and what comes
- * of it (acme_job_finish.c).
+ * (acme_job_prove.c, acme_job_dns.c), doing without some (acme_job_subset.c),
+ * and what comes of it (acme_job_finish.c).
  */
 #ifndef ACME_JOB_PRIVATE_H
 #define ACME_JOB_PRIVATE_H
@@ -10,6 +10,7 @@
 #include "drive/acme_job.h"
 #include "protocol/acme_authz.h"
 #include "protocol/acme_order.h"
+#include "state/acme_challenge_type.h"
 #include "state/acme_schedule.h"
 #include "wrap/acme_json.h"
 
@@ -55,6 +56,21 @@ bool acme_job_order_survives(const struct acme_error *err);
 
 /* Proves the order's names: all authorizations are valid at the end. */
 enum acme_rc acme_job_prove_names(struct acme_run *run);
+
+/* An authorization that is pending, and the challenge that is to do. */
+struct acme_proved {
+    const struct acme_authz *authz;
+    const struct acme_challenge *challenge;
+    enum acme_challenge_type type;
+};
+
+/* Makes the records of those that are proved by one; n of them. */
+enum acme_rc acme_job_dns_present(struct acme_run *run,
+    const struct acme_proved *proved, size_t n);
+
+/* Takes away what was made for the order, as far as that is known.  What
+ * cannot be is logged. */
+void acme_job_dns_clean(struct acme_run *run, bool failed);
 
 /* Sets run->names: all but what was left out. */
 enum acme_rc acme_job_choose_names(struct acme_run *run);

@@ -65,47 +65,102 @@ mark_answer(struct acme_run *run, const char *challenge_url, bool received)
     acme_json_append(list, answer);
 }
 
-static enum acme_rc
-pick_challenge(const struct acme_authz *authz,
-    const struct acme_challenge **challenge, struct acme_error *err)
+/* ---- choosing and presenting ------------------------------------------ */
+
+/* What the CA offers, for people. */
+static void
+list_offers(const struct acme_authz *authz, char *out, size_t size)
 {
-    *challenge = acme_authz_challenge(authz, "http-01");
-    if (*challenge != NULL)
-        return ACME_OK;
-    return acme_error_set(err, ACME_CONFIG,
-        "the CA offers no http-01 challenge for \"%s\"; a wildcard cannot be "
-        "proved by http-01",
-        authz->name);
+    size_t i, len = 0;
+
+    out[0] = '\0';
+    for (i = 0; i < authz->nchallenges && len < size; i++)
+        len += (size_t)snprintf(out + len, size - len, "%s%s",
+            i > 0 ? ", " : "", authz->challenge[i].type);
 }
 
-/* Presents all challenges before the first is answered: workers see them at
- * once, other servers of this state directory, which look once a second,
- * within OTHERS_MS. */
+/* The best of what can work here and the CA offers. */
 static enum acme_rc
-present(struct acme_run *run)
+pick_challenge(const struct acme_run *run, const struct acme_authz *authz,
+    struct acme_proved *proved, struct acme_error *err)
 {
-    const struct acme_challenge *challenge;
-    struct acme_area_token *tokens;
+    enum acme_challenge_type type[ACME_CHALLENGE_TYPES];
+    char offers[256], clean[ACME_FOREIGN_TEXT_MAX];
+    enum acme_rc rc;
+    size_t n, i;
+
+    rc = acme_proof_check(run->lineage->proof, &run->job->config->reach,
+        authz->name, err);
+    if (rc != ACME_OK)
+        return acme_error_wrap(err, "challenge mismatch");
+    n = acme_proof_choose(run->lineage->proof, &run->job->config->reach,
+        authz->name, type);
+    for (i = 0; i < n; i++) {
+        if (type[i] == ACME_TLS_ALPN_01)
+            continue; /* nobody answers it yet */
+        proved->authz = authz;
+        proved->type = type[i];
+        proved->challenge =
+            acme_authz_challenge(authz, acme_challenge_name(type[i]));
+        if (proved->challenge != NULL)
+            return ACME_OK;
+    }
+    list_offers(authz, offers, sizeof(offers));
+    acme_log_clean(clean, sizeof(clean), offers, strlen(offers));
+    return acme_error_set(err, ACME_CONFIG,
+        "challenge mismatch: \"%s\" could be proved by %s%s%s here, but the "
+        "CA offers: %s",
+        authz->name, acme_challenge_name(type[0]), n > 1 ? " or " : "",
+        n > 1 ? acme_challenge_name(type[1]) : "", clean);
+}
+
+/* Those that are pending, with the challenge that is to do, into an array of
+ * the arena. */
+static enum acme_rc
+pick_all(struct acme_run *run, struct acme_proved **proved, size_t *n)
+{
+    enum acme_rc rc = ACME_OK;
+    size_t i;
+
+    *n = 0;
+    *proved = acme_arena_alloc(run->arena,
+        (run->order.nauthz + 1) * sizeof(**proved));
+    if (*proved == NULL)
+        return acme_error_nomem(run->err);
+    for (i = 0; i < run->order.nauthz && rc == ACME_OK; i++) {
+        if (run->authz[i].status != ACME_STATUS_PENDING)
+            continue;
+        rc = pick_challenge(run, &run->authz[i], &(*proved)[*n], run->err);
+        if (rc == ACME_OK)
+            (*n)++;
+    }
+    return rc;
+}
+
+/* To workers, who see them at once; servers that share the state directory
+ * look once a second, within OTHERS_MS. */
+static enum acme_rc
+present_tokens(struct acme_run *run, const struct acme_proved *proved,
+    size_t nproved)
+{
     unsigned pause_ms = run->job->present_ms;
+    struct acme_area_token *tokens;
     bool others = false;
     size_t i, n = 0;
     enum acme_rc rc = ACME_OK;
 
-    tokens = calloc(run->order.nauthz + 1, sizeof(*tokens));
+    tokens = calloc(nproved + 1, sizeof(*tokens));
     if (tokens == NULL)
         return acme_error_nomem(run->err);
-    for (i = 0; rc == ACME_OK && i < run->order.nauthz; i++) {
-        if (run->authz[i].status != ACME_STATUS_PENDING)
+    for (i = 0; i < nproved; i++) {
+        if (acme_challenge_is_dns(proved[i].type))
             continue;
-        rc = pick_challenge(&run->authz[i], &challenge, run->err);
-        if (rc != ACME_OK)
-            break;
         (void)snprintf(tokens[n].name, sizeof(tokens[n].name), "%s",
-            run->authz[i].name);
+            proved[i].authz->name);
         (void)snprintf(tokens[n++].token, sizeof(tokens[0].token), "%s",
-            challenge->token);
+            proved[i].challenge->token);
     }
-    if (rc == ACME_OK && n > 0)
+    if (n > 0)
         rc = acme_vault_challenges(run->job->vault, run->job->unit,
             run->job->issuer, tokens, n, &others, run->err);
     if (others && pause_ms < OTHERS_MS)
@@ -116,6 +171,23 @@ present(struct acme_run *run)
     free(tokens);
     return rc;
 }
+
+/* All challenges are presented before the first is answered. */
+static enum acme_rc
+present(struct acme_run *run)
+{
+    struct acme_proved *proved;
+    size_t n;
+    enum acme_rc rc = pick_all(run, &proved, &n);
+
+    if (rc == ACME_OK)
+        rc = acme_job_dns_present(run, proved, n);
+    if (rc == ACME_OK)
+        rc = present_tokens(run, proved, n);
+    return rc;
+}
+
+/* ---- answering -------------------------------------------------------- */
 
 /*
  * Whether a challenge is to be answered now: once, so not if the CA has got
@@ -130,15 +202,17 @@ is_unanswered(struct acme_run *run, const struct acme_authz *authz,
 {
     const time_t now = run->job->host->now(run->job->host->ctx);
     const struct acme_json *before;
+    struct acme_proved proved;
     time_t again;
     enum acme_rc rc;
 
     *unanswered = false;
     if (authz->status != ACME_STATUS_PENDING)
         return ACME_OK;
-    rc = pick_challenge(authz, challenge, err);
-    if (rc != ACME_OK || (*challenge)->status != ACME_STATUS_PENDING)
+    rc = pick_challenge(run, authz, &proved, err);
+    if (rc != ACME_OK || proved.challenge->status != ACME_STATUS_PENDING)
         return rc;
+    *challenge = proved.challenge;
     before = find_answer(run, (*challenge)->url);
     if (before != NULL && acme_json_bool(before, "received", false))
         return ACME_OK;

@@ -37,7 +37,15 @@ struct acme_config_index {
     struct table definition; /* what is asked for -> first such lineage */
     struct table wanted;     /* identifier -> first lineage; by finish */
     struct made *made;       /* one per lineage */
+    struct kept_proof *proofs;
     size_t issuers, lineages, mades, thumbprints; /* room in the arrays */
+};
+
+/* Ways of proving names, each once: there are few. */
+struct kept_proof {
+    struct acme_proof proof;
+    size_t number;
+    struct kept_proof *next;
 };
 
 /* How a lineage came about. */
@@ -503,6 +511,19 @@ check_csr(const struct acme_lineage *lineage, struct acme_error *err)
 }
 
 static enum acme_rc
+check_names(const struct acme_config *config,
+    const struct acme_lineage *lineage, const struct acme_proof *proof,
+    struct acme_error *err)
+{
+    enum acme_rc rc = ACME_OK;
+    size_t i;
+
+    for (i = 0; i < lineage->nnames && rc == ACME_OK; i++)
+        rc = acme_proof_check(proof, &config->reach, lineage->names[i], err);
+    return rc;
+}
+
+static enum acme_rc
 check_lineage(const struct acme_config *config,
     const struct acme_lineage *lineage, struct acme_error *err)
 {
@@ -577,11 +598,29 @@ sort_names(const struct acme_lineage *lineage, size_t *n)
     return name;
 }
 
+/* The one in the configuration that is equal, NULL: out of memory. */
+static const struct kept_proof *
+keep_proof(struct acme_config *config, const struct acme_proof *proof)
+{
+    struct kept_proof *first = config->index->proofs, *kept;
+
+    for (kept = first; kept != NULL; kept = kept->next)
+        if (acme_proof_equal(&kept->proof, proof))
+            return kept;
+    kept = acme_arena_alloc(config->arena, sizeof(*kept));
+    if (kept == NULL || !acme_proof_copy(config->arena, &kept->proof, proof))
+        return NULL;
+    kept->number = first != NULL ? first->number + 1 : 0;
+    kept->next = first;
+    config->index->proofs = kept;
+    return kept;
+}
+
 /* The same text for equal lineages: issuers, key types as a set, flags,
- * sorted names.  NULL: out of memory. */
+ * the way of proof, sorted names.  NULL: out of memory. */
 static char *
 define(struct acme_arena *arena, const struct acme_lineage *lineage,
-    const struct name *sorted, size_t n)
+    const struct kept_proof *proof, const struct name *sorted, size_t n)
 {
     char head[256], *text, *at;
     unsigned types = 0;
@@ -589,9 +628,9 @@ define(struct acme_arena *arena, const struct acme_lineage *lineage,
 
     for (i = 0; i < lineage->ntypes; i++)
         types |= 1u << lineage->type[i];
-    len = (size_t)snprintf(head, sizeof(head), "%x %d%d%d %zu", types,
+    len = (size_t)snprintf(head, sizeof(head), "%x %d%d%d %zu %zu", types,
         lineage->must_staple, lineage->reuse_key, lineage->allow_subset,
-        lineage->issuer);
+        proof->number, lineage->issuer);
     for (i = 0; i < lineage->nfallbacks; i++)
         len += (size_t)snprintf(head + len, sizeof(head) - len, ",%zu",
             lineage->fallback[i]);
@@ -750,7 +789,8 @@ reserve(struct acme_config *config)
  * memory. */
 static bool
 append(struct acme_config *config, const struct acme_lineage *lineage,
-    const char *definition, struct name *name, size_t n)
+    const struct kept_proof *proof, const char *definition, struct name *name,
+    size_t n)
 {
     struct acme_config_index *index = config->index;
     size_t i = config->nlineages;
@@ -758,6 +798,7 @@ append(struct acme_config *config, const struct acme_lineage *lineage,
     const char *chosen;
 
     *added = *lineage;
+    added->proof = &proof->proof;
     added->name = NULL;
     added->nnames = n;
     added->names = copy_names(config->arena, name, n);
@@ -786,17 +827,25 @@ enum acme_rc
 acme_config_add_lineage(struct acme_config *config,
     const struct acme_lineage *lineage, size_t *index, struct acme_error *err)
 {
+    const struct kept_proof *proof;
+    struct acme_proof unsaid;
     struct name *sorted = NULL;
     char *definition = NULL;
     size_t n = 0, found = NONE;
     enum acme_rc rc;
 
+    acme_proof_init(&unsaid);
     rc = check_lineage(config, lineage, err);
+    if (rc == ACME_OK)
+        rc = check_names(config, lineage,
+            lineage->proof != NULL ? lineage->proof : &unsaid, err);
     if (rc != ACME_OK)
         return rc;
+    proof =
+        keep_proof(config, lineage->proof != NULL ? lineage->proof : &unsaid);
     sorted = sort_names(lineage, &n);
-    if (sorted != NULL)
-        definition = define(config->arena, lineage, sorted, n);
+    if (sorted != NULL && proof != NULL)
+        definition = define(config->arena, lineage, proof, sorted, n);
     if (definition == NULL || !reserve(config)) {
         rc = acme_error_nomem(err);
         goto done;
@@ -806,7 +855,7 @@ acme_config_add_lineage(struct acme_config *config,
         goto done;
     if (found == NONE) {
         found = config->nlineages;
-        if (!append(config, lineage, definition, sorted, n))
+        if (!append(config, lineage, proof, definition, sorted, n))
             rc = acme_error_nomem(err);
     } else if (lineage->name != NULL &&
                !name_explicitly(config, found, lineage->name)) {

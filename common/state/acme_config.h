@@ -13,6 +13,7 @@
 
 #include "base/acme_error.h"
 #include "state/acme_issuer.h"
+#include "state/acme_proof.h"
 #include "state/acme_thumbprint.h"
 #include "wrap/acme_key.h"
 
@@ -33,6 +34,9 @@ struct acme_lineage {
     /* The operator's own signing request, absolute; we never see its key, and
      * its type is the only one.  NULL: none, keys are made here. */
     const char *csr_file;
+    /* How its names are proved; those alike are one.  NULL, where it is
+     * given: nothing was said. */
+    const struct acme_proof *proof;
 };
 
 struct acme_config {
@@ -41,7 +45,8 @@ struct acme_config {
     const char *instance;  /* path of the server's configuration */
     uid_t uid; /* the engine's user and group when we start as root */
     gid_t gid;
-    const char *user; /* its name, for messages */
+    const char *user;        /* its name, for messages */
+    struct acme_reach reach; /* of the server; set before lineages are added */
     size_t nissuers;
     struct acme_issuer *issuer;
     size_t nlineages;
@@ -124,7 +129,7 @@ bool acme_config_has_thumbprint_file(const struct acme_config *config);
  * An explicit name goes before one made here, so lineages added without a name
  * may still be renamed until acme_config_finish(); indices never change.
  * ACME_CONFIG: one explicit name with two definitions, bad lineage name, no
- * key type or two of one algorithm, no names.
+ * key type or two of one algorithm, no names, one that cannot be proved.
  */
 enum acme_rc acme_config_add_lineage(struct acme_config *config,
     const struct acme_lineage *lineage, size_t *index, struct acme_error *err);

@@ -152,6 +152,9 @@ parse_declaration(struct acme_arena *arena, const struct acme_json *json,
     into->allow_subset = acme_json_bool(json, "allow_subset", false);
     if (rc == ACME_OK)
         rc = copy_str(arena, json, "csr", &into->csr_file, err);
+    if (rc == ACME_OK)
+        rc = acme_proof_parse(arena, acme_json_get(json, "proof"),
+            &into->proof, err);
     return rc;
 }
 
@@ -258,6 +261,8 @@ render_declaration(const struct acme_declaration *one)
     acme_json_set_bool(json, "allow_subset", one->allow_subset);
     if (one->csr_file != NULL)
         acme_json_set_str(json, "csr", one->csr_file);
+    if (one->proof.said != 0)
+        acme_json_set(json, "proof", acme_proof_render(&one->proof));
     return json;
 }
 
@@ -317,6 +322,10 @@ copy_declaration(struct acme_arena *arena, const struct acme_config *config,
                 &config->issuer[lineage->fallback[i]]))
             return acme_error_nomem(err);
     out->nfallbacks = lineage->nfallbacks;
+    acme_proof_init(&out->proof);
+    if (lineage->proof != NULL &&
+        !acme_proof_copy(arena, &out->proof, lineage->proof))
+        return acme_error_nomem(err);
     out->must_staple = lineage->must_staple;
     out->reuse_key = lineage->reuse_key;
     out->allow_subset = lineage->allow_subset;
@@ -339,6 +348,7 @@ same_wish(const struct acme_declaration *a, const struct acme_declaration *b)
         a->nfallbacks != b->nfallbacks || a->must_staple != b->must_staple ||
         a->reuse_key != b->reuse_key || a->allow_subset != b->allow_subset ||
         !acme_text_same(a->csr_file, b->csr_file) ||
+        !acme_proof_equal(&a->proof, &b->proof) ||
         !acme_issuer_equal(&a->issuer, &b->issuer))
         return false;
     for (i = 0; i < a->nfallbacks; i++)

@@ -7,6 +7,20 @@
 
 #include "wrap/acme_openssl.h"
 
+enum acme_rc
+acme_hash(const void *data, size_t len, unsigned char digest[ACME_HASH_LEN],
+    struct acme_error *err)
+{
+    enum acme_rc rc = ACME_OK;
+
+    ERR_set_mark();
+    /* Only memory can be missing for it. */
+    if (EVP_Digest(data, len, digest, NULL, EVP_sha256(), NULL) != 1)
+        rc = acme_openssl_fail(err, ACME_NOMEM, "cannot make a hash");
+    ERR_pop_to_mark();
+    return rc;
+}
+
 void
 acme_hash_hex(const void *data, size_t len, char hex[ACME_HASH_HEX])
 {

@@ -9,6 +9,12 @@
 
 #define ACME_HASH_HEX 65
 
+#define ACME_HASH_LEN 32
+
+/* SHA-256 of `len` bytes.  ACME_NOMEM. */
+enum acme_rc acme_hash(const void *data, size_t len,
+    unsigned char digest[ACME_HASH_LEN], struct acme_error *err);
+
 /* Lower-case hex of SHA-256 over `len` bytes; "" when OpenSSL fails. */
 void acme_hash_hex(const void *data, size_t len, char hex[ACME_HASH_HEX]);
 

@@ -10,6 +10,7 @@
 #include "base/acme_name.h"
 #include "drive/acme_host_check.h"
 #include "fuzz.h"
+#include "wrap/acme_idn.h"
 
 #define WORDS_MAX 32
 
@@ -35,7 +36,7 @@ check_word(const char *word)
     bool is_file;
 
     acme_error_clear(&err);
-    if (acme_host_check_name(word, strlen(word), name, &err) == ACME_OK)
+    if (acme_idn_parse(word, strlen(word), name, &err) == ACME_OK)
         FUZZ_CHECK(name[0] != '\0' && !acme_name_is_wildcard(name));
     acme_error_clear(&err);
     (void)acme_host_account_key(word, &type, &is_file, &err);

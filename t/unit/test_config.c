@@ -51,6 +51,18 @@ config_new(void)
     return config;
 }
 
+/* Whatever is proved, it is not what these tests are about. */
+static const struct acme_proof *
+any_proof(void)
+{
+    static struct acme_proof proof;
+
+    acme_proof_init(&proof);
+    proof.said = 1u << ACME_PROOF_DNS_UPDATE;
+    proof.dns_server = "192.0.2.53";
+    return &proof;
+}
+
 #define NAMES_MAX 4
 
 struct wish {
@@ -69,6 +81,7 @@ add(struct acme_config *config, const struct wish *wish, size_t *index,
     memset(&lineage, 0, sizeof(lineage));
     lineage.name = wish->name;
     lineage.issuer = wish->issuer;
+    lineage.proof = any_proof();
     lineage.names = wish->names;
     while (wish->names[lineage.nnames] != NULL)
         lineage.nnames++;
@@ -556,6 +569,77 @@ test_long_names(void **state)
     acme_config_free(config);
 }
 
+/* Lineages that are proved differently are different; those proved alike
+ * share the description. */
+static void
+test_proofs(void **state)
+{
+    static const char *const names[] = { "a.test" };
+    struct acme_config *config = config_new();
+    struct acme_lineage lineage;
+    struct acme_proof other = *any_proof(), same = other;
+    struct acme_error err;
+    size_t index;
+
+    (void)state;
+    acme_error_clear(&err);
+    memset(&lineage, 0, sizeof(lineage));
+    lineage.nnames = 1;
+    lineage.names = names;
+    lineage.type[lineage.ntypes++] = ACME_KEY_ECDSA_256;
+    assert_int_equal(acme_config_add_lineage(config, &lineage, &index, &err),
+        ACME_OK);
+    assert_int_equal(config->lineage[0].proof->said, 0);
+    other.dns_server = "192.0.2.54";
+    lineage.proof = &other;
+    assert_int_equal(acme_config_add_lineage(config, &lineage, &index, &err),
+        ACME_OK);
+    assert_int_equal(index, 1);
+    lineage.proof = &same;
+    assert_int_equal(acme_config_add_lineage(config, &lineage, &index, &err),
+        ACME_OK);
+    assert_int_equal(index, 2);
+    other.dns_server = "192.0.2.53";
+    lineage.proof = &other;
+    assert_int_equal(acme_config_add_lineage(config, &lineage, &index, &err),
+        ACME_OK);
+    assert_int_equal(index, 2);
+    lineage.issuer = 1;
+    assert_int_equal(acme_config_add_lineage(config, &lineage, &index, &err),
+        ACME_OK);
+    assert_ptr_equal(config->lineage[2].proof, config->lineage[3].proof);
+    assert_string_equal(config->lineage[1].proof->dns_server, "192.0.2.54");
+    acme_config_free(config);
+}
+
+/* Found while the configuration is read, not at the CA. */
+static void
+test_unprovable(void **state)
+{
+    static const char *const names[] = { "a.test", "*.a.test" };
+    struct acme_config *config = config_new();
+    struct acme_lineage lineage;
+    struct acme_error err;
+    size_t index;
+
+    (void)state;
+    acme_error_clear(&err);
+    memset(&lineage, 0, sizeof(lineage));
+    lineage.nnames = 2;
+    lineage.names = names;
+    lineage.type[lineage.ntypes++] = ACME_KEY_ECDSA_256;
+    assert_int_equal(acme_config_add_lineage(config, &lineage, &index, &err),
+        ACME_CONFIG);
+    assert_non_null(strstr(err.what, "\"*.a.test\" cannot be proved"));
+    lineage.nnames = 1;
+    config->reach.http = config->reach.tls = ACME_ARRIVAL_NO;
+    acme_error_clear(&err);
+    assert_int_equal(acme_config_add_lineage(config, &lineage, &index, &err),
+        ACME_CONFIG);
+    assert_int_equal(config->nlineages, 0);
+    acme_config_free(config);
+}
+
 static void
 test_find_name(void **state)
 {
@@ -665,6 +749,8 @@ main(void)
         cmocka_unit_test(test_bad_wishes),
         cmocka_unit_test(test_two_definitions),
         cmocka_unit_test(test_long_names),
+        cmocka_unit_test(test_proofs),
+        cmocka_unit_test(test_unprovable),
         cmocka_unit_test(test_find_name),
         cmocka_unit_test(test_ten_thousand),
     };

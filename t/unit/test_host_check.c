@@ -53,41 +53,74 @@ teardown(void **state)
 /* ---- words ------------------------------------------------------------ */
 
 static void
-test_name(void **state)
+test_port_map(void **state)
 {
     static const struct {
-        const char *text;
-        const char *name; /* NULL: refused */
-        const char *wrong;
+        const char *word;
+        int http, tls; /* of a good one */
+        bool good;
     } cases[] = {
-        { "A.Test", "a.test", NULL },
-        { "192.0.2.1", "192.0.2.1", NULL },
-        { "2001:DB8:0::1", "2001:db8::1", NULL },
-        { "*.a.test", NULL, "http-01" },
-        { "*", NULL, "\"*\"" },
-        { "a_b.test", NULL, "a_b.test" },
-        { "", NULL, "\"\"" },
+        { "http:8080", 8080, 0, true },
+        { "HTTPS:65535", 0, 65535, true },
+        { "http:-", -1, 0, true },
+        { "http", 0, 0, false },
+        { "http:", 0, 0, false },
+        { "http:0", 0, 0, false },
+        { "http:65536", 0, 0, false },
+        { "http:-1", 0, 0, false },
+        { "http:80x", 0, 0, false },
+        { "ftp:21", 0, 0, false },
+        { ":80", 0, 0, false },
     };
     struct world *w = *state;
-    char name[ACME_NAME_MAX + 1];
     size_t i;
 
     for (i = 0; i < COUNT(cases); i++) {
-        strcpy(name, "untouched");
+        struct acme_port_map map = { 0, 0 };
+
         acme_error_clear(&w->err);
-        assert_int_equal(acme_host_check_name(cases[i].text,
-                             strlen(cases[i].text), name, &w->err),
-            cases[i].name != NULL ? ACME_OK : ACME_CONFIG);
-        assert_string_equal(name,
-            cases[i].name != NULL ? cases[i].name : "untouched");
-        if (cases[i].wrong != NULL &&
-            strstr(w->err.what, cases[i].wrong) == NULL)
-            fail_msg("%s: %s", cases[i].text, w->err.what);
+        assert_int_equal(acme_host_port_map(&map, cases[i].word, &w->err),
+            cases[i].good ? ACME_OK : ACME_CONFIG);
+        assert_int_equal(map.http, cases[i].http);
+        assert_int_equal(map.tls, cases[i].tls);
+        if (!cases[i].good)
+            assert_non_null(strstr(w->err.what, cases[i].word));
     }
-    acme_error_clear(&w->err);
-    assert_int_equal(acme_host_check_name("a.testX", 6, name, &w->err),
-        ACME_OK);
-    assert_string_equal(name, "a.test");
+}
+
+static void
+test_listens(void **state)
+{
+    static const struct {
+        struct acme_port_map map;
+        unsigned port;
+        bool tls;
+        struct acme_reach reach;
+    } cases[] = {
+        { { 0, 0 }, 80, false, { ACME_ARRIVAL_YES, ACME_ARRIVAL_NO } },
+        { { 0, 0 }, 443, true, { ACME_ARRIVAL_NO, ACME_ARRIVAL_YES } },
+        { { 0, 0 }, 80, true, { ACME_ARRIVAL_NO, ACME_ARRIVAL_UNKNOWN } },
+        { { 0, 0 }, 8080, false, { ACME_ARRIVAL_UNKNOWN, ACME_ARRIVAL_NO } },
+        { { 8080, 0 }, 8080, false, { ACME_ARRIVAL_YES, ACME_ARRIVAL_NO } },
+        { { 8080, 0 }, 80, false, { ACME_ARRIVAL_NO, ACME_ARRIVAL_NO } },
+        { { -1, 0 }, 80, false, { ACME_ARRIVAL_NEVER, ACME_ARRIVAL_NO } },
+        { { 0, -1 }, 443, true, { ACME_ARRIVAL_NO, ACME_ARRIVAL_NEVER } },
+    };
+    struct acme_reach reach;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < COUNT(cases); i++) {
+        reach.http = reach.tls = ACME_ARRIVAL_NO;
+        acme_host_listens(&reach, &cases[i].map, cases[i].port, cases[i].tls);
+        assert_int_equal(reach.http, cases[i].reach.http);
+        assert_int_equal(reach.tls, cases[i].reach.tls);
+    }
+
+    /* What is certain stays so. */
+    reach.http = ACME_ARRIVAL_YES;
+    acme_host_listens(&reach, &cases[0].map, 8080, false);
+    assert_int_equal(reach.http, ACME_ARRIVAL_YES);
 }
 
 static void
@@ -320,7 +353,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_name),
+        TEST(test_port_map),
+        TEST(test_listens),
         TEST(test_account_key),
         TEST(test_contact),
         TEST(test_ca_file),

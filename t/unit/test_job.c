@@ -251,16 +251,21 @@ test_present(void **state)
 
 /* ---- no order --------------------------------------------------------- */
 
+/* Nothing is tried that cannot work. */
 static void
-test_no_http01(void **state)
+test_challenge_mismatch(void **state)
 {
     struct fake_drive *d = *state;
     struct fake_job_outcome out;
 
-    fake_drive_lineage(d, "a.test", 0, "*.a.test", NULL);
+    d->ca->conf.challenges[0] = "dns-01";
+    d->ca->conf.challenges[1] = "new-99";
+    fake_drive_lineage(d, "a.test", 0, "a.test", NULL);
     fake_drive_open(d);
     fake_job_run(d, 0, false, &out);
-    fake_job_expect(&out, ACME_CONFIG, "wildcard cannot be proved by http-01");
+    fake_job_expect(&out, ACME_CONFIG,
+        "challenge mismatch: \"a.test\" could be proved by http-01 or "
+        "tls-alpn-01 here, but the CA offers: dns-01, new-99");
     assert_int_equal(fake_ca_count(d->ca, FAKE_CHALLENGE), 0);
     assert_false(fake_drive_has_order(d, "a.test"));
     expect_unlocked(d, "a.test");
@@ -961,7 +966,7 @@ main(void)
         TEST(test_names_taken_away, fake_job_setup),
         TEST(test_authz_reused, fake_job_setup),
         TEST(test_present, fake_job_setup),
-        TEST(test_no_http01, fake_drive_setup),
+        TEST(test_challenge_mismatch, fake_drive_setup),
         TEST(test_terms_not_accepted, fake_drive_setup),
         TEST(test_busy, fake_job_setup),
         TEST(test_later, fake_job_setup),

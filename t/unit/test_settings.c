@@ -41,6 +41,7 @@ static const struct acme_issuer issuer = {
 /* A configuration of one issuer and one lineage, on the stack: nothing of it
  * may be borrowed. */
 struct wish {
+    struct acme_proof proof;
     struct acme_config config;
     struct acme_issuer issuer;
     struct acme_lineage lineage;
@@ -59,6 +60,11 @@ wish_init(struct wish *wish, const char *directory, enum acme_key_type type,
     wish->lineage.name = "example.com";
     wish->lineage.nnames = two != NULL ? 2 : 1;
     wish->lineage.names = wish->names;
+    acme_proof_init(&wish->proof);
+    wish->proof.said = 1u << ACME_PROOF_DNS_UPDATE;
+    wish->proof.dns_server = "192.0.2.53";
+    wish->proof.dns_key_file = "/etc/acme/tsig";
+    wish->lineage.proof = &wish->proof;
     wish->lineage.ntypes = 1;
     wish->lineage.type[0] = type;
     wish->config.nissuers = 1;
@@ -140,6 +146,8 @@ assert_declaration(const struct acme_declaration *one)
     assert_int_equal(one->nnames, 2);
     assert_string_equal(one->names[0], "example.com");
     assert_string_equal(one->names[1], "*.example.com");
+    assert_string_equal(one->proof.dns_server, "192.0.2.53");
+    assert_string_equal(one->proof.dns_key_file, "/etc/acme/tsig");
     assert_int_equal(one->ntypes, 1);
     assert_int_equal(one->type[0], ACME_KEY_ECDSA_384);
 }

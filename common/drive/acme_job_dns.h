@@ -1,0 +1,39 @@
+/*
+ * TXT records of a job: what each way of changing the DNS is given and gives
+ * back.  acme_job_dns.c says when; a record is written down before it is made
+ * and taken away whatever becomes of the order.
+ */
+#ifndef ACME_JOB_DNS_H
+#define ACME_JOB_DNS_H
+
+#include "drive/acme_job_private.h"
+#include "state/acme_challenge_type.h"
+
+/* In the run's arena. */
+struct acme_dns_record {
+    enum acme_challenge_type type; /* ACME_DNS_01 or ACME_DNS_ACCOUNT_01 */
+    const char *name;  /* that is proved; a wildcard has its "*." */
+    const char *owner; /* of the record, without a final dot */
+    const char *value; /* one string: RFC 8555 8.4 */
+    const char *token;
+    const char *key_authorization;
+    const char *output; /* what was given back when it was made, or "" */
+    bool made;
+};
+
+/*
+ * A way to change the DNS.  `add` may set record->output (in run->arena, at
+ * most ACME_COMMAND_OUTPUT_MAX); a record that is there already is no error.
+ * `remove` takes away this value alone; one that is not there is no error.
+ * `failed`: the order came to nothing.  Both block, and give the turn away
+ * while they do (run->job->host->wait).  ACME_CONFIG: it will fail again.
+ */
+struct acme_dns_means {
+    enum acme_rc (*add)(struct acme_run *run, struct acme_dns_record *record,
+        struct acme_error *err);
+    enum acme_rc (*remove)(struct acme_run *run,
+        const struct acme_dns_record *record, bool failed,
+        struct acme_error *err);
+};
+
+#endif

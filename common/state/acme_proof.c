@@ -1,0 +1,232 @@
+/*
+ * How names are proved, as a value and as JSON; the words of directives are
+ * acme_proof_words.c's, the choice is acme_proof_choose.c's.
+ */
+#include "state/acme_proof.h"
+
+#include <string.h>
+
+#include "base/acme_text.h"
+
+#define PROPAGATION 300
+#define INTERVAL 5
+#define COMMAND_TIMEOUT 120
+
+void
+acme_proof_init(struct acme_proof *proof)
+{
+    memset(proof, 0, sizeof(*proof));
+    proof->command.timeout = COMMAND_TIMEOUT;
+    proof->propagation = PROPAGATION;
+    proof->interval = INTERVAL;
+    proof->preflight = ACME_PREFLIGHT_WARN;
+}
+
+/* ---- item by item ----------------------------------------------------- */
+
+static bool
+has(const struct acme_proof *proof, enum acme_proof_item item)
+{
+    return (proof->said & 1u << item) != 0;
+}
+
+static void
+take_item(struct acme_proof *to, const struct acme_proof *from,
+    enum acme_proof_item item)
+{
+    switch (item) {
+    case ACME_PROOF_CHALLENGE:
+        to->nchallenges = from->nchallenges;
+        memcpy(to->challenge, from->challenge, sizeof(to->challenge));
+        to->persist = from->persist;
+        break;
+    case ACME_PROOF_COMMAND:
+        to->command = from->command;
+        break;
+    case ACME_PROOF_DNS_UPDATE:
+        to->dns_server = from->dns_server;
+        to->dns_key_file = from->dns_key_file;
+        break;
+    case ACME_PROOF_DNS_DELEGATION:
+        to->nzones = from->nzones;
+        memcpy(to->zone, from->zone, sizeof(to->zone));
+        break;
+    case ACME_PROOF_DNS_PROPAGATION:
+        to->propagation = from->propagation;
+        to->interval = from->interval;
+        break;
+    case ACME_PROOF_PREFLIGHT:
+        to->preflight = from->preflight;
+        break;
+    case ACME_PROOF_ITEMS:
+        break;
+    }
+    to->said |= 1u << item;
+}
+
+void
+acme_proof_merge(struct acme_proof *narrow, const struct acme_proof *wide)
+{
+    size_t item;
+
+    for (item = 0; item < ACME_PROOF_ITEMS; item++)
+        if (!has(narrow, (enum acme_proof_item)item) &&
+            has(wide, (enum acme_proof_item)item))
+            take_item(narrow, wide, (enum acme_proof_item)item);
+}
+
+/* ---- as values -------------------------------------------------------- */
+
+/* NULL stays NULL. */
+static bool
+copy_text(struct acme_arena *arena, const char **text)
+{
+    if (*text != NULL)
+        *text = acme_arena_strdup(arena, *text);
+    return *text != NULL;
+}
+
+static bool
+copy_texts(struct acme_arena *arena, const char **text, size_t n)
+{
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        if (text[i] != NULL && !copy_text(arena, &text[i]))
+            return false;
+    return true;
+}
+
+bool
+acme_proof_copy(struct acme_arena *arena, struct acme_proof *to,
+    const struct acme_proof *from)
+{
+    struct acme_proof copy = *from;
+
+    if (!copy_texts(arena, &copy.persist, 1) ||
+        !copy_texts(arena, copy.command.word, copy.command.nwords) ||
+        !copy_texts(arena, &copy.command.cleanup, 1) ||
+        !copy_texts(arena, &copy.command.credentials, 1) ||
+        !copy_texts(arena, &copy.dns_server, 1) ||
+        !copy_texts(arena, &copy.dns_key_file, 1) ||
+        !copy_texts(arena, copy.zone, copy.nzones))
+        return false;
+    *to = copy;
+    return true;
+}
+
+static bool
+same_texts(const char *const *a, size_t na, const char *const *b, size_t nb)
+{
+    size_t i;
+
+    if (na != nb)
+        return false;
+    for (i = 0; i < na; i++)
+        if (!acme_text_same(a[i], b[i]))
+            return false;
+    return true;
+}
+
+static bool
+same_command(const struct acme_command *a, const struct acme_command *b)
+{
+    return a->kind == b->kind && a->timeout == b->timeout &&
+           same_texts(a->word, a->nwords, b->word, b->nwords) &&
+           acme_text_same(a->cleanup, b->cleanup) &&
+           acme_text_same(a->credentials, b->credentials);
+}
+
+bool
+acme_proof_equal(const struct acme_proof *a, const struct acme_proof *b)
+{
+    size_t i;
+
+    if (a->said != b->said || a->nchallenges != b->nchallenges ||
+        a->propagation != b->propagation || a->interval != b->interval ||
+        a->preflight != b->preflight ||
+        !same_command(&a->command, &b->command) ||
+        !acme_text_same(a->persist, b->persist) ||
+        !acme_text_same(a->dns_server, b->dns_server) ||
+        !acme_text_same(a->dns_key_file, b->dns_key_file) ||
+        !same_texts(a->zone, a->nzones, b->zone, b->nzones))
+        return false;
+    for (i = 0; i < a->nchallenges; i++)
+        if (a->challenge[i] != b->challenge[i])
+            return false;
+    return true;
+}
+
+/* ---- JSON: the words of the directives -------------------------------- */
+
+static const char *const members[ACME_PROOF_ITEMS] = {
+    [ACME_PROOF_CHALLENGE] = "challenge",
+    [ACME_PROOF_COMMAND] = "command",
+    [ACME_PROOF_DNS_UPDATE] = "dns_update",
+    [ACME_PROOF_DNS_DELEGATION] = "dns_delegation",
+    [ACME_PROOF_DNS_PROPAGATION] = "dns_propagation",
+    [ACME_PROOF_PREFLIGHT] = "preflight",
+};
+
+struct acme_json *
+acme_proof_render(const struct acme_proof *proof)
+{
+    struct acme_json *json = acme_json_object();
+    struct acme_proof_words words;
+    size_t item, i;
+
+    for (item = 0; item < ACME_PROOF_ITEMS; item++) {
+        struct acme_json *list;
+
+        if (!has(proof, (enum acme_proof_item)item))
+            continue;
+        acme_proof_get(proof, (enum acme_proof_item)item, &words);
+        list = acme_json_array();
+        for (i = 0; i < words.n; i++)
+            acme_json_append_str(list, words.word[i]);
+        acme_json_set(json, members[item], list);
+    }
+    return json;
+}
+
+static enum acme_rc
+parse_item(struct acme_proof *proof, enum acme_proof_item item,
+    const struct acme_json *list, struct acme_error *err)
+{
+    const char *word[ACME_PROOF_WORDS_MAX];
+    size_t n = acme_json_count(list), i;
+    struct acme_error why;
+    enum acme_rc rc;
+
+    for (i = 0; i < n && i < ACME_PROOF_WORDS_MAX; i++) {
+        word[i] = acme_json_text(acme_json_at(list, i));
+        if (word[i] == NULL)
+            break;
+    }
+    acme_error_clear(&why);
+    rc = i == n ? acme_proof_set(proof, item, word, n, NULL, NULL, &why)
+                : ACME_WIRE;
+    if (rc == ACME_OK || rc == ACME_NOMEM)
+        return rc == ACME_OK ? rc : acme_error_nomem(err);
+    return acme_error_set(err, ACME_WIRE, "%s is malformed", members[item]);
+}
+
+enum acme_rc
+acme_proof_parse(struct acme_arena *arena, const struct acme_json *json,
+    struct acme_proof *proof, struct acme_error *err)
+{
+    const struct acme_json *list;
+    struct acme_proof parsed;
+    enum acme_rc rc = ACME_OK;
+    size_t item;
+
+    acme_proof_init(&parsed);
+    for (item = 0; item < ACME_PROOF_ITEMS && rc == ACME_OK; item++) {
+        list = acme_json_get(json, members[item]);
+        if (list != NULL)
+            rc = parse_item(&parsed, (enum acme_proof_item)item, list, err);
+    }
+    if (rc == ACME_OK && !acme_proof_copy(arena, proof, &parsed))
+        rc = acme_error_nomem(err);
+    return rc;
+}

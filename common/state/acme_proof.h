@@ -1,0 +1,145 @@
+/*
+ * How the names of a lineage are proved to a CA, as an administrator asked
+ * for it: which challenges, and what changes the DNS.  A plain value with a
+ * JSON form in the settings of lineages; which challenge can prove which name
+ * is decided here, from that and from what the server listens on.
+ */
+#ifndef ACME_PROOF_H
+#define ACME_PROOF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/acme_arena.h"
+#include "base/acme_error.h"
+#include "state/acme_challenge_type.h"
+#include "wrap/acme_json.h"
+
+/* Conventions by which a program is told of a record. */
+enum acme_command_kind {
+    ACME_COMMAND_NONE,
+    ACME_COMMAND_CERTBOT, /* its auth and cleanup hooks: CERTBOT_* */
+    ACME_COMMAND_MOD_MD,  /* MDChallengeDns01: "setup", "teardown" */
+    ACME_COMMAND_UACME,   /* "begin", "done", "failed" */
+    ACME_COMMAND_ACME_SH  /* a script of an installed acme.sh's dnsapi */
+};
+
+struct acme_command {
+    enum acme_command_kind kind;
+    /* Program, absolute, and arguments that go before ours; of acme.sh the
+     * script's name ("dns_cf") and its home. */
+    size_t nwords;
+    const char *word[ACME_COMMAND_WORDS_MAX];
+    const char *cleanup;     /* certbot: the other program, or NULL */
+    const char *credentials; /* file that it is told of, or NULL */
+    unsigned timeout;        /* seconds for one run */
+};
+
+enum acme_preflight {
+    ACME_PREFLIGHT_OFF,
+    ACME_PREFLIGHT_WARN,
+    ACME_PREFLIGHT_REQUIRE
+};
+
+/* What can be said, each alone. */
+enum acme_proof_item {
+    ACME_PROOF_CHALLENGE,       /* TYPE... */
+    ACME_PROOF_COMMAND,         /* KIND PROGRAM..., or none */
+    ACME_PROOF_DNS_UPDATE,      /* SERVER[:PORT] KEYFILE, or none */
+    ACME_PROOF_DNS_DELEGATION,  /* ZONE... */
+    ACME_PROOF_DNS_PROPAGATION, /* TIMEOUT [INTERVAL], or off */
+    ACME_PROOF_PREFLIGHT,       /* off, warn or require */
+    ACME_PROOF_ITEMS            /* their number */
+};
+
+struct acme_proof {
+    unsigned said; /* bit of each item that is not as acme_proof_init() */
+    /* The only ones, the best first; none: whatever can work. */
+    size_t nchallenges;
+    enum acme_challenge_type challenge[ACME_CHALLENGE_TYPES];
+    const char *persist; /* version of dns-persist-01's draft, or NULL */
+    struct acme_command command;
+    const char *dns_server;   /* RFC 2136: host or address, maybe a port */
+    const char *dns_key_file; /* its TSIG key, absolute */
+    /* Where a CNAME of a _acme-challenge label may lead to. */
+    size_t nzones;
+    const char *zone[ACME_DNS_ZONES_MAX];
+    unsigned propagation; /* seconds that are waited for, 0: not at all; */
+    unsigned interval;    /* between two looks */
+    enum acme_preflight preflight;
+};
+
+/* Nothing but what counts when nothing was said. */
+void acme_proof_init(struct acme_proof *proof);
+
+/* The host's way to make a path whole; NULL: it cannot be. */
+typedef const char *acme_proof_path(void *ctx, const char *path);
+
+/*
+ * Takes the words of a directive, which are borrowed.  ACME_CONFIG: with the
+ * word and the cure; how many there may be is looked at too.
+ */
+enum acme_rc acme_proof_set(struct acme_proof *proof,
+    enum acme_proof_item item, const char *const *word, size_t nwords,
+    acme_proof_path *path, void *ctx, struct acme_error *err);
+
+/* The words that would say the same again: all that were ever allowed. */
+#define ACME_PROOF_WORDS_MAX (ACME_COMMAND_WORDS_MAX + 4)
+struct acme_proof_words {
+    size_t n;
+    const char *word[ACME_PROOF_WORDS_MAX]; /* the proof's, or in here: */
+    char room[2][64];
+    char path[ACME_URL_MAX];
+};
+void acme_proof_get(const struct acme_proof *proof, enum acme_proof_item item,
+    struct acme_proof_words *words);
+
+/* What `narrow` does not say is taken from `wide`. */
+void acme_proof_merge(struct acme_proof *narrow,
+    const struct acme_proof *wide);
+
+/* False: out of memory.  `to` may be `from`. */
+bool acme_proof_copy(struct acme_arena *arena, struct acme_proof *to,
+    const struct acme_proof *from);
+bool acme_proof_equal(const struct acme_proof *a, const struct acme_proof *b);
+
+/* The JSON form has what was said alone; a missing object (NULL) is as good
+ * as an empty one.  Parsing copies into the arena.  ACME_WIRE: malformed. */
+struct acme_json *acme_proof_render(const struct acme_proof *proof);
+enum acme_rc acme_proof_parse(struct acme_arena *arena,
+    const struct acme_json *json, struct acme_proof *proof,
+    struct acme_error *err);
+
+/* ---- choosing --------------------------------------------------------- */
+
+/* Whether a CA that comes to a public port arrives at the server. */
+enum acme_arrival {
+    ACME_ARRIVAL_UNKNOWN, /* something listens, at another port */
+    ACME_ARRIVAL_YES,
+    ACME_ARRIVAL_NO,   /* nothing listens: another node may, for this one */
+    ACME_ARRIVAL_NEVER /* the administrator says so */
+};
+
+struct acme_reach {
+    enum acme_arrival http; /* at port 80 */
+    enum acme_arrival tls;  /* at port 443 */
+};
+
+/*
+ * The challenges that can prove the (canonical) name, the best first: those
+ * configured, but for what never arrives, or else of what arrives for certain
+ * http-01 before tls-alpn-01 before the DNS, and then what may arrive.
+ * Returns how many; 0: none can.
+ */
+size_t acme_proof_choose(const struct acme_proof *proof,
+    const struct acme_reach *reach, const char *name,
+    enum acme_challenge_type type[ACME_CHALLENGE_TYPES]);
+
+/* ACME_CONFIG: no challenge can prove that name, and why. */
+enum acme_rc acme_proof_check(const struct acme_proof *proof,
+    const struct acme_reach *reach, const char *name, struct acme_error *err);
+
+/* Whether wildcards can be proved. */
+bool acme_proof_has_dns(const struct acme_proof *proof);
+
+#endif

@@ -1,0 +1,128 @@
+/*
+ * Which challenge can prove which name.
+ */
+#include <string.h>
+
+#include "base/acme_name.h"
+#include "state/acme_proof.h"
+
+bool
+acme_proof_has_dns(const struct acme_proof *proof)
+{
+    size_t i;
+
+    if (proof->persist != NULL)
+        return true;
+    if (proof->command.kind == ACME_COMMAND_NONE && proof->dns_server == NULL)
+        return false;
+    for (i = 0; i < proof->nchallenges; i++)
+        if (acme_challenge_is_dns(proof->challenge[i]))
+            return true;
+    return proof->nchallenges == 0;
+}
+
+/* From what on it is worth trying. */
+enum hope {
+    CERTAIN,
+    LIKELY,
+    CONFIGURED
+};
+
+static bool
+can_arrive(enum acme_arrival arrival, enum hope hope)
+{
+    switch (arrival) {
+    case ACME_ARRIVAL_YES:
+        return true;
+    case ACME_ARRIVAL_UNKNOWN:
+        return hope != CERTAIN;
+    case ACME_ARRIVAL_NO:
+        return hope == CONFIGURED;
+    case ACME_ARRIVAL_NEVER:
+        break;
+    }
+    return false;
+}
+
+static bool
+can_prove(const struct acme_proof *proof, const struct acme_reach *reach,
+    const char *name, enum acme_challenge_type type, enum hope hope)
+{
+    if (acme_challenge_is_dns(type)) {
+        if (acme_name_is_ip(name))
+            return false;
+        return type == ACME_DNS_PERSIST_01
+                   ? proof->persist != NULL
+                   : proof->command.kind != ACME_COMMAND_NONE ||
+                         proof->dns_server != NULL;
+    }
+    if (acme_name_is_wildcard(name))
+        return false;
+    return can_arrive(type == ACME_HTTP_01 ? reach->http : reach->tls, hope);
+}
+
+size_t
+acme_proof_choose(const struct acme_proof *proof,
+    const struct acme_reach *reach, const char *name,
+    enum acme_challenge_type type[ACME_CHALLENGE_TYPES])
+{
+    static const struct {
+        enum acme_challenge_type type;
+        enum hope hope;
+    } order[] = { { ACME_HTTP_01, CERTAIN }, { ACME_TLS_ALPN_01, CERTAIN },
+        { ACME_DNS_01, CERTAIN }, { ACME_HTTP_01, LIKELY },
+        { ACME_TLS_ALPN_01, LIKELY } };
+    bool taken[ACME_CHALLENGE_TYPES] = { false };
+    size_t i, n = 0;
+
+    for (i = 0; i < proof->nchallenges; i++)
+        if (can_prove(proof, reach, name, proof->challenge[i], CONFIGURED))
+            type[n++] = proof->challenge[i];
+    for (i = 0;
+         proof->nchallenges == 0 && i < sizeof(order) / sizeof(order[0]);
+         i++) {
+        if (taken[order[i].type] ||
+            !can_prove(proof, reach, name, order[i].type, order[i].hope))
+            continue;
+        taken[order[i].type] = true;
+        type[n++] = order[i].type;
+    }
+    return n;
+}
+
+/* Why none of the configured ones will do. */
+static const char *
+reason(const struct acme_proof *proof, const char *name)
+{
+    if (acme_name_is_wildcard(name))
+        return acme_proof_has_dns(proof)
+                   ? "a wildcard is proved by a record in the DNS alone; add "
+                     "dns-01 to the challenges"
+                   : "a wildcard is proved by a record in the DNS alone; say "
+                     "how to change it, with acme_challenge_cmd or "
+                     "acme_dns_update (ACMEChallengeCmd or ACMEDNSUpdate)";
+    if (acme_name_is_ip(name))
+        return "an IP address is not proved by the DNS, and nothing arrives "
+               "here at port 80 or 443 for the challenges that remain";
+    if (proof->nchallenges > 0)
+        return "none of its challenges can work here: dns-01 needs a command "
+               "or server that changes the DNS, and the others a port that "
+               "acme_port_map (ACMEPortMap) does not say no to";
+    return "nothing listens for the CA at port 80 or 443, and nothing changes "
+           "the DNS; add \"listen 80\" (\"Listen 80\"), say where those ports "
+           "lead with acme_port_map (ACMEPortMap), or, if another node "
+           "answers for this one, name the challenge: acme_challenge http-01 "
+           "(ACMECAChallenges http-01)";
+}
+
+enum acme_rc
+acme_proof_check(const struct acme_proof *proof,
+    const struct acme_reach *reach, const char *name, struct acme_error *err)
+{
+    enum acme_challenge_type type[ACME_CHALLENGE_TYPES];
+
+    if (acme_proof_choose(proof, reach, name, type) > 0)
+        return ACME_OK;
+    return acme_error_set(err, ACME_CONFIG, "\"%s\" cannot be proved: %s",
+        name, reason(proof, name));
+}
