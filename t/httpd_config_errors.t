@@ -157,7 +157,7 @@ my @domains = (
 # Reported for the whole.
 my @together = (
     ['ACMEStateless any without a key of one\'s own',
-        "ACMEDomain a.test\n" . host('a.test', 'ACMEStateless any'),
+        "ACMECAChallenges http-01\nACMEDomain a.test\n" . host('a.test', 'ACMEStateless any'),
         qr/$at: ACMEStateless: "any" would .*every name .*; name the file of/],
     ['ACMEStateless any without any account',
         host('a.test', 'ACMEStateless any'),
