@@ -24,6 +24,11 @@ is $answer->{headers}{'content-type'}, 'text/plain', 'as plain text';
 is $answer->{headers}{'x-content-type-options'}, 'nosniff', 'nosniff';
 is $answer->{headers}{'cache-control'}, 'no-store', 'no-store';
 is $answer->{headers}{'accept-ranges'}, undef, 'no ranges';
+my $page = $t->http_get(PATH . "/$token", host => 'a.test', headers => {
+    Origin => 'https://elsewhere.test', Referer => 'https://elsewhere.test/',
+    'Access-Control-Request-Method' => 'GET' });
+is join(' ', grep { /^access-control/ } keys %{ $page->{headers} }), '',
+    'nothing for scripts of other sites';
 
 # What a CA, or something on its way, may send as well.
 my %also = (

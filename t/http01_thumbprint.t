@@ -11,6 +11,9 @@ use constant PATH => '/.well-known/acme-challenge/token';
 use constant { ONE => '1-' . 'x' x 41, TWO => '2_' . 'y' x 41 };
 
 my $t = Acme::Test->new(workers => 2);
+my $default = $t->of(nginx => '/var/lib/nginx/acme',
+    httpd => '/var/lib/apache2/acme');
+my $was = -e $default;
 $t->configure(state => undef, thumbprint => ONE);
 $t->site('a.test')->site('two.test', thumbprint => TWO);
 $t->site('off.test', stateless => 'off');
@@ -35,7 +38,7 @@ is $t->http_get('/', host => 'a.test')->{body}, "ordinary content\n",
 
 is_deeply [$t->supervisor_pids, $t->store_pids, $t->engine_pids], [],
     'no process runs';
-ok !-e $t->state, 'no state directory was made';
+is -e $default, $was, 'no state directory was made';
 ok $t->reload, 'reload';
 is $t->http_get(PATH, host => 'a.test')->{body}, 'token.' . ONE, 'the same';
 

@@ -12,6 +12,9 @@ use constant PATH => '/.well-known/acme-challenge/token';
 
 my $t = Acme::Test->new;
 my $file = $t->dir . '/conf/thumbprint';
+my $default = $t->of(nginx => '/var/lib/nginx/acme',
+    httpd => '/var/lib/apache2/acme');
+my $was = -e $default;
 $t->configure(state => undef, thumbprint => "file:$file")->site('a.test');
 
 sub answer () { return $t->http_get(PATH, host => 'a.test')->{body} }
@@ -65,6 +68,6 @@ kill 'KILL', $watcher;
 spew($file, '5' x 43);
 becomes('5' x 43, 'and comes again when it was killed');
 is_deeply [$t->store_pids, $t->engine_pids], [], 'no other processes';
-ok !-e $t->state, 'no state directory';
+is -e $default, $was, 'no state directory';
 
 $t->done;

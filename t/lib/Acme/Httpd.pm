@@ -141,7 +141,7 @@ sub listeners ($self, @sites)
     my @ports = ((grep { $_->{plain} } @sites) ? 'HTTP' : (),
         (grep { $self->has_tls($_) } @sites) ? 'TLS' : ());
 
-    return map { "Listen 127.0.0.1:%%$_%%" } @ports ? @ports : 'HTTP';
+    return map { "Listen $self->{address}:%%$_%%" } @ports ? @ports : 'HTTP';
 }
 
 sub has_tls ($self, $site)
@@ -269,7 +269,7 @@ sub host ($self, $port, $site, @lines)
     unshift @lines, "ServerName $name" if defined $name;
     push @lines, "DocumentRoot $site->{root}",
         grep { length } $self->text($site->{extra});
-    return ("<VirtualHost 127.0.0.1:%%$port%%>",
+    return ("<VirtualHost $self->{address}:%%$port%%>",
         $self->indent(join "\n", @lines), '</VirtualHost>');
 }
 

@@ -121,8 +121,10 @@ sub server ($self, $site)
     my $default = $site->{default} ? ' default_server' : '';
     my @lines;
 
-    push @lines, "listen 127.0.0.1:%%HTTP%%$default;" if $site->{plain};
-    push @lines, "listen 127.0.0.1:%%TLS%% ssl$default;" if $site->{tls};
+    push @lines, "listen $self->{address}:%%HTTP%%$default;"
+        if $site->{plain};
+    push @lines, "listen $self->{address}:%%TLS%% ssl$default;"
+        if $site->{tls};
     push @lines, 'server_name ' . join(' ', @{ $site->{names} }) . ';'
         if @{ $site->{names} };
     push @lines, certificate_line($site) if defined $site->{acme};

@@ -18,19 +18,21 @@ use Acme::Proc qw(process_table reap run slurp spawn spew wait_until);
 use Scalar::Util ();
 
 # new($test, and optionally daemon => 'on'|'off', run_as => USER,
-#     workers => n, log_level => 'info', and what one driver knows)
+#     workers => n, log_level => 'info', address => ADDRESS, and what one driver knows)
 sub new ($class, $test, %o)
 {
     my $self = bless { %o, test => $test, dir => $test->dir }, $class;
 
     $self->{daemon} //= 'on';
     $self->{workers} //= 2;
+    $self->{address} //= '127.0.0.1';
     $self->{level} = $o{log_level} // 'info';
     $self->{conf} = "$self->{dir}/conf/" . $self->name . '.conf';
     Scalar::Util::weaken($self->{test});
     return $self;
 }
 
+sub address ($self) { return $self->{address} }
 sub binary ($self) { return $self->{binary} }
 sub module ($self) { return $self->{module} }
 sub conf_file ($self) { return $self->{conf} }

@@ -53,6 +53,8 @@ new(%options):
     run_as     the whole server as this user, not as root
     workers    how many (2)
     log_level  'info'
+    address    another loopback address than 127.0.0.1 to listen at
+    ports      { http => PORT }: another test's, at another address
 
 and for httpd, which nginx does not heed:
 
@@ -68,7 +70,7 @@ ACME_TEST_KEEP=1 keeps the directory and prints where it is.
 sub new ($class, %o)
 {
     my $self = bless { pid => $$, problems => [], expected => [],
-        ports => {}, run_as => $o{run_as}, cas => [], spawned => [] }, $class;
+        ports => { %{ $o{ports} // {} } }, run_as => $o{run_as}, cas => [], spawned => [] }, $class;
     my $host = $o{host} // default_host();
     my $driver = $DRIVER{$host} // die "no such host: $host\n";
 
@@ -81,8 +83,8 @@ sub new ($class, %o)
 
     eval "require $driver" or die $@;
     $self->{server} = $driver->new($self,
-        map { $_ => $o{$_} } qw(daemon run_as workers log_level mpm single
-            no_ssl http2));
+        map { $_ => $o{$_} } qw(daemon run_as workers log_level address mpm
+            single no_ssl http2));
     $self->{dns} = Acme::DNS->new(dir => "$self->{dir}/ca") if $o{dns};
     $self->{ca_start} = $o{ca_start} // 1;
     $self->add_ca($o{ca}) if ($o{ca} // 'none') ne 'none';
@@ -435,7 +437,8 @@ sub issuer_name ($self, $name)
 sub peer_certificate ($self, $name, %o)
 {
     $o{ca_file} //= $self->ca->root_file if delete $o{verify};
-    my $seen = peer(port => $self->port('tls'), name => $name, %o);
+    my $seen = peer(address => $self->{server}->address,
+        port => $self->port('tls'), name => $name, %o);
     $self->{tls_error} = $seen->{error};
     return $seen->{error} ? undef : $seen;
 }
@@ -465,7 +468,8 @@ sub wait_new_serial ($self, $name, $old, $seconds = 30, %o)
 
 sub http_get ($self, $path, %o)
 {
-    return request(port => $self->port('http'), path => $path, %o);
+    return request(address => $self->{server}->address,
+        port => $self->port('http'), path => $path, %o);
 }
 
 =head1 PROCESSES
