@@ -31,7 +31,10 @@ read_own_key(const char *path, uid_t owner, struct acme_key **key,
     if (rc == ACME_OK) {
         rc = acme_key_from_text(acme_buf_str(&pem), pem.len, key, err);
         if (rc != ACME_OK)
-            (void)acme_error_wrap(err, "account key \"%s\"", path);
+            (void)acme_error_wrap(err,
+                "account key \"%s\" of \"account_key\" (nginx) or "
+                "\"ACMEAccountKey\" (Apache httpd)",
+                path);
     }
     acme_buf_clear(&pem);
     return rc;
@@ -42,20 +45,20 @@ static void
 read_own_keys(struct acme_keeper *keeper)
 {
     const struct acme_config *config = keeper->config;
-    struct acme_error err;
+    struct acme_error *err;
     size_t i;
 
     for (i = 0; i < config->nissuers; i++) {
         const char *path = config->issuer[i].key_file;
 
+        err = &keeper->own_trouble[i];
+        acme_error_clear(err);
         if (path == NULL)
             continue;
-        acme_error_clear(&err);
-        if (read_own_key(path, config->uid, &keeper->own[i], &err) !=
-                ACME_OK ||
-            acme_store_known_key(keeper->store, keeper->own[i], &err) !=
+        if (read_own_key(path, config->uid, &keeper->own[i], err) != ACME_OK ||
+            acme_store_known_key(keeper->store, keeper->own[i], err) !=
                 ACME_OK)
-            acme_keeper_log(keeper, ACME_LOG_ERROR, &err, "cannot read key");
+            acme_keeper_log(keeper, ACME_LOG_ERROR, err, "cannot read key");
     }
 }
 
@@ -75,6 +78,8 @@ acme_keeper_new(const struct acme_config *config, struct acme_store *store,
     keeper->host = host;
     keeper->kept = calloc(config->nlineages + 1, sizeof(*keeper->kept));
     keeper->own = calloc(config->nissuers + 1, sizeof(struct acme_key *));
+    keeper->own_trouble =
+        calloc(config->nissuers + 1, sizeof(keeper->own_trouble[0]));
     keeper->account = calloc(config->nissuers + 1, sizeof(keeper->account[0]));
     for (i = 0; keeper->kept != NULL && i < config->nlineages; i++) {
         struct acme_kept *kept = &keeper->kept[i];
@@ -88,7 +93,7 @@ acme_keeper_new(const struct acme_config *config, struct acme_store *store,
         }
     }
     if (keeper->kept == NULL || keeper->own == NULL ||
-        keeper->account == NULL ||
+        keeper->own_trouble == NULL || keeper->account == NULL ||
         acme_keeper_read_bindings(keeper, err) != ACME_OK) {
         acme_keeper_free(keeper);
         return acme_error_nomem(err);
@@ -174,6 +179,7 @@ acme_keeper_free(struct acme_keeper *keeper)
     free(keeper->account);
     free(keeper->kept);
     free(keeper->own);
+    free(keeper->own_trouble);
     free(keeper);
 }
 
@@ -569,11 +575,9 @@ read_account(struct acme_keeper *keeper, size_t issuer,
 {
     const struct acme_issuer *conf = &keeper->config->issuer[issuer];
 
-    if (conf->key_file != NULL && keeper->own[issuer] == NULL) {
-        return acme_error_set(err, ACME_CONFIG,
-            "account key \"%s\" of issuer \"%s\" could not be read at start",
-            conf->key_file, conf->name);
-    }
+    if (conf->key_file != NULL && keeper->own[issuer] == NULL)
+        return acme_error_set(err, ACME_CONFIG, "%s",
+            keeper->own_trouble[issuer].what);
     return acme_store_account(keeper->store, conf, keeper->own[issuer], entry,
         err);
 }

@@ -59,6 +59,7 @@ struct acme_keeper {
     enum acme_keeper_role role;
     struct acme_kept *kept; /* nlineages */
     struct acme_key **own;  /* nissuers: the operator's keys, or NULL */
+    struct acme_error *own_trouble;     /* nissuers: why there is none */
     struct acme_kept_binding *binding;  /* nissuers */
     struct acme_account_entry *account; /* nissuers, as last read: or no key */
     bool others_known, others;          /* other servers live here too */

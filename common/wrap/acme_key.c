@@ -132,6 +132,15 @@ classify(const EVP_PKEY *evp, enum acme_key_type *type)
     return true;
 }
 
+/* As OpenSSL calls it: "ED25519". */
+static const char *
+name_of(const EVP_PKEY *evp)
+{
+    const char *name = EVP_PKEY_get0_type_name(evp);
+
+    return name != NULL ? name : "unknown";
+}
+
 enum acme_rc
 acme_key_wrap(EVP_PKEY *evp, struct acme_key **out, struct acme_error *err)
 {
@@ -142,8 +151,9 @@ acme_key_wrap(EVP_PKEY *evp, struct acme_key **out, struct acme_error *err)
         return acme_error_nomem(err);
     if (type == ACME_KEY_NONE)
         return acme_error_set(err, ACME_CONFIG,
-            "a key of this type or size cannot be used: it must be "
-            "ECDSA (P-256, P-384, P-521) or RSA (2048, 3072, 4096 bits)");
+            "a key of this type or size cannot be used (%s, %d bits): it must "
+            "be ECDSA (P-256, P-384, P-521) or RSA (2048, 3072, 4096 bits)",
+            name_of(evp), EVP_PKEY_get_bits(evp));
     key = calloc(1, sizeof(*key));
     if (key == NULL)
         return acme_error_nomem(err);
