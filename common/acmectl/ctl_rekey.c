@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "acmectl/ctl_account.h"
@@ -11,13 +12,18 @@
 #include "drive/acme_rekeyer.h"
 #include "state/acme_dir.h"
 
+/* Jobs at work are waited for, all in all; and how often that is looked at. */
+#define PATIENCE_MS 15000
+#define LOOK_MS 100
+
 struct rekey {
     struct accounts *accounts;
     struct acme_store *store; /* for writing */
     int lock;
     struct acme_rekey keys;
-    bool resumed;   /* somebody before us has not ended */
-    size_t norders; /* in flight with one of the accounts */
+    bool resumed;     /* somebody before us has not ended */
+    size_t norders;   /* in flight with one of the accounts */
+    long patience_ms; /* left, for jobs at work */
 };
 
 static bool
@@ -242,7 +248,85 @@ begin(struct rekey *rekey)
     return err.rc == ACME_OK ? CTL_OK : ctl_fail(CTL_FAILED, "%s", err.what);
 }
 
-/* ---- orders in flight ------------------------------------------------- */
+/* ---- jobs and orders in flight ---------------------------------------- */
+
+/* Whether one of the accounts is at this CA. */
+static bool
+is_at(const struct rekey *rekey, const struct acme_issuer *issuer)
+{
+    size_t i;
+
+    for (i = 0; i < rekey->accounts->n; i++)
+        if (strcmp(issuer->directory,
+                acme_json_str(rekey->accounts->list[i].json, "directory")) ==
+            0)
+            return true;
+    return false;
+}
+
+/* Whether its jobs may use one of the accounts; if in doubt, they do. */
+static bool
+is_concerned(const struct rekey *rekey, const char *name)
+{
+    struct acme_settings *settings = NULL;
+    const struct acme_declaration *declared;
+    struct acme_error ignored;
+    bool is = false;
+    size_t i, k;
+
+    acme_error_clear(&ignored);
+    if (acme_store_settings_read(rekey->store, name, &settings, &ignored) !=
+        ACME_OK)
+        return true;
+    for (i = 0; i < settings->ndeclared && !is; i++) {
+        declared = &settings->declared[i];
+        is = is_at(rekey, &declared->issuer);
+        for (k = 0; k < declared->nfallbacks && !is; k++)
+            is = is_at(rekey, &declared->fallback[k]);
+    }
+    acme_settings_free(settings);
+    return is;
+}
+
+static void
+pause_ms(long ms)
+{
+    const struct timespec time = { .tv_sec = ms / 1000,
+        .tv_nsec = ms % 1000 * 1000000 };
+
+    (void)nanosleep(&time, NULL);
+}
+
+/*
+ * A job that has its account by now would go on with a key that the CA does
+ * not know any more: it is waited for, with the lineage's lock.  Whoever takes
+ * that later finds the change.  *fd -1: the job does not end.
+ */
+static enum acme_rc
+wait_for_job(struct rekey *rekey, const char *name, int *fd,
+    struct acme_error *err)
+{
+    const struct ctl *ctl = rekey->accounts->ctl;
+    struct acme_error own;
+    bool told = ctl->quiet;
+    enum acme_rc rc;
+
+    for (;;) {
+        acme_error_clear(&own);
+        rc = acme_store_lock(rekey->store, "lineage", name, fd, &own);
+        if (rc != ACME_BUSY || rekey->patience_ms <= 0)
+            break;
+        if (!told)
+            (void)fprintf(stderr, "acmectl: waiting for lineage \"%s\"\n",
+                name);
+        told = true;
+        pause_ms(LOOK_MS);
+        rekey->patience_ms -= LOOK_MS;
+    }
+    return rc == ACME_OK || rc == ACME_BUSY
+               ? ACME_OK
+               : acme_error_set(err, rc, "%s", own.what);
+}
 
 static bool
 is_with_account(const struct rekey *rekey, const struct acme_buf *text)
@@ -265,6 +349,14 @@ is_with_account(const struct rekey *rekey, const struct acme_buf *text)
     return is;
 }
 
+static void
+add_order(struct rekey *rekey, const char *lineage)
+{
+    rekey->norders++;
+    if (!rekey->accounts->ctl->force)
+        (void)fprintf(stderr, "acmectl:   lineage \"%s\"\n", lineage);
+}
+
 static enum acme_rc
 look_at_unit(struct rekey *rekey, const char *lineage, const char *unit,
     struct acme_error *err)
@@ -279,11 +371,9 @@ look_at_unit(struct rekey *rekey, const char *lineage, const char *unit,
     if (acme_store_order_read(rekey->store, unit, &text, &key, &ignored) ==
             ACME_OK &&
         is_with_account(rekey, &text)) {
-        rekey->norders++;
+        add_order(rekey, lineage);
         if (rekey->accounts->ctl->force)
             rc = acme_store_order_drop(rekey->store, unit, err);
-        else
-            (void)fprintf(stderr, "acmectl:   lineage \"%s\"\n", lineage);
     }
     acme_buf_clear(&text);
     acme_buf_clear(&key);
@@ -294,13 +384,23 @@ static enum acme_rc
 look_at_lineage(void *ctx, const char *name, struct acme_error *err)
 {
     char unit[ACME_UNIT_NAME_MAX];
+    struct rekey *rekey = ctx;
+    size_t before = rekey->norders, k;
+    bool concerned = is_concerned(rekey, name);
     enum acme_rc rc = ACME_OK;
-    size_t k;
+    int fd = -1;
 
+    if (concerned)
+        rc = wait_for_job(rekey, name, &fd, err);
     for (k = 0; k < ACME_ALGORITHMS && rc == ACME_OK; k++) {
         acme_store_unit_name(unit, name, k);
-        rc = look_at_unit(ctx, name, unit, err);
+        rc = look_at_unit(rekey, name, unit, err);
     }
+    /* It has no order yet, and may be about to make one. */
+    if (rc == ACME_OK && concerned && fd == -1 && rekey->norders == before)
+        add_order(rekey, name);
+    if (fd != -1)
+        close(fd);
     return rc;
 }
 
@@ -456,7 +556,9 @@ prepare(struct rekey *rekey)
 int
 ctl_account_rekey(struct accounts *accounts)
 {
-    struct rekey rekey = { .accounts = accounts, .lock = -1 };
+    struct rekey rekey = { .accounts = accounts,
+        .lock = -1,
+        .patience_ms = PATIENCE_MS };
     struct acme_error err;
     int code;
 

@@ -24,9 +24,14 @@ add_key(struct acme_call *call, const struct acme_key *key)
 void
 acme_keeper_answer_account(struct acme_call *call)
 {
+    struct acme_keeper *keeper = call->keeper;
     const struct acme_account_entry *entry;
 
-    if (acme_keeper_account(call->keeper, call->index, &entry, &call->err) ==
+    /* Who asks is about to use it: one that acmectl has changed since the last
+     * look would be refused. */
+    if (acme_store_keys_changed(keeper->store, &keeper->keys))
+        acme_keeper_forget_accounts(keeper);
+    if (acme_keeper_account(keeper, call->index, &entry, &call->err) ==
         ACME_OK) {
         add_key(call, entry->key);
         if (call->err.rc == ACME_OK)

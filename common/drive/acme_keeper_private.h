@@ -62,6 +62,7 @@ struct acme_keeper {
     struct acme_error *own_trouble;     /* nissuers: why there is none */
     struct acme_kept_binding *binding;  /* nissuers */
     struct acme_account_entry *account; /* nissuers, as last read: or no key */
+    struct timespec keys;               /* see acme_store_keys_changed() */
     bool others_known, others;          /* other servers live here too */
     struct acme_area_token *token;      /* those in the area */
     size_t ntokens;

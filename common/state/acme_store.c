@@ -563,6 +563,18 @@ look(const struct acme_store *store, const char *path, struct timespec *seen,
     return ACME_OK;
 }
 
+bool
+acme_store_keys_changed(const struct acme_store *store, struct timespec *seen)
+{
+    struct timespec before = *seen;
+    struct stat st;
+
+    if (fstatat(store->fd, "keys", &st, AT_SYMLINK_NOFOLLOW) == -1)
+        return true;
+    *seen = st.st_mtim;
+    return before.tv_sec != seen->tv_sec || before.tv_nsec != seen->tv_nsec;
+}
+
 enum acme_rc
 acme_store_changed(struct acme_store *store, struct acme_watch *watch,
     time_t now, bool *live, bool *orders, struct acme_error *err)

@@ -356,4 +356,9 @@ enum acme_rc acme_store_changed(struct acme_store *store,
     struct acme_watch *watch, time_t now, bool *live, bool *orders,
     struct acme_error *err);
 
+/* Whether keys/ changed since `seen`, which starts zeroed; one look, which a
+ * change of the same moment may escape. */
+bool acme_store_keys_changed(const struct acme_store *store,
+    struct timespec *seen);
+
 #endif
