@@ -38,10 +38,10 @@ ACME_HTTPD_STATE_DIR ?=
 STATE_DIR_FLAG = $(foreach d,ACME_NGINX_STATE_DIR ACME_HTTPD_STATE_DIR,\
                  $(if $($d),-D$d='"$($d)"'))
 
-PKGS       := libcurl jansson libidn2 libssl libcrypto
+PKGS       := libcurl jansson libidn2 ldns libssl libcrypto
 LIB_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LIBS       := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
-LIBS       := $(or $(LIBS),-lcurl -ljansson -lidn2 -lssl -lcrypto)
+LIBS       := $(or $(LIBS),-lcurl -ljansson -lidn2 -lldns -lssl -lcrypto)
 
 COMPILE = $(CC) $(ACME_CPPFLAGS) $(CPPFLAGS) $(ACME_CFLAGS) $(CFLAGS)
 LINK    = $(CC) $(ACME_CFLAGS) $(CFLAGS) $(ACME_LDFLAGS) $(LDFLAGS)

@@ -1,7 +1,7 @@
 package Acme::Pebble;
 
 # Pebble as the CA of one test: the newest one found, or the packaged one.
-# Its listener's certificate is ours, its DNS an Acme::DNS.  Stopping it
+# Its listener's certificate is ours, its DNS an Acme::DNS or Acme::Knot.  Stopping it
 # forgets accounts, orders and roots, as Pebble keeps all in memory.
 
 use v5.36;
@@ -12,7 +12,7 @@ use Acme::Proc qw(run slurp spawn spew stop_pid wait_until);
 use Acme::Tool qw(find_tool);
 use JSON::PP;
 
-# new(dir =>, http_port =>, tls_port =>, dns => Acme::DNS, and optionally
+# new(dir =>, http_port =>, tls_port =>, dns => its DNS, and optionally
 #     binary =>, nonce_reject => percent, authz_reuse => percent,
 #     validity => seconds, alternates => n, chain_length => n,
 #     always_valid => 1, strict => 1, eab => { KID => KEY }, env => {},

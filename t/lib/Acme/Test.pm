@@ -7,6 +7,7 @@ package Acme::Test;
 use v5.36;
 use Acme::DNS;
 use Acme::Http qw(request);
+use Acme::Knot;
 use Acme::Port;
 use Acme::Proc qw(adopt_orphans as_user nap process_table descendants reap
     run slurp spew stop_pid touches user_ids wait_until);
@@ -49,6 +50,8 @@ new(%options):
                Acme::CA or Acme::Pebble }; default none
     ca_start   0: the CA is made, not started ($t->ca->start later)
     dns        1: a DNS server even where the CA needs none
+    knot       {zones => .., more options of Acme::Knot}: it is the DNS, for
+               the CA as well; skips the test where there is none
     daemon     'on' (default) | 'off'
     run_as     the whole server as this user, not as root
     workers    how many (2)
@@ -73,7 +76,9 @@ sub new ($class, %o)
         ports => { %{ $o{ports} // {} } }, run_as => $o{run_as}, cas => [], spawned => [] }, $class;
     my $host = $o{host} // default_host();
     my $driver = $DRIVER{$host} // die "no such host: $host\n";
+    my $lack = $o{knot} && Acme::Knot->missing;
 
+    Test::More::plan(skip_all => $lack) if $lack;
     adopt_orphans();
     catch_signals();
     $self->make_directories;
@@ -86,6 +91,8 @@ sub new ($class, %o)
         map { $_ => $o{$_} } qw(daemon run_as workers log_level address mpm
             single no_ssl http2));
     $self->{dns} = Acme::DNS->new(dir => "$self->{dir}/ca") if $o{dns};
+    $self->{dns} = Acme::Knot->new(dir => "$self->{dir}/ca", %{ $o{knot} })
+        if $o{knot};
     $self->{ca_start} = $o{ca_start} // 1;
     $self->add_ca($o{ca}) if ($o{ca} // 'none') ne 'none';
     return $self;
