@@ -1,19 +1,21 @@
 #!/usr/bin/perl
-# What engine and store have given up: they hold no socket, log or pipe of
-# the server, cannot gain privileges, run under a system call filter, the
-# store with CAP_CHOWN only, the engine as somebody else, both without core
-# files; and the memory with the TLS keys is in no core file of anybody.
+# What engine, store and watcher have given up: they hold no socket, log or
+# pipe of the server, cannot gain privileges, run under a system call filter,
+# the store with CAP_CHOWN only, the watcher with nothing, the engine as
+# somebody else, all without core files; and the memory with the TLS keys is in no core file of anybody.
 
 use v5.36;
 use lib 't/lib';
 use Test::More;
-use Acme::Proc qw(slurp user_ids);
+use Acme::Proc qw(slurp spew user_ids);
 use Acme::SecProc qw(areas descriptors status_of);
 use Acme::Test;
 
 Acme::Test->need_root;
 my $t = Acme::Test->new(ca => 'own');
-$t->site('a.test')->start;
+my $file = spew($t->dir . '/conf/thumbprint', 'x' x 43);
+$t->site('a.test')->site('edge.test', acme => undef,
+    thumbprint => "file:$file")->start;
 $t->wait_certificate('a.test') or $t->give_up;
 
 # inode => 1 of sockets that listen or are bound by name, of the server's
@@ -24,7 +26,8 @@ my %listening = map { (split)[9] => 1 }
 
 sub check ($when)
 {
-    my %pid = (engine => $t->engine_pid, store => $t->store_pid);
+    my %pid = (engine => $t->engine_pid, store => $t->store_pid,
+        watcher => ($t->helpers('watcher'))[0]);
     # ends of pipes that the master writes to
     my %master = reverse %{ descriptors($t->master_pid) };
 
@@ -44,6 +47,8 @@ sub check ($when)
     my $store = status_of($pid{store});
     is hex $store->{$_}, 1, "store: $_ is CAP_CHOWN" for qw(CapEff CapBnd);
     is $store->{Uid}, "0\t0\t0\t0", 'store: of root';
+    my $watcher = status_of($pid{watcher});
+    is hex $watcher->{$_}, 0, "watcher: $_ is empty" for qw(CapEff CapBnd);
     my $engine = status_of($pid{engine});
     my ($uid, $gid) = user_ids(getpwnam('_acme') ? '_acme'
         : $t->server->worker_user);

@@ -49,7 +49,8 @@ static const struct verb {
         "                                    "
         "the accounts at CAs" },
     { "key", ctl_key,
-        "key thumbprint                    thumbprints of the account keys" },
+        "key thumbprint [FILE...]          "
+        "thumbprints of the account keys, or of files" },
     { "version", ctl_version,
         "version                           version of this program" },
 };

@@ -286,6 +286,18 @@ try_as_store(const struct try *try)
 }
 
 static int
+try_as_watcher(const struct try *try)
+{
+    struct acme_sandbox_report report = { false, false, false };
+
+    acme_sandbox_process();
+    acme_sandbox_watcher(&report);
+    if (try->wanted == DENIED && !stands(try->by, &report))
+        return DENIED;
+    return (int)try->run();
+}
+
+static int
 try_as_engine(const struct try *try)
 {
     struct acme_sandbox_report report = { false, false, false };
@@ -409,6 +421,44 @@ test_store_root(void **state)
 }
 
 static void
+test_watcher(void **state)
+{
+    static const struct try tries[] = {
+        { "write outside", write_outside, DENIED, LANDLOCK },
+        { "truncate outside", truncate_outside, DENIED, LANDLOCK },
+        { "create outside", create_outside, DENIED, LANDLOCK },
+        { "link outside", link_outside, DENIED, LANDLOCK },
+        { "remove outside", remove_outside, DENIED, LANDLOCK },
+        { "write inside", write_inside, DENIED, LANDLOCK },
+        { "exec", run_program, DENIED, SECCOMP },
+        { "ptrace", trace_parent, DENIED, SECCOMP },
+        { "socket", make_socket, DENIED, SECCOMP },
+        { "read /etc/passwd", read_passwd, ALLOWED, LANDLOCK },
+    };
+
+    (void)state;
+    run_all("watcher", try_as_watcher, tries, COUNT(tries));
+}
+
+static void
+test_watcher_root(void **state)
+{
+    static const struct try tries[] = {
+        { "another one's file", override_mode, DENIED, CAPABILITIES },
+        { "chown", change_owner, DENIED, CAPABILITIES },
+    };
+
+    (void)state;
+    if (geteuid() != 0)
+        SKIP();
+    helper_tmp_puts(&tmp, "state/closed", "x");
+    assert_int_equal(
+        chown(helper_tmp_path(&tmp, "state/closed"), OTHER, OTHER), 0);
+    assert_int_equal(chmod(helper_tmp_path(&tmp, "state/closed"), 0), 0);
+    run_all("watcher", try_as_watcher, tries, COUNT(tries));
+}
+
+static void
 test_engine(void **state)
 {
     static const struct try tries[] = {
@@ -515,6 +565,8 @@ main(void)
         TEST(test_unconfined),
         TEST(test_store),
         TEST(test_store_root),
+        TEST(test_watcher),
+        TEST(test_watcher_root),
         TEST(test_engine),
         TEST(test_engine_root),
         TEST(test_process),
