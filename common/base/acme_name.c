@@ -207,6 +207,72 @@ acme_name_from_host(const char *host, size_t len, char out[ACME_NAME_MAX + 1])
     return canonical(name, (size_t)(end - name), out) == NULL;
 }
 
+/* ---- addresses as names ----------------------------------------------- */
+
+#define NIBBLES 32 /* of an IPv6 address */
+
+/* Whether `name` ends so; *len is what comes before. */
+static bool
+ends_with(const char *name, const char *end, size_t *len)
+{
+    size_t all = strlen(name), tail = strlen(end);
+
+    if (all <= tail || strcmp(name + all - tail, end) != 0)
+        return false;
+    *len = all - tail;
+    return true;
+}
+
+/* "4.3.2.1" to "1.2.3.4": its parser sees what is no address. */
+static bool
+reverse_ipv4(const char *name, size_t len, char out[ACME_NAME_MAX + 1])
+{
+    char text[INET_ADDRSTRLEN];
+    size_t start, at = 0;
+
+    if (len >= sizeof(text))
+        return false;
+    for (; len > 0; len = start > 0 ? start - 1 : 0) {
+        for (start = len; start > 0 && name[start - 1] != '.'; start--)
+            ;
+        memcpy(text + at, name + start, len - start);
+        at += len - start;
+        text[at++] = '.';
+    }
+    text[at - 1] = '\0';
+    return strchr(text, ':') == NULL && canonical_ip(text, out);
+}
+
+/* "b.a.9.8. ..." to "...:89ab". */
+static bool
+reverse_ipv6(const char *name, size_t len, char out[ACME_NAME_MAX + 1])
+{
+    char text[NIBBLES + NIBBLES / 4], *to = text;
+    size_t i;
+
+    if (len != 2 * NIBBLES - 1)
+        return false;
+    for (i = 0; i < NIBBLES; i++) {
+        if (i > 0 && (i % 4 == 0))
+            *to++ = ':';
+        *to++ = name[len - 1 - 2 * i];
+        if (i > 0 && name[len - 2 * i] != '.')
+            return false;
+    }
+    *to = '\0';
+    return canonical_ip(text, out);
+}
+
+bool
+acme_name_from_arpa(const char *name, char out[ACME_NAME_MAX + 1])
+{
+    size_t len;
+
+    if (ends_with(name, ".in-addr.arpa", &len))
+        return reverse_ipv4(name, len, out);
+    return ends_with(name, ".ip6.arpa", &len) && reverse_ipv6(name, len, out);
+}
+
 enum acme_rc
 acme_lineage_name_check(const char *name, struct acme_error *err)
 {

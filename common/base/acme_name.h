@@ -38,6 +38,12 @@ bool acme_name_from_host(const char *host, size_t len,
     char out[ACME_NAME_MAX + 1]);
 
 /*
+ * The address that a canonical name below in-addr.arpa or ip6.arpa stands for
+ * (RFC 1035 3.5, RFC 3596 2.5), canonical.  False: it is no whole address.
+ */
+bool acme_name_from_arpa(const char *name, char out[ACME_NAME_MAX + 1]);
+
+/*
  * Whether a lineage may have this name: it becomes a directory.  1 to
  * ACME_LINEAGE_MAX of [A-Za-z0-9._:-], no leading dot or dash.
  */

@@ -222,6 +222,58 @@ hosts_become_names(void **state)
     assert_false(acme_name_from_host("a\0b", 3, out));
 }
 
+/* RFC 1035 3.5, RFC 3596 2.5 */
+static void
+addresses_have_names(void **state)
+{
+#define ONES "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0"
+    static const struct {
+        const char *name;
+        const char *address; /* NULL: none */
+    } names[] = {
+        { "7.2.0.192.in-addr.arpa", "192.0.2.7" },
+        { "1.0.0.127.in-addr.arpa", "127.0.0.1" },
+        { "255.255.255.255.in-addr.arpa", "255.255.255.255" },
+        { ONES ".2.ip6.arpa", "2001:db8::1" },
+        { "f.f.f.f.f.f.f.f.f.f.f.f.f.f.f.f.f.f.f.f.f.f.f.f.f.f.f.f.f.f.f.f"
+          ".ip6.arpa",
+            "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" },
+        { "2.0.192.in-addr.arpa", NULL },
+        { "1.7.2.0.192.in-addr.arpa", NULL },
+        { "256.2.0.192.in-addr.arpa", NULL },
+        { "07.2.0.192.in-addr.arpa", NULL },
+        { "a.2.0.192.in-addr.arpa", NULL },
+        { "192.000000000002.0.7.in-addr.arpa", NULL },
+        { "7.2.0.192.in-addr.arpa.test", NULL },
+        { "7.2.0.192in-addr.arpa", NULL },
+        { "in-addr.arpa", NULL },
+        { "ip6.arpa", NULL },
+        { ONES ".ip6.arpa", NULL },
+        { ONES ".2.0.ip6.arpa", NULL },
+        { ONES ".g.ip6.arpa", NULL },
+        { ONES "-2.ip6.arpa", NULL },
+        { "10" ONES ".2.ip6.arpa", NULL },
+        { ONES ".2.in-addr.arpa", NULL },
+        { "a.test", NULL },
+        { "192.0.2.7", NULL },
+        { "::1", NULL },
+        { "", NULL },
+    };
+    char out[ACME_NAME_MAX + 1];
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        bool found = acme_name_from_arpa(names[i].name, out);
+
+        if (found != (names[i].address != NULL))
+            fail_msg("name \"%s\"", names[i].name);
+        if (found)
+            assert_string_equal(out, names[i].address);
+    }
+#undef ONES
+}
+
 static void
 lineage_names_are_safe_directories(void **state)
 {
@@ -259,6 +311,7 @@ main(void)
         cmocka_unit_test(kinds_are_told_apart),
         cmocka_unit_test(wildcards_cover_one_label),
         cmocka_unit_test(hosts_become_names),
+        cmocka_unit_test(addresses_have_names),
         cmocka_unit_test(lineage_names_are_safe_directories),
     };
 
