@@ -13,8 +13,9 @@
  *    then stops it (acme_service_stop());
  *  - in each worker, lets go of the service (acme_service_forget()), makes a
  *    cache (acme_live_cache_new()), applies certificates from within the TLS
- *    certificate callback (acme_live_apply()) and answers challenges
- *    (acme_challenge_answer()).
+ *    certificate callback (acme_live_apply()) and answers challenges, in
+ *    requests (acme_challenge_answer()) and in handshakes
+ *    (acme_live_alpn_apply()).
  *
  * Workers neither block on the disk nor on the network, and hold no account
  * key.
@@ -33,6 +34,8 @@
 #include "state/acme_area.h"
 #include "state/acme_config.h"
 #include "state/acme_live.h"
+#include "state/acme_live_alpn.h"
+#include "wrap/acme_alpn.h"
 #include "wrap/acme_idn.h"
 
 #endif

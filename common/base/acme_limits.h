@@ -193,6 +193,10 @@
 /* Pending challenges of other processes that one area can hold. */
 #define ACME_TOKENS_MAX 1024
 
+/* A key for the certificates of tls-alpn-01: PKCS#8 of an RSA 2048 key has
+ * 1.2 kB. */
+#define ACME_ALPN_KEY_MAX 2048
+
 /* Parsed certificates that one worker keeps. */
 #define ACME_LIVE_CACHE_DEFAULT 4096
 

@@ -612,6 +612,54 @@ acme_keeper_publish_thumbprints(struct acme_keeper *keeper)
 }
 
 static void
+make_alpn_key(struct acme_keeper *keeper, size_t algorithm,
+    enum acme_key_type type)
+{
+    struct acme_key *key = NULL;
+    struct acme_error err;
+    struct acme_buf der;
+    enum acme_rc rc = ACME_OK;
+
+    acme_error_clear(&err);
+    acme_buf_init_secret(&der, ACME_ALPN_KEY_MAX);
+    if (acme_area_alpn_key(keeper->area, algorithm, &der))
+        goto done;
+    rc = acme_key_generate(type, &key, &err);
+    if (rc == ACME_OK)
+        rc = acme_key_to_der(key, &der, &err);
+    if (rc == ACME_OK)
+        rc = acme_area_put_alpn_key(keeper->area, algorithm, der.data, der.len,
+            &err);
+    if (rc != ACME_OK)
+        acme_keeper_log(keeper, ACME_LOG_ERROR, &err,
+            "no key for challenges tls-alpn-01");
+
+done:
+    acme_key_unref(key);
+    acme_buf_clear(&der);
+}
+
+/* Keys for tls-alpn-01 are made when they are first of use, and here: RSA is
+ * too slow for a process that serves. */
+static void
+put_tokens(struct acme_keeper *keeper, const struct acme_area_token *tokens,
+    size_t ntokens)
+{
+    bool alpn = false;
+    size_t i;
+
+    for (i = 0; i < ntokens; i++)
+        alpn |= tokens[i].type == ACME_TLS_ALPN_01;
+    if (alpn) {
+        make_alpn_key(keeper, acme_key_algorithm_number(ACME_KEY_ECDSA_256),
+            ACME_KEY_ECDSA_256);
+        make_alpn_key(keeper, acme_key_algorithm_number(ACME_KEY_RSA_2048),
+            ACME_KEY_RSA_2048);
+    }
+    acme_area_put_tokens(keeper->area, tokens, ntokens);
+}
+
+static void
 publish_tokens(struct acme_keeper *keeper)
 {
     struct acme_area_token *tokens = NULL;
@@ -628,7 +676,7 @@ publish_tokens(struct acme_keeper *keeper)
         free(keeper->token);
         keeper->token = tokens;
         keeper->ntokens = ntokens;
-        acme_area_put_tokens(keeper->area, tokens, ntokens);
+        put_tokens(keeper, tokens, ntokens);
     } else {
         acme_keeper_log(keeper, ACME_LOG_WARN, &err, "cannot read orders");
     }
@@ -662,7 +710,7 @@ acme_keeper_add_tokens(struct acme_keeper *keeper,
     memcpy(grown + keeper->ntokens, tokens, ntokens * sizeof(*grown));
     keeper->token = grown;
     keeper->ntokens = n;
-    acme_area_put_tokens(keeper->area, grown, n);
+    put_tokens(keeper, grown, n);
 }
 
 void

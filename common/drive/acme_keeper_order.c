@@ -95,17 +95,23 @@ static bool
 get_tokens(struct acme_call *call, struct acme_area_token *tokens, size_t n)
 {
     const struct acme_kept *kept = &call->keeper->kept[call->index];
+    const struct acme_host *host = call->keeper->host;
+    uint64_t type;
     size_t i;
 
     for (i = 0; i < n; i++) {
+        type = acme_frame_get_u64(&call->in);
         acme_frame_get_text(&call->in, tokens[i].name, sizeof(tokens[i].name));
         acme_frame_get_text(&call->in, tokens[i].token,
             sizeof(tokens[i].token));
-        if (call->in.bad || !is_wanted(kept, tokens[i].name) ||
+        if (call->in.bad || type >= ACME_CHALLENGE_TYPES ||
+            !is_wanted(kept, tokens[i].name) ||
             !acme_token_ok(tokens[i].token, strlen(tokens[i].token))) {
             call->in.bad = true;
             return false;
         }
+        tokens[i].type = (enum acme_challenge_type)type;
+        tokens[i].presented = host->now(host->ctx);
     }
     return acme_frame_end(&call->in);
 }

@@ -769,6 +769,7 @@ acme_vault_challenges(struct acme_vault *vault, size_t unit, size_t issuer,
     acme_frame_add_u64(request, issuer);
     acme_frame_add_u64(request, ntokens);
     for (i = 0; i < ntokens; i++) {
+        acme_frame_add_u64(request, tokens[i].type);
         acme_frame_add_text(request, tokens[i].name);
         acme_frame_add_text(request, tokens[i].token);
     }

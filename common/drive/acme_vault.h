@@ -164,9 +164,9 @@ enum acme_rc acme_vault_chain(struct acme_vault *vault, size_t unit,
 enum acme_rc acme_vault_csr(struct acme_vault *vault, size_t unit,
     struct acme_csr **csr, struct acme_error *err);
 
-/* Makes challenges of an issuer of the unit's list answerable; name and token
- * of each count.  *others: other servers live on the state directory, and see
- * them a moment later. */
+/* Makes challenges of an issuer of the unit's list answerable; type, name and
+ * token of each count.  *others: other servers live on the state directory,
+ * and see them a moment later. */
 enum acme_rc acme_vault_challenges(struct acme_vault *vault, size_t unit,
     size_t issuer, const struct acme_area_token *tokens, size_t ntokens,
     bool *others, struct acme_error *err);

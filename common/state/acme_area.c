@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/acme_base64.h"
+#include "base/acme_name.h"
 
 /*
  * Everything shared is made of words that are loaded and stored atomically
@@ -82,11 +83,21 @@ struct token {
     _Atomic word text[TOKEN_WORDS]; /* a struct acme_area_token */
 };
 
+#define ALPN_KEY_WORDS WORDS(ACME_ALPN_KEY_MAX)
+
+struct alpn_key {
+    _Atomic uint32_t sequence;
+    _Atomic uint32_t len; /* 0: none */
+    _Atomic word der[ALPN_KEY_WORDS];
+};
+
 struct head {
     _Atomic word beat;
     _Atomic uint32_t token_sequence;
     _Atomic uint32_t ntokens;
-    struct token token[ACME_TOKENS_MAX]; /* sorted by name and token */
+    struct token token[ACME_TOKENS_MAX]; /* sorted by name, type and token */
+    _Atomic uint32_t nalpn;              /* of them tls-alpn-01 */
+    struct alpn_key alpn_key[ACME_ALGORITHMS];
 };
 
 struct acme_area {
@@ -668,14 +679,25 @@ acme_area_put_thumbprint(struct acme_area *area, size_t issuer,
     write_end(&to->sequence, odd);
 }
 
+/* In which order they are kept. */
+static int
+compare_token(const char *name, enum acme_challenge_type type,
+    const char *text, const struct acme_area_token *token)
+{
+    int order = strcmp(name, token->name);
+
+    if (order == 0 && type != token->type)
+        order = type < token->type ? -1 : 1;
+    return order != 0 ? order : strcmp(text, token->token);
+}
+
 static int
 compare_tokens(const void *a, const void *b)
 {
     const struct acme_area_token *const *x = a;
     const struct acme_area_token *const *y = b;
-    int order = strcmp((*x)->name, (*y)->name);
 
-    return order != 0 ? order : strcmp((*x)->token, (*y)->token);
+    return compare_token((*x)->name, (*x)->type, (*x)->token, *y);
 }
 
 void
@@ -685,13 +707,15 @@ acme_area_put_tokens(struct acme_area *area,
     const struct acme_area_token *sorted[ACME_TOKENS_MAX];
     unsigned char image[TOKEN_WORDS * sizeof(word)] = { 0 };
     struct head *head = area->head;
-    uint32_t odd;
+    uint32_t odd, nalpn = 0;
     size_t i;
 
     if (ntokens > ACME_TOKENS_MAX)
         ntokens = ACME_TOKENS_MAX;
-    for (i = 0; i < ntokens; i++)
+    for (i = 0; i < ntokens; i++) {
         sorted[i] = &tokens[i];
+        nalpn += tokens[i].type == ACME_TLS_ALPN_01;
+    }
     qsort(sorted, ntokens, sizeof(sorted[0]), compare_tokens);
     odd = write_begin(&head->token_sequence);
     for (i = 0; i < ntokens; i++) {
@@ -701,6 +725,27 @@ acme_area_put_tokens(struct acme_area *area,
     atomic_store_explicit(&head->ntokens, (uint32_t)ntokens,
         memory_order_release);
     write_end(&head->token_sequence, odd);
+    atomic_store_explicit(&head->nalpn, nalpn, memory_order_release);
+}
+
+enum acme_rc
+acme_area_put_alpn_key(struct acme_area *area, size_t algorithm,
+    const void *der, size_t len, struct acme_error *err)
+{
+    unsigned char image[ALPN_KEY_WORDS * sizeof(word)] = { 0 };
+    struct alpn_key *to;
+    uint32_t odd;
+
+    if (algorithm >= ACME_ALGORITHMS || len > ACME_ALPN_KEY_MAX)
+        return acme_error_set(err, ACME_REFUSED,
+            "a key of %zu bytes does not fit into the key area", len);
+    to = &area->head->alpn_key[algorithm];
+    memcpy(image, der, len);
+    odd = write_begin(&to->sequence);
+    store_words(to->der, image, ALPN_KEY_WORDS);
+    atomic_store_explicit(&to->len, (uint32_t)len, memory_order_release);
+    write_end(&to->sequence, odd);
+    return ACME_OK;
 }
 
 void
@@ -769,56 +814,82 @@ load_token(struct acme_area_token *token, const struct token *from)
     token->token[sizeof(token->token) - 1] = '\0';
 }
 
-/* One binary search; GOOD with *found either way. */
-static enum outcome
-search_tokens(const struct head *head, const char *name, const char *text,
-    struct acme_area_token *token, bool *found)
+/* The first of those that are kept not before this one, by binary search. */
+static size_t
+find_token(const struct head *head, size_t ntokens, const char *name,
+    enum acme_challenge_type type, const char *text)
 {
-    size_t low = 0, high;
-    uint32_t seen;
-    int order;
+    struct acme_area_token token;
+    size_t low = 0, high = ntokens;
 
-    *found = false;
-    if (!read_begin(&head->token_sequence, &seen))
-        return TORN;
-    high = atomic_load_explicit(&head->ntokens, memory_order_acquire);
-    if (high > ACME_TOKENS_MAX)
-        return BAD;
-    while (low < high && !*found) {
+    while (low < high) {
         size_t middle = low + (high - low) / 2;
 
-        load_token(token, &head->token[middle]);
-        order = strcmp(name, token->name);
-        if (order == 0)
-            order = strcmp(text, token->token);
-        if (order < 0)
+        load_token(&token, &head->token[middle]);
+        if (compare_token(name, type, text, &token) <= 0)
             high = middle;
-        else if (order > 0)
-            low = middle + 1;
         else
-            *found = true;
+            low = middle + 1;
+    }
+    return low;
+}
+
+/* `text` NULL: of all that name and type have, the one presented last.  GOOD
+ * with *found either way. */
+static enum outcome
+search_tokens(const struct head *head, const char *name,
+    enum acme_challenge_type type, const char *text,
+    struct acme_area_token *found, bool *any)
+{
+    struct acme_area_token token;
+    size_t i, n;
+    uint32_t seen;
+
+    *any = false;
+    if (!read_begin(&head->token_sequence, &seen))
+        return TORN;
+    n = atomic_load_explicit(&head->ntokens, memory_order_acquire);
+    if (n > ACME_TOKENS_MAX)
+        return BAD;
+    i = find_token(head, n, name, type, text != NULL ? text : "");
+    for (; i < n; i++) {
+        load_token(&token, &head->token[i]);
+        if (strcmp(token.name, name) != 0 || token.type != type ||
+            (text != NULL && strcmp(token.token, text) != 0))
+            break;
+        if (!*any || token.presented >= found->presented)
+            *found = token;
+        *any = true;
     }
     return read_end(&head->token_sequence, seen) ? GOOD : TORN;
 }
 
 static bool
-pending_thumbprint(const struct acme_area *area, const char *name,
-    const char *text, char thumbprint[ACME_THUMBPRINT_LEN + 1])
+find_pending(const struct acme_area *area, const char *name,
+    enum acme_challenge_type type, const char *text,
+    struct acme_area_token *token)
 {
-    struct acme_area_token token;
     enum outcome outcome = TORN;
-    bool found = false;
+    bool any = false;
     int i;
 
     for (i = 0; i < TRIES && outcome == TORN; i++) {
         let_write(i);
-        outcome = search_tokens(area->head, name, text, &token, &found);
+        outcome = search_tokens(area->head, name, type, text, token, &any);
     }
-    if (outcome != GOOD || !found ||
-        !thumbprint_ok(token.thumbprint, sizeof(token.thumbprint)))
-        return false;
-    memcpy(thumbprint, token.thumbprint, ACME_THUMBPRINT_LEN + 1);
-    return true;
+    return outcome == GOOD && any &&
+           thumbprint_ok(token->thumbprint, sizeof(token->thumbprint));
+}
+
+static void
+authorize(char answer[ACME_KEY_AUTHORIZATION_MAX + 1], const char *token,
+    const char thumbprint[ACME_THUMBPRINT_LEN + 1])
+{
+    size_t len = strlen(token);
+
+    memcpy(answer, token, len);
+    answer[len] = '.';
+    memcpy(answer + len + 1, thumbprint, ACME_THUMBPRINT_LEN + 1);
 }
 
 bool
@@ -828,16 +899,75 @@ acme_area_answer(const struct acme_area *area, const char *name, int issuer,
 {
     char text[ACME_TOKEN_MAX + 1];
     char thumbprint[ACME_THUMBPRINT_LEN + 1];
+    struct acme_area_token pending;
 
     if (!acme_token_ok(token, token_len))
         return false;
     memcpy(text, token, token_len);
     text[token_len] = '\0';
-    if (!pending_thumbprint(area, name, text, thumbprint) &&
-        !issuer_thumbprint(area, issuer, thumbprint))
+    if (find_pending(area, name, ACME_HTTP_01, text, &pending))
+        authorize(answer, text, pending.thumbprint);
+    else if (issuer_thumbprint(area, issuer, thumbprint))
+        authorize(answer, text, thumbprint);
+    else
         return false;
-    memcpy(answer, text, token_len);
-    answer[token_len] = '.';
-    memcpy(answer + token_len + 1, thumbprint, ACME_THUMBPRINT_LEN + 1);
     return true;
+}
+
+bool
+acme_area_alpn_is_pending(const struct acme_area *area)
+{
+    return atomic_load_explicit(&area->head->nalpn, memory_order_relaxed) != 0;
+}
+
+bool
+acme_area_alpn_answer(const struct acme_area *area, const char *server_name,
+    char identifier[ACME_NAME_MAX + 1],
+    char answer[ACME_KEY_AUTHORIZATION_MAX + 1])
+{
+    char address[ACME_NAME_MAX + 1];
+    struct acme_area_token pending;
+
+    if (!acme_area_alpn_is_pending(area) ||
+        (!find_pending(area, server_name, ACME_TLS_ALPN_01, NULL, &pending) &&
+            (!acme_name_from_arpa(server_name, address) ||
+                !find_pending(area, address, ACME_TLS_ALPN_01, NULL,
+                    &pending))) ||
+        !acme_token_ok(pending.token, strlen(pending.token)))
+        return false;
+    memcpy(identifier, pending.name, sizeof(pending.name));
+    authorize(answer, pending.token, pending.thumbprint);
+    return true;
+}
+
+static enum outcome
+copy_alpn_key(const struct alpn_key *from, unsigned char *image, size_t *len)
+{
+    uint32_t seen;
+
+    if (!read_begin(&from->sequence, &seen))
+        return TORN;
+    *len = atomic_load_explicit(&from->len, memory_order_acquire);
+    load_words(image, from->der, ALPN_KEY_WORDS);
+    return read_end(&from->sequence, seen) ? GOOD : TORN;
+}
+
+bool
+acme_area_alpn_key(const struct acme_area *area, size_t algorithm,
+    struct acme_buf *der)
+{
+    unsigned char image[ALPN_KEY_WORDS * sizeof(word)];
+    enum outcome outcome = TORN;
+    size_t len = 0;
+    int i;
+
+    for (i = 0; i < TRIES && algorithm < ACME_ALGORITHMS && outcome == TORN;
+         i++) {
+        let_write(i);
+        outcome = copy_alpn_key(&area->head->alpn_key[algorithm], image, &len);
+    }
+    if (outcome != GOOD || len == 0 || len > ACME_ALPN_KEY_MAX)
+        return false;
+    acme_buf_add(der, image, len);
+    return acme_buf_ok(der);
 }

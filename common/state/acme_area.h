@@ -16,6 +16,7 @@
 
 #include "base/acme_buf.h"
 #include "base/acme_error.h"
+#include "state/acme_challenge_type.h"
 #include "wrap/acme_key.h"
 
 struct acme_area;
@@ -68,9 +69,19 @@ struct acme_area_token {
     char name[ACME_NAME_MAX + 1];
     char token[ACME_TOKEN_MAX + 1];
     char thumbprint[ACME_THUMBPRINT_LEN + 1];
+    enum acme_challenge_type type; /* the others are of no use here */
+    int64_t presented;             /* when: seconds since the epoch */
 };
 void acme_area_put_tokens(struct acme_area *area,
     const struct acme_area_token *tokens, size_t ntokens);
+
+/*
+ * The key of an algorithm (a number of acme_key_algorithm_number()) for the
+ * certificates that prove names by tls-alpn-01: PKCS#8.  To have it gives no
+ * power over anything.  ACME_REFUSED: too long.
+ */
+enum acme_rc acme_area_put_alpn_key(struct acme_area *area, size_t algorithm,
+    const void *der, size_t len, struct acme_error *err);
 
 /* The store's sign of life. */
 void acme_area_beat(struct acme_area *area, time_t now);
@@ -114,6 +125,24 @@ bool acme_area_get(const struct acme_area *area, size_t lineage,
 bool acme_area_answer(const struct acme_area *area, const char *name,
     int issuer, const char *token, size_t token_len,
     char answer[ACME_KEY_AUTHORIZATION_MAX + 1]);
+
+/* Whether a tls-alpn-01 challenge is pending, of whatever name: one load. */
+bool acme_area_alpn_is_pending(const struct acme_area *area);
+
+/*
+ * What a client that names the server so (canonical) can be proved by
+ * tls-alpn-01: the identifier, which is the name or the address it stands for
+ * (RFC 8738 6), and its key authorization; of several the one presented last.
+ * False: nothing.
+ */
+bool acme_area_alpn_answer(const struct acme_area *area,
+    const char *server_name, char identifier[ACME_NAME_MAX + 1],
+    char answer[ACME_KEY_AUTHORIZATION_MAX + 1]);
+
+/* Appends a key of acme_area_put_alpn_key() to a secret buffer.  False: there
+ * is none. */
+bool acme_area_alpn_key(const struct acme_area *area, size_t algorithm,
+    struct acme_buf *der);
 
 /* Time of the last beat; 0: none yet. */
 time_t acme_area_last_beat(const struct acme_area *area);

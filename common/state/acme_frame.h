@@ -34,7 +34,7 @@ enum acme_verb {
     ACME_VERB_BINDING,       /* -> key identifier, algorithm, MAC key */
     ACME_VERB_ORDER,         /* -> order blob, key */
     ACME_VERB_ORDER_PUT,     /* order blob, key -> */
-    ACME_VERB_CHALLENGES,    /* issuer, (name, token)... -> others */
+    ACME_VERB_CHALLENGES,    /* issuer, (type, name, token)... -> others */
     ACME_VERB_ORDER_NOTE,    /* order blob, kept in mind -> */
     ACME_VERB_ORDER_DROP,
     ACME_VERB_CHAIN,          /* -> live certificate and its issuers */

@@ -230,6 +230,8 @@ describe_challenges(const char *account, const struct acme_area_token *tokens,
     list = acme_json_array();
     for (i = 0; i < ntokens; i++) {
         entry = acme_json_object();
+        acme_json_set_str(entry, "type", acme_challenge_name(tokens[i].type));
+        acme_json_set_time(entry, "presented", (time_t)tokens[i].presented);
         acme_json_set_str(entry, "name", tokens[i].name);
         acme_json_set_str(entry, "token", tokens[i].token);
         acme_json_append(list, entry);
@@ -316,17 +318,22 @@ add_token(struct tokens *all, const struct acme_area_token *token,
     return ACME_OK;
 }
 
-/* Nothing that is not exactly a name and a token gets to the workers. */
+/* Nothing that is not exactly a name and a token gets to the workers.  An
+ * entry without a type is from a time when there was one. */
 static enum acme_rc
 parse_token(const struct acme_json *entry, const char *path,
     struct acme_area_token *token, struct acme_error *err)
 {
     const char *name = acme_json_str(entry, "name");
     const char *text = acme_json_str(entry, "token");
+    const char *type = acme_json_str(entry, "type");
     struct acme_error ignored;
 
     acme_error_clear(&ignored);
+    token->type = ACME_HTTP_01;
+    token->presented = acme_json_time(entry, "presented");
     if (name == NULL || text == NULL ||
+        (type != NULL && !acme_challenge_find(type, &token->type)) ||
         acme_name_parse(name, strlen(name), token->name, &ignored) !=
             ACME_OK ||
         strcmp(name, token->name) != 0 || !acme_token_ok(text, strlen(text)))

@@ -47,7 +47,13 @@ good_pair(void)
 static struct acme_area *
 good_area(void)
 {
-    const struct acme_area_token token = { "a.test", "token", PRINT };
+    const struct acme_area_token token[] = {
+        { .name = "a.test", .token = "token", .thumbprint = PRINT },
+        { .name = "a.test",
+            .token = "token",
+            .thumbprint = PRINT,
+            .type = ACME_TLS_ALPN_01 },
+    };
     const struct pair *good = good_pair();
     struct acme_area_pair pair = { ACME_KEY_ECDSA_256, false, good->key.data,
         good->key.len, good->chain.data, good->chain.len };
@@ -58,7 +64,8 @@ good_area(void)
     FUZZ_CHECK(acme_area_new(1, 1, &area, &err) == ACME_OK);
     FUZZ_CHECK(acme_area_put(area, 0, &pair, 1, 1, &err) == ACME_OK);
     acme_area_put_thumbprint(area, 0, PRINT);
-    acme_area_put_tokens(area, &token, 1);
+    acme_area_put_tokens(area, token, 2);
+    FUZZ_CHECK(acme_area_put_alpn_key(area, 0, "key", 3, &err) == ACME_OK);
     return area;
 }
 
@@ -91,6 +98,8 @@ static void
 let_read(struct acme_area *area)
 {
     atomic_fetch_and(&area->head->token_sequence, ~1u);
+    atomic_fetch_and(&area->head->alpn_key[0].sequence, ~1u);
+    atomic_fetch_and(&area->head->alpn_key[1].sequence, ~1u);
     atomic_fetch_and(&area->thumbprint[0].sequence, ~1u);
     atomic_fetch_and(&area->state[0].sequence, ~1u);
 }
@@ -141,6 +150,28 @@ ask_token(const struct acme_area *area, const char *name, const char *token)
 }
 
 static void
+ask_alpn(const struct acme_area *area, const char *name)
+{
+    char answer[ACME_KEY_AUTHORIZATION_MAX + 1];
+    char identifier[ACME_NAME_MAX + 1];
+    struct acme_buf der;
+    size_t i;
+
+    if (acme_area_alpn_answer(area, name, identifier, answer)) {
+        FUZZ_CHECK(strcmp(identifier, name) == 0);
+        FUZZ_CHECK(strlen(answer) <= ACME_KEY_AUTHORIZATION_MAX);
+        FUZZ_CHECK(strlen(answer) > ACME_THUMBPRINT_LEN + 1);
+    }
+    acme_buf_init_secret(&der, 16 * ACME_ALPN_KEY_MAX); /* not the bound */
+    for (i = 0; i < ACME_ALGORITHMS; i++) {
+        acme_buf_reset(&der);
+        if (acme_area_alpn_key(area, i, &der))
+            FUZZ_CHECK(der.len > 0 && der.len <= ACME_ALPN_KEY_MAX);
+    }
+    acme_buf_clear(&der);
+}
+
+static void
 serve(const struct acme_area *area)
 {
     static SSL_CTX *ctx;
@@ -175,6 +206,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     read_slot(area);
     ask_token(area, "a.test", "token");
     ask_token(area, "b.test", "another");
+    ask_alpn(area, "a.test");
     serve(area);
     FUZZ_CHECK_QUEUE();
     /* The store goes on from whatever it finds. */

@@ -45,7 +45,9 @@ static const struct acme_area *
 good_area(void)
 {
     static struct acme_area *area;
-    const struct acme_area_token token = { "b.test", "pending", PRINT_1 };
+    const struct acme_area_token token = { .name = "b.test",
+        .token = "pending",
+        .thumbprint = PRINT_1 };
     struct acme_error err;
 
     if (area != NULL)

@@ -148,7 +148,8 @@ make_settings(struct acme_error *err)
 static void
 make_state(void)
 {
-    const struct acme_area_token token = { "a.test", "token", "" };
+    const struct acme_area_token token = { .name = "a.test",
+        .token = "token" };
     struct acme_version version;
     struct acme_key *key = NULL;
     struct acme_error err;

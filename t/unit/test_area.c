@@ -336,6 +336,115 @@ test_answers(void **state)
     acme_area_free(area);
 }
 
+static struct acme_area_token
+alpn_token_of(const char *name, const char *token, const char *thumbprint,
+    int64_t presented)
+{
+    struct acme_area_token made = token_of(name, token, thumbprint);
+
+    made.type = ACME_TLS_ALPN_01;
+    made.presented = presented;
+    return made;
+}
+
+static void
+check_alpn(const struct acme_area *area, const char *name,
+    const char *identifier, const char *expected)
+{
+    char found[ACME_NAME_MAX + 1] = "untouched";
+    char answer[ACME_KEY_AUTHORIZATION_MAX + 1] = "untouched";
+    bool answered = acme_area_alpn_answer(area, name, found, answer);
+
+    assert_int_equal(answered, expected != NULL);
+    assert_string_equal(found, expected != NULL ? identifier : "untouched");
+    assert_string_equal(answer, expected != NULL ? expected : "untouched");
+}
+
+/* Each type of challenge is of use for itself only. */
+static void
+test_alpn_answers(void **state)
+{
+    struct acme_area *area = area_new(1, 1);
+    struct acme_area_token tokens[] = {
+        alpn_token_of("b.test", "only", PRINT_C, 5),
+        token_of("a.test", "http", PRINT_A),
+        alpn_token_of("a.test", "zz-older", PRINT_A, 1),
+        alpn_token_of("a.test", "newest", PRINT_B, 3),
+        alpn_token_of("a.test", "aa-old", PRINT_A, 2),
+        alpn_token_of("192.0.2.7", "four", PRINT_A, 1),
+        token_of("c.test", "http", PRINT_A),
+    };
+    struct acme_area_token both = alpn_token_of("a.test", "http", PRINT_C, 9);
+
+    (void)state;
+    assert_false(acme_area_alpn_is_pending(area));
+    check_alpn(area, "a.test", NULL, NULL);
+    acme_area_put_tokens(area, tokens + 6, 1);
+    assert_false(acme_area_alpn_is_pending(area));
+
+    acme_area_put_tokens(area, tokens, 7);
+    assert_true(acme_area_alpn_is_pending(area));
+    check_alpn(area, "b.test", "b.test", "only." PRINT_C);
+    check_alpn(area, "a.test", "a.test", "newest." PRINT_B);
+    check_alpn(area, "c.test", NULL, NULL);
+    check_alpn(area, "d.test", NULL, NULL);
+    check_alpn(area, "7.2.0.192.in-addr.arpa", "192.0.2.7", "four." PRINT_A);
+    check_alpn(area, "8.2.0.192.in-addr.arpa", NULL, NULL);
+    check_answer(area, "a.test", -1, "http", "http." PRINT_A);
+    check_answer(area, "a.test", -1, "newest", NULL);
+    check_answer(area, "b.test", -1, "only", NULL);
+
+    /* whatever a CA calls its tokens */
+    tokens[0] = both;
+    acme_area_put_tokens(area, tokens, 2);
+    check_alpn(area, "a.test", "a.test", "http." PRINT_C);
+    check_answer(area, "a.test", -1, "http", "http." PRINT_A);
+
+    acme_area_put_tokens(area, tokens + 1, 1);
+    assert_false(acme_area_alpn_is_pending(area));
+    check_alpn(area, "a.test", NULL, NULL);
+    acme_area_free(area);
+}
+
+static void
+test_alpn_keys(void **state)
+{
+    struct acme_area *area = area_new(1, 1);
+    char long_key[ACME_ALPN_KEY_MAX];
+    struct acme_error err;
+    struct acme_buf der;
+
+    (void)state;
+    acme_error_clear(&err);
+    acme_buf_init_secret(&der, 2 * ACME_ALPN_KEY_MAX);
+    assert_false(acme_area_alpn_key(area, 0, &der));
+    assert_int_equal(acme_area_put_alpn_key(area, 1, "key", 3, &err), ACME_OK);
+    assert_false(acme_area_alpn_key(area, 0, &der));
+    assert_false(acme_area_alpn_key(area, ACME_ALGORITHMS, &der));
+    assert_true(acme_area_alpn_key(area, 1, &der));
+    assert_string_equal(acme_buf_str(&der), "key");
+    memset(long_key, 'x', sizeof(long_key));
+    assert_int_equal(
+        acme_area_put_alpn_key(area, 1, long_key, sizeof(long_key), &err),
+        ACME_OK);
+    acme_buf_reset(&der);
+    assert_true(acme_area_alpn_key(area, 1, &der));
+    assert_int_equal(der.len, sizeof(long_key));
+    assert_memory_equal(der.data, long_key, der.len);
+
+    /* a writer that died, and a length that cannot be */
+    write_begin(&area->head->alpn_key[1].sequence);
+    assert_false(acme_area_alpn_key(area, 1, &der));
+    assert_int_equal(acme_area_put_alpn_key(area, 1, "new", 3, &err), ACME_OK);
+    acme_buf_reset(&der);
+    assert_true(acme_area_alpn_key(area, 1, &der));
+    assert_string_equal(acme_buf_str(&der), "new");
+    atomic_store(&area->head->alpn_key[1].len, ACME_ALPN_KEY_MAX + 1);
+    assert_false(acme_area_alpn_key(area, 1, &der));
+    acme_buf_clear(&der);
+    acme_area_free(area);
+}
+
 /* No NUL need follow the token: it is a piece of a request line. */
 static void
 test_token_length(void **state)
@@ -933,6 +1042,8 @@ main(void)
         cmocka_unit_test(test_largest_fits),
         cmocka_unit_test(test_generation_wraps),
         cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_alpn_answers),
+        cmocka_unit_test(test_alpn_keys),
         cmocka_unit_test(test_token_length),
         cmocka_unit_test(test_many_tokens),
         cmocka_unit_test(test_dead_writer),

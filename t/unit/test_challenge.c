@@ -73,8 +73,10 @@ setup(void **state)
         "192.0.2.1" };
     static const char *const second[] = { "b.test" };
     struct acme_area_token pending[] = {
-        { "elsewhere.test", "pending", PENDING_THUMB },
-        { "a.test", "of-a", PENDING_THUMB },
+        { .name = "elsewhere.test",
+            .token = "pending",
+            .thumbprint = PENDING_THUMB },
+        { .name = "a.test", .token = "of-a", .thumbprint = PENDING_THUMB },
     };
     struct world *w = calloc(1, sizeof(*w));
 

@@ -201,6 +201,7 @@ test_flipped(void **state)
     begin(&frame, ACME_VERB_CHALLENGES, 0);
     acme_frame_add_u64(&frame, 0);
     acme_frame_add_u64(&frame, 1);
+    acme_frame_add_u64(&frame, ACME_HTTP_01);
     acme_frame_add_text(&frame, "zz.test"); /* nobody's, as one bit's off */
     acme_frame_add_text(&frame, "token");
     deliver(&frame, &arrived);
@@ -240,7 +241,7 @@ static const struct {
     { ACME_VERB_ORDER, 4, 0 },
     { ACME_VERB_ORDER_PUT, 4, 2 },
     { ACME_VERB_ORDER_NOTE, 4, 1 },
-    { ACME_VERB_CHALLENGES, 4, 4 }, /* for one token */
+    { ACME_VERB_CHALLENGES, 4, 5 }, /* for one token */
     { ACME_VERB_ORDER_DROP, 4, 0 },
     { ACME_VERB_CSR, 4, 0 },
     { ACME_VERB_LIVE_KEY, 4, 0 },
@@ -262,12 +263,12 @@ add_fields(struct acme_buf *frame, enum acme_verb verb, unsigned n)
         if ((verb == ACME_VERB_DONE && i < 2) || verb == ACME_VERB_OTHER_KEY ||
             verb == ACME_VERB_LEDGER_ACCOUNT)
             acme_frame_add_u64(frame, 0);
-        else if (verb == ACME_VERB_CHALLENGES && i < 2)
-            acme_frame_add_u64(frame, i);
+        else if (verb == ACME_VERB_CHALLENGES && i < 3)
+            acme_frame_add_u64(frame, i % 2);
         else if (verb == ACME_VERB_VERSION && (i == 0 || i == 4))
             acme_frame_add_u64(frame, 0);
         else
-            acme_frame_add_text(frame, i == 2 ? "a.test" : "text");
+            acme_frame_add_text(frame, i == 3 ? "a.test" : "text");
     }
 }
 
@@ -361,13 +362,16 @@ test_settings_out_of_reach(void **state)
 struct challenge_case {
     const char *label;
     const char *name, *token;
+    uint64_t type;
 };
 
 static void
-add_challenges(struct acme_buf *frame, const char *name, const char *token)
+add_challenges(struct acme_buf *frame, const char *name, const char *token,
+    uint64_t type)
 {
     acme_frame_add_u64(frame, 0);
     acme_frame_add_u64(frame, 1);
+    acme_frame_add_u64(frame, type);
     acme_frame_add_text(frame, name);
     acme_frame_add_text(frame, token);
 }
@@ -377,18 +381,20 @@ test_challenges(void **state)
 {
     static char long_token[130], long_name[300];
     const struct challenge_case cases[] = {
-        { "another lineage's name", "b.test", "token" },
-        { "nobody's name", "evil.test", "token" },
-        { "a name below", "x.a.test", "token" },
-        { "upper case", "A.test", "token" },
-        { "no name", "", "token" },
-        { "a long name", long_name, "token" },
-        { "no token", "a.test", "" },
-        { "129 characters", "a.test", long_token },
-        { "a slash", "a.test", "../token" },
-        { "a dot", "a.test", "to.ken" },
-        { "a line end", "a.test", "token\n" },
-        { "padding", "a.test", "token==" },
+        { "another lineage's name", "b.test", "token", 0 },
+        { "nobody's name", "evil.test", "token", 0 },
+        { "a name below", "x.a.test", "token", 0 },
+        { "upper case", "A.test", "token", 0 },
+        { "no name", "", "token", 0 },
+        { "a long name", long_name, "token", 0 },
+        { "no token", "a.test", "", 0 },
+        { "129 characters", "a.test", long_token, 0 },
+        { "a slash", "a.test", "../token", 0 },
+        { "a dot", "a.test", "to.ken", 0 },
+        { "a line end", "a.test", "token\n", 0 },
+        { "padding", "a.test", "token==", 0 },
+        { "no type", "a.test", "token", ACME_CHALLENGE_TYPES },
+        { "no type", "a.test", "token", UINT64_MAX },
     };
     struct fake_drive *d = *state;
     struct acme_buf frame;
@@ -398,13 +404,13 @@ test_challenges(void **state)
     memset(long_name, 'a', sizeof(long_name) - 1);
     for (i = 0; i < COUNT(cases); i++) {
         begin(&frame, ACME_VERB_CHALLENGES, 0);
-        add_challenges(&frame, cases[i].name, cases[i].token);
+        add_challenges(&frame, cases[i].name, cases[i].token, cases[i].type);
         expect_bad(d, cases[i].label, &frame);
         acme_buf_clear(&frame);
     }
     long_token[ACME_TOKEN_MAX] = '\0';
     begin(&frame, ACME_VERB_CHALLENGES, 0);
-    add_challenges(&frame, "a.test", long_token);
+    add_challenges(&frame, "a.test", long_token, ACME_HTTP_01);
     expect_good(d, &frame);
     acme_buf_clear(&frame);
 }
@@ -423,6 +429,7 @@ test_foreign_issuer(void **state)
         begin(&frame, ACME_VERB_CHALLENGES, 0);
         acme_frame_add_u64(&frame, bad[i]);
         acme_frame_add_u64(&frame, 1);
+        acme_frame_add_u64(&frame, ACME_HTTP_01);
         acme_frame_add_text(&frame, "a.test");
         acme_frame_add_text(&frame, "token");
         expect_bad(d, "challenges", &frame);
@@ -448,8 +455,10 @@ test_challenges_mixed(void **state)
     begin(&frame, ACME_VERB_CHALLENGES, 0);
     acme_frame_add_u64(&frame, 0);
     acme_frame_add_u64(&frame, 2);
+    acme_frame_add_u64(&frame, ACME_HTTP_01);
     acme_frame_add_text(&frame, "a.test");
     acme_frame_add_text(&frame, "token");
+    acme_frame_add_u64(&frame, ACME_HTTP_01);
     acme_frame_add_text(&frame, "b.test");
     acme_frame_add_text(&frame, "token");
     expect_bad(d, "mixed", &frame);
@@ -469,6 +478,7 @@ test_challenge_counts(void **state)
         begin(&frame, ACME_VERB_CHALLENGES, 0);
         acme_frame_add_u64(&frame, 0);
         acme_frame_add_u64(&frame, counts[i]);
+        acme_frame_add_u64(&frame, ACME_HTTP_01);
         acme_frame_add_text(&frame, "a.test");
         acme_frame_add_text(&frame, "token");
         expect_bad(d, "count", &frame);

@@ -1320,7 +1320,9 @@ test_look(void **state)
 static struct acme_area *
 filled_area(void)
 {
-    struct acme_area_token token = { "a.test", "token", THUMBPRINT };
+    struct acme_area_token token = { .name = "a.test",
+        .token = "token",
+        .thumbprint = THUMBPRINT };
     struct acme_area_pair pair[2];
     struct acme_area *area = NULL;
     struct acme_error err;

@@ -1297,6 +1297,8 @@ test_tokens(void **state)
     strcpy(two[0].thumbprint, "planted");
     strcpy(two[1].name, "2001:db8::1");
     strcpy(two[1].token, "_-");
+    two[1].type = ACME_TLS_ALPN_01;
+    two[1].presented = 1795262400;
     ok(acme_store_challenges_write(store, "a", id, two, 2, &err));
     read_tokens();
     assert_int_equal(ntokens, 3);
@@ -1305,6 +1307,9 @@ test_tokens(void **state)
     assert_string_equal(tokens[0].thumbprint, thumbprint);
     assert_string_equal(tokens[1].name, "2001:db8::1");
     assert_string_equal(tokens[1].token, "_-");
+    assert_int_equal(tokens[0].type, ACME_HTTP_01);
+    assert_int_equal(tokens[1].type, ACME_TLS_ALPN_01);
+    assert_int_equal(tokens[1].presented, 1795262400);
     assert_string_equal(tokens[2].thumbprint, thumbprint);
     assert_int_equal(buf.len, 0);
     text = helper_tmp_gets(&tmp, "state/orders/a/challenge.json");
