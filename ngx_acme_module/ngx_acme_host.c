@@ -179,6 +179,7 @@ ngx_acme_host_stop(void *data)
     ngx_acme_main_conf_t  *amcf = data;
 
     acme_service_stop(&amcf->service);
+    ngx_acme_alpn_stop(amcf);
     acme_live_cache_free(amcf->cache);
     acme_area_free(amcf->area);
 
@@ -302,6 +303,8 @@ ngx_acme_host_worker(ngx_cycle_t *cycle, ngx_acme_main_conf_t *amcf)
                       "acme: this worker serves no certificate: %s",
                       err.what);
     }
+
+    ngx_acme_alpn_start(cycle, amcf);
 
     if (ngx_worker == 0) {
         amcf->watch.handler = ngx_acme_host_watch;

@@ -51,9 +51,11 @@ ngx_acme_postconfiguration(ngx_conf_t *cf)
     ngx_uint_t                  i;
     ngx_acme_srv_conf_t        *ascf;
     ngx_http_handler_pt        *h;
+    ngx_acme_main_conf_t       *amcf;
     ngx_http_core_srv_conf_t  **cscf;
     ngx_http_core_main_conf_t  *cmcf;
 
+    amcf = ngx_http_conf_get_module_main_conf(cf, ngx_acme_module);
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
     /* before rewrites, redirects, access rules and content of any kind */
@@ -73,6 +75,10 @@ ngx_acme_postconfiguration(ngx_conf_t *cf)
         if (ascf->managed) {
             ngx_acme_tls_install(ascf);
         }
+    }
+
+    if (amcf->config != NULL) {
+        ngx_acme_alpn_install(cf, amcf);
     }
 
     return NGX_OK;

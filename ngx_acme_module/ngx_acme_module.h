@@ -57,6 +57,8 @@ typedef struct {
     struct acme_area         *area;           /* NULL: no service */
     struct acme_service       service;
     struct acme_live_cache   *cache;          /* of this worker */
+    struct acme_live_alpn    *alpn;           /* of this worker, or NULL */
+    SSL_CTX                  *alpn_ctx;       /* of its connections */
     ngx_event_t               watch;          /* of worker 0 */
 
     unsigned                  used:1;         /* by a directive of http{} */
@@ -125,6 +127,12 @@ void ngx_acme_tls_mark(ngx_conf_t *cf);
 ngx_int_t ngx_acme_tls_inject(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
     ngx_acme_srv_conf_t *ascf, const char *lineage);
 void ngx_acme_tls_install(ngx_acme_srv_conf_t *ascf);
+
+/* ngx_acme_alpn.c */
+
+void ngx_acme_alpn_install(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf);
+void ngx_acme_alpn_start(ngx_cycle_t *cycle, ngx_acme_main_conf_t *amcf);
+void ngx_acme_alpn_stop(ngx_acme_main_conf_t *amcf);
 
 /* ngx_acme_challenge.c */
 
