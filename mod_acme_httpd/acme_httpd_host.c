@@ -152,8 +152,10 @@ stop(void *data)
         acme_service_stop(&conf->service);
     else
         acme_service_forget(&conf->service);
+    acme_live_alpn_free(conf->alpn);
     acme_live_cache_free(conf->cache);
     acme_area_free(conf->area);
+    conf->alpn = NULL;
     conf->cache = NULL;
     conf->area = NULL;
     return APR_SUCCESS;
@@ -260,4 +262,8 @@ acme_httpd_host_child(struct acme_httpd_conf *conf)
             ACME_LIVE_CACHE_DEFAULT, &conf->cache, &err) != ACME_OK)
         ap_log_error(APLOG_MARK, APLOG_ALERT, 0, conf->base,
             "this child serves no certificate: %s", err.what);
+    acme_error_clear(&err);
+    if (acme_live_alpn_new(conf->area, &conf->alpn, &err) != ACME_OK)
+        ap_log_error(APLOG_MARK, APLOG_ALERT, 0, conf->base,
+            "this child answers no tls-alpn-01: %s", err.what);
 }

@@ -205,13 +205,17 @@ add_cert_files(server_rec *s, apr_pool_t *pool, apr_array_header_t *cert_files,
     return DONE;
 }
 
-/* In every child, for each full handshake with a virtual host of ours. */
+/* In every child, for each full handshake. */
 static int
 certificate(SSL *ssl, void *arg)
 {
     const struct acme_httpd_server *server = arg;
+    int answered = acme_httpd_alpn_certificate(ssl);
 
-    if (server->conf->cache != NULL)
+    if (answered != DECLINED)
+        return answered == OK;
+    if (server->conf->cache != NULL && server->domain != NULL &&
+        !server->explicit_files)
         (void)acme_live_apply(server->conf->cache, server->domain->lineage,
             ssl);
 
@@ -225,7 +229,7 @@ init_server(server_rec *s, apr_pool_t *pool, int is_proxy, SSL_CTX *ctx)
     struct acme_httpd_server *server = acme_httpd_server_of(s);
 
     (void)pool;
-    if (!is_proxy && server->domain != NULL && !server->explicit_files)
+    if (!is_proxy && server->conf->config != NULL)
         SSL_CTX_set_cert_cb(ctx, certificate, server);
     return OK;
 }

@@ -86,6 +86,7 @@ register_hooks(apr_pool_t *pool)
         APR_HOOK_REALLY_FIRST);
     ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
     acme_httpd_tls_hooks();
+    acme_httpd_alpn_hooks();
 
     /* Before rewrites, redirects, proxies, access rules and caches. */
     ap_hook_quick_handler(acme_httpd_request, NULL, NULL,

@@ -92,6 +92,7 @@ struct acme_httpd_conf {
     struct acme_service service;
     bool unsupervised;             /* and the log says so */
     struct acme_live_cache *cache; /* of this child process */
+    struct acme_live_alpn *alpn;   /* of this child process, or NULL */
 
     /* While mod_ssl reads its files; NULL: before and after. */
     struct acme_placeholder *placeholder;
@@ -178,6 +179,15 @@ void acme_httpd_tls_hooks(void);
 
 /* mod_ssl has read its files: the placeholder goes. */
 void acme_httpd_tls_read(struct acme_httpd_conf *conf);
+
+/* ---- acme_httpd_alpn.c ------------------------------------------------ */
+
+void acme_httpd_alpn_hooks(void);
+
+/* From within the certificate callback of any virtual host.  OK: this is a
+ * validation and has its certificate; DECLINED: it is none. */
+struct ssl_st;
+int acme_httpd_alpn_certificate(struct ssl_st *ssl);
 
 /* ---- acme_httpd_challenge.c ------------------------------------------- */
 
