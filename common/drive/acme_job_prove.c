@@ -96,8 +96,6 @@ pick_challenge(const struct acme_run *run, const struct acme_authz *authz,
     n = acme_proof_choose(run->lineage->proof, &run->job->config->reach,
         authz->name, type);
     for (i = 0; i < n; i++) {
-        if (type[i] == ACME_TLS_ALPN_01)
-            continue; /* nobody answers it yet */
         proved->authz = authz;
         proved->type = type[i];
         proved->challenge =
@@ -155,6 +153,7 @@ present_tokens(struct acme_run *run, const struct acme_proved *proved,
     for (i = 0; i < nproved; i++) {
         if (acme_challenge_is_dns(proved[i].type))
             continue;
+        tokens[n].type = proved[i].type;
         (void)snprintf(tokens[n].name, sizeof(tokens[n].name), "%s",
             proved[i].authz->name);
         (void)snprintf(tokens[n++].token, sizeof(tokens[0].token), "%s",

@@ -17,15 +17,16 @@ use JSON::PP;
 
 my $JSON = JSON::PP->new->utf8->canonical->allow_nonref;
 
-# new(dir =>, http_port => where http-01 is looked for, and optionally
+# new(dir =>, http_port => and tls_port => where http-01 and tls-alpn-01 are
+#     looked for, and optionally
 #     validity     seconds a certificate lives (90 days)
 #     backdate     seconds its notBefore lies back (0)
 #     latency      seconds before each answer
 #     authz_reuse  1: valid authorizations are used again (0)
 #     retry_after  seconds told while something is not done
 #     issue_delay  seconds an order is `processing` after finalize
-#     challenges   types offered (http-01, dns-01, tls-alpn-01; only http-01
-#                  can be proved)
+#     challenges   types offered (http-01, dns-01, tls-alpn-01; dns-01 cannot
+#                  be proved)
 #     blocklist    names whose orders are rejected
 #     alternates   1: a second chain, to another root
 #     profiles     { NAME => { description =>, validity => seconds } }

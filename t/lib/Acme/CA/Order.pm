@@ -297,10 +297,11 @@ sub start_validation ($server, $ctx, $challenge)
         return $done->($fault->{result}) if $fault->{result};
         return $done->(Acme::CA::Validate::invalid(
             serverInternal => "this CA cannot look at $challenge->{type}"))
-            if $challenge->{type} ne 'http-01';
+            if !Acme::CA::Validate::knows($challenge->{type});
         Acme::CA::Validate::validate($server->{loop}, {
-            name => $authz->{identifier}{value}, token => $token,
-            port => $server->{http_port},
+            type => $challenge->{type}, name => $authz->{identifier}{value}, token => $token,
+            port => $server->{ $challenge->{type} eq 'http-01'
+                ? 'http_port' : 'tls_port' },
             expected => "$token.$ctx->{account}{thumbprint}",
         }, $done);
     };

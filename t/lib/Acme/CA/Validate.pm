@@ -1,15 +1,21 @@
 package Acme::CA::Validate;
 
-# http-01 as a CA looks at it (RFC 8555 8.3): one GET, in a child process so
-# that the CA goes on serving.  All names are on loopback.  Follows no
-# redirect.  Knows nothing of authorizations.
+# http-01 as a CA looks at it (RFC 8555 8.3), one GET, and tls-alpn-01 (RFC
+# 8737), one handshake: in a child process so that the CA goes on serving.  All
+# names are on loopback.  Follows no redirect.  Knows nothing of
+# authorizations.
 
 use v5.36;
+use Acme::Alpn;
 use Acme::Http qw(request);
 use JSON::PP;
 use POSIX ();
 
-# validate($loop, {name, token, expected, port, timeout, delay}, $done):
+my %LOOK = ('http-01' => \&look, 'tls-alpn-01' => \&look_at_handshake);
+
+sub knows ($type) { return exists $LOOK{$type} }
+
+# validate($loop, {type, name, token, expected, port, timeout}, $done):
 # $done gets {status => 'valid'} or {status => 'invalid', error => {type,
 # detail}}.
 sub validate ($loop, $what, $done)
@@ -19,7 +25,7 @@ sub validate ($loop, $what, $done)
 
     if (!$pid) {
         $SIG{$_} = 'DEFAULT' for qw(TERM INT);
-        my $result = eval { look($what) }
+        my $result = eval { $LOOK{ $what->{type} }->($what) }
             // invalid(serverInternal => "$@");
         syswrite $writer, encode_json($result);
         POSIX::_exit(0);
@@ -52,6 +58,17 @@ sub look ($what)
         . "\"$what->{expected}\", got \"" . substr($body, 0, 200) . '"')
         if $body ne $what->{expected};
     return { status => 'valid' };
+}
+
+sub look_at_handshake ($what)
+{
+    my $seen = Acme::Alpn::look($what->{port}, $what->{name},
+        timeout => $what->{timeout} // 5);
+    my $wrong = Acme::Alpn::wrong($seen, @$what{qw(name expected)});
+
+    return { status => 'valid' } if $wrong eq '';
+    return invalid($seen->{error} ? 'tls' : 'unauthorized',
+        "$what->{name}: $wrong");
 }
 
 sub invalid ($type, $detail)
