@@ -19,9 +19,6 @@
 #define FORMAT 1
 #define FORMAT_READ 2
 
-/* A temporary file older than this belongs to nobody (seconds). */
-#define TEMP_AGE 3600
-
 static const char *const directories[] = { "accounts", "keys", "archive",
     "live", "renewal", "record", "orders", "ledger", "locks", "servers",
     "revoked", "renewal-hooks/pre", "renewal-hooks/deploy",
@@ -274,7 +271,7 @@ furnish(struct acme_store *store, struct acme_error *err)
     for (i = 0; i < COUNT(directories) && rc == ACME_OK; i++)
         rc = acme_dir_make(store->fd, directories[i], err);
     for (i = 0; i < COUNT(swept) && rc == ACME_OK; i++)
-        acme_dir_sweep(store->fd, swept[i], TEMP_AGE);
+        acme_dir_sweep(store->fd, swept[i], ACME_STORE_TEMP_AGE);
     return rc;
 }
 

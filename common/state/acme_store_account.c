@@ -653,8 +653,10 @@ acme_store_account_url(struct acme_store *store,
         rc = acme_store_account_path(issuer, id, "", path, err);
     if (rc == ACME_OK)
         rc = acme_dir_make(store->fd, path, err);
-    if (rc == ACME_OK)
+    if (rc == ACME_OK) {
+        acme_dir_sweep(store->fd, path, ACME_STORE_TEMP_AGE);
         rc = acme_store_account_path(issuer, id, "/account.json", path, err);
+    }
     if (rc != ACME_OK)
         return rc;
     acme_error_clear(&ignored);

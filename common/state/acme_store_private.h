@@ -19,6 +19,9 @@
 /* A path below STATE: an issuer's is the longest. */
 #define ACME_STORE_PATH_MAX 4096
 
+/* A temporary file older than this belongs to nobody (seconds). */
+#define ACME_STORE_TEMP_AGE 3600
+
 /* An account key whose thumbprint is known already.  Its id is computed from
  * the key, so an entry never gets stale; whether the key is still there is
  * asked again each time. */

@@ -132,8 +132,10 @@ write_moved(struct acme_store *store, const struct acme_issuer *issuer,
         rc = acme_store_account_path(issuer, to, "", path, err);
     if (rc == ACME_OK)
         rc = acme_dir_make(store->fd, path, err);
-    if (rc == ACME_OK)
+    if (rc == ACME_OK) {
+        acme_dir_sweep(store->fd, path, ACME_STORE_TEMP_AGE);
         rc = acme_store_account_path(issuer, to, "/account.json", path, err);
+    }
     if (rc == ACME_OK)
         rc = acme_store_json_write(store, path, moved, err);
     acme_json_free(moved);
@@ -218,6 +220,42 @@ replace_defaults(const struct acme_store *store,
     return rc;
 }
 
+static bool
+is_there(const struct acme_store *store, const char *path)
+{
+    return faccessat(store->fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+           errno != ENOENT;
+}
+
+/* An account that has moved, and of which a crash has left both records. */
+struct left {
+    struct acme_store *store;
+    const char *id, *moved_to;
+};
+
+static enum acme_rc
+put_aside(void *ctx, const char *id, const struct acme_json *account,
+    struct acme_error *err)
+{
+    const struct left *left = ctx;
+    const struct acme_issuer issuer = { .directory = acme_json_str(account,
+                                            "directory") };
+    char path[ACME_STORE_PATH_MAX], aside[ACME_STORE_PATH_MAX];
+    enum acme_rc rc;
+
+    if (strcmp(id, left->id) != 0)
+        return ACME_OK;
+    rc = acme_store_account_path(&issuer, left->moved_to, "/account.json",
+        path, err);
+    if (rc != ACME_OK || !is_there(left->store, path))
+        return rc;
+    rc = acme_store_account_path(&issuer, id, "/account.json", path, err);
+    if (rc == ACME_OK)
+        rc = acme_store_account_path(&issuer, id, "/rekeyed.json", aside, err);
+    return rc == ACME_OK ? acme_dir_rename(left->store->fd, path, aside, err)
+                         : rc;
+}
+
 /* The old key has no use any more, but nobody's key is ever deleted here. */
 static enum acme_rc
 retire(const struct acme_store *store, const char *id, struct acme_error *err)
@@ -226,8 +264,7 @@ retire(const struct acme_store *store, const char *id, struct acme_error *err)
 
     (void)snprintf(path, sizeof(path), "keys/%s.pem", id);
     (void)snprintf(aside, sizeof(aside), "keys/%s.replaced.pem", id);
-    if (faccessat(store->fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == -1 &&
-        errno == ENOENT)
+    if (!is_there(store, path))
         return ACME_OK; /* somebody has begun with this before us */
     return acme_dir_rename(store->fd, path, aside, err);
 }
@@ -236,6 +273,8 @@ enum acme_rc
 acme_store_rekey_end(struct acme_store *store, const struct acme_rekey *rekey,
     bool done, struct acme_error *err)
 {
+    struct left left = { store, done ? rekey->from : rekey->to,
+        done ? rekey->to : rekey->from };
     char path[64];
     int lock = -1;
     enum acme_rc rc = acme_store_writable(store, err);
@@ -247,6 +286,8 @@ acme_store_rekey_end(struct acme_store *store, const struct acme_rekey *rekey,
     (void)snprintf(path, sizeof(path), "keys/%s.pem", rekey->to);
     if (done)
         rc = replace_defaults(store, rekey, err);
+    if (rc == ACME_OK)
+        rc = acme_store_accounts(store, put_aside, &left, err);
     if (rc == ACME_OK)
         rc = done ? retire(store, rekey->from, err)
                   : acme_dir_remove(store->fd, path, err);

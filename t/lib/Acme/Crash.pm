@@ -60,6 +60,12 @@ sub environment ($self)
     return { LD_PRELOAD => $ENV{ACME_PRELOAD} };
 }
 
+# The same, where acmectl itself writes, too.
+sub environment_of_all ($self)
+{
+    return { %{ $self->environment }, ACME_STEPS_ALSO => 'acmectl' };
+}
+
 sub put ($self, $at, $bytes)
 {
     sysseek $self->{fh}, $at, 0;
