@@ -4,10 +4,8 @@
 
 #include "base/acme_base64.h"
 #include "base/acme_log.h"
-#include "base/acme_name.h"
+#include "state/acme_dns_owner.h"
 #include "wrap/acme_hash.h"
-
-#define LABEL "_acme-challenge."
 
 /* ---- which there are -------------------------------------------------- */
 
@@ -19,13 +17,19 @@ means_of(const struct acme_run *run)
     return NULL;
 }
 
-/* RFC 8555 8.4: a wildcard is proved at the domain's own label. */
-static const char *
-owner_of(struct acme_run *run, const char *name)
+static enum acme_rc
+owner_of(struct acme_run *run, struct acme_dns_record *record,
+    struct acme_error *err)
 {
-    if (acme_name_is_wildcard(name))
-        name += strlen("*.");
-    return acme_arena_printf(run->arena, "%s%s", LABEL, name);
+    char owner[ACME_NAME_MAX + 1];
+    enum acme_rc rc;
+
+    rc = acme_dns_owner(record->type, record->name,
+        acme_client_account(run->job->client), owner, err);
+    if (rc != ACME_OK)
+        return rc;
+    record->owner = acme_arena_strdup(run->arena, owner);
+    return record->owner != NULL ? ACME_OK : acme_error_nomem(err);
 }
 
 /* RFC 8555 8.1, 8.4: of the token and the account's key. */
@@ -68,9 +72,8 @@ new_record(struct acme_run *run, const struct acme_proved *proved,
     record->token = proved->challenge->token;
     record->output = "";
     record->made = false;
-    record->owner = owner_of(run, record->name);
-    if (record->owner == NULL)
-        return acme_error_nomem(run->err);
+    if (owner_of(run, record, run->err) != ACME_OK)
+        return run->err->rc;
     return prove_token(run, record, run->err);
 }
 
