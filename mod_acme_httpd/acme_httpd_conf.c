@@ -92,6 +92,8 @@ acme_httpd_settings_merge(const struct acme_httpd_settings *wide,
         merged.profile = wide->profile;
     if (merged.preferred_chain == NULL)
         merged.preferred_chain = wide->preferred_chain;
+    if (merged.issuer_domain == NULL)
+        merged.issuer_domain = wide->issuer_domain;
     merge_flag(&merged.terms, wide->terms);
     merge_flag(&merged.profile_required, wide->profile_required);
     merge_flag(&merged.renewal_info, wide->renewal_info);
@@ -405,6 +407,20 @@ set_preferred_chain(cmd_parms *cmd, void *dir, const char *arg)
 }
 
 static const char *
+set_issuer_domain(cmd_parms *cmd, void *dir, const char *arg)
+{
+    char domain[ACME_NAME_MAX + 1];
+    struct acme_error err;
+
+    (void)dir;
+    acme_error_clear(&err);
+    if (acme_host_issuer_domain(arg, domain, &err) != ACME_OK)
+        return apr_psprintf(cmd->pool, "%s %s", cmd->cmd->name, err.what);
+    settings_of(cmd)->issuer_domain = apr_pstrdup(cmd->pool, domain);
+    return NULL;
+}
+
+static const char *
 set_csr(cmd_parms *cmd, void *dir, const char *arg)
 {
     struct acme_httpd_settings *settings = settings_of(cmd);
@@ -667,6 +683,8 @@ const command_rec acme_httpd_commands[] = {
         "whether nothing is ordered if the CA lacks the profile: on or off"),
     AP_INIT_TAKE1("ACMEPreferredChain", set_preferred_chain, IN_SECTION,
         RSRC_CONF, "common name of the topmost issuer of the chain to use"),
+    AP_INIT_TAKE1("ACMEIssuerDomain", set_issuer_domain, IN_SECTION, RSRC_CONF,
+        "domain name that the CA is called by in CAA records"),
     AP_INIT_FLAG("ACMERenewViaARI", set_flag, IN_SECTION, RSRC_CONF,
         "whether the CA is asked when to renew: on or off"),
     AP_INIT_FLAG("ACMECommonNameInCSR", set_flag, IN_SECTION, RSRC_CONF,

@@ -553,6 +553,10 @@ fill_issuer(const struct acme_httpd_settings *settings, const char *ca,
     issuer->profile = said(settings->profile);
     issuer->profile_required = settings->profile_required == 1;
     issuer->preferred_chain = settings->preferred_chain;
+    /* Of several CAs it is that of the one that nothing is known of. */
+    if (settings->cas == NULL || settings->cas->nelts < 2 ||
+        acme_issuer_domain(issuer) == NULL)
+        issuer->domain = settings->issuer_domain;
     issuer->renewal_info = settings->renewal_info != 0;
     issuer->cn_in_csr = settings->cn_in_csr == 1;
     for (i = 0; settings->contacts != NULL && i < settings->contacts->nelts;
@@ -862,6 +866,7 @@ same_settings(const struct acme_httpd_settings *one,
            one->eab_file == other->eab_file &&
            one->eab_key == other->eab_key && one->profile == other->profile &&
            one->preferred_chain == other->preferred_chain &&
+           one->issuer_domain == other->issuer_domain &&
            one->terms == other->terms &&
            one->profile_required == other->profile_required &&
            one->renewal_info == other->renewal_info &&

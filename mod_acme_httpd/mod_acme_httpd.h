@@ -35,6 +35,7 @@ struct acme_httpd_settings {
     const char *eab_key; /* "": no binding */
     const char *profile; /* "": none */
     const char *preferred_chain;
+    const char *issuer_domain;
     int terms;
     int profile_required;
     int renewal_info;

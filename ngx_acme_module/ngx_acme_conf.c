@@ -293,7 +293,8 @@ ngx_acme_issuer_directive(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
                        "account_key TYPE|FILE, challenge TYPE..., "
                        "external_account_key KID FILE|data:KEY "
                        "[HS256|HS384|HS512], profile NAME [require], "
-                       "preferred_chain CN, renewal_info on|off, "
+                       "preferred_chain CN, issuer_domain NAME, "
+                       "renewal_info on|off, "
                        "common_name_in_csr on|off, ssl_trusted_certificate "
                        "FILE, ssl_verify on|off", &value[0]);
 
@@ -332,12 +333,12 @@ ngx_acme_issuer_word(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
 
     static const char  *names[] = {
         "uri", "account_key", "ssl_trusted_certificate", "profile",
-        "preferred_chain"
+        "preferred_chain", "issuer_domain"
     };
 
     ngx_str_t  *fields[] = {
         &issuer->uri, &issuer->account_key, &issuer->trusted,
-        &issuer->profile, &issuer->preferred_chain
+        &issuer->profile, &issuer->preferred_chain, &issuer->issuer_domain
     };
 
     static const char  *flag_names[] = {

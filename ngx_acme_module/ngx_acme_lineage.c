@@ -223,6 +223,7 @@ static ngx_int_t
 ngx_acme_add_issuer(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
     ngx_acme_issuer_t *issuer)
 {
+    char                domain[ACME_NAME_MAX + 1];
     const char         *uri;
     struct acme_error   err;
     struct acme_issuer  core;
@@ -255,6 +256,22 @@ ngx_acme_add_issuer(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
                       "the URL of the CA's ACME directory",
                       &issuer->name, &issuer->file, issuer->line);
         return NGX_ERROR;
+    }
+
+    if (issuer->issuer_domain.data != NULL) {
+
+        if (acme_host_issuer_domain((char *) issuer->issuer_domain.data,
+                                    domain, &err)
+            != ACME_OK)
+        {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"issuer_domain\" of \"acme_issuer\" \"%V\" %s "
+                          "in %V:%ui", &issuer->name, err.what,
+                          &issuer->file, issuer->line);
+            return NGX_ERROR;
+        }
+
+        core.domain = domain;
     }
 
     if (issuer->trusted.data != NULL) {

@@ -35,6 +35,7 @@ typedef struct {
     ngx_str_t                 profile;
     ngx_flag_t                profile_required;
     ngx_str_t                 preferred_chain;
+    ngx_str_t                 issuer_domain;
     ngx_flag_t                renewal_info;
     ngx_flag_t                cn_in_csr;
     ngx_flag_t                terms;

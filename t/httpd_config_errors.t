@@ -57,6 +57,7 @@ my @values = (
     ['ACMECAChallenges', '', qr/it needs a challenge such as http-01/],
     ['ACMECAChallenges', 'http-01 tls-sni-01', qr/"tls-sni-01" was withdrawn/],
     ['ACMECAChallenges', 'http-01 http', qr/"http": it is there twice/],
+    ['ACMEIssuerDomain', '192.0.2.1', qr/"192\.0\.2\.1": it must be the dom/],
     ['ACMEPlaceholder', 'x', qr/"x": it must be "503".* or "serve"/],
     ['ACMECertificateAuthority', 'foo',
         qr/"foo": .*https URL.*letsencrypt, letsencrypt-staging/],

@@ -72,6 +72,8 @@ my @wrong = (
         qr/"acme_challenge" directive is duplicate/],
     ['challenge in an issuer', issuer('challenge x;') . server(),
         qr/"challenge": unknown challenge "x"/],
+    ['a domain that is none', issuer('issuer_domain *.ca.test;') . server(),
+        qr/"issuer_domain" of "acme_issuer" "one" "\*\.ca\.test": it must be/],
     ['port that is closed', "acme_port_map http:-;\n" . issuer('challenge http;')
             . server('acme_certificate one;'),
         qr/"a\.test" cannot be proved: none of its challenges/],

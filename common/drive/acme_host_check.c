@@ -87,6 +87,24 @@ acme_host_contact(const char *address, char out[ACME_URL_MAX],
 }
 
 enum acme_rc
+acme_host_issuer_domain(const char *word, char out[ACME_NAME_MAX + 1],
+    struct acme_error *err)
+{
+    char shown[64];
+    struct acme_error ignored;
+
+    acme_error_clear(&ignored);
+    if (acme_name_parse(word, strlen(word), out, &ignored) == ACME_OK &&
+        !acme_name_is_ip(out) && !acme_name_is_wildcard(out))
+        return ACME_OK;
+    acme_log_clean(shown, sizeof(shown), word, strlen(word));
+    return acme_error_set(err, ACME_CONFIG,
+        "\"%s\": it must be the domain name that the CA is called by in CAA "
+        "records, such as letsencrypt.org",
+        shown);
+}
+
+enum acme_rc
 acme_host_port_map(struct acme_port_map *map, const char *word,
     struct acme_error *err)
 {

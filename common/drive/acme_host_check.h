@@ -43,6 +43,13 @@ enum acme_rc acme_host_contact(const char *address, char out[ACME_URL_MAX],
     struct acme_error *err);
 
 /*
+ * The (canonical) domain name by which a CA is meant in the DNS.
+ * ACME_CONFIG: it is none.
+ */
+enum acme_rc acme_host_issuer_domain(const char *word,
+    char out[ACME_NAME_MAX + 1], struct acme_error *err);
+
+/*
  * Where connections to the public ports 80 and 443 arrive: 0 is that very
  * port, -1 nowhere.
  */

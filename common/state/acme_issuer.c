@@ -20,7 +20,7 @@ struct field {
     }
 static const struct field texts[] = { TEXT(name), TEXT(directory),
     TEXT(key_file), TEXT(ca_file), TEXT(eab_kid), TEXT(eab_file),
-    TEXT(eab_alg), TEXT(profile), TEXT(preferred_chain) };
+    TEXT(eab_alg), TEXT(profile), TEXT(preferred_chain), TEXT(domain) };
 
 static const struct field flags[] = { TEXT(terms_accepted), TEXT(verify),
     TEXT(profile_required), TEXT(renewal_info), TEXT(cn_in_csr) };
@@ -84,12 +84,24 @@ const char acme_issuer_short_names[] =
     "letsencrypt, letsencrypt-staging, zerossl, google, google-staging, "
     "sslcom, sslcom-rsa, actalis";
 
-/* Directories of CAs that have no OCSP: the host is what counts. */
-static const char *const stapleless[] = { "acme-v02.api.letsencrypt.org",
-    "acme-staging-v02.api.letsencrypt.org" };
+/* What is known of a CA by the host of its directory. */
+static const struct host {
+    const char *name;
+    const char *domain; /* in its certification practice statement */
+    bool staples;       /* it has OCSP */
+} hosts[] = {
+    { "acme-v02.api.letsencrypt.org", "letsencrypt.org", false },
+    { "acme-staging-v02.api.letsencrypt.org", "letsencrypt.org", false },
+    { "acme.zerossl.com", "sectigo.com", true },
+    { "dv.acme-v02.api.pki.goog", "pki.goog", true },
+    { "dv.acme-v02.test-api.pki.goog", "pki.goog", true },
+    { "acme.ssl.com", "ssl.com", true },
+    { "acme-api.actalis.com", "actalis.it", true },
+};
 
-bool
-acme_issuer_staples(const struct acme_issuer *issuer)
+/* NULL: nothing. */
+static const struct host *
+find_host(const struct acme_issuer *issuer)
 {
     struct acme_error ignored;
     struct acme_url url;
@@ -98,12 +110,30 @@ acme_issuer_staples(const struct acme_issuer *issuer)
     acme_error_clear(&ignored);
     if (acme_url_parse(issuer->directory, ACME_CONFIG, &url, &ignored) !=
         ACME_OK)
-        return true;
-    for (i = 0; i < COUNT(stapleless); i++) {
-        if (strcmp(url.host, stapleless[i]) == 0)
-            return false;
-    }
-    return true;
+        return NULL;
+    for (i = 0; i < COUNT(hosts); i++)
+        if (strcmp(url.host, hosts[i].name) == 0)
+            return &hosts[i];
+    return NULL;
+}
+
+bool
+acme_issuer_staples(const struct acme_issuer *issuer)
+{
+    const struct host *host = find_host(issuer);
+
+    return host == NULL || host->staples;
+}
+
+const char *
+acme_issuer_domain(const struct acme_issuer *issuer)
+{
+    const struct host *host;
+
+    if (issuer->domain != NULL)
+        return issuer->domain;
+    host = find_host(issuer);
+    return host != NULL ? host->domain : NULL;
 }
 
 const char *

@@ -33,8 +33,10 @@ struct acme_issuer {
     const char *profile; /* draft-ietf-acme-profiles; NULL: the CA's choice */
     bool profile_required;       /* no order without it */
     const char *preferred_chain; /* CN of the topmost issuer, or NULL */
-    bool renewal_info;           /* the CA is asked when to renew (RFC 9773) */
-    bool cn_in_csr;              /* the first name is also the subject's CN */
+    const char *domain; /* of the CA in CAA records, canonical; NULL: known by
+                           acme_issuer_domain(), or not at all */
+    bool renewal_info;  /* the CA is asked when to renew (RFC 9773) */
+    bool cn_in_csr;     /* the first name is also the subject's CN */
 };
 
 /* Nothing but what counts when nothing was said. */
@@ -48,6 +50,10 @@ extern const char acme_issuer_short_names[];
 
 /* False: a CA that is known to issue no certificates with must-staple. */
 bool acme_issuer_staples(const struct acme_issuer *issuer);
+
+/* The domain name by which the CA is meant in CAA and dns-persist-01 records:
+ * what the operator said, or what is known of its directory; else NULL. */
+const char *acme_issuer_domain(const struct acme_issuer *issuer);
 
 /* False: out of memory.  `to` may be `from`. */
 bool acme_issuer_copy(struct acme_arena *arena, struct acme_issuer *to,

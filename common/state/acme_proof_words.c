@@ -13,8 +13,10 @@
 #define TIMEOUT_WORD "timeout="
 #define CREDENTIALS_WORD "credentials="
 
-/* Versions of draft-ietf-acme-dns-persist that are spoken here. */
-static const char *const drafts[] = { "draft-01" };
+/* Versions of draft-ietf-acme-dns-persist that are spoken here.  The record is
+ * the same in these two; a challenge of 01 also has the account's URL, which
+ * is compared with ours.  02 has a hash in place of that URL. */
+static const char *const drafts[] = { "draft-00", "draft-01" };
 
 static const char *const kinds[] = {
     [ACME_COMMAND_NONE] = "none",
@@ -116,7 +118,8 @@ read_persist(struct acme_proof *proof, const char *word,
         }
     return bad_word(err, word,
         "it is no standard yet and may change; name the version of the draft "
-        "that your CA follows, \"dns-persist-01=draft-01\"");
+        "that your CA follows, \"dns-persist-01=draft-00\" or "
+        "\"dns-persist-01=draft-01\"");
 }
 
 static enum acme_rc

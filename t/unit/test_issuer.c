@@ -32,6 +32,7 @@ static const struct acme_issuer full = {
     .profile = "short",
     .profile_required = true,
     .preferred_chain = "Some Root",
+    .domain = "ca.test",
     .renewal_info = false,
     .cn_in_csr = true,
 };
@@ -107,6 +108,7 @@ test_fields(void **state)
     CHANGED(profile, "long");
     CHANGED(profile_required, false);
     CHANGED(preferred_chain, NULL);
+    CHANGED(domain, "other.test");
     CHANGED(renewal_info, true);
     CHANGED(cn_in_csr, false);
 #undef CHANGED
@@ -198,14 +200,35 @@ test_short_names(void **state)
     strcpy(names, acme_issuer_short_names);
     while ((name = strtok_r(rest, ", ", &rest)) != NULL) {
         const char *directory = acme_issuer_directory(name);
+        struct acme_issuer issuer = { .directory = directory };
 
         assert_non_null(directory);
+        assert_non_null(acme_issuer_domain(&issuer));
         assert_memory_equal(directory, "https://", 8);
         name[0] = (char)(name[0] - 'a' + 'A');
         assert_string_equal(acme_issuer_directory(name), directory);
     }
     assert_null(acme_issuer_directory("nobody"));
     assert_null(acme_issuer_directory(""));
+}
+
+/* What the operator says goes before what is known of the host. */
+static void
+test_domain(void **state)
+{
+    struct acme_issuer issuer;
+
+    (void)state;
+    acme_issuer_init(&issuer);
+    issuer.directory = acme_issuer_directory("letsencrypt-staging");
+    assert_string_equal(acme_issuer_domain(&issuer), "letsencrypt.org");
+    assert_false(acme_issuer_staples(&issuer));
+    issuer.domain = "own.test";
+    assert_string_equal(acme_issuer_domain(&issuer), "own.test");
+    issuer.domain = NULL;
+    issuer.directory = "https://letsencrypt.org.own.test/directory";
+    assert_null(acme_issuer_domain(&issuer));
+    assert_true(acme_issuer_staples(&issuer));
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -219,6 +242,7 @@ main(void)
         TEST(test_defaults),
         TEST(test_malformed),
         TEST(test_short_names),
+        TEST(test_domain),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -65,7 +65,9 @@ static const struct {
 } words[] = {
     { ACME_PROOF_CHALLENGE, "http-01", NULL },
     { ACME_PROOF_CHALLENGE, "HTTP tls-alpn dns dns-account", NULL },
+    { ACME_PROOF_CHALLENGE, "dns-persist-01=draft-00", NULL },
     { ACME_PROOF_CHALLENGE, "dns-persist-01=draft-01 dns-01", NULL },
+    { ACME_PROOF_CHALLENGE, "dns-persist-01=draft-02", "=draft-00\" or" },
     { ACME_PROOF_CHALLENGE, "", "too few" },
     { ACME_PROOF_CHALLENGE, "http-01 http", "\"http\": it is there twice" },
     { ACME_PROOF_CHALLENGE, "http-02", "unknown challenge \"http-02\"" },

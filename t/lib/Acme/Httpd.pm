@@ -184,6 +184,10 @@ sub issuer_lines ($self, $issuer)
         if defined $issuer->{account_key};
     push @lines, $self->profile_lines($issuer->{profile})
         if defined $issuer->{profile};
+    push @lines, "ACMEIssuerDomain $issuer->{issuer_domain}"
+        if defined $issuer->{issuer_domain};
+    push @lines, "ACMECAChallenges $issuer->{challenge}"
+        if defined $issuer->{challenge};
     push @lines, "ACMEPreferredChain \"$issuer->{preferred_chain}\""
         if defined $issuer->{preferred_chain};
     push @lines, "ACMERenewViaARI $issuer->{renewal_info}"
