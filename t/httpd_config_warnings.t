@@ -55,6 +55,7 @@ my $before = listing("$dir/var");
 my $at = qr{\S+/test\.conf:\d+};
 my $host = "<VirtualHost 127.0.0.1:%%HTTP%%>\nServerName b.test\n";
 my $end = '</VirtualHost>';
+spew("$dir/www/account.key", "read later\n", 0600);
 my @cases = (
     ['nothing to complain about', conf(), undef],
     ['a module without a domain', conf(domain => ''), undef],
@@ -118,6 +119,23 @@ my @cases = (
         qr/ACME settings in the virtual host in $at have no effect .*move/],
     ['a core dump directory', conf(text => 'CoreDumpDirectory %%DIR%%/tmp'),
         qr/CoreDumpDirectory .*core files.*private keys/],
+    ['ACMEStateless pending and off', conf(text =>
+            "ACMEStateless off\n${host}ACMEStateless Pending\n$end"), undef],
+    ['ACMEStateless any', conf(text => "ACMEStateless any\n"
+            . "ACMEAccountKey %%DIR%%/www/account.key"),
+        qr/the main server: ACMEStateless: "any": whoever .* every name/],
+    ['ACMEThumbprint, once for all that inherit it',
+        conf(text => 'ACMEThumbprint ' . 'x' x 43 . "\n$host$end"),
+        qr/the main server: ACMEThumbprint: whoever .* every name/],
+    ['ACMEThumbprint of a virtual host',
+        conf(text => "${host}ACMEThumbprint " . 'x' x 43 . "\n$end"),
+        qr/the virtual host in $at: ACMEThumbprint: whoever .* every name/],
+    ['ACMEThumbprint, not for all', conf(text => 'ACMEThumbprint '
+            . 'x' x 43 . "\n${host}ACMEStateless pending\n$end"),
+        qr/ every name/],
+    ['ACMEThumbprint for nothing', conf(text => "${host}ACMEThumbprint "
+            . 'x' x 43 . "\nACMEStateless pending\n$end"),
+        qr/has no effect/],
     ['a file as state directory', conf(state => '%%DIR%%/var/file'),
         qr{ACMEStateDir "$dir/var/file" cannot be used: .*directory}],
     ['a parent that others can write', conf(state => 'var/open/state'),

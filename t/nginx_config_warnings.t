@@ -76,6 +76,22 @@ my @fine = (
         qr/"external_account_key" of .*"one" can be read .*file of mode 600/],
     ['ssl_verify off', conf(issuer => 'ssl_verify off;'),
         qr/"ssl_verify off" in "acme_issuer" "one".*trusted_certificate/],
+    ['acme_stateless pending and off', conf(http =>
+            "acme_stateless off;\nserver { acme_stateless Pending; }"),
+        undef],
+    ['acme_stateless any', conf(http => 'acme_stateless any;',
+            issuer => "account_key $dir/www/mac.key;"),
+        qr/"acme_stateless" in \S+:\d+: "any": whoever .* every name/],
+    ['acme_thumbprint, once for all that inherit it', conf(http =>
+            'acme_thumbprint ' . 'x' x 43 . ';server { }'),
+        qr/"acme_thumbprint" in \S+:\d+: whoever .* every name/],
+    ['acme_thumbprint in a file', conf(http =>
+            "acme_thumbprint file:$dir/www/mac.key;"), qr/ every name/],
+    ['acme_thumbprint, not for all', conf(http => 'acme_thumbprint '
+            . 'x' x 43 . ";\nserver { acme_stateless pending; }"),
+        qr/ every name/],
+    ['acme_thumbprint for nothing', conf(http => 'server { acme_thumbprint '
+            . 'x' x 43 . "; acme_stateless pending; }"), qr/has no effect/],
     ['a file as state directory', conf(state => "$dir/var/file"),
         qr{"acme_state_path" "$dir/var/file" cannot be used: .*directory}],
     ['a parent that others can write', conf(state => "$dir/var/open/state"),

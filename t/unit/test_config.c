@@ -685,6 +685,61 @@ test_find_name(void **state)
     acme_config_free(config);
 }
 
+/* ---- thumbprints ------------------------------------------------------ */
+
+static void
+test_thumbprints(void **state)
+{
+    char value[ACME_THUMBPRINT_LEN + 1] =
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    struct acme_thumbprint thumbprint = { value, NULL };
+    struct acme_config *config = config_new();
+    struct acme_error err;
+    size_t i, index = 99;
+
+    (void)state;
+    acme_error_clear(&err);
+    for (i = 0; i < ACME_THUMBPRINTS_MAX - 1; i++) {
+        value[0] = (char)('A' + i % 26);
+        value[1] = (char)('A' + i / 26);
+        assert_int_equal(
+            acme_config_add_thumbprint(config, &thumbprint, &index, &err),
+            ACME_OK);
+        assert_int_equal(index, i);
+    }
+    assert_false(acme_config_has_thumbprint_file(config));
+    thumbprint.value = NULL;
+    thumbprint.file = "/etc/thumbprint";
+    for (i = 0; i < 2; i++)
+        assert_int_equal(
+            acme_config_add_thumbprint(config, &thumbprint, &index, &err),
+            ACME_OK);
+    assert_int_equal(index, ACME_THUMBPRINTS_MAX - 1);
+    assert_true(acme_config_has_thumbprint_file(config));
+
+    /* an equal one is found, another one does not fit any more */
+    memset(value, 'A', 2);
+    thumbprint = (struct acme_thumbprint){ value, NULL };
+    assert_int_equal(
+        acme_config_add_thumbprint(config, &thumbprint, &index, &err),
+        ACME_OK);
+    assert_int_equal(index, 0);
+    value[2] = 'x';
+    assert_int_equal(
+        acme_config_add_thumbprint(config, &thumbprint, &index, &err),
+        ACME_CONFIG);
+    assert_non_null(strstr(err.what, "64 are allowed"));
+    value[2] = '=';
+    acme_error_clear(&err);
+    assert_int_equal(
+        acme_config_add_thumbprint(config, &thumbprint, &index, &err),
+        ACME_CONFIG);
+    assert_int_equal(config->nthumbprints, ACME_THUMBPRINTS_MAX);
+    assert_string_equal(config->thumbprint[1].value + 2,
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+    acme_config_free(config);
+}
+
 /* ---- size ------------------------------------------------------------- */
 
 static double
@@ -752,6 +807,7 @@ main(void)
         cmocka_unit_test(test_proofs),
         cmocka_unit_test(test_unprovable),
         cmocka_unit_test(test_find_name),
+        cmocka_unit_test(test_thumbprints),
         cmocka_unit_test(test_ten_thousand),
     };
 

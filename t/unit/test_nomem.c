@@ -1415,6 +1415,39 @@ test_challenge(void **state)
     replay("challenge", challenge_flow, 1);
 }
 
+/* A thumbprint file, and its place in a configuration. */
+static void
+thumbprint_flow(struct point *p)
+{
+    struct acme_config *config = new_config();
+    struct acme_thumbprint thumbprint = { THUMBPRINT, NULL };
+    char value[ACME_THUMBPRINT_LEN + 1];
+    struct acme_error err;
+    struct helper_tmp tmp;
+    size_t index;
+    enum acme_rc rc;
+
+    acme_error_clear(&err);
+    helper_tmp_init(&tmp);
+    helper_tmp_puts(&tmp, "t", THUMBPRINT "\n");
+    begin(p);
+    rc = acme_thumbprint_read(helper_tmp_path(&tmp, "t"), value, &err);
+    if (rc == ACME_OK)
+        rc = acme_config_add_thumbprint(config, &thumbprint, &index, &err);
+    end(p, rc);
+    if (rc == ACME_OK)
+        assert_string_equal(value, THUMBPRINT);
+    helper_tmp_clear(&tmp);
+    acme_config_free(config);
+}
+
+static void
+test_thumbprint(void **state)
+{
+    (void)state;
+    replay("thumbprint", thumbprint_flow, 50);
+}
+
 /* ---- status ----------------------------------------------------------- */
 
 static enum acme_rc
@@ -1510,6 +1543,7 @@ main(void)
         TEST(test_look),
         TEST(test_live),
         TEST(test_challenge),
+        TEST(test_thumbprint),
         TEST(test_status),
     };
 
