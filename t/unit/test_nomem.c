@@ -336,6 +336,19 @@ static struct acme_version pairs;
 
 /* ---- configuration ---------------------------------------------------- */
 
+/* What a wildcard is proved by. */
+static const struct acme_proof *
+dns_proof(void)
+{
+    static struct acme_proof proof;
+
+    acme_proof_init(&proof);
+    proof.said = 1u << ACME_PROOF_DNS_UPDATE;
+    proof.dns_server = "192.0.2.53";
+    proof.dns_key_file = "/etc/tsig.key";
+    return &proof;
+}
+
 static enum acme_rc
 fill_config(struct acme_config *config, size_t index[3],
     struct acme_error *err)
@@ -353,6 +366,7 @@ fill_config(struct acme_config *config, size_t index[3],
     const struct acme_lineage lineages[] = {
         { .names = one, .nnames = 2, .ntypes = 1, .type = { 1 } },
         { .name = "a.test",
+            .proof = dns_proof(),
             .names = two,
             .nnames = 2,
             .ntypes = 1,
@@ -1422,19 +1436,18 @@ thumbprint_flow(struct point *p)
     struct acme_config *config = new_config();
     struct acme_thumbprint thumbprint = { THUMBPRINT, NULL };
     char value[ACME_THUMBPRINT_LEN + 1];
-    struct acme_error err;
     struct helper_tmp tmp;
     size_t index;
     enum acme_rc rc;
 
-    acme_error_clear(&err);
     helper_tmp_init(&tmp);
     helper_tmp_puts(&tmp, "t", THUMBPRINT "\n");
     begin(p);
-    rc = acme_thumbprint_read(helper_tmp_path(&tmp, "t"), value, &err);
+    rc = acme_thumbprint_read(helper_tmp_path(&tmp, "t"), value, &p->err);
     if (rc == ACME_OK)
-        rc = acme_config_add_thumbprint(config, &thumbprint, &index, &err);
+        rc = acme_config_add_thumbprint(config, &thumbprint, &index, &p->err);
     end(p, rc);
+    expect(p, MAY(ACME_NOMEM));
     if (rc == ACME_OK)
         assert_string_equal(value, THUMBPRINT);
     helper_tmp_clear(&tmp);
