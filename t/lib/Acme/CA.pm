@@ -38,6 +38,11 @@ my $JSON = JSON::PP->new->utf8->canonical->allow_nonref;
 #     crl          {}: certificates name a revocation list, over http, with
 #                  optional revoked ([serials]), seconds (until the next
 #                  one), by_root (1: of another issuer), status, body
+#     ocsp         {}: certificates name a responder, over http, with
+#                  optional revoked ({ serial => reason }), minutes (until
+#                  the next answer), delegate (1: signed by a responder's
+#                  certificate), by_root (1: by another issuer), unknown (1:
+#                  it knows no certificate), status, body
 #     no_terms     1: no terms of service
 #     eab          { KID => KEY in base64url }: new accounts need a binding
 #     refusals_ok  1: a request refused as malformed is no complaint

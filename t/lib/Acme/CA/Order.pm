@@ -389,7 +389,8 @@ sub make_certificate ($server, $order, $csr)
         server => $server, identifiers => \@names, names => [@names],
         subject => length $names[0] <= 64 ? $names[0] : '',
         extra => { must_staple => staples($server, $csr),
-            ($server->{crl} ? (crl => $server->crl_url) : ()) },
+            ($server->{crl} ? (crl => $server->crl_url) : ()),
+            ($server->{ocsp} ? (ocsp => $server->ocsp_url) : ()) },
         from => $server->{backdate} ? -$server->{backdate} : 0,
         seconds => $server->{profiles}{ $order->{profile} // '' }{validity}
             // $server->{validity} // 90 * 86_400,

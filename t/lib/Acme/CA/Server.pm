@@ -8,6 +8,7 @@ package Acme::CA::Server;
 use v5.36;
 use Acme::CA::Faults;
 use Acme::CA::Jws qw(b64 parse_inner parse_jws thumbprint verify_binding verify_jws);
+use Acme::CA::Ocsp qw(ocsp_answer);
 use Acme::CA::Order;
 use Acme::CA::Renewal;
 use Acme::CA::X509 qw(new_crl);
@@ -64,6 +65,7 @@ sub url ($self, $path) { return $self->{base} . $path }
 sub decoy_url ($self) { return $self->{decoy} }
 sub decoy_http_url ($self) { return $self->{decoy_http} }
 sub crl_url ($self) { return $self->{decoy_http} . '/crl' }
+sub ocsp_url ($self) { return $self->{decoy_http} . '/ocsp' }
 sub faults ($self) { return $self->{faults} }
 sub root ($self) { return $self->{issuing}{root} }
 sub root_pem ($self) { return $self->{issuing}{root}{pem} }
@@ -109,6 +111,11 @@ sub respond ($self, $ctx)
     return $self->crl($ctx)
         if $self->{crl} && $request->{listener} eq 'decoy_http'
         && $request->{path} eq '/crl';
+    if ($self->{ocsp} && $request->{listener} eq 'decoy_http'
+        && $request->{path} =~ m{^/ocsp/([^/]+)$}) {
+        $ctx->{endpoint} = 'ocsp';
+        return ocsp_answer($self, $1);
+    }
     return { status => 404, headers => [], body => "decoy\n" }
         if $request->{listener} ne 'acme';
 

@@ -21,7 +21,8 @@ Net::SSLeay::initialize();
 use constant { ALT_DNS => 2, ALT_IP => 7 };
 use constant {
     SUBJECT_KEY => 82, KEY_USAGE => 83, ALT_NAME => 85, BASIC => 87,
-    AUTHORITY_KEY => 90, CRL_POINTS => 103, EXT_KEY_USAGE => 126, TLS_FEATURE => 1020,
+    AUTHORITY_KEY => 90, CRL_POINTS => 103, EXT_KEY_USAGE => 126,
+    ACCESS => 177, TLS_FEATURE => 1020,
 };
 
 my %CURVE = (256 => 'secp256r1', 384 => 'secp384r1', 521 => 'secp521r1');
@@ -54,8 +55,7 @@ sub new_root ($name, $key = new_key())
 # issue(issuer => {key, pem, subject}, key => PEM or public => EVP_PKEY,
 #       subject =>, names => [], ca =>, from => seconds from now,
 #       seconds => lifetime, serial => HEX, usage => 0, must_staple => 1,
-#       crl => URL):
-#       PEM.
+#       crl => URL, ocsp => URL, eku => 'serverAuth'): PEM.
 sub issue (%o)
 {
     my $x509 = Net::SSLeay::X509_new();
@@ -99,8 +99,9 @@ sub extend ($x509, %o)
         KEY_USAGE, $o{ca} ? 'critical,keyCertSign,cRLSign'
             : 'critical,digitalSignature',
         ($o{ca} || defined $o{usage} && !$o{usage}
-            ? () : (EXT_KEY_USAGE, 'serverAuth')),
+            ? () : (EXT_KEY_USAGE, $o{eku} // 'serverAuth')),
         ($o{crl} ? (CRL_POINTS, "URI:$o{crl}") : ()),
+        ($o{ocsp} ? (ACCESS, "OCSP;URI:$o{ocsp}") : ()),
         ($o{must_staple} ? (TLS_FEATURE, 'status_request') : ()),
         (@names ? (ALT_NAME, join ',', map { alt_name($_) } @names) : ()),
     );

@@ -1,0 +1,79 @@
+package Acme::CA::Ocsp;
+
+# The test CA's responder (RFC 6960): `openssl ocsp` makes the answers, from an
+# index of the certificates issued.  Questions come with GET.
+
+use v5.36;
+use Acme::CA::X509 qw(issue new_key);
+use Acme::Proc qw(slurp spew);
+use Acme::Tls qw(parse_certificate);
+use Exporter 'import';
+use MIME::Base64 qw(decode_base64);
+
+our @EXPORT_OK = qw(ocsp_answer);
+
+# The answer to /ocsp/QUESTION, or something else in its place; see `ocsp` in
+# Acme::CA.
+sub ocsp_answer ($server, $question)
+{
+    my $ocsp = $server->{ocsp};
+    my $type = ['Content-Type', 'application/ocsp-response'];
+
+    return { status => $ocsp->{status} // 200, headers => [$type],
+        body => $ocsp->{body} }
+        if $ocsp->{status} || defined $ocsp->{body};
+    return { status => 200, headers => [$type],
+        body => made_answer($server, $ocsp, $question) };
+}
+
+sub made_answer ($server, $ocsp, $question)
+{
+    my $base = "$server->{dir}/$server->{name}.ocsp";
+    my $signer = signer($server, $ocsp);
+
+    $question =~ s/%([0-9A-F]{2})/chr hex $1/ge;
+    spew("$base.request", decode_base64($question));
+    spew("$base.index", index_text($server, $ocsp));
+    spew("$base.issuer", $server->intermediate->{pem});
+    spew("$base.signer", $signer->{pem});
+    spew("$base.key", $signer->{key}, 0600);
+    unlink "$base.answer";
+    system('openssl', 'ocsp', '-index', "$base.index", '-CA', "$base.issuer",
+        '-rsigner', "$base.signer", '-rkey', "$base.key", '-reqin',
+        "$base.request", '-respout', "$base.answer", '-nmin',
+        $ocsp->{minutes} // 60) == 0 or warn "openssl ocsp failed\n";
+    return slurp("$base.answer") // '';
+}
+
+sub signer ($server, $ocsp)
+{
+    return $server->root if $ocsp->{by_root};
+    return $server->intermediate if !$ocsp->{delegate};
+    return $server->{ocsp_delegate} //= do {
+        my $key = new_key();
+        { key => $key, pem => issue(issuer => $server->intermediate,
+            key => $key, subject => "$server->{name} responder",
+            eku => 'OCSPSigning', from => -60, seconds => 86_400) };
+    };
+}
+
+# As `openssl ca` writes it, of which `openssl ocsp` reads the state, the
+# date and the serial.
+sub index_text ($server, $ocsp)
+{
+    my $text = '';
+
+    for my $leaf (map { $_->{leaf} } values %{ $server->{certificates} }) {
+        my $serial = uc parse_certificate($leaf)->{serial};
+        my $reason = { map { uc $_ => $ocsp->{revoked}{$_} }
+            keys %{ $ocsp->{revoked} // {} } }->{$serial};
+
+        next if $ocsp->{unknown};
+        $text .= join("\t", defined $reason ? 'R' : 'V', '491231235959Z',
+            defined $reason ? "260101000000Z,$reason" : '', $serial,
+            'unknown', '/CN=leaf') . "\n";
+    }
+    return $text;
+}
+
+1;
