@@ -99,14 +99,6 @@ acme_engine_forget_revocation(struct acme_engine *engine, size_t unit)
     acme_heap_remove(engine->crls->due, unit);
 }
 
-static bool
-is_told_of(const struct acme_chain *leaf)
-{
-    char url[ACME_URL_MAX];
-
-    return acme_ocsp_url(leaf, url) || acme_crl_url(leaf, url);
-}
-
 /*
  * The first look is hours after the certificate has come: lists are not
  * written more often, and a CA that revokes whatever it issues has us order
@@ -120,7 +112,8 @@ acme_engine_plan_revocation(struct acme_engine *engine, size_t unit,
     bool is_new = strcmp(is->certificate, leaf->fingerprint) != 0;
 
     acme_engine_forget_revocation(engine, unit);
-    if (!acme_engine_is_asked(engine, view, leaf) || !is_told_of(view->leaf))
+    if (!acme_engine_is_asked(engine, view, leaf) ||
+        !acme_revocation_is_told(view->leaf))
         return false;
     if (is_new) {
         memset(is, 0, sizeof(*is));
@@ -411,7 +404,19 @@ start_look(struct acme_engine *engine, size_t unit, size_t issuer,
     return false;
 }
 
-/* Takes the chain.  True: somebody is asked. */
+/* When one of them, responder and list, has been silent long enough; 0: there
+ * is none. */
+static time_t
+next_try(const struct acme_engine *engine, time_t responder, time_t list)
+{
+    if (responder == 0 && list == 0)
+        return now(engine) + ACME_LOOK_DEFAULT;
+    return list == 0 || (responder != 0 && responder < list) ? responder
+                                                             : list;
+}
+
+/* Takes the chain.  True: somebody is asked.  A certificate that names nobody
+ * who can be names nobody later either, but when memory was short. */
 static bool
 look_at_chain(struct acme_engine *engine, size_t unit, size_t issuer,
     struct acme_chain *chain)
@@ -430,11 +435,8 @@ look_at_chain(struct acme_engine *engine, size_t unit, size_t issuer,
         return start_look(engine, unit, issuer, responder, url, chain);
     if (kept.crl != NULL)
         note_list(engine, unit, chain, kept.crl, kept.until);
-    else if (silent.until != 0 || kept.until != 0)
-        plan(engine, unit,
-            kept.until == 0 || (silent.until != 0 && silent.until < kept.until)
-                ? silent.until
-                : kept.until);
+    else
+        plan(engine, unit, next_try(engine, silent.until, kept.until));
     acme_chain_free(chain);
     return false;
 }

@@ -45,6 +45,15 @@ acme_revocation_reason(long code)
 }
 
 bool
+acme_revocation_is_told(const struct acme_chain *chain)
+{
+    const X509 *leaf = acme_chain_x509(chain, 0);
+
+    return X509_get_ext_by_NID(leaf, NID_info_access, -1) >= 0 ||
+           X509_get_ext_by_NID(leaf, NID_crl_distribution_points, -1) >= 0;
+}
+
+bool
 acme_revocation_is_reason(const char *word)
 {
     size_t i;

@@ -13,6 +13,10 @@
 #include "base/acme_error.h"
 #include "wrap/acme_x509.h"
 
+/* Whether the leaf names anything that may tell; a closer look, which needs
+ * memory, may find that it is nothing for us. */
+bool acme_revocation_is_told(const struct acme_chain *chain);
+
 /* Whether it is a reason for a revocation as RFC 5280 5.3.1 has it as a word,
  * or "": none was given. */
 bool acme_revocation_is_reason(const char *word);

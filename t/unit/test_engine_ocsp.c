@@ -274,6 +274,27 @@ test_responder_only(void **state)
     assert_int_equal(fake_drive_version(d, "a.test"), 3);
 }
 
+/* It names nobody whom we could ask. */
+static void
+test_nobody(void **state)
+{
+    struct fake_drive *d = *state;
+    unsigned i;
+
+    d->ca->conf.certificate.ocsp_url = "caIssuers;URI:http://ca.test/1.cer,"
+                                       "OCSP;URI:https://ocsp.test/";
+    d->ca->conf.certificate.crl_url = NULL;
+    fake_drive_ask(d, 0, ACME_RENEW_FORCE, 1);
+    fake_drive_until(d, "a.test", 2, 2);
+    for (i = 0; i < 10; i++) {
+        d->host.now += HOUR;
+        fake_drive_run(d);
+    }
+    assert_int_equal(d->asked + d->fetched, 0);
+    assert_int_equal(is(d).failures, 0);
+    assert_int_equal(fake_drive_version(d, "a.test"), 2);
+}
+
 /* Two certificates' looks are due. */
 static void
 look_at_both(struct fake_drive *d)
@@ -503,6 +524,7 @@ main(void)
         TEST(test_list_instead),
         TEST(test_unknown),
         TEST(test_responder_only),
+        TEST(test_nobody),
         TEST(test_spared),
         TEST(test_order_in_flight),
         TEST(test_reuse_key),

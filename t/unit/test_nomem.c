@@ -355,6 +355,7 @@ fill_config(struct acme_config *config, size_t index[3],
 {
     static const char *const one[] = { "a.test", "www.a.test" };
     static const char *const two[] = { "*.b.test", "b.test" };
+    const struct acme_proof by_dns = { .dns_server = "192.0.2.53" };
     const struct acme_issuer issuer = { .name = "test",
         .directory = FAKE_CA_DIRECTORY,
         .ncontacts = 1,
@@ -369,6 +370,7 @@ fill_config(struct acme_config *config, size_t index[3],
             .proof = dns_proof(),
             .names = two,
             .nnames = 2,
+            .proof = &by_dns,
             .ntypes = 1,
             .type = { 1 } },
     };
@@ -1327,6 +1329,80 @@ test_look(void **state)
     replay("look", look_flow, 60);
 }
 
+/* A look at whether it is revoked: that it is is learned sooner or later, and
+ * nothing else ever. */
+static void
+revoked_flow(struct point *p, bool revoked)
+{
+    struct helper_ca_ocsp options = { .reason = revoked ? 4 : -1,
+        .status = revoked ? 1 : 0 };
+    struct acme_record record;
+    struct acme_buf answer;
+    struct acme_leaf leaf;
+    struct fake_drive *d;
+    struct acme_error err;
+    unsigned n;
+
+    open_world("a.test", "a.test", NULL);
+    d = world.d;
+    d->config->issuer[0].renewal_info = true;
+    d->ca->conf.certificate.ocsp_url = "OCSP;URI:" FAKE_DRIVE_RESPONDER;
+    acme_error_clear(&err);
+    need(engine_run(&err), &err);
+    while (fake_drive_version(d, "a.test") < 1)
+        (void)fake_drive_next(d);
+    fake_drive_leaf(d, "a.test", &leaf);
+    fake_drive_record(d, "a.test", &record);
+    d->host.now = record.revocation.next_look;
+    options.this_update = d->host.now;
+    options.next_update = d->host.now + 86400;
+    options.serial = leaf.serial;
+    acme_buf_init(&answer, 1 << 16);
+    fake_ca_ocsp(d->ca, &options, &answer);
+    d->ocsp = &answer;
+    (void)acme_engine_run_one(d->engine); /* renewal information: none */
+    fake_host_pass(&d->host, 3);
+    begin(p);
+    (void)acme_engine_run_one(d->engine);
+    end(p, ACME_OK);
+    if (world.gone || p->n % 2 != 0)
+        fake_drive_restart(d);
+    for (n = 0; n < 8 * 60 && (d->asked == 0 || revoked) &&
+                fake_drive_version(d, "a.test") == 1;
+         n++) {
+        fake_host_pass(&d->host, 60);
+        (void)fake_drive_run(d);
+    }
+    assert_true(d->asked > 0);
+    fake_drive_record(d, "a.test", &record);
+    assert_false(record.revocation.revoked); /* not the one that is live */
+    assert_int_equal(record.failures, 0);
+    assert_int_equal(fake_drive_version(d, "a.test"), revoked ? 2 : 1);
+    check_service("a.test", revoked ? 2 : 1);
+    acme_buf_clear(&answer);
+    close_world();
+}
+
+static void
+revocation_flow(struct point *p)
+{
+    revoked_flow(p, true);
+}
+
+static void
+no_revocation_flow(struct point *p)
+{
+    revoked_flow(p, false);
+}
+
+static void
+test_revocation(void **state)
+{
+    (void)state;
+    replay("revocation", revocation_flow, 50);
+    replay("no-revocation", no_revocation_flow, 30);
+}
+
 /* ---- workers ---------------------------------------------------------- */
 
 #define THUMBPRINT "0123456789012345678901234567890123456789abc"
@@ -1554,6 +1630,7 @@ main(void)
         TEST(test_job_of_two),
         TEST(test_engine),
         TEST(test_look),
+        TEST(test_revocation),
         TEST(test_live),
         TEST(test_challenge),
         TEST(test_thumbprint),
