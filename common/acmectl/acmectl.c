@@ -51,6 +51,10 @@ static const struct verb {
     { "key", ctl_key,
         "key thumbprint [FILE...]          "
         "thumbprints of the account keys, or of files" },
+    { "dns", ctl_dns,
+        "dns records [LINEAGE...|-d NAME...] [--type TYPE,...] [--ttl N]\n"
+        "                                    "
+        "the records that prove names, for a zone file" },
     { "version", ctl_version,
         "version                           version of this program" },
 };
@@ -210,6 +214,8 @@ enum option_id {
     OPT_REASON,
     OPT_SERVER,
     OPT_NO_DELETE,
+    OPT_TYPE,
+    OPT_TTL,
     OPT_VERSION
 };
 
@@ -254,6 +260,12 @@ take_option(struct ctl *ctl, int option)
     case OPT_SERVER:
         ctl->server = optarg;
         return CTL_OK;
+    case OPT_TYPE:
+        ctl->type = optarg;
+        return CTL_OK;
+    case OPT_TTL:
+        ctl->ttl = optarg;
+        return CTL_OK;
     case 'q':
         ctl->quiet = true;
         return CTL_OK;
@@ -291,6 +303,8 @@ parse(struct ctl *ctl, int argc, char **argv)
         { "key-path", required_argument, NULL, OPT_KEY_PATH },
         { "reason", required_argument, NULL, OPT_REASON },
         { "server", required_argument, NULL, OPT_SERVER },
+        { "type", required_argument, NULL, OPT_TYPE },
+        { "ttl", required_argument, NULL, OPT_TTL },
         { "no-delete-after-revoke", no_argument, NULL, OPT_NO_DELETE },
         { "quiet", no_argument, NULL, 'q' },
         { "verbose", no_argument, NULL, 'v' },

@@ -37,7 +37,9 @@ struct ctl {
     const char *key_path;
     const char *reason;
     const char *server; /* directory URL of a CA */
-    int argc;           /* what is left of the command line */
+    const char *type;   /* of records, with commas between */
+    const char *ttl;
+    int argc; /* what is left of the command line */
     char **argv;
     /* directories that exist, in the order they are looked for */
     size_t nstates;
@@ -78,6 +80,7 @@ int ctl_renew(struct ctl *ctl);
 int ctl_revoke(struct ctl *ctl);
 int ctl_account(struct ctl *ctl);
 int ctl_key(struct ctl *ctl);
+int ctl_dns(struct ctl *ctl);
 int ctl_version(struct ctl *ctl);
 
 #endif
