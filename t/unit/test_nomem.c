@@ -355,7 +355,6 @@ fill_config(struct acme_config *config, size_t index[3],
 {
     static const char *const one[] = { "a.test", "www.a.test" };
     static const char *const two[] = { "*.b.test", "b.test" };
-    const struct acme_proof by_dns = { .dns_server = "192.0.2.53" };
     const struct acme_issuer issuer = { .name = "test",
         .directory = FAKE_CA_DIRECTORY,
         .ncontacts = 1,
@@ -370,7 +369,6 @@ fill_config(struct acme_config *config, size_t index[3],
             .proof = dns_proof(),
             .names = two,
             .nnames = 2,
-            .proof = &by_dns,
             .ntypes = 1,
             .type = { 1 } },
     };
