@@ -23,6 +23,34 @@
 #define ACME_COMMAND_WORDS_MAX 16
 #define ACME_DNS_ZONES_MAX 8
 
+/*
+ * The DNS: name servers that are asked in turn (as many as resolv.conf may
+ * have), how long one may take (ms) and how often is asked; RFC 1035 4.2.2: a
+ * message; RFC 9715: what arrives whole in one packet anywhere; records of an
+ * answer that are looked at: TXT records of a name pile up, and four name
+ * servers with four addresses each are many.
+ */
+#define ACME_DNS_SERVERS_MAX 3
+#define ACME_DNS_TRY_MS 2000
+#define ACME_DNS_TCP_MS 5000
+#define ACME_DNS_TRIES 4
+#define ACME_DNS_MESSAGE_MAX 65535
+#define ACME_DNS_UDP_MAX 1232
+#define ACME_DNS_RECORDS_MAX 128
+#define ACME_RESOLV_CONF_MAX (64 * 1024)
+
+/* Security S44: aliases that are followed one after the other. */
+#define ACME_DNS_ALIASES_MAX 8
+
+/* Addresses of a zone's name servers: each is asked for each look. */
+#define ACME_DNS_NAME_SERVERS_MAX 16
+#define ACME_DNS_ADDRESSES_MAX 32
+
+/* A TSIG key's file; the secret in base64: HMAC-SHA512 hashes keys of more
+ * than 128 bytes. */
+#define ACME_TSIG_FILE_MAX 8192
+#define ACME_TSIG_SECRET_MAX 512
+
 /* Issuers of one configuration, contacts of one issuer. */
 #define ACME_ISSUERS_MAX 64
 #define ACME_CONTACTS_MAX 16
