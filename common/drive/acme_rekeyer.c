@@ -174,12 +174,22 @@ roll_back(struct work *work, size_t end)
     return all;
 }
 
+/* What is too long loses its end. */
+static void
+put_before(struct work *work, const char *text)
+{
+    size_t len = strlen(text);
+
+    memmove(work->text + len, work->text, sizeof(work->text) - len);
+    memcpy(work->text, text, len);
+    work->text[sizeof(work->text) - 1] = '\0';
+}
+
 /* What somebody had begun may be half done at any CA. */
 static bool
 change_all(struct work *work)
 {
     size_t i, n = work->conf->config->nissuers;
-    char told[sizeof(work->text)];
     struct acme_error err;
     bool all;
 
@@ -190,9 +200,7 @@ change_all(struct work *work)
             continue;
         say(work, i, "", &err);
         all = roll_back(work, work->what->resumed ? n : i + change.unsure);
-        (void)snprintf(told, sizeof(told), "%s%s",
-            all ? ACME_REKEY_AS_BEFORE : ACME_REKEY_UNSETTLED, work->text);
-        memcpy(work->text, told, sizeof(told));
+        put_before(work, all ? ACME_REKEY_AS_BEFORE : ACME_REKEY_UNSETTLED);
         return false;
     }
     (void)snprintf(work->text, sizeof(work->text), "has the key %s now",
