@@ -50,13 +50,27 @@ need(struct fake_drive *d, enum acme_rc rc, const char *what)
 /* ---- between engine, CAs and store ------------------------------------ */
 
 static const char *
+validate_alpn(struct fake_drive *d, const struct fake_validation *v)
+{
+    char identifier[ACME_NAME_MAX + 1];
+    char answer[ACME_KEY_AUTHORIZATION_MAX + 1];
+
+    if (!acme_area_alpn_answer(d->area, v->name, identifier, answer))
+        return "not answered";
+    assert_string_equal(identifier, v->name);
+    return strcmp(answer, v->key_authorization) == 0 ? NULL : "wrong answer";
+}
+
+static const char *
 validate(void *ctx, const struct fake_validation *v)
 {
     struct fake_drive *d = ctx;
     char path[256], answer[ACME_KEY_AUTHORIZATION_MAX + 1];
 
+    if (strcmp(v->type, "tls-alpn-01") == 0)
+        return validate_alpn(d, v);
     if (strcmp(v->type, "http-01") != 0)
-        return "only http-01 is tried";
+        return "only http-01 and tls-alpn-01 are tried";
     (void)snprintf(path, sizeof(path), "%s%s", ACME_CHALLENGE_PATH, v->token);
     if (!acme_challenge_answer(d->config, d->area, &acme_answering_default,
             v->name, strlen(v->name), path, strlen(path), answer))

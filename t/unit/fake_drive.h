@@ -18,7 +18,7 @@
  *
  * fake_drive_close() and _open() are a restart of the service: what is not in
  * the directory is forgotten, the area and the CAs stay.  The CAs validate
- * http-01 by asking the area as a worker does.
+ * http-01 and tls-alpn-01 by asking the area as a worker does.
  */
 #ifndef FAKE_DRIVE_H
 #define FAKE_DRIVE_H

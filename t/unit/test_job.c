@@ -249,6 +249,20 @@ test_present(void **state)
     assert_int_equal(d->host.waited_ms - without, without + 2500);
 }
 
+/* A CA that offers nothing else. */
+static void
+test_tls_alpn(void **state)
+{
+    struct fake_drive *d = *state;
+    struct fake_job_outcome out;
+
+    d->ca->conf.challenges[0] = "tls-alpn-01";
+    fake_drive_lineage(d, "a.test", 0, "a.test b.test", NULL);
+    fake_drive_open(d);
+    fake_job_need(d, 0, true, &out);
+    assert_int_equal(fake_ca_count(d->ca, FAKE_CHALLENGE), 2);
+}
+
 /* ---- no order --------------------------------------------------------- */
 
 /* Nothing is tried that cannot work. */
@@ -966,6 +980,7 @@ main(void)
         TEST(test_names_taken_away, fake_job_setup),
         TEST(test_authz_reused, fake_job_setup),
         TEST(test_present, fake_job_setup),
+        TEST(test_tls_alpn, fake_drive_setup),
         TEST(test_challenge_mismatch, fake_drive_setup),
         TEST(test_terms_not_accepted, fake_drive_setup),
         TEST(test_busy, fake_job_setup),

@@ -967,6 +967,74 @@ test_foreign_order(void **state)
     acme_store_close(store);
 }
 
+static void
+read_alpn_keys(struct fake_drive *d, struct acme_buf keys[ACME_ALGORITHMS])
+{
+    size_t i;
+
+    for (i = 0; i < ACME_ALGORITHMS; i++) {
+        acme_buf_init_secret(&keys[i], ACME_ALPN_KEY_MAX);
+        (void)acme_area_alpn_key(d->area, i, &keys[i]);
+    }
+}
+
+static void
+write_pending(struct fake_drive *d, struct acme_store *store,
+    enum acme_challenge_type type)
+{
+    struct acme_area_token token = { .name = "other.test",
+        .token = "others-token",
+        .type = type };
+    char id[ACME_ACCOUNT_ID_LEN + 1], thumbprint[ACME_THUMBPRINT_LEN + 1];
+    struct moves moves;
+
+    account_id(d, id, thumbprint);
+    assert_int_equal(
+        acme_store_challenges_write(store, "others", id, &token, 1, &d->err),
+        ACME_OK);
+    look(d, &moves);
+}
+
+/* Keys for tls-alpn-01 are made when there is such a challenge, once for the
+ * area, also for a store that is started anew. */
+static void
+test_alpn_keys(void **state)
+{
+    struct fake_drive *d = *state;
+    struct acme_store *store = another_store(d);
+    struct acme_buf before[ACME_ALGORITHMS], after[ACME_ALGORITHMS];
+    struct acme_key *key = NULL;
+    size_t i;
+
+    write_pending(d, store, ACME_HTTP_01);
+    read_alpn_keys(d, before);
+    assert_false(acme_area_alpn_is_pending(d->area));
+    for (i = 0; i < ACME_ALGORITHMS; i++)
+        assert_int_equal(before[i].len, 0);
+
+    write_pending(d, store, ACME_TLS_ALPN_01);
+    assert_true(acme_area_alpn_is_pending(d->area));
+    read_alpn_keys(d, before);
+    for (i = 0; i < ACME_ALGORITHMS; i++) {
+        assert_int_equal(
+            acme_key_from_der(before[i].data, before[i].len, &key, &d->err),
+            ACME_OK);
+        assert_int_equal(acme_key_algorithm_number(acme_key_type_of(key)), i);
+        acme_key_unref(key);
+    }
+    fake_drive_close(d);
+    fake_drive_open(d);
+    read_alpn_keys(d, after);
+    for (i = 0; i < ACME_ALGORITHMS; i++) {
+        assert_int_equal(after[i].len, before[i].len);
+        assert_memory_equal(after[i].data, before[i].data, after[i].len);
+        acme_buf_clear(&before[i]);
+        acme_buf_clear(&after[i]);
+    }
+    assert_int_equal(acme_store_order_drop(store, "others", &d->err), ACME_OK);
+    acme_store_close(store);
+}
+
 /* S2: only an account of this state directory is ever answered for. */
 static void
 test_foreign_account(void **state)
@@ -1694,6 +1762,7 @@ main(void)
         TEST(test_foreign_rollback, setup_live),
         TEST(test_fresh_under_lock, setup_live),
         TEST(test_foreign_order, setup_live),
+        TEST(test_alpn_keys, setup_live),
         TEST(test_foreign_account, setup_live),
         TEST(test_note, setup_live),
         TEST(test_order_note, setup_live),

@@ -40,6 +40,7 @@
 #include "fake_drive.h"
 #include "helper_store.h"
 #include "state/acme_live.h"
+#include "state/acme_live_alpn.h"
 #include "wrap/acme_csr.h"
 #include "wrap/acme_json.h"
 
@@ -1475,6 +1476,68 @@ test_live(void **state)
     replay("live", live_flow, 200);
 }
 
+static struct acme_area *
+validated_area(void)
+{
+    struct acme_area_token token = { .name = "a.test",
+        .token = "token",
+        .thumbprint = THUMBPRINT,
+        .type = ACME_TLS_ALPN_01 };
+    struct acme_area *area = NULL;
+    struct acme_error err;
+    size_t i;
+
+    acme_error_clear(&err);
+    need(acme_area_new(1, 1, &area, &err), &err);
+    for (i = 0; i < 2; i++)
+        need(acme_area_put_alpn_key(area,
+                 acme_key_algorithm_number(pairs.pair[i].type),
+                 pairs.pair[i].key.data, pairs.pair[i].key.len, &err),
+            &err);
+    acme_area_put_tokens(area, &token, 1);
+    return area;
+}
+
+static void
+live_alpn_flow(struct point *p)
+{
+    struct acme_area *area = validated_area();
+    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+    SSL *ssl = SSL_new(ctx);
+    struct acme_live_alpn *alpn = NULL;
+    enum acme_live_result live = ACME_LIVE_NONE;
+    enum acme_rc rc;
+
+    assert_non_null(ssl);
+    begin(p);
+    rc = acme_live_alpn_new(area, &alpn, &p->err);
+    if (rc == ACME_OK)
+        live = acme_live_alpn_apply(alpn, "a.test", ssl);
+    end(p, rc);
+    expect(p, MAY(ACME_NOMEM));
+    assert_true(p->failed || live == ACME_LIVE_SET);
+    if (live == ACME_LIVE_SET)
+        assert_int_equal(SSL_check_private_key(ssl), 1);
+    if (rc == ACME_OK) { /* the next connection has it */
+        SSL_free(ssl);
+        ssl = SSL_new(ctx);
+        assert_int_equal(acme_live_alpn_apply(alpn, "a.test", ssl),
+            ACME_LIVE_SET);
+        assert_int_equal(SSL_check_private_key(ssl), 1);
+    }
+    acme_live_alpn_free(alpn);
+    SSL_free(ssl);
+    SSL_CTX_free(ctx);
+    acme_area_free(area);
+}
+
+static void
+test_live_alpn(void **state)
+{
+    (void)state;
+    replay("live alpn", live_alpn_flow, 150);
+}
+
 /* A request is answered without any memory. */
 static void
 challenge_flow(struct point *p)
@@ -1630,6 +1693,7 @@ main(void)
         TEST(test_look),
         TEST(test_revocation),
         TEST(test_live),
+        TEST(test_live_alpn),
         TEST(test_challenge),
         TEST(test_thumbprint),
         TEST(test_status),
