@@ -337,19 +337,6 @@ static struct acme_version pairs;
 
 /* ---- configuration ---------------------------------------------------- */
 
-/* What a wildcard is proved by. */
-static const struct acme_proof *
-dns_proof(void)
-{
-    static struct acme_proof proof;
-
-    acme_proof_init(&proof);
-    proof.said = 1u << ACME_PROOF_DNS_UPDATE;
-    proof.dns_server = "192.0.2.53";
-    proof.dns_key_file = "/etc/tsig.key";
-    return &proof;
-}
-
 static enum acme_rc
 fill_config(struct acme_config *config, size_t index[3],
     struct acme_error *err)
@@ -367,7 +354,6 @@ fill_config(struct acme_config *config, size_t index[3],
     const struct acme_lineage lineages[] = {
         { .names = one, .nnames = 2, .ntypes = 1, .type = { 1 } },
         { .name = "a.test",
-            .proof = dns_proof(),
             .names = two,
             .nnames = 2,
             .ntypes = 1,
