@@ -14,8 +14,6 @@
 #include "state/acme_zone.h"
 #include "wrap/acme_idn.h"
 
-#define TTL_DEFAULT 600
-
 /* ---- the command line ------------------------------------------------- */
 
 static bool
@@ -91,7 +89,7 @@ read_arguments(struct ctl_dns *dns)
     struct ctl *ctl = dns->ctl;
     int code = CTL_OK;
 
-    dns->ttl = TTL_DEFAULT;
+    dns->ttl = ACME_ZONE_TTL;
     dns->seen = acme_arena_alloc(dns->arena, (size_t)ctl->argc + 1);
     if (dns->seen == NULL)
         return ctl_fail(CTL_FAILED, "out of memory");

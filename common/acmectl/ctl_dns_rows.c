@@ -11,7 +11,6 @@
 #include "state/acme_dns_owner.h"
 #include "state/acme_settings.h"
 #include "state/acme_zone.h"
-#include "wrap/acme_url.h"
 
 /* The longest line: what a TXT record can hold, escaped. */
 #define LINE_MAX_BYTES (256 * 1024)
@@ -94,28 +93,6 @@ find_account(const struct place *place, char url[ACME_URL_MAX],
         *err = why;
     acme_account_entry_clear(&entry);
     return err->rc;
-}
-
-/* An account's URL is put into no record unless it is of the directory's
- * origin: a CA must not have another one's account authorized. */
-static bool
-is_of_origin(const struct place *place)
-{
-    struct acme_url *directory = malloc(sizeof(*directory));
-    struct acme_url *account = malloc(sizeof(*account));
-    struct acme_error ignored;
-    bool same = false;
-
-    acme_error_clear(&ignored);
-    if (directory != NULL && account != NULL &&
-        acme_url_parse(place->issuer->directory, ACME_CONFIG, directory,
-            &ignored) == ACME_OK &&
-        acme_url_parse(place->account, ACME_WIRE, account, &ignored) ==
-            ACME_OK)
-        same = strcmp(directory->origin, account->origin) == 0;
-    free(directory);
-    free(account);
-    return same;
 }
 
 /* ---- rows ------------------------------------------------------------- */
@@ -206,12 +183,11 @@ add_caa(struct place *place, struct acme_error *err)
     row->tag = wildcard ? "issuewild" : "issue";
     row->caa.issuer = acme_issuer_domain(place->issuer);
     row->caa.account = place->account;
-    row->caa.wildcard = wildcard;
     row->caa.nmethods =
         acme_proof_choose(place->proof, &everywhere, place->name, row->method);
     row->caa.method = row->method;
     acme_buf_init(&value, LINE_MAX_BYTES);
-    acme_caa_render(&row->caa, &value);
+    acme_issue_caa(&row->caa, &value);
     row->value = take_text(place, &value);
     return row->value != NULL ? finish(place, row, err)
                               : acme_error_nomem(err);
@@ -309,7 +285,7 @@ objection(const struct place *place, unsigned type)
         return NULL;
     if (place->account[0] == '\0')
         return "there is no account yet; it is made with the first order";
-    if (!is_of_origin(place))
+    if (!acme_issuer_has_account(place->issuer, place->account))
         return "the account's URL is not at the CA's own server";
     if (type != ACME_DNS_ACCOUNT_01 &&
         acme_issuer_domain(place->issuer) == NULL)

@@ -52,6 +52,57 @@ take_token(const struct acme_json *json, struct acme_arena *arena,
     return keep(arena, token, &challenge->token, err);
 }
 
+/* Each as the draft wants it: in lower case, without a final dot. */
+static bool
+is_domain(const char *text)
+{
+    char name[ACME_NAME_MAX + 1];
+    struct acme_error ignored;
+
+    acme_error_clear(&ignored);
+    return text != NULL &&
+           acme_name_parse(text, strlen(text), name, &ignored) == ACME_OK &&
+           strcmp(name, text) == 0;
+}
+
+/* A malformed list is as good as none: another challenge may do. */
+static enum acme_rc
+take_domains(const struct acme_json *json, struct acme_arena *arena,
+    struct acme_challenge *challenge, struct acme_error *err)
+{
+    const struct acme_json *list = acme_json_get(json, "issuer-domain-names");
+    size_t n = acme_json_count(list), i;
+    enum acme_rc rc = ACME_OK;
+
+    if (n > ACME_ISSUER_DOMAINS_MAX)
+        return ACME_OK;
+    for (i = 0; i < n; i++)
+        if (!is_domain(acme_json_text(acme_json_at(list, i))))
+            return ACME_OK;
+    for (i = 0; i < n && rc == ACME_OK; i++)
+        rc = keep(arena, acme_json_text(acme_json_at(list, i)),
+            &challenge->domain[i], err);
+    challenge->ndomains = n;
+    return rc;
+}
+
+/* draft-ietf-acme-dns-persist 3.1 */
+static enum acme_rc
+take_claims(const struct acme_json *json, struct acme_arena *arena,
+    struct acme_challenge *challenge, struct acme_error *err)
+{
+    const char *account = acme_json_str(json, "accounturi");
+    enum acme_rc rc;
+
+    if (strcmp(challenge->type, "dns-persist-01") != 0)
+        return ACME_OK;
+    rc = take_domains(json, arena, challenge, err);
+    if (rc != ACME_OK || acme_json_get(json, "accounturi") == NULL)
+        return rc;
+    return keep(arena, account != NULL ? account : "", &challenge->account,
+        err);
+}
+
 static enum acme_rc
 take_challenge_status(const struct acme_json *json,
     struct acme_challenge *challenge, struct acme_error *err)
@@ -114,6 +165,8 @@ read_challenge(struct acme_client *client, const struct acme_json *json,
         rc = take_challenge_status(json, challenge, err);
     if (rc == ACME_OK)
         rc = take_token(json, arena, challenge, err);
+    if (rc == ACME_OK)
+        rc = take_claims(json, arena, challenge, err);
     if (rc == ACME_OK)
         rc = take_challenge_error(json, arena, challenge, err);
     if (rc != ACME_OK && challenge->type != NULL)

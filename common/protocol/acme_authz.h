@@ -8,12 +8,21 @@
 
 #include "protocol/acme_order.h"
 
+/* draft-ietf-acme-dns-persist 3.1: more of them are malformed. */
+#define ACME_ISSUER_DOMAINS_MAX 10
+
 struct acme_challenge {
     const char *type; /* "http-01", ... */
     const char *url;
     const char *token; /* "" for a type that has none; never NULL */
     enum acme_status status;
     const struct acme_error *error; /* ACME_PROBLEM of a failed one, or NULL */
+    /* Of dns-persist-01, what the CA says and nobody has checked: its domain
+     * names (in lower case, 0: none or malformed), and the URL of the account
+     * that it means (not printable, maybe; NULL: it does not say). */
+    size_t ndomains;
+    const char *domain[ACME_ISSUER_DOMAINS_MAX];
+    const char *account;
 };
 
 #define ACME_CHALLENGES_MAX 8

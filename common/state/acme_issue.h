@@ -88,44 +88,17 @@ const char *acme_persist_text(enum acme_persist_verdict verdict);
 
 /* ---- CAA -------------------------------------------------------------- */
 
-/* Property of the set that counts for a name (RFC 8659 3). */
-struct acme_caa {
-    bool critical;
-    const char *tag; /* "issue", "issuewild", "iodef", ..., in any case */
-    const char *value;
-    size_t value_len;
-};
-
-/* Who asks, and how it could be proved; issuer NULL: not known. */
+/* What a record of ours is to say; what others' records say is judged by
+ * protocol/acme_caa.h. */
 struct acme_caa_wish {
     const char *issuer;
-    const char *account; /* URL; NULL: there is none yet */
-    bool wildcard;
-    size_t nmethods; /* any of these */
+    const char *account; /* URL */
+    size_t nmethods;     /* any of these */
     const enum acme_challenge_type *method;
 };
 
 /* "letsencrypt.org; accounturi=URL; validationmethods=http-01,dns-01"; without
- * methods and account, without them. */
-void acme_caa_render(const struct acme_caa_wish *wish, struct acme_buf *out);
-
-/* What a whole set says. */
-enum acme_caa_verdict {
-    ACME_CAA_OPEN,     /* nothing about this: anybody may */
-    ACME_CAA_ALLOWED,  /* this CA, account and a method, by name */
-    ACME_CAA_UNKNOWN,  /* whether: the issuer's domain is not known */
-    ACME_CAA_CRITICAL, /* a critical property that nobody knows */
-    ACME_CAA_ISSUER,   /* other CAs only, or none */
-    ACME_CAA_ACCOUNT,  /* another account of this CA */
-    ACME_CAA_METHOD    /* other methods */
-};
-enum acme_caa_verdict acme_caa_judge(const struct acme_caa *set, size_t n,
-    const struct acme_caa_wish *wish);
-
-/* Whether an order would fail for it. */
-bool acme_caa_forbids(enum acme_caa_verdict verdict);
-
-/* For people: "other CAs only", ... */
-const char *acme_caa_text(enum acme_caa_verdict verdict);
+ * methods, without them (RFC 8657). */
+void acme_issue_caa(const struct acme_caa_wish *wish, struct acme_buf *out);
 
 #endif

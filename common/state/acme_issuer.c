@@ -136,6 +136,23 @@ acme_issuer_domain(const struct acme_issuer *issuer)
     return host != NULL ? host->domain : NULL;
 }
 
+bool
+acme_issuer_has_account(const struct acme_issuer *issuer,
+    const char *account_url)
+{
+    struct acme_error ignored;
+    struct acme_url url;
+    char origin[ACME_ORIGIN_MAX];
+
+    acme_error_clear(&ignored);
+    if (acme_url_parse(issuer->directory, ACME_CONFIG, &url, &ignored) !=
+        ACME_OK)
+        return false;
+    memcpy(origin, url.origin, sizeof(origin));
+    return acme_url_parse(account_url, ACME_WIRE, &url, &ignored) == ACME_OK &&
+           strcmp(origin, url.origin) == 0;
+}
+
 const char *
 acme_issuer_directory(const char *short_name)
 {

@@ -55,6 +55,11 @@ bool acme_issuer_staples(const struct acme_issuer *issuer);
  * what the operator said, or what is known of its directory; else NULL. */
 const char *acme_issuer_domain(const struct acme_issuer *issuer);
 
+/* Whether an account's URL is of the directory's origin: any other gets into
+ * no record, as it may be that of another CA's customer. */
+bool acme_issuer_has_account(const struct acme_issuer *issuer,
+    const char *account_url);
+
 /* False: out of memory.  `to` may be `from`. */
 bool acme_issuer_copy(struct acme_arena *arena, struct acme_issuer *to,
     const struct acme_issuer *from);

@@ -12,6 +12,9 @@
 /* RFC 2181 8: the longest time to live. */
 #define ACME_ZONE_TTL_MAX 2147483647u
 
+/* Where nobody said another one. */
+#define ACME_ZONE_TTL 600
+
 /* Each appends one line without its end.  Owner and target are names without
  * a final dot, which they get: the line means the same in any zone. */
 

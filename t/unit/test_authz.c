@@ -124,6 +124,63 @@ test_get_wildcard(void **state)
     assert_null(acme_authz_challenge(&authz, "http-01"));
 }
 
+/* dns-persist-01: no token, and what the CA says of itself, as it is or not at
+ * all. */
+static void
+test_get_persist(void **state)
+{
+    static const struct {
+        const char *names, *account; /* as JSON; NULL: missing */
+        size_t n;
+        const char *kept; /* the account */
+    } cases[] = {
+        { "[\"ca.test\"]", NULL, 1, NULL },
+        { "[\"ca.test\",\"x.test\"]", "\"https://x.test/\"", 2,
+            "https://x.test/" },
+        { "[\"ca.test\"]", "1", 1, "" },
+        { NULL, NULL, 0, NULL },
+        { "[]", NULL, 0, NULL },
+        { "\"ca.test\"", NULL, 0, NULL },
+        { "[\"ca.test\",1]", NULL, 0, NULL },
+        { "[\"CA.test\"]", NULL, 0, NULL },
+        { "[\"ca.test.\"]", NULL, 0, NULL },
+        { "[\"ca.test; accounturi=x\"]", NULL, 0, NULL },
+        { "[\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\",\"i\",\"j\"]",
+            NULL, 10, NULL },
+        { "[\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\",\"i\",\"j\","
+          "\"k\"]",
+            NULL, 0, NULL },
+    };
+    struct fake_client *f = *state;
+    const struct acme_challenge *c;
+    struct acme_order order;
+    struct acme_authz authz;
+    size_t i;
+
+    f->ca->conf.challenges[1] = "dns-persist-01";
+    need_order(f, one, 1, &order);
+    for (i = 0; i < COUNT(cases); i++) {
+        fake_ca_behave(f->ca);
+        fake_ca_json(f->ca, FAKE_AUTHZ, 1, "challenges.1.token", NULL);
+        if (cases[i].names != NULL)
+            fake_ca_json(f->ca, FAKE_AUTHZ, 1,
+                "challenges.1.issuer-domain-names", cases[i].names);
+        if (cases[i].account != NULL)
+            fake_ca_json(f->ca, FAKE_AUTHZ, 1, "challenges.1.accounturi",
+                cases[i].account);
+        get(f, &order, one, 1, &authz);
+        fake_client_expect(f, "get", ACME_OK, NULL);
+        c = acme_authz_challenge(&authz, "dns-persist-01");
+        assert_non_null(c);
+        assert_string_equal(c->token, "");
+        assert_int_equal(c->ndomains, cases[i].n);
+        if (cases[i].kept == NULL)
+            assert_null(c->account);
+        else
+            assert_string_equal(c->account, cases[i].kept);
+    }
+}
+
 static void
 test_get_all(void **state)
 {
@@ -643,6 +700,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_get),
         TEST(test_get_wildcard),
+        TEST(test_get_persist),
         TEST(test_get_all),
         TEST(test_get_all_same_identifier),
         TEST(test_get_all_duplicate),

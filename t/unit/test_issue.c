@@ -164,127 +164,19 @@ static const enum acme_challenge_type methods[] = { ACME_HTTP_01,
 static void
 test_caa_render(void **state)
 {
-    struct acme_caa_wish wish = { "ca.test", URL, false, 2, methods };
+    struct acme_caa_wish wish = { "ca.test", URL, 2, methods };
     struct acme_buf out;
 
     (void)state;
     acme_buf_init(&out, 4096);
-    acme_caa_render(&wish, &out);
+    acme_issue_caa(&wish, &out);
     assert_string_equal(acme_buf_str(&out),
         OURS "; validationmethods=http-01,dns-01");
     acme_buf_reset(&out);
     wish.nmethods = 0;
-    acme_caa_render(&wish, &out);
+    acme_issue_caa(&wish, &out);
     assert_string_equal(acme_buf_str(&out), OURS);
-    acme_buf_reset(&out);
-    wish.account = NULL;
-    acme_caa_render(&wish, &out);
-    assert_string_equal(acme_buf_str(&out), "ca.test");
     acme_buf_clear(&out);
-}
-
-/* A set is written "TAG VALUE", with " | " between; "!": critical. */
-static const struct {
-    const char *set;
-    enum acme_caa_verdict exact, wildcard;
-} sets[] = {
-    { "", ACME_CAA_OPEN, ACME_CAA_OPEN },
-    { "iodef mailto:a@a.test", ACME_CAA_OPEN, ACME_CAA_OPEN },
-    { "issue ca.test", ACME_CAA_ALLOWED, ACME_CAA_ALLOWED },
-    { "ISSUE CA.Test", ACME_CAA_ALLOWED, ACME_CAA_ALLOWED },
-    { "!issue ca.test", ACME_CAA_ALLOWED, ACME_CAA_ALLOWED },
-    { "issue ;", ACME_CAA_ISSUER, ACME_CAA_ISSUER },
-    { "issue %%%%", ACME_CAA_ISSUER, ACME_CAA_ISSUER },
-    { "issue other.test", ACME_CAA_ISSUER, ACME_CAA_ISSUER },
-    { "issue other.test | issue ca.test", ACME_CAA_ALLOWED, ACME_CAA_ALLOWED },
-    { "issue ; | issue ca.test", ACME_CAA_ALLOWED, ACME_CAA_ALLOWED },
-    { "issue ca.test | issuewild ;", ACME_CAA_ALLOWED, ACME_CAA_ISSUER },
-    { "issue ; | issuewild ca.test", ACME_CAA_ISSUER, ACME_CAA_ALLOWED },
-    { "issuewild ca.test", ACME_CAA_OPEN, ACME_CAA_ALLOWED },
-    { "issue " OURS, ACME_CAA_ALLOWED, ACME_CAA_ALLOWED },
-    { "issue " OURS "0", ACME_CAA_ACCOUNT, ACME_CAA_ACCOUNT },
-    { "issue " OURS "0 | issue " OURS, ACME_CAA_ALLOWED, ACME_CAA_ALLOWED },
-    { "issue " OURS "; accounturi=" URL, ACME_CAA_ISSUER, ACME_CAA_ISSUER },
-    { "issue ca.test; validationmethods=dns-01", ACME_CAA_ALLOWED,
-        ACME_CAA_ALLOWED },
-    { "issue ca.test; validationmethods=tls-alpn-01,http-01", ACME_CAA_ALLOWED,
-        ACME_CAA_ALLOWED },
-    { "issue ca.test; validationmethods=tls-alpn-01", ACME_CAA_METHOD,
-        ACME_CAA_METHOD },
-    { "issue ca.test; validationmethods=", ACME_CAA_METHOD, ACME_CAA_METHOD },
-    { "issue ca.test; validationmethods=xdns-01,dns-01x", ACME_CAA_METHOD,
-        ACME_CAA_METHOD },
-    { "issue other.test | issue " OURS "0 | issue ca.test; "
-      "validationmethods=x-01",
-        ACME_CAA_METHOD, ACME_CAA_METHOD },
-    { "issue ca.test; cansignhttpexchanges=yes", ACME_CAA_ALLOWED,
-        ACME_CAA_ALLOWED },
-    { "issue ca.test | !tbs x", ACME_CAA_CRITICAL, ACME_CAA_CRITICAL },
-    { "issue ca.test | tbs x", ACME_CAA_ALLOWED, ACME_CAA_ALLOWED },
-};
-
-static size_t
-parse_set(char *text, struct acme_caa *set)
-{
-    size_t n = 0;
-
-    while (text != NULL && *text != '\0') {
-        char *next = strstr(text, " | "), *value;
-
-        if (next != NULL) {
-            *next = '\0';
-            next += strlen(" | ");
-        }
-        value = strchr(text, ' ');
-        *value++ = '\0';
-        set[n].critical = *text == '!';
-        set[n].tag = text + (*text == '!');
-        set[n].value = value;
-        set[n++].value_len = strlen(value);
-        text = next;
-    }
-    return n;
-}
-
-static void
-test_caa(void **state)
-{
-    struct acme_caa_wish wish = { "ca.test", URL, false, 2, methods };
-    enum acme_caa_verdict verdict;
-    struct acme_caa set[8];
-    char text[1024];
-    unsigned both;
-    size_t i, n;
-
-    (void)state;
-    for (i = 0; i < COUNT(sets); i++)
-        for (both = 0; both < 2; both++) {
-            (void)snprintf(text, sizeof(text), "%s", sets[i].set);
-            n = parse_set(text, set);
-            wish.wildcard = both == 1;
-            verdict = acme_caa_judge(set, n, &wish);
-            if (verdict != (both ? sets[i].wildcard : sets[i].exact))
-                fail_msg("\"%s\", wildcard %u: %s", sets[i].set, both,
-                    acme_caa_text(verdict));
-        }
-    assert_false(acme_caa_forbids(ACME_CAA_OPEN));
-    assert_false(acme_caa_forbids(ACME_CAA_ALLOWED));
-    assert_false(acme_caa_forbids(ACME_CAA_UNKNOWN));
-    assert_true(acme_caa_forbids(ACME_CAA_CRITICAL));
-    assert_true(acme_caa_forbids(ACME_CAA_METHOD));
-}
-
-/* Of a CA whose domain nobody has said, nothing but "nobody" is known. */
-static void
-test_caa_unknown(void **state)
-{
-    struct acme_caa_wish wish = { NULL, URL, false, 2, methods };
-    struct acme_caa set[] = { { false, "issue", ";", 1 },
-        { false, "issue", "ca.test", 7 } };
-
-    (void)state;
-    assert_int_equal(acme_caa_judge(set, 1, &wish), ACME_CAA_ISSUER);
-    assert_int_equal(acme_caa_judge(set, 2, &wish), ACME_CAA_UNKNOWN);
 }
 
 int
@@ -295,8 +187,6 @@ main(void)
         cmocka_unit_test(test_judge),
         cmocka_unit_test(test_many),
         cmocka_unit_test(test_caa_render),
-        cmocka_unit_test(test_caa),
-        cmocka_unit_test(test_caa_unknown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

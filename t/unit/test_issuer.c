@@ -231,6 +231,30 @@ test_domain(void **state)
     assert_true(acme_issuer_staples(&issuer));
 }
 
+static void
+test_has_account(void **state)
+{
+    static const struct {
+        const char *url;
+        bool has;
+    } cases[] = {
+        { "https://ca.test/acct/1", true },
+        { "https://CA.test:443/acct/1", true },
+        { "https://ca.test.evil.test/acct/1", false },
+        { "https://evil.test/acct/1", false },
+        { "https://ca.test:444/acct/1", false },
+        { "http://ca.test/acct/1", false },
+        { "https://ca.test@evil.test/acct/1", false },
+        { "", false },
+    };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_int_equal(acme_issuer_has_account(&full, cases[i].url),
+            cases[i].has);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -243,6 +267,7 @@ main(void)
         TEST(test_malformed),
         TEST(test_short_names),
         TEST(test_domain),
+        TEST(test_has_account),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,6 +27,9 @@ my $JSON = JSON::PP->new->utf8->canonical->allow_nonref;
 #     issue_delay  seconds an order is `processing` after finalize
 #     challenges   types offered (http-01, dns-01, tls-alpn-01; dns-01 cannot
 #                  be proved)
+#     persist      {}: of dns-persist-01's challenges, with optional domains
+#                  (['own.test']) and account (URL; '' for none; else the
+#                  account's own); it cannot be proved
 #     blocklist    names whose orders are rejected
 #     alternates   1: a second chain, to another root
 #     profiles     { NAME => { description =>, validity => seconds } }

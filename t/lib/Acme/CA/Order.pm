@@ -230,11 +230,23 @@ sub show_challenge ($server, $challenge)
 {
     return {
         type => $challenge->{type}, status => $challenge->{status},
-        token => $challenge->{token},
+        ($challenge->{type} eq 'dns-persist-01' ? claims($server, $challenge)
+            : (token => $challenge->{token})),
         url => $server->url("/challenge/$challenge->{id}"),
         map { $_ => $challenge->{$_} } grep { $challenge->{$_} }
             qw(validated error),
     };
+}
+
+# draft-ietf-acme-dns-persist 3.1
+sub claims ($server, $challenge)
+{
+    my $persist = $server->{persist} // {};
+    my $account = $persist->{account}
+        // $server->url("/account/$challenge->{account}");
+
+    return ('issuer-domain-names' => $persist->{domains} // ['own.test'],
+        ($account eq '' ? () : (accounturi => $account)));
 }
 
 sub authz ($server, $ctx, $id)
