@@ -1,6 +1,7 @@
 #!/usr/bin/perl
-# 10,000 requests for tokens nobody has, well-formed or not: the memory of
-# the workers and the size of the log stay what they were.
+# 10,000 requests for tokens nobody has, well-formed or not, for names of ours,
+# of others, and of nobody: the memory of the workers and the size of the log
+# stay what they were.
 
 use v5.36;
 use lib 't/lib';
@@ -13,10 +14,12 @@ use IO::Socket::INET;
 use constant { REQUESTS => 10_000, BATCH => 50, CONNECTIONS => 20 };
 
 my $t = Acme::Test->new(ca => 'own', log_level => 'notice');
-$t->site('a.test', extra => {
+my %quiet = (extra => {
     nginx => 'keepalive_requests 100000; access_log off; log_not_found off;',
     httpd => 'MaxKeepAliveRequests 0',
-})->start;
+});
+$t->site('a.test', %quiet)->site('edge.test', %quiet, acme => undef,
+    thumbprint => 'V' x 43)->start;
 $t->wait_certificate('a.test') or $t->give_up;
 
 my @alphabet = ('A' .. 'Z', 'a' .. 'z', 0 .. 9, '-', '_');
@@ -41,7 +44,7 @@ sub flood ($requests)
     for (my $n = 0; $n < $requests; $n += BATCH) {
         my $socket = $sockets[$n / BATCH % CONNECTIONS];
         print {$socket} map { 'GET /.well-known/acme-challenge/' . token($_)
-            . " HTTP/1.1\r\nHost: " . ($_ % 2 ? 'a' : 'nobody')
+            . " HTTP/1.1\r\nHost: " . (qw(a nobody edge))[$_ / 3 % 3]
             . ".test\r\n\r\n" } $n .. $n + BATCH - 1;
         my $text = '';
         while ((() = $text =~ m{HTTP/1.1 }g) < BATCH
