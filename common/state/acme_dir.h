@@ -29,6 +29,15 @@ enum acme_rc acme_dir_check(const char *path, uid_t owner,
     struct acme_error *err);
 
 /*
+ * Whether nobody but root and `owner` decides what is in the regular file
+ * `path`: the same of its ancestors, and it is the owner's and not writable
+ * by others.  `real`: its path, without links.  ACME_NOENT, ACME_IO as above.
+ * Reads only.
+ */
+enum acme_rc acme_dir_check_file(const char *path, uid_t owner, char *real,
+    size_t size, struct acme_error *err);
+
+/*
  * Opens the state directory: judged as by acme_dir_check(), component by
  * component, so that nothing can be exchanged in between; with `create` makes
  * the last component, mode 0700.  The mode of one that exists is not changed

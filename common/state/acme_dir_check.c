@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -31,6 +32,7 @@ struct walk {
     char at[PATH_MAX];       /* its path, without links; "" is "/" */
     char rest[PATH_MAX];     /* what is still to go */
     char last[NAME_MAX + 1]; /* at the end: the name in `dir` */
+    bool to_file;            /* that is to be no directory */
 };
 
 static enum acme_rc
@@ -196,6 +198,28 @@ enter(struct walk *walk, const char *name, struct acme_error *err)
     return judge(walk, &st, err);
 }
 
+/* The end of a way to a file, which must be its owner's alone to change. */
+static enum acme_rc
+arrive_at_file(struct walk *walk, const char *name, const struct stat *st,
+    struct acme_error *err)
+{
+    char text[300];
+
+    shown(walk, name, text);
+    if (!S_ISREG(st->st_mode))
+        return acme_error_set(err, ACME_IO, "\"%s\" is not a regular file",
+            text);
+    if (st->st_uid != walk->owner)
+        return acme_error_set(err, ACME_IO,
+            "\"%s\" belongs to uid %lu, not to uid %lu", text,
+            (unsigned long)st->st_uid, (unsigned long)walk->owner);
+    if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        return acme_error_set(err, ACME_IO,
+            "\"%s\" is writable by others; chmod go-w it", text);
+    memcpy(walk->last, name, strlen(name) + 1);
+    return ACME_OK;
+}
+
 /* The end of the way: what is there must be a directory of the owner. */
 static enum acme_rc
 arrive(struct walk *walk, const char *name, const struct stat *st,
@@ -253,6 +277,8 @@ step(struct walk *walk, bool *end, struct acme_error *err)
         *end = false;
         return follow(walk, name, &st, err);
     }
+    if (*end && walk->to_file)
+        return arrive_at_file(walk, name, &st, err);
     if (*end)
         return arrive(walk, name, &st, err);
     return enter(walk, name, err);
@@ -261,15 +287,11 @@ step(struct walk *walk, bool *end, struct acme_error *err)
 /* From "/" to the directory that holds the last component.  `walk->dir` is
  * the caller's to close, whatever comes back. */
 static enum acme_rc
-walk_to(const char *path, uid_t owner, struct walk *walk,
-    struct acme_error *err)
+walk_on(const char *path, struct walk *walk, struct acme_error *err)
 {
     enum acme_rc rc;
     bool end = false;
 
-    memset(walk, 0, sizeof(*walk));
-    walk->owner = owner;
-    walk->dir = -1;
     if (path[0] != '/')
         return acme_error_set(err, ACME_IO, "the path is not absolute");
     if (strlen(path) >= sizeof(walk->rest))
@@ -278,6 +300,40 @@ walk_to(const char *path, uid_t owner, struct walk *walk,
     rc = start(walk, err);
     while (rc == ACME_OK && !end)
         rc = step(walk, &end, err);
+    return rc;
+}
+
+static void
+begin(struct walk *walk, uid_t owner, bool to_file)
+{
+    memset(walk, 0, sizeof(*walk));
+    walk->owner = owner;
+    walk->dir = -1;
+    walk->to_file = to_file;
+}
+
+static enum acme_rc
+walk_to(const char *path, uid_t owner, struct walk *walk,
+    struct acme_error *err)
+{
+    begin(walk, owner, false);
+    return walk_on(path, walk, err);
+}
+
+enum acme_rc
+acme_dir_check_file(const char *path, uid_t owner, char *real, size_t size,
+    struct acme_error *err)
+{
+    struct walk walk;
+    enum acme_rc rc;
+
+    begin(&walk, owner, true);
+    rc = walk_on(path, &walk, err);
+    if (walk.dir != -1)
+        close(walk.dir);
+    if (rc == ACME_OK &&
+        (size_t)snprintf(real, size, "%s/%s", walk.at, walk.last) >= size)
+        rc = too_long(err);
     return rc;
 }
 

@@ -1,8 +1,10 @@
+#define _GNU_SOURCE /* MSG_CMSG_CLOEXEC */
 #include "state/acme_frame.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "base/acme_log.h"
 
@@ -221,37 +223,94 @@ acme_frame_pair(int fds[2], struct acme_error *err)
     return ACME_OK;
 }
 
-enum acme_rc
-acme_frame_send(int fd, struct acme_buf *frame, struct acme_error *err)
+/* Its length is put right. */
+static enum acme_rc
+close_frame(struct acme_buf *frame, struct acme_error *err)
 {
     struct header header;
-    enum acme_rc rc = ACME_OK;
-    ssize_t sent;
 
     if (!acme_buf_ok(frame) || frame->len < sizeof(header) ||
-        frame->len > ACME_FRAME_MAX) {
-        rc = acme_error_set(err, ACME_IO,
+        frame->len > ACME_FRAME_MAX)
+        return acme_error_set(err, ACME_IO,
             "a frame is too large, or memory "
             "for it is short");
-        goto done;
-    }
     memcpy(&header, frame->data, sizeof(header));
     header.length = (uint32_t)(frame->len - sizeof(header));
     memcpy(frame->data, &header, sizeof(header));
-    do
-        sent = send(fd, frame->data, frame->len, MSG_NOSIGNAL);
-    while (sent < 0 && errno == EINTR);
+    return ACME_OK;
+}
+
+/* What sendmsg() has said. */
+static enum acme_rc
+judge_sent(const struct acme_buf *frame, ssize_t sent, struct acme_error *err)
+{
     if (sent < 0 && errno == EMSGSIZE)
-        rc = acme_error_errno(err, ACME_IO, errno,
+        return acme_error_errno(err, ACME_IO, errno,
             "a frame of %zu bytes is "
             "too large for this system: raise net.core.wmem_max to 212992",
             frame->len);
-    else if (sent < 0)
-        rc = acme_error_errno(err, ACME_IO, errno, "cannot send a frame");
-    else if ((size_t)sent != frame->len)
-        rc = acme_error_set(err, ACME_IO, "a frame was sent in part");
+    if (sent < 0)
+        return acme_error_errno(err, ACME_IO, errno, "cannot send a frame");
+    if ((size_t)sent != frame->len)
+        return acme_error_set(err, ACME_IO, "a frame was sent in part");
+    return ACME_OK;
+}
 
-done:
+enum acme_rc
+acme_frame_send(int fd, struct acme_buf *frame, struct acme_error *err)
+{
+    enum acme_rc rc = close_frame(frame, err);
+    ssize_t sent;
+
+    if (rc == ACME_OK) {
+        do
+            sent = send(fd, frame->data, frame->len, MSG_NOSIGNAL);
+        while (sent < 0 && errno == EINTR);
+        rc = judge_sent(frame, sent, err);
+    }
+    acme_buf_reset(frame);
+    return rc;
+}
+
+/* Room for one descriptor beside a message. */
+union control {
+    struct cmsghdr align;
+    char room[CMSG_SPACE(sizeof(int))];
+};
+
+enum acme_rc
+acme_frame_send_fd(int fd, struct acme_buf *frame, int passed,
+    struct acme_error *err)
+{
+    enum acme_rc rc = close_frame(frame, err);
+    struct iovec bytes = { frame->data, frame->len };
+    union control control;
+    struct msghdr message;
+    struct cmsghdr *along;
+    ssize_t sent;
+
+    if (rc != ACME_OK) {
+        acme_buf_reset(frame);
+        return rc;
+    }
+    memset(&control, 0, sizeof(control));
+    memset(&message, 0, sizeof(message));
+    message.msg_iov = &bytes;
+    message.msg_iovlen = 1;
+    message.msg_control = &control;
+    message.msg_controllen = sizeof(control.room);
+    along = CMSG_FIRSTHDR(&message);
+    along->cmsg_level = SOL_SOCKET;
+    along->cmsg_type = SCM_RIGHTS;
+    along->cmsg_len = CMSG_LEN(sizeof(passed));
+    memcpy(CMSG_DATA(along), &passed, sizeof(passed));
+    do
+        sent = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (sent < 0 && errno == EINTR);
+    /* ETOOMANYREFS: too many descriptors are on their way. */
+    if (sent < 0 && (errno == EAGAIN || errno == ETOOMANYREFS))
+        return acme_error_set(err, ACME_BUSY, "the peer is busy");
+    rc = judge_sent(frame, sent, err);
     acme_buf_reset(frame);
     return rc;
 }
@@ -274,11 +333,13 @@ receive(int fd, void *data, size_t len, int flags, size_t *got,
     return ACME_OK;
 }
 
-enum acme_rc
-acme_frame_recv(int fd, struct acme_buf *data, struct acme_error *err)
+/* Room for the frame that is there, once it is. */
+static enum acme_rc
+make_buffer(int fd, struct acme_buf *data, unsigned char **room, size_t *size,
+    struct acme_error *err)
 {
     unsigned char none, *to;
-    size_t len = 0, got = 0;
+    size_t len = 0;
     enum acme_rc rc;
 
     data->secret = true;
@@ -297,10 +358,68 @@ acme_frame_recv(int fd, struct acme_buf *data, struct acme_error *err)
             "large, or memory for it is short",
             len);
     }
+    *room = to;
+    *size = len;
+    return ACME_OK;
+}
+
+enum acme_rc
+acme_frame_recv(int fd, struct acme_buf *data, struct acme_error *err)
+{
+    unsigned char *to;
+    size_t len, got = 0;
+    enum acme_rc rc = make_buffer(fd, data, &to, &len, err);
+
+    if (rc != ACME_OK)
+        return rc;
     rc = receive(fd, to, len, MSG_TRUNC, &got, err);
     if (rc == ACME_OK && got != len)
         rc = acme_error_set(err, ACME_IO, "a frame was cut");
     if (rc != ACME_OK)
         acme_buf_reset(data);
     return rc;
+}
+
+/* The kernel closes those there is no room for. */
+static int
+descriptor_of(struct msghdr *message)
+{
+    const struct cmsghdr *along = CMSG_FIRSTHDR(message);
+    int fd = -1;
+
+    if (along != NULL && along->cmsg_level == SOL_SOCKET &&
+        along->cmsg_type == SCM_RIGHTS &&
+        along->cmsg_len == CMSG_LEN(sizeof(fd)))
+        memcpy(&fd, CMSG_DATA(along), sizeof(fd));
+    return fd;
+}
+
+enum acme_rc
+acme_frame_recv_fd(int fd, struct acme_buf *data, int *passed,
+    struct acme_error *err)
+{
+    unsigned char *to;
+    union control control;
+    struct msghdr message;
+    struct iovec bytes;
+    enum acme_rc rc = make_buffer(fd, data, &to, &bytes.iov_len, err);
+    ssize_t n;
+
+    if (rc != ACME_OK)
+        return rc;
+    memset(&message, 0, sizeof(message));
+    bytes.iov_base = to;
+    message.msg_iov = &bytes;
+    message.msg_iovlen = 1;
+    message.msg_control = &control;
+    message.msg_controllen = sizeof(control.room);
+    do
+        n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+    while (n < 0 && errno == EINTR);
+    if (n < 0 || (size_t)n != bytes.iov_len) {
+        acme_buf_reset(data);
+        return acme_error_set(err, ACME_IO, "a frame was cut");
+    }
+    *passed = descriptor_of(&message);
+    return ACME_OK;
 }

@@ -48,6 +48,7 @@ enum acme_verb {
     ACME_VERB_TRAFFIC,        /* -> was it served to anybody? */
     ACME_VERB_REVOKED,        /* certificate, reason, is its key barred? -> */
     ACME_VERB_LEARNED,        /* fingerprint of what is live, how, reason -> */
+    ACME_VERB_HOOK,           /* to the runner, see acme_errand.h */
     ACME_VERB_DONE,           /* answer to a RENEW: id, ok, text; no reply */
     /* Notices of the store to the engine; never answered as such.  The index
      * is a lineage's. */
@@ -96,6 +97,14 @@ enum acme_rc acme_frame_pair(int fds[2], struct acme_error *err);
 /* Blocks.  ACME_IO: the peer is gone, or the frame is too large.  The frame
  * is wiped and empty in any case. */
 enum acme_rc acme_frame_send(int fd, struct acme_buf *frame,
+    struct acme_error *err);
+/* The same with a descriptor that goes along, which stays the caller's, and
+ * without blocking.  ACME_BUSY: there is no room now, the frame is kept. */
+enum acme_rc acme_frame_send_fd(int fd, struct acme_buf *frame, int passed,
+    struct acme_error *err);
+/* One that is there, with its descriptor (caller's, CLOEXEC); -1: it has
+ * none.  ACME_NOENT: the peer is gone. */
+enum acme_rc acme_frame_recv_fd(int fd, struct acme_buf *data, int *passed,
     struct acme_error *err);
 /* Blocks until a frame is there.  ACME_NOENT: the peer is gone. */
 enum acme_rc acme_frame_recv(int fd, struct acme_buf *data,
