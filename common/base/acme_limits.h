@@ -51,6 +51,14 @@
 #define ACME_TSIG_FILE_MAX 8192
 #define ACME_TSIG_SECRET_MAX 512
 
+/* What a command may give back for the one that cleans up, and all those
+ * of one order together: they must fit into ACME_STATE_JSON_MAX. */
+#define ACME_COMMAND_OUTPUT_MAX ((size_t)64 * 1024)
+#define ACME_COMMAND_OUTPUTS_MAX ((size_t)96 * 1024)
+
+/* Programs of one server that run or wait for that, at a time. */
+#define ACME_ERRANDS_MAX 512
+
 /* Issuers of one configuration, contacts of one issuer. */
 #define ACME_ISSUERS_MAX 64
 #define ACME_CONTACTS_MAX 16
