@@ -10,6 +10,7 @@
 
 #include "base/acme_log.h"
 #include "base/acme_name.h"
+#include "drive/acme_command.h"
 #include "drive/acme_csr_file.h"
 #include "protocol/acme_binding.h"
 #include "state/acme_dir.h"
@@ -236,6 +237,52 @@ acme_host_check_csr(struct acme_lineage *lineage, struct acme_error *err)
     return rc;
 }
 
+static enum acme_rc
+check_command_file(const struct acme_command_file *file,
+    struct acme_error *err)
+{
+    const char *what = file->program ? "program " : "";
+    struct stat st;
+
+    if (stat(file->path, &st) != 0 && file->optional)
+        return ACME_OK;
+    if (stat(file->path, &st) != 0 && errno == ENOENT)
+        return acme_error_set(err, ACME_CONFIG, "%s\"%s\" does not exist",
+            what, file->path);
+    if (stat(file->path, &st) != 0)
+        return acme_error_errno(err, ACME_CONFIG, errno, "cannot use %s\"%s\"",
+            what, file->path);
+    if (!S_ISREG(st.st_mode))
+        return acme_error_set(err, ACME_CONFIG,
+            "%s\"%s\" is not a regular file", what, file->path);
+    if (file->program && (st.st_mode & 0111) == 0)
+        return acme_error_set(err, ACME_CONFIG,
+            "program \"%s\" is not executable; chmod +x it", file->path);
+    return ACME_OK;
+}
+
+enum acme_rc
+acme_host_check_command(const struct acme_command *command,
+    struct acme_error *err)
+{
+    struct acme_command_file file[ACME_COMMAND_FILES_MAX];
+    size_t n = acme_command_files(command, file), i;
+    enum acme_rc rc = ACME_OK;
+
+    for (i = 0; rc == ACME_OK && i < n; i++)
+        rc = check_command_file(&file[i], err);
+    if (rc == ACME_OK && n > 0 && command->credentials != NULL)
+        rc = check_secret_file("credentials file", command->credentials, err);
+    return rc;
+}
+
+bool
+acme_host_demotes_command(const struct acme_command *command,
+    struct acme_error *why)
+{
+    return geteuid() == 0 && acme_command_is_roots(command, why) != ACME_OK;
+}
+
 enum acme_rc
 acme_host_check_state(const struct acme_config *config, struct acme_error *err)
 {
@@ -283,6 +330,8 @@ acme_host_engine_user(struct acme_config *config, const char *name,
      * talked to as root for that. */
     if (pw == NULL && fallback_uid == 0)
         pw = getpwnam("nobody");
+    config->server_uid = fallback_uid;
+    config->server_gid = fallback_gid;
     config->uid = pw != NULL ? pw->pw_uid : fallback_uid;
     config->gid = pw != NULL ? pw->pw_gid : fallback_gid;
     return ACME_OK;

@@ -85,6 +85,18 @@ enum acme_rc acme_host_check_csr(struct acme_lineage *lineage,
     struct acme_error *err);
 
 /*
+ * The files of a command that changes the DNS: programs exist and can be
+ * executed, scripts exist, and what has credentials in it is not open to
+ * others.  ACME_CONFIG.
+ */
+enum acme_rc acme_host_check_command(const struct acme_command *command,
+    struct acme_error *err);
+
+/* True, with a text for a warning: root runs it as the server's user. */
+bool acme_host_demotes_command(const struct acme_command *command,
+    struct acme_error *why);
+
+/*
  * Whether the state directory can be used by this user: trouble is text for
  * a warning, never a reason not to start.
  */

@@ -23,6 +23,7 @@
 #include "base/acme_time.h"
 #include "drive/acme_child.h"
 #include "drive/acme_engine_process.h"
+#include "drive/acme_runner.h"
 #include "drive/acme_sandbox.h"
 #include "drive/acme_store_process.h"
 #include "drive/acme_watcher.h"
@@ -69,7 +70,8 @@ struct supervisor {
     int master;   /* pidfd; -1: only the connection tells */
     int log[2];
     int ready; /* -1 once used */
-    struct part store, engine, watcher;
+    struct part store, engine, runner, watcher;
+    int hooks; /* the engine's end of its pair with the runner; -1: none */
     long long watcher_at; /* not before (ms) */
     bool crashed;         /* the last engine, or store, died of itself */
 };
@@ -123,7 +125,7 @@ become_store(struct supervisor *supervisor, struct acme_child *child)
 static void
 become_engine(struct supervisor *supervisor, struct acme_child *child)
 {
-    int keep[] = { child->stop, child->log, child->frame };
+    int keep[] = { child->stop, child->log, child->frame, child->runner };
 
     set_title(supervisor, "acme engine");
     acme_child_begin("acme-engine", keep, sizeof(keep) / sizeof(keep[0]));
@@ -131,6 +133,18 @@ become_engine(struct supervisor *supervisor, struct acme_child *child)
     acme_area_free(supervisor->area);
     acme_engine_process(supervisor->config, child, supervisor->crashed,
         &supervisor->pace, supervisor->errand);
+}
+
+static void
+become_runner(struct supervisor *supervisor, struct acme_child *child)
+{
+    int keep[] = { child->stop, child->log, child->frame };
+
+    set_title(supervisor, "acme runner");
+    acme_child_begin("acme-runner", keep, sizeof(keep) / sizeof(keep[0]));
+    /* It starts programs of others. */
+    acme_area_free(supervisor->area);
+    acme_runner_process(supervisor->config, child);
 }
 
 static void
@@ -147,14 +161,16 @@ static bool
 start_part(struct supervisor *supervisor, struct part *part, int frame,
     void (*become)(struct supervisor *supervisor, struct acme_child *child))
 {
-    struct acme_child child = { -1, supervisor->log[1], frame, -1,
-        { -1, -1 } };
+    struct acme_child child = { -1, supervisor->log[1], frame, -1, { -1, -1 },
+        -1 };
     int stop[2];
 
     if (pipe2(stop, O_CLOEXEC) != 0)
         return false;
     child.stop = stop[0];
-    if (part != &supervisor->engine)
+    if (part == &supervisor->engine)
+        child.runner = supervisor->hooks;
+    else if (part != &supervisor->runner)
         child.ready = supervisor->ready;
     part->stop = stop[1];
     part->pid = fork();
@@ -169,6 +185,27 @@ start_part(struct supervisor *supervisor, struct part *part, int frame,
     return true;
 }
 
+/* Where there is something to run. */
+static bool
+start_runner(struct supervisor *supervisor)
+{
+    struct acme_error err;
+    int pair[2];
+    bool started;
+
+    supervisor->hooks = -1;
+    if (!acme_config_has_command(supervisor->config))
+        return true;
+    acme_error_clear(&err);
+    if (acme_frame_pair(pair, &err) != ACME_OK)
+        return false;
+    started =
+        start_part(supervisor, &supervisor->runner, pair[0], become_runner);
+    close(pair[0]);
+    supervisor->hooks = pair[1];
+    return started;
+}
+
 static bool
 start_parts(struct supervisor *supervisor)
 {
@@ -180,10 +217,12 @@ start_parts(struct supervisor *supervisor)
     if (acme_frame_pair(frame, &err) != ACME_OK)
         return false;
     started =
+        start_runner(supervisor) &&
         start_part(supervisor, &supervisor->store, frame[0], become_store) &&
         start_part(supervisor, &supervisor->engine, frame[1], become_engine);
     close(frame[0]);
     close(frame[1]);
+    close_fd(&supervisor->hooks);
     close_fd(&supervisor->ready);
     return started;
 }
@@ -219,6 +258,7 @@ report_death(struct supervisor *supervisor, const struct part *part)
 {
     const char *name = part == &supervisor->store    ? "store"
                        : part == &supervisor->engine ? "engine"
+                       : part == &supervisor->runner ? "runner"
                                                      : "watcher";
 
     if (WIFSIGNALED(part->status)) {
@@ -227,7 +267,7 @@ report_death(struct supervisor *supervisor, const struct part *part)
             WTERMSIG(part->status));
     } else if (WEXITSTATUS(part->status) == ACME_EXIT_BAD_PEER) {
         supervisor_log(supervisor, ACME_LOG_ALERT,
-            "engine broke the protocol with its store and was killed");
+            "engine broke the protocol with its %s and was killed", name);
     } else if (WEXITSTATUS(part->status) == ACME_EXIT_FAILED) {
         supervisor_log(supervisor, ACME_LOG_ERROR,
             "%s failed and is started again", name);
@@ -282,12 +322,15 @@ stop_part(struct supervisor *supervisor, struct part *part)
     }
 }
 
-/* The engine first: what it has learned last must reach the disk. */
+/* The engine first: what it has learned last must reach the disk.  Programs
+ * may take their time to end. */
 static void
 stop_parts(struct supervisor *supervisor)
 {
+    close_fd(&supervisor->runner.stop);
     stop_part(supervisor, &supervisor->engine);
     stop_part(supervisor, &supervisor->store);
+    stop_part(supervisor, &supervisor->runner);
     drain_log(supervisor);
 }
 
@@ -301,19 +344,23 @@ is_crash(int status)
            WTERMSIG(status) != SIGKILL;
 }
 
-/* Both live until one of them ends.  False: the master is gone. */
+/* All live until one of them ends.  False: the master is gone. */
 static bool
 watch_parts(struct supervisor *supervisor)
 {
-    bool engine_ended = false, store_ended = false;
+    const bool runs = supervisor->runner.pid != 0;
+    bool engine_ended = false, store_ended = false, runner_ended = false;
 
-    while (!engine_ended && !store_ended) {
+    while (!engine_ended && !store_ended && !runner_ended) {
         if (!watch(supervisor, 100))
             return false;
         engine_ended = reap(&supervisor->engine);
         store_ended = reap(&supervisor->store);
+        runner_ended = runs && reap(&supervisor->runner);
     }
     drain_log(supervisor);
+    if (runner_ended)
+        report_death(supervisor, &supervisor->runner);
     if (engine_ended)
         report_death(supervisor, &supervisor->engine);
     if (store_ended)
@@ -361,7 +408,9 @@ supervise(struct supervisor *supervisor)
         started = acme_time_ms();
         memset(&supervisor->store, 0, sizeof(struct part));
         memset(&supervisor->engine, 0, sizeof(struct part));
+        memset(&supervisor->runner, 0, sizeof(struct part));
         supervisor->store.stop = supervisor->engine.stop = -1;
+        supervisor->runner.stop = -1;
         if (start_parts(supervisor) && !watch_parts(supervisor))
             break;
         stop_parts(supervisor);
@@ -484,7 +533,7 @@ acme_service_start(const struct acme_config *config, struct acme_area *area,
     supervisor.area = area;
     supervisor.server = server;
     supervisor.master = -1;
-    supervisor.watcher.stop = -1;
+    supervisor.watcher.stop = supervisor.hooks = -1;
     if ((flags & ACME_SERVICE_RELOAD) != 0)
         supervisor.pace.settle_ms = SETTLE_MS;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, lifetime) != 0 ||
@@ -617,7 +666,7 @@ acme_service_run_once(const struct acme_config *config,
     supervisor.pace.present_ms = PRESENT_OTHERS_MS;
     supervisor.master = supervisor.ready = -1;
     supervisor.store.stop = supervisor.engine.stop = -1;
-    supervisor.watcher.stop = -1;
+    supervisor.runner.stop = supervisor.watcher.stop = -1;
     if (pipe2(lifetime, O_CLOEXEC) != 0 ||
         !acme_child_log_pair(supervisor.log))
         return acme_error_errno(err, ACME_IO, errno, "cannot make a pipe");

@@ -1,7 +1,8 @@
 /*
  * The processes beside a server: a supervisor that stays what the server was
  * started as, and below it a store and an engine, restarted together with a
- * growing pause when one of them dies.  Where thumbprints are in files there
+ * growing pause when one of them dies, and with them a runner, where programs
+ * of the administrator's change the DNS.  Where thumbprints are in files there
  * is also a watcher, and with config->answers_only nobody else.  All of them
  * end when the server's master says so or is gone.  A connection between it
  * and the supervisor tells each of the other's life.

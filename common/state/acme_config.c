@@ -398,6 +398,17 @@ acme_config_has_thumbprint_file(const struct acme_config *config)
     return false;
 }
 
+bool
+acme_config_has_command(const struct acme_config *config)
+{
+    size_t i;
+
+    for (i = 0; i < config->nlineages; i++)
+        if (config->lineage[i].proof->command.kind != ACME_COMMAND_NONE)
+            return true;
+    return false;
+}
+
 /* ---- lineages --------------------------------------------------------- */
 
 static enum acme_rc

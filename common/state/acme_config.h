@@ -45,6 +45,10 @@ struct acme_config {
     const char *instance;  /* path of the server's configuration */
     uid_t uid; /* the engine's user and group when we start as root */
     gid_t gid;
+    /* The server's own, for programs that root must not run; 0: there is
+     * none, or it is root itself. */
+    uid_t server_uid;
+    gid_t server_gid;
     const char *user;        /* its name, for messages */
     struct acme_reach reach; /* of the server; set before lineages are added */
     size_t nissuers;
@@ -144,6 +148,9 @@ bool acme_config_is_unnamed(const struct acme_config *config, size_t lineage);
  */
 enum acme_rc acme_config_rename(struct acme_config *config, size_t lineage,
     const char *name, struct acme_error *err);
+
+/* Whether a lineage has a command that changes the DNS. */
+bool acme_config_has_command(const struct acme_config *config);
 
 /* The lineage of that (lineage) name; false: none. */
 bool acme_config_find_lineage(const struct acme_config *config,

@@ -132,6 +132,7 @@ static bool
 same_command(const struct acme_command *a, const struct acme_command *b)
 {
     return a->kind == b->kind && a->timeout == b->timeout &&
+           a->version == b->version &&
            same_texts(a->word, a->nwords, b->word, b->nwords) &&
            acme_text_same(a->cleanup, b->cleanup) &&
            acme_text_same(a->credentials, b->credentials);

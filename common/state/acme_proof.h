@@ -33,6 +33,9 @@ struct acme_command {
     const char *cleanup;     /* certbot: the other program, or NULL */
     const char *credentials; /* file that it is told of, or NULL */
     unsigned timeout;        /* seconds for one run */
+    /* mod_md: 2 gives the value to "teardown", too; 0: nothing was said, as
+     * good as 1. */
+    unsigned version;
 };
 
 enum acme_preflight {

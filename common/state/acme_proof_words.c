@@ -12,6 +12,7 @@
 
 #define TIMEOUT_WORD "timeout="
 #define CREDENTIALS_WORD "credentials="
+#define VERSION_WORD "version="
 
 /* Versions of draft-ietf-acme-dns-persist that are spoken here.  The record is
  * the same in these two; a challenge of 01 also has the account's URL, which
@@ -178,7 +179,20 @@ read_kind(const char *word, enum acme_command_kind *kind,
         "mod_md, uacme or acme.sh (or none)");
 }
 
-/* "timeout=..." and "credentials=..." may stand anywhere. */
+/* Of mod_md's convention. */
+static enum acme_rc
+read_version(struct acme_command *command, const char *word,
+    struct acme_error *err)
+{
+    const char *number = word + strlen(VERSION_WORD);
+
+    if (strcmp(number, "1") != 0 && strcmp(number, "2") != 0)
+        return bad_word(err, word, "it must be version=1 or version=2");
+    command->version = (unsigned)(number[0] - '0');
+    return ACME_OK;
+}
+
+/* "timeout=..." and the others may stand anywhere. */
 static enum acme_rc
 read_option(struct acme_command *command, const struct reader *reader,
     const char *word, bool *is_option, struct acme_error *err)
@@ -190,6 +204,9 @@ read_option(struct acme_command *command, const struct reader *reader,
     if (strncmp(word, CREDENTIALS_WORD, strlen(CREDENTIALS_WORD)) == 0)
         return read_path(reader, word + strlen(CREDENTIALS_WORD),
             &command->credentials, err);
+    if (command->kind == ACME_COMMAND_MOD_MD &&
+        strncmp(word, VERSION_WORD, strlen(VERSION_WORD)) == 0)
+        return read_version(command, word, err);
     *is_option = false;
     return ACME_OK;
 }
@@ -406,6 +423,8 @@ get_command(const struct acme_command *command, struct acme_proof_words *words)
         return;
     add_word(words, command->cleanup);
     add_word(words, number_word(words, 0, TIMEOUT_WORD, command->timeout));
+    if (command->version != 0)
+        add_word(words, number_word(words, 1, VERSION_WORD, command->version));
     if (command->credentials == NULL)
         return;
     (void)snprintf(words->path, sizeof(words->path), "%s%s", CREDENTIALS_WORD,

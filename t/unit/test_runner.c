@@ -1,0 +1,989 @@
+/*
+ * acme_runner.h with a real process and real programs: what each way to fail
+ * is called, that all of them end in time, that nothing of them is left, and
+ * that an engine which breaks the rules is not served.
+ */
+#define _GNU_SOURCE
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/acme_time.h"
+#include "drive/acme_errand.h"
+#include "drive/acme_runner.h"
+#include "drive/acme_store_process.h"
+#include "drive/acme_workdir.h"
+#include "helper_skip.h"
+#include "helper_tmp.h"
+#include "wrap/acme_hash.h"
+
+enum {
+    TEST_S = 90,
+    OTHER = 65534,
+    LOG_SIZE = 65536
+};
+
+#define VALUE "0123456789012345678901234567890123456789012"
+#define OWNER "_acme-challenge.a.test"
+
+struct world {
+    struct helper_tmp tmp;
+    struct acme_config *config;
+    struct acme_error err;
+    const char *zone;
+    pid_t pid; /* 0: not started, or gone */
+    int frame, stop, log;
+    char lines[LOG_SIZE];
+    struct acme_buf output;
+    bool refused;
+};
+
+static int
+setup(void **state)
+{
+    struct world *w = calloc(1, sizeof(*w));
+
+    assert_non_null(w);
+    alarm(TEST_S);
+    acme_error_clear(&w->err);
+    acme_buf_init(&w->output, ACME_COMMAND_OUTPUT_MAX);
+    helper_tmp_init(&w->tmp);
+    assert_int_equal(chmod(w->tmp.path, 0755), 0);
+    w->frame = w->stop = w->log = -1;
+    *state = w;
+    return 0;
+}
+
+static void
+end(struct world *w)
+{
+    if (w->stop != -1)
+        close(w->stop);
+    if (w->frame != -1)
+        close(w->frame);
+    w->stop = w->frame = -1;
+    if (w->pid != 0)
+        (void)waitpid(w->pid, NULL, 0);
+    w->pid = 0;
+}
+
+static const char *const owners[] = { OWNER, "_l0._acme-challenge.a.test",
+    "zone.test", "a-test.zone.test" };
+static const char *const tokens[] = { "the-token_0", "other", "token-0",
+    "token-1", "token-2", "token-3", "token-4" };
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Records that a test has not taken away. */
+static void
+remove_directories(struct world *w)
+{
+    char text[512], id[ACME_HASH_HEX];
+    struct acme_workdir dir;
+    size_t i, k;
+    int len;
+
+    assert_int_equal(acme_workdir_open(&dir, &w->err), ACME_OK);
+    for (i = 0; i < COUNT(owners); i++)
+        for (k = 0; k < COUNT(tokens); k++) {
+            len = snprintf(text, sizeof(text), "%s%ca.test%c%s%c%s",
+                w->tmp.path, 0, 0, owners[i], 0, tokens[k]);
+            acme_hash_hex(text, (size_t)len + 1, id);
+            acme_workdir_remove(&dir, id);
+        }
+    acme_workdir_close(&dir);
+}
+
+static int
+teardown(void **state)
+{
+    struct world *w = *state;
+
+    end(w);
+    remove_directories(w);
+    if (w->log != -1)
+        close(w->log);
+    acme_buf_clear(&w->output);
+    acme_config_free(w->config);
+    helper_tmp_clear(&w->tmp);
+    free(w);
+    alarm(0);
+    return 0;
+}
+
+/* ---- programs --------------------------------------------------------- */
+
+/* A shell script; returns its path. */
+static const char *
+script(struct world *w, const char *name, const char *text)
+{
+    char all[4096];
+
+    (void)snprintf(all, sizeof(all), "#!/bin/sh\n%s\n", text);
+    helper_tmp_puts(&w->tmp, name, all);
+    assert_int_equal(fchmodat(w->tmp.fd, name, 0755, 0), 0);
+    return helper_tmp_path(&w->tmp, name);
+}
+
+static void
+configure(struct world *w, enum acme_command_kind kind, const char *path,
+    unsigned timeout)
+{
+    static const char *const names[] = { "a.test" };
+    struct acme_issuer issuer = { .name = "none",
+        .directory = "https://127.0.0.1:1/dir",
+        .verify = true };
+    struct acme_lineage lineage = { .name = "a.test",
+        .names = names,
+        .nnames = 1,
+        .ntypes = 1,
+        .type = { ACME_KEY_ECDSA_256 } };
+    struct acme_proof proof;
+    size_t index;
+
+    acme_proof_init(&proof);
+    proof.said = 1u << ACME_PROOF_COMMAND;
+    proof.command.kind = kind;
+    proof.command.nwords = 1;
+    proof.command.word[0] = path;
+    if (kind == ACME_COMMAND_CERTBOT)
+        proof.command.cleanup = path;
+    proof.command.timeout = timeout;
+    if (w->zone != NULL)
+        proof.zone[proof.nzones++] = w->zone;
+    lineage.proof = &proof;
+    w->config = acme_config_new(w->tmp.path, "nginx", "/etc/nginx/nginx.conf");
+    assert_non_null(w->config);
+    w->config->server_uid = w->config->server_gid = OTHER;
+    assert_int_equal(
+        acme_config_add_issuer(w->config, &issuer, &index, &w->err), ACME_OK);
+    assert_int_equal(
+        acme_config_add_lineage(w->config, &lineage, &index, &w->err),
+        ACME_OK);
+    assert_int_equal(acme_config_finish(w->config, &w->err), ACME_OK);
+}
+
+static void
+start(struct world *w)
+{
+    struct acme_child child = { -1, -1, -1, -1, { -1, -1 }, -1 };
+    int frame[2], stop[2], log[2];
+
+    assert_int_equal(acme_frame_pair(frame, &w->err), ACME_OK);
+    assert_int_equal(pipe2(stop, O_CLOEXEC), 0);
+    assert_true(acme_child_log_pair(log));
+    w->pid = fork();
+    assert_int_not_equal(w->pid, -1);
+    if (w->pid == 0) {
+        const int keep[] = { stop[0], log[1], frame[0] };
+
+        acme_child_begin("acme-runner", keep, 3);
+        child.stop = stop[0];
+        child.log = log[1];
+        child.frame = frame[0];
+        acme_runner_process(w->config, &child);
+    }
+    close(frame[0]);
+    close(stop[0]);
+    close(log[1]);
+    w->frame = frame[1];
+    w->stop = stop[1];
+    w->log = log[0];
+}
+
+static void
+run(struct world *w, enum acme_command_kind kind, const char *path,
+    unsigned timeout)
+{
+    configure(w, kind, path, timeout);
+    start(w);
+}
+
+/* ---- errands ---------------------------------------------------------- */
+
+static struct acme_errand
+errand(bool add)
+{
+    struct acme_errand asked;
+
+    memset(&asked, 0, sizeof(asked));
+    asked.add = add;
+    asked.type = ACME_DNS_01;
+    strcpy(asked.name, "a.test");
+    strcpy(asked.owner, OWNER);
+    strcpy(asked.value, VALUE);
+    strcpy(asked.token, "the-token_0");
+    asked.all = "a.test";
+    asked.all_len = strlen(asked.all);
+    asked.output = "";
+    return asked;
+}
+
+/* Returns our end of the pair for the answer. */
+static int
+send_to(struct world *w, const struct acme_errand *asked, uint32_t lineage)
+{
+    struct acme_buf frame;
+    int pair[2];
+
+    acme_buf_init(&frame, ACME_FRAME_MAX);
+    assert_int_equal(
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    acme_errand_render(asked, lineage, &frame);
+    assert_int_equal(acme_frame_send_fd(w->frame, &frame, pair[1], &w->err),
+        ACME_OK);
+    acme_buf_clear(&frame);
+    close(pair[1]);
+    return pair[0];
+}
+
+static enum acme_rc
+answer(struct world *w, int fd)
+{
+    struct acme_buf data;
+    const char *output = NULL;
+    size_t len = 0;
+    enum acme_rc rc;
+
+    acme_error_clear(&w->err);
+    acme_buf_reset(&w->output);
+    acme_buf_init(&data, ACME_FRAME_MAX);
+    rc = acme_frame_recv(fd, &data, &w->err);
+    if (rc == ACME_OK) {
+        rc = acme_errand_outcome(&data, &output, &len, &w->refused, &w->err);
+        acme_buf_add(&w->output, output, len);
+    }
+    acme_buf_clear(&data);
+    close(fd);
+    return rc;
+}
+
+static enum acme_rc
+ask(struct world *w, bool add)
+{
+    struct acme_errand asked = errand(add);
+
+    return answer(w, send_to(w, &asked, 0));
+}
+
+static void
+assert_said(const struct world *w, const char *what)
+{
+    if (strstr(w->err.what, what) == NULL)
+        fail_msg("\"%s\" has no \"%s\"", w->err.what, what);
+}
+
+/* ---- what is left ----------------------------------------------------- */
+
+/* Processes with that text in their environment or command line. */
+static unsigned
+processes(const char *mark)
+{
+    static char text[1 << 17];
+    DIR *dir = opendir("/proc");
+    struct dirent *entry;
+    unsigned n = 0;
+
+    assert_non_null(dir);
+    while ((entry = readdir(dir)) != NULL) {
+        char path[64];
+        ssize_t len;
+        int fd;
+
+        if (!isdigit((unsigned char)entry->d_name[0]))
+            continue;
+        (void)snprintf(path, sizeof(path), "/proc/%.20s/cmdline",
+            entry->d_name);
+        fd = open(path, O_RDONLY);
+        if (fd == -1)
+            continue;
+        len = read(fd, text, sizeof(text));
+        close(fd);
+        n += len > 0 && memmem(text, (size_t)len, mark, strlen(mark)) != NULL;
+    }
+    closedir(dir);
+    return n;
+}
+
+/* Sleeps so long that it is known by that. */
+static const char *
+unusual_sleep(void)
+{
+    static char text[32];
+
+    (void)snprintf(text, sizeof(text), "%ld.5", 900000 + (long)getpid());
+    return text;
+}
+
+static const char *
+base(void)
+{
+    static char path[64];
+
+    (void)snprintf(path, sizeof(path), "%s/acme-hooks-%lu",
+        geteuid() == 0 ? "/run" : "/tmp", (unsigned long)geteuid());
+    return path;
+}
+
+/* Files that one of our programs has left a mark in its directory with. */
+static unsigned
+directories(void)
+{
+    DIR *dir = opendir(base());
+    struct dirent *entry;
+    char mark[512];
+    unsigned n = 0;
+
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        (void)snprintf(mark, sizeof(mark), "%s/%.256s/mark-%ld", base(),
+            entry->d_name, (long)getpid());
+        n += access(mark, F_OK) == 0;
+    }
+    if (dir != NULL)
+        closedir(dir);
+    return n;
+}
+
+static const char *
+logged(struct world *w)
+{
+    char line[2048];
+    size_t len = strlen(w->lines);
+    ssize_t n;
+
+    while ((n = recv(w->log, line, sizeof(line), MSG_DONTWAIT)) > 1)
+        len += (size_t)snprintf(w->lines + len, sizeof(w->lines) - len,
+            "%.*s\n", (int)n - 1, line + 1);
+    return w->lines;
+}
+
+/* ---- good ones -------------------------------------------------------- */
+
+static void
+test_output(void **state)
+{
+    struct world *w = *state;
+
+    run(w, ACME_COMMAND_CERTBOT,
+        script(w, "hook",
+            "printf '  one\\0two \\n\\n'; echo no >&2; "
+            "printf '%s' \"$ACME_HOOK_DIR\" > ${0%/*}/dir; "
+            "[ -d \"$ACME_HOOK_DIR\" ] && "
+            "stat -c %a \"$ACME_HOOK_DIR\" > ${0%/*}/mode"),
+        30);
+    assert_int_equal(ask(w, true), ACME_OK);
+    assert_string_equal(acme_buf_str(&w->output), "onetwo");
+    assert_false(w->refused);
+    free(helper_tmp_gets(&w->tmp, "dir"));
+    assert_true(helper_tmp_exists(&w->tmp, "mode"));
+}
+
+/* What it left for the other is there, and gone after that one. */
+static void
+test_directory(void **state)
+{
+    struct world *w = *state;
+    char text[512];
+
+    (void)snprintf(text, sizeof(text),
+        "cd \"$ACME_HOOK_DIR\" || exit 9\n"
+        "case $ACME_OPERATION in\n"
+        "add) mkdir -p deep/er; ln -s /etc/passwd link; : >mark-%ld ;;\n"
+        "*) ls ;;\n"
+        "esac",
+        (long)getpid());
+    run(w, ACME_COMMAND_CERTBOT, script(w, "hook", text), 30);
+    assert_int_equal(ask(w, true), ACME_OK);
+    assert_int_equal(directories(), 1);
+    assert_int_equal(ask(w, false), ACME_OK);
+    (void)snprintf(text, sizeof(text), "deep\nlink\nmark-%ld", (long)getpid());
+    assert_string_equal(acme_buf_str(&w->output), text);
+    assert_int_equal(directories(), 0);
+    assert_int_equal(access("/etc/passwd", F_OK), 0);
+}
+
+/* A list that is no word of an environment any more. */
+static void
+test_many_names(void **state)
+{
+    struct world *w = *state;
+    struct acme_errand asked = errand(true);
+    static char all[ACME_NAMES_MAX * 128];
+    size_t i, len = 0;
+
+    for (i = 0; i < 900; i++)
+        len += (size_t)snprintf(all + len, sizeof(all) - len,
+            "%sname-%zu.of-a-rather-long-domain-name-which-there-are-hundreds-"
+            "of.example.test",
+            i > 0 ? "," : "", i);
+    asked.all = all;
+    asked.all_len = len;
+    run(w, ACME_COMMAND_CERTBOT,
+        script(w, "hook",
+            "[ -z \"${CERTBOT_ALL_DOMAINS+set}\" ] && "
+            "wc -c <\"$ACME_ALL_DOMAINS_FILE\""),
+        30);
+    assert_int_equal(answer(w, send_to(w, &asked, 0)), ACME_OK);
+    assert_int_equal(atoi(acme_buf_str(&w->output)), len);
+}
+
+/* One at a time. */
+static void
+test_queue(void **state)
+{
+    struct world *w = *state;
+    struct acme_errand asked = errand(true);
+    int fd[5];
+    size_t i;
+
+    run(w, ACME_COMMAND_CERTBOT,
+        script(w, "hook",
+            "mkdir ${0%/*}/busy || exit 7; sleep 0.1; rmdir ${0%/*}/busy"),
+        30);
+    for (i = 0; i < 5; i++) {
+        (void)snprintf(asked.token, sizeof(asked.token), "token-%zu", i);
+        fd[i] = send_to(w, &asked, 0);
+    }
+    for (i = 0; i < 5; i++)
+        assert_int_equal(answer(w, fd[i]), ACME_OK);
+}
+
+static void
+test_as_other_user(void **state)
+{
+    struct world *w = *state;
+    const char *path;
+
+    if (geteuid() != 0)
+        SKIP();
+    path = script(w, "hook", "id -u; : >\"$ACME_HOOK_DIR/x\"");
+    assert_int_equal(chown(path, OTHER, OTHER), 0);
+    run(w, ACME_COMMAND_CERTBOT, path, 30);
+    if (ask(w, true) != ACME_OK)
+        fail_msg("%s", w->err.what);
+    assert_int_equal(atoi(acme_buf_str(&w->output)), OTHER);
+    assert_int_equal(ask(w, false), ACME_OK);
+    assert_non_null(strstr(logged(w), "is run as uid 65534, not as root"));
+    /* a directory on the way is enough */
+    assert_int_equal(chown(path, 0, 0), 0);
+    assert_int_equal(ask(w, true), ACME_OK);
+    assert_int_equal(atoi(acme_buf_str(&w->output)), 0);
+    assert_int_equal(ask(w, false), ACME_OK);
+    assert_int_equal(chmod(w->tmp.path, 0777), 0);
+    assert_int_equal(ask(w, true), ACME_OK);
+    assert_int_equal(atoi(acme_buf_str(&w->output)), OTHER);
+}
+
+static void
+test_as_nobody(void **state)
+{
+    struct world *w = *state;
+    const char *path;
+
+    if (geteuid() != 0)
+        SKIP();
+    path = script(w, "hook", ":");
+    configure(w, ACME_COMMAND_CERTBOT, path, 30);
+    w->config->server_uid = 0;
+    assert_int_equal(chmod(path, 0775), 0);
+    start(w);
+    assert_int_equal(ask(w, true), ACME_IO);
+    assert_said(w, "no program is run, as root must not");
+    assert_said(w, "is writable by others; chmod go-w it");
+    assert_true(w->refused);
+}
+
+/* ---- bad ones --------------------------------------------------------- */
+
+static void
+test_fails(void **state)
+{
+    static const struct {
+        const char *text; /* NULL: there is none */
+        mode_t mode;
+        const char *said;
+        bool refused;
+    } bad[] = {
+        { NULL, 0, "\" does not exist", true },
+        { "#!/bin/sh\n:\n", 0644, "is not executable; chmod +x it", true },
+        { "#!/no/such/shell\n", 0755,
+            "the interpreter in its first line does not exist", true },
+        { "\x7f"
+          "ELF nonsense",
+            0755, "Exec format error", true },
+        { "#!/bin/sh\nexit 3\n", 0755, "failed with exit status 3", false },
+        { "#!/bin/sh\nkill -SEGV $$\n", 0755, "was killed by signal 11",
+            false },
+        { "#!/bin/sh\nyes first | head -5000 >&2; printf 'the \\033[1mlast\\n"
+          "of all\\n' >&2; exit 1",
+            0755, "first the \\x1b[1mlast of all", false },
+        { "#!/bin/sh\nhead -c 1000000 /dev/zero | tr '\\0' x", 0755,
+            "wrote more than 65536 bytes", false },
+    };
+    struct world *w = *state;
+    size_t i;
+
+    for (i = 0; i < COUNT(bad); i++) {
+        const char *path = helper_tmp_path(&w->tmp, "hook");
+
+        if (bad[i].text != NULL) {
+            helper_tmp_puts(&w->tmp, "hook", bad[i].text);
+            assert_int_equal(chmod(path, bad[i].mode), 0);
+        }
+        if (w->config == NULL)
+            run(w, ACME_COMMAND_CERTBOT, path, 30);
+        assert_int_equal(ask(w, true), ACME_IO);
+        assert_said(w, bad[i].said);
+        assert_true(strlen(w->err.what) < 400);
+        assert_int_equal(w->refused, bad[i].refused);
+        assert_int_equal(w->output.len, 0);
+    }
+}
+
+/* What it wrote to its output is nobody's business. */
+static void
+test_output_is_secret(void **state)
+{
+    struct world *w = *state;
+
+    run(w, ACME_COMMAND_CERTBOT, script(w, "hook", "echo secret; exit 1"), 30);
+    assert_int_equal(ask(w, true), ACME_IO);
+    assert_null(strstr(w->err.what, "secret"));
+    assert_int_equal(w->output.len, 0);
+    assert_null(strstr(logged(w), "secret"));
+}
+
+static void
+test_declines(void **state)
+{
+    struct world *w = *state;
+
+    run(w, ACME_COMMAND_UACME, script(w, "hook", "exit 1"), 30);
+    assert_int_equal(ask(w, true), ACME_IO);
+    assert_said(w, "the challenge is declined: program");
+    assert_said(w, "failed with exit status 1");
+    assert_true(w->refused);
+}
+
+/* However hard it tries to stay. */
+static void
+test_hangs(void **state)
+{
+    static const char *const how[] = {
+        "sleep %s",
+        "trap '' TERM HUP INT; while :; do sleep %s; done",
+        "setsid sleep %s & setsid sh -c 'trap \"\" TERM; sleep %s' & wait",
+        "(setsid sleep %s &) & exec >&- 2>&-; sleep %s",
+    };
+    struct world *w = *state;
+    char text[256];
+    long long before;
+    size_t i;
+
+    for (i = 0; i < COUNT(how); i++) {
+        const char *path;
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+        (void)snprintf(text, sizeof(text), how[i], unusual_sleep(),
+            unusual_sleep());
+#pragma GCC diagnostic pop
+        path = script(w, "hook", text);
+        if (w->config == NULL)
+            run(w, ACME_COMMAND_CERTBOT, path, 1);
+        before = acme_time_ms();
+        assert_int_equal(ask(w, true), ACME_IO);
+        assert_said(w, "had not ended after 1 s and was killed");
+        assert_true(acme_time_ms() - before < 10000);
+        assert_int_equal(processes(unusual_sleep()), 0);
+    }
+}
+
+/* It has done its work, but others would stay. */
+static void
+test_forks_away(void **state)
+{
+    struct world *w = *state;
+    char text[256];
+    long long before = acme_time_ms();
+
+    (void)snprintf(text, sizeof(text),
+        "echo done; (setsid sleep %s </dev/null &) ; sleep %s & exit 0",
+        unusual_sleep(), unusual_sleep());
+    run(w, ACME_COMMAND_CERTBOT, script(w, "hook", text), 30);
+    assert_int_equal(ask(w, true), ACME_OK);
+    assert_string_equal(acme_buf_str(&w->output), "done");
+    assert_true(acme_time_ms() - before < 10000);
+    assert_int_equal(processes(unusual_sleep()), 0);
+    assert_non_null(strstr(logged(w), "left 2 processes running, killed now"));
+}
+
+/* ---- ends ------------------------------------------------------------- */
+
+static void
+wait_for(struct world *w, const char *file)
+{
+    while (!helper_tmp_exists(&w->tmp, file))
+        usleep(10000);
+}
+
+static void
+wait_gone(const char *mark)
+{
+    long long until = acme_time_ms() + 10000;
+
+    while (processes(mark) > 0 && acme_time_ms() < until)
+        usleep(10000);
+    assert_int_equal(processes(mark), 0);
+}
+
+static void
+run_long(struct world *w)
+{
+    char text[256];
+
+    (void)snprintf(text, sizeof(text),
+        ": >\"$ACME_HOOK_DIR/mark-%ld\"; : >${0%%/*}/runs; "
+        "setsid sleep %s & sleep %s",
+        (long)getpid(), unusual_sleep(), unusual_sleep());
+    run(w, ACME_COMMAND_CERTBOT, script(w, "hook", text), 60);
+}
+
+static void
+test_stopped(void **state)
+{
+    struct world *w = *state;
+    struct acme_errand asked = errand(true);
+    long long before;
+    int fd;
+
+    run_long(w);
+    fd = send_to(w, &asked, 0);
+    wait_for(w, "runs");
+    before = acme_time_ms();
+    end(w);
+    assert_true(acme_time_ms() - before < 5000);
+    assert_int_equal(processes(unusual_sleep()), 0);
+    assert_int_equal(answer(w, fd), ACME_STOPPING);
+    /* it may have been made: what is left is for the next run */
+    assert_int_equal(directories(), 1);
+    start(w);
+    helper_tmp_puts(&w->tmp, "hook", "#!/bin/sh\n:\n");
+    assert_int_equal(ask(w, false), ACME_OK);
+    assert_int_equal(directories(), 0);
+}
+
+/* Nobody waits any more: neither for the one that runs nor for the next. */
+static void
+test_unwanted(void **state)
+{
+    struct world *w = *state;
+    struct acme_errand asked = errand(true);
+    int first, second;
+
+    run_long(w);
+    first = send_to(w, &asked, 0);
+    strcpy(asked.token, "other");
+    second = send_to(w, &asked, 0);
+    wait_for(w, "runs");
+    helper_tmp_remove(&w->tmp, "runs");
+    close(second);
+    close(first);
+    wait_gone(unusual_sleep());
+    usleep(100000);
+    assert_false(helper_tmp_exists(&w->tmp, "runs"));
+    helper_tmp_puts(&w->tmp, "hook", "#!/bin/sh\n:\n");
+    assert_int_equal(ask(w, false), ACME_OK);
+}
+
+static void
+test_runner_killed(void **state)
+{
+    struct world *w = *state;
+    struct acme_errand asked = errand(true);
+    int fd;
+
+    run_long(w);
+    fd = send_to(w, &asked, 0);
+    wait_for(w, "runs");
+    assert_int_equal(kill(w->pid, SIGKILL), 0);
+    assert_int_equal(answer(w, fd), ACME_STOPPING);
+    wait_gone(unusual_sleep());
+    end(w);
+    start(w);
+    helper_tmp_puts(&w->tmp, "hook", "#!/bin/sh\n:\n");
+    assert_int_equal(ask(w, false), ACME_OK);
+}
+
+/* ---- a bad engine ----------------------------------------------------- */
+
+static int
+exit_status(struct world *w)
+{
+    int status;
+
+    assert_int_equal(waitpid(w->pid, &status, 0), w->pid);
+    w->pid = 0;
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+typedef void spoiler(struct acme_errand *asked);
+
+static void
+ip_address(struct acme_errand *asked)
+{
+    strcpy(asked->name, "192.0.2.1");
+}
+
+static void
+option_as_name(struct acme_errand *asked)
+{
+    strcpy(asked->name, "-rf.test");
+}
+
+static void
+upper_case(struct acme_errand *asked)
+{
+    strcpy(asked->name, "A.test");
+}
+
+static void
+other_owner(struct acme_errand *asked)
+{
+    strcpy(asked->owner, "_acme-challenge.b.test");
+}
+
+static void
+longer_owner(struct acme_errand *asked)
+{
+    strcpy(asked->owner, "x_acme-challenge.a.test");
+}
+
+static void
+odd_owner(struct acme_errand *asked)
+{
+    strcpy(asked->owner, "$(id)._acme-challenge.a.test");
+}
+
+static void
+other_zone(struct acme_errand *asked)
+{
+    strcpy(asked->owner, "a.notzone.test");
+}
+
+static void
+odd_value(struct acme_errand *asked)
+{
+    asked->value[7] = ' ';
+}
+
+static void
+short_value(struct acme_errand *asked)
+{
+    asked->value[42] = '\0';
+}
+
+static void
+odd_token(struct acme_errand *asked)
+{
+    strcpy(asked->token, "../..");
+}
+
+static void
+no_token(struct acme_errand *asked)
+{
+    asked->token[0] = '\0';
+}
+
+static void
+other_type(struct acme_errand *asked)
+{
+    asked->type = ACME_HTTP_01;
+}
+
+static void
+no_type(struct acme_errand *asked)
+{
+    asked->type = ACME_CHALLENGE_TYPES;
+}
+
+static void
+odd_list(struct acme_errand *asked)
+{
+    asked->all = "a.test,;id";
+    asked->all_len = strlen(asked->all);
+}
+
+static void
+open_list(struct acme_errand *asked)
+{
+    asked->all = "a.test,";
+    asked->all_len = strlen(asked->all);
+}
+
+static void
+no_list(struct acme_errand *asked)
+{
+    asked->all_len = 0;
+}
+
+static void
+nul_in_output(struct acme_errand *asked)
+{
+    asked->output = "a\0b";
+    asked->output_len = 3;
+}
+
+static void
+long_output(struct acme_errand *asked)
+{
+    static char text[ACME_COMMAND_OUTPUT_MAX + 1];
+
+    memset(text, 'x', sizeof(text));
+    asked->output = text;
+    asked->output_len = sizeof(text);
+}
+
+static void
+many_remaining(struct acme_errand *asked)
+{
+    asked->remaining = ACME_NAMES_MAX + 1;
+}
+
+static void
+test_bad_errands(void **state)
+{
+    static spoiler *const bad[] = { ip_address, option_as_name, upper_case,
+        other_owner, longer_owner, odd_owner, other_zone, odd_value,
+        short_value, odd_token, no_token, other_type, no_type, odd_list,
+        open_list, no_list, nul_in_output, long_output, many_remaining };
+    struct world *w = *state;
+    struct acme_errand asked;
+    size_t i;
+
+    w->zone = "zone.test";
+    configure(w, ACME_COMMAND_CERTBOT, script(w, "hook", ": >${0%/*}/runs"),
+        30);
+    for (i = 0; i < COUNT(bad); i++) {
+        asked = errand(true);
+        bad[i](&asked);
+        start(w);
+        close(send_to(w, &asked, 0));
+        assert_int_equal(exit_status(w), ACME_EXIT_BAD_PEER);
+        end(w);
+        close(w->log);
+        assert_false(helper_tmp_exists(&w->tmp, "runs"));
+    }
+    start(w);
+    asked = errand(true);
+    close(send_to(w, &asked, 1));
+    assert_int_equal(exit_status(w), ACME_EXIT_BAD_PEER);
+}
+
+static void
+test_good_owners(void **state)
+{
+    struct world *w = *state;
+    struct acme_errand asked = errand(true);
+    size_t i;
+
+    w->zone = "zone.test";
+    run(w, ACME_COMMAND_CERTBOT, script(w, "hook", "echo $ACME_RECORD_NAME"),
+        30);
+    strcpy(asked.name, "*.a.test");
+    asked.all = "*.a.test,b.test";
+    asked.all_len = strlen(asked.all);
+    for (i = 0; i < COUNT(owners); i++) {
+        strcpy(asked.owner, owners[i]);
+        assert_int_equal(answer(w, send_to(w, &asked, 0)), ACME_OK);
+        assert_string_equal(acme_buf_str(&w->output), owners[i]);
+    }
+}
+
+static void
+test_bad_frames(void **state)
+{
+    struct world *w = *state;
+    struct acme_errand asked = errand(true);
+    struct acme_buf frame;
+    int null = open("/dev/null", O_RDONLY);
+
+    configure(w, ACME_COMMAND_CERTBOT, script(w, "hook", ":"), 30);
+    acme_buf_init(&frame, ACME_FRAME_MAX);
+    /* without a descriptor */
+    start(w);
+    acme_errand_render(&asked, 0, &frame);
+    assert_int_equal(acme_frame_send(w->frame, &frame, &w->err), ACME_OK);
+    assert_int_equal(exit_status(w), ACME_EXIT_BAD_PEER);
+    end(w);
+    close(w->log);
+    /* for the store */
+    start(w);
+    acme_frame_begin(&frame, ACME_VERB_LOCK, 0);
+    assert_int_equal(acme_frame_send_fd(w->frame, &frame, null, &w->err),
+        ACME_OK);
+    assert_int_equal(exit_status(w), ACME_EXIT_BAD_PEER);
+    end(w);
+    close(w->log);
+    /* more than there is to say */
+    start(w);
+    acme_errand_render(&asked, 0, &frame);
+    acme_frame_add_text(&frame, "more");
+    assert_int_equal(acme_frame_send_fd(w->frame, &frame, null, &w->err),
+        ACME_OK);
+    assert_int_equal(exit_status(w), ACME_EXIT_BAD_PEER);
+    end(w);
+    close(w->log);
+    /* the engine has gone */
+    start(w);
+    close(w->frame);
+    w->frame = -1;
+    assert_int_equal(exit_status(w), ACME_EXIT_PEER_GONE);
+    acme_buf_clear(&frame);
+    close(null);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_output),
+        TEST(test_directory),
+        TEST(test_many_names),
+        TEST(test_queue),
+        TEST(test_as_other_user),
+        TEST(test_as_nobody),
+        TEST(test_fails),
+        TEST(test_output_is_secret),
+        TEST(test_declines),
+        TEST(test_hangs),
+        TEST(test_forks_away),
+        TEST(test_stopped),
+        TEST(test_unwanted),
+        TEST(test_runner_killed),
+        TEST(test_bad_errands),
+        TEST(test_good_owners),
+        TEST(test_bad_frames),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
