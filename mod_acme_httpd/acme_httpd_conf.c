@@ -208,6 +208,18 @@ set_port_map(cmd_parms *cmd, void *dir, const char *arg)
     return acme_httpd_set_port_map(cmd, &server_of(cmd)->conf->port_map, arg);
 }
 
+static const char *
+set_dns01_version(cmd_parms *cmd, void *dir, const char *arg)
+{
+    const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+
+    (void)dir;
+    if (error != NULL)
+        return error;
+    return acme_httpd_set_dns01_version(cmd,
+        &server_of(cmd)->conf->dns01_version, arg);
+}
+
 /* ---- for a server or a virtual host ----------------------------------- */
 
 static const char *
@@ -691,6 +703,12 @@ const command_rec acme_httpd_commands[] = {
         "whether requests name the first name as common name too: on or off"),
     AP_INIT_TAKE_ARGV("ACMECAChallenges", set_proof, IN_SECTION, RSRC_CONF,
         "challenges to prove names with, the preferred ones first"),
+    AP_INIT_TAKE_ARGV("ACMEChallengeCmd", set_proof, IN_SECTION, RSRC_CONF,
+        "convention and program that changes the DNS, or none"),
+    AP_INIT_TAKE_ARGV("ACMEChallengeDns01", set_proof, IN_SECTION, RSRC_CONF,
+        "program that changes the DNS, as mod_md calls it"),
+    AP_INIT_TAKE1("ACMEChallengeDns01Version", set_dns01_version, NULL,
+        RSRC_CONF, "2: that program gets the value at teardown, too; or 1"),
     AP_INIT_FLAG("ACMEMustStaple", set_flag, IN_SECTION, RSRC_CONF,
         "whether the certificate demands a stapled OCSP answer: on or off"),
     AP_INIT_FLAG("ACMEReuseKey", set_flag, IN_SECTION, RSRC_CONF,

@@ -19,6 +19,7 @@ struct build {
     apr_hash_t *written; /* place of a virtual host -> struct written */
     bool certificate;    /* an SSLCertificateFile for all */
     bool startup;        /* somebody looks at stderr */
+    const char *demoted; /* a command that was warned of */
 };
 
 /* What mod_ssl and httpd itself do not tell of a virtual host. */
@@ -663,6 +664,28 @@ check_csr(const struct build *b, const struct acme_httpd_domain *domain,
     return true;
 }
 
+/* Said once of each directive. */
+static void
+settle_command(struct build *b, const struct acme_httpd_domain *domain,
+    struct acme_command *command)
+{
+    struct acme_error why;
+
+    if (command->kind == ACME_COMMAND_NONE)
+        return;
+    if (command->kind == ACME_COMMAND_MOD_MD && command->version == 0)
+        command->version = b->conf->dns01_version;
+    acme_error_clear(&why);
+    if (b->demoted == command->word[0] ||
+        !acme_host_demotes_command(command, &why))
+        return;
+    b->demoted = command->word[0];
+    say(b, APLOG_WARNING,
+        "%s: the command that changes the DNS is run as the server's user, "
+        "not as root: %s",
+        describe(b, domain), why.what);
+}
+
 static bool
 add_lineage(struct build *b, struct acme_httpd_domain *domain)
 {
@@ -693,6 +716,7 @@ add_lineage(struct build *b, struct acme_httpd_domain *domain)
     lineage.proof = &settings.proof;
     if (!check_csr(b, domain, settings.csr_file))
         return false;
+    settle_command(b, domain, &settings.proof.command);
     rc = use_issuers(b, &settings, &lineage, &err);
     if (rc == ACME_OK)
         rc = acme_host_check_csr(&lineage, &err);

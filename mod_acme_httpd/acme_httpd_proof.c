@@ -6,12 +6,17 @@
 
 #include <ap_listen.h>
 
+/* With mod_md's convention, which is not one of its words. */
+#define MOD_MD_COMMAND "ACMEChallengeDns01"
+
 /* The directives and what acme_proof_set() takes their words for. */
 static const struct {
     const char *name;
     enum acme_proof_item item;
 } items[] = {
     { "ACMECAChallenges", ACME_PROOF_CHALLENGE },
+    { "ACMEChallengeCmd", ACME_PROOF_COMMAND },
+    { MOD_MD_COMMAND, ACME_PROOF_COMMAND },
 };
 
 static const char *
@@ -22,24 +27,48 @@ whole_path(void *ctx, const char *path)
     return ap_server_root_relative(cmd->pool, path);
 }
 
+static enum acme_rc
+set_item(cmd_parms *cmd, struct acme_proof *proof, enum acme_proof_item item,
+    const char *const *word, size_t n, struct acme_error *err)
+{
+    enum acme_rc rc =
+        acme_proof_set(proof, item, word, n, whole_path, cmd, err);
+
+    if (rc == ACME_OK && item == ACME_PROOF_COMMAND)
+        rc = acme_host_check_command(&proof->command, err);
+    return rc;
+}
+
 const char *
 acme_httpd_set_proof(cmd_parms *cmd, struct acme_proof *proof, int argc,
     char *const argv[])
 {
     struct acme_error err;
     const char **word;
-    size_t i;
+    size_t i, n = 0;
     int k;
 
     acme_error_clear(&err);
-    word = apr_palloc(cmd->pool, ((apr_size_t)argc + 1) * sizeof(*word));
+    word = apr_palloc(cmd->pool, ((apr_size_t)argc + 2) * sizeof(*word));
+    if (strcasecmp(cmd->cmd->name, MOD_MD_COMMAND) == 0)
+        word[n++] = "mod_md";
     for (k = 0; k < argc; k++)
-        word[k] = apr_pstrdup(cmd->pool, argv[k]);
+        word[n++] = apr_pstrdup(cmd->pool, argv[k]);
     for (i = 0; i < sizeof(items) / sizeof(items[0]); i++)
         if (strcasecmp(items[i].name, cmd->cmd->name) == 0 &&
-            acme_proof_set(proof, items[i].item, word, (size_t)argc,
-                whole_path, cmd, &err) != ACME_OK)
+            set_item(cmd, proof, items[i].item, word, n, &err) != ACME_OK)
             return apr_psprintf(cmd->pool, "%s: %s", cmd->cmd->name, err.what);
+    return NULL;
+}
+
+const char *
+acme_httpd_set_dns01_version(cmd_parms *cmd, unsigned *version,
+    const char *word)
+{
+    if (strcmp(word, "1") != 0 && strcmp(word, "2") != 0)
+        return apr_psprintf(cmd->pool, "%s \"%s\": it must be 1 or 2",
+            cmd->cmd->name, word);
+    *version = (unsigned)(word[0] - '0');
     return NULL;
 }
 

@@ -83,6 +83,7 @@ struct acme_httpd_conf {
     const char *state_dir;
     const char *user;
     struct acme_port_map port_map;
+    unsigned dns01_version; /* of mod_md's convention; 0: nothing was said */
     apr_array_header_t *domains; /* struct acme_httpd_domain * */
     apr_array_header_t *notes;   /* struct acme_httpd_note */
 
@@ -138,6 +139,8 @@ struct acme_httpd_settings acme_httpd_settings_merge(
 /* The words of the directive being read; NULL or what is wrong with them. */
 const char *acme_httpd_set_proof(cmd_parms *cmd, struct acme_proof *proof,
     int argc, char *const argv[]);
+const char *acme_httpd_set_dns01_version(cmd_parms *cmd, unsigned *version,
+    const char *word);
 const char *acme_httpd_set_port_map(cmd_parms *cmd, struct acme_port_map *map,
     const char *word);
 

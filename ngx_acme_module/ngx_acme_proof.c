@@ -57,11 +57,22 @@ ngx_acme_proof_words(ngx_conf_t *cf, struct acme_proof **proof,
     acme_error_clear(&err);
 
     if (acme_proof_set(*proof, item, word, n, ngx_acme_proof_path, cf, &err)
-        != ACME_OK)
+           != ACME_OK
+        || (item == ACME_PROOF_COMMAND
+            && acme_host_check_command(&(*proof)->command, &err) != ACME_OK))
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\": %s", &value[0],
                            err.what);
         return NGX_CONF_ERROR;
+    }
+
+    if (item == ACME_PROOF_COMMAND
+        && acme_host_demotes_command(&(*proof)->command, &err))
+    {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"%V\" is run as the server's user, not as root: "
+                           "%s",
+                           &value[0], err.what);
     }
 
     return NGX_CONF_OK;

@@ -441,7 +441,8 @@ prepare(struct seat *seat, size_t unit, size_t issuer, bool force)
         .unit = unit,
         .issuer = issuer,
         .force = force,
-        .present_ms = conf->present_ms };
+        .present_ms = conf->present_ms,
+        .hooks = conf->hooks };
     seat->job.client = acme_client_new(NULL, &seat->host);
     if (seat->job.client == NULL)
         return acme_error_nomem(&seat->err);

@@ -33,7 +33,8 @@ struct acme_crew_conf {
     const struct acme_host *host; /* called by all threads */
     struct acme_vault *vault;
     struct acme_network network;
-    unsigned present_ms; /* see struct acme_job */
+    const struct acme_hooks *hooks; /* see struct acme_job, as the next */
+    unsigned present_ms;
     /* Called by a thread whose job has ended or waits, so that somebody
      * looks.  NULL: no threads, acme_crew_start() runs the job. */
     void (*wake)(void *ctx);

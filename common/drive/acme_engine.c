@@ -22,6 +22,7 @@ new_crew(struct acme_engine *engine, struct acme_error *err)
         .host = conf->host,
         .vault = conf->vault,
         .network = conf->network,
+        .hooks = conf->hooks,
         .present_ms = conf->present_ms,
         .wake = conf->wake,
         .wake_ctx = conf->idle_ctx };

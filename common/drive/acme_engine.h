@@ -21,6 +21,7 @@ struct acme_engine_conf {
     const struct acme_host *host;
     struct acme_vault *vault;
     struct acme_network network;
+    const struct acme_hooks *hooks; /* NULL: no lineage has a command */
     unsigned present_ms;
     /* Before the first job: in a reload the workers of the old configuration
      * take connections until the new ones run, and decline the challenges of

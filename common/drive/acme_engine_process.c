@@ -114,6 +114,7 @@ run(struct network *network, struct acme_child *child, bool crashed,
     const struct acme_engine_pace *pace, struct acme_vault *vault,
     struct acme_error *err)
 {
+    const struct acme_hooks hooks = { child->runner };
     struct acme_engine_conf conf;
     struct acme_engine *engine = NULL;
     enum acme_rc rc;
@@ -124,6 +125,7 @@ run(struct network *network, struct acme_child *child, bool crashed,
     conf.vault = vault;
     conf.network.ctx = network;
     conf.network.open = open_transport;
+    conf.hooks = child->runner != -1 ? &hooks : NULL;
     conf.present_ms = pace->present_ms;
     conf.settle_ms = pace->settle_ms;
     conf.idle = acme_child_idle;

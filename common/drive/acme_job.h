@@ -13,6 +13,11 @@
 #include "protocol/acme_client.h"
 #include "state/acme_config.h"
 
+/* Each errand is one frame (acme_errand.h), whoever sends it. */
+struct acme_hooks {
+    int fd;
+};
+
 struct acme_job {
     const struct acme_config *config;
     const struct acme_host *host;
@@ -24,6 +29,8 @@ struct acme_job {
     long offset;                /* of the CA's clock, when it counts for what
                                    is due (acme_schedule_offset()) */
     unsigned present_ms;        /* time others need to notice a challenge */
+    /* To the process that runs commands of lineages; NULL: there is none. */
+    const struct acme_hooks *hooks;
 };
 
 struct acme_job_result {

@@ -13,7 +13,8 @@
 static const struct acme_dns_means *
 means_of(const struct acme_run *run)
 {
-    (void)run;
+    if (run->lineage->proof->command.kind != ACME_COMMAND_NONE)
+        return &acme_job_command;
     return NULL;
 }
 
@@ -67,17 +68,48 @@ static enum acme_rc
 new_record(struct acme_run *run, const struct acme_proved *proved,
     struct acme_dns_record *record)
 {
+    memset(record, 0, sizeof(*record));
     record->type = proved->type;
     record->name = proved->authz->name;
     record->token = proved->challenge->token;
     record->output = "";
-    record->made = false;
     if (owner_of(run, record, run->err) != ACME_OK)
         return run->err->rc;
     return prove_token(run, record, run->err);
 }
 
 /* ---- what is written down --------------------------------------------- */
+
+/* Whatever bytes a program has written. */
+static void
+set_output(struct acme_json *json, const char *output)
+{
+    struct acme_buf text;
+
+    acme_buf_init(&text, 2 * ACME_COMMAND_OUTPUT_MAX);
+    acme_base64_encode(&text, output, strlen(output));
+    acme_json_set_str(json, "output", acme_buf_str(&text));
+    acme_buf_clear(&text);
+}
+
+/* NULL: out of memory; what is damaged is as good as nothing. */
+static const char *
+get_output(struct acme_run *run, const struct acme_json *json)
+{
+    const char *text = acme_json_str(json, "output");
+    struct acme_error ignored;
+    struct acme_buf output;
+    const char *copy;
+
+    acme_error_clear(&ignored);
+    acme_buf_init(&output, ACME_COMMAND_OUTPUT_MAX);
+    if (text == NULL ||
+        acme_base64_decode(&output, text, strlen(text), &ignored) != ACME_OK)
+        acme_buf_reset(&output);
+    copy = acme_arena_strdup(run->arena, acme_buf_str(&output));
+    acme_buf_clear(&output);
+    return copy;
+}
 
 static struct acme_json *
 render(const struct acme_dns_record *record)
@@ -88,7 +120,7 @@ render(const struct acme_dns_record *record)
     acme_json_set_str(json, "name", record->name);
     acme_json_set_str(json, "owner", record->owner);
     acme_json_set_str(json, "token", record->token);
-    acme_json_set_str(json, "output", record->output);
+    set_output(json, record->output);
     acme_json_set_bool(json, "made", record->made);
     return json;
 }
@@ -99,7 +131,6 @@ parse(struct acme_run *run, const struct acme_json *json,
     struct acme_dns_record *record, struct acme_error *err)
 {
     const char *type = acme_json_str(json, "type");
-    const char *output = acme_json_str(json, "output");
 
     memset(record, 0, sizeof(*record));
     record->name = acme_json_str(json, "name");
@@ -112,32 +143,66 @@ parse(struct acme_run *run, const struct acme_json *json,
     record->name = acme_arena_strdup(run->arena, record->name);
     record->owner = acme_arena_strdup(run->arena, record->owner);
     record->token = acme_arena_strdup(run->arena, record->token);
-    record->output =
-        acme_arena_strdup(run->arena, output != NULL ? output : "");
+    record->output = get_output(run, json);
     return record->name != NULL && record->owner != NULL &&
            record->token != NULL && record->output != NULL &&
            prove_token(run, record, err) == ACME_OK;
 }
 
-/* The record of before with that owner and token: what it gave back, and
- * whether it was made. */
-static void
-recall(struct acme_run *run, struct acme_dns_record *record)
+static bool
+is_same(const struct acme_dns_record *a, const struct acme_dns_record *b)
+{
+    return strcmp(a->owner, b->owner) == 0 && strcmp(a->token, b->token) == 0;
+}
+
+/*
+ * What is written down joins those that are pending, of which there are n:
+ * what they gave back, and whether they were made, or, behind them, that they
+ * are to be taken away one day.  Returns how many there are then.
+ */
+static size_t
+recall(struct acme_run *run, struct acme_dns_record *record, size_t n)
 {
     const struct acme_json *list = acme_json_get(run->memo, "records");
     struct acme_dns_record before;
     struct acme_error ignored;
-    size_t i;
+    size_t i, k, total = n;
 
     for (i = 0; i < acme_json_count(list); i++) {
         acme_error_clear(&ignored);
-        if (!parse(run, acme_json_at(list, i), &before, &ignored) ||
-            strcmp(before.owner, record->owner) != 0 ||
-            strcmp(before.token, record->token) != 0)
+        if (!parse(run, acme_json_at(list, i), &before, &ignored))
             continue;
-        record->output = before.output;
-        record->made = before.made;
+        for (k = 0; k < n && !is_same(&record[k], &before);)
+            k++;
+        if (k == n)
+            k = total++;
+        before.known = true;
+        record[k] = before;
     }
+    return total;
+}
+
+/* What one of them may want to know of the others. */
+static enum acme_rc
+number(struct acme_run *run, struct acme_dns_record *record, size_t n,
+    struct acme_error *err)
+{
+    struct acme_buf all;
+    const char *text;
+    size_t i;
+
+    acme_buf_init(&all, ACME_NAMES_MAX * (ACME_NAME_MAX + 1));
+    for (i = 0; i < n; i++)
+        acme_buf_addf(&all, "%s%s", i > 0 ? "," : "", record[i].name);
+    text = acme_buf_ok(&all)
+               ? acme_arena_strdup(run->arena, acme_buf_str(&all))
+               : NULL;
+    acme_buf_clear(&all);
+    for (i = 0; i < n; i++) {
+        record[i].remaining = n - 1 - i;
+        record[i].all = text;
+    }
+    return text != NULL ? ACME_OK : acme_error_nomem(err);
 }
 
 static enum acme_rc
@@ -148,12 +213,28 @@ write_down(struct acme_run *run, const struct acme_dns_record *record,
     size_t i;
 
     for (i = 0; i < n; i++)
-        acme_json_append(list, render(&record[i]));
+        if (!record[i].refused)
+            acme_json_append(list, render(&record[i]));
     acme_json_set(run->memo, "records", list);
     return acme_job_save_memo(run, false, run->err);
 }
 
 /* ---- making and taking away ------------------------------------------- */
+
+/* All that is kept must fit into the order's file. */
+static enum acme_rc
+weigh(const struct acme_dns_record *record, size_t n, struct acme_error *err)
+{
+    size_t i, size = 0;
+
+    for (i = 0; i < n; i++)
+        size += strlen(record[i].output);
+    if (size <= ACME_COMMAND_OUTPUTS_MAX)
+        return ACME_OK;
+    return acme_error_set(err, ACME_IO,
+        "the programs for one order wrote more than %zu bytes together",
+        ACME_COMMAND_OUTPUTS_MAX);
+}
 
 static enum acme_rc
 make(struct acme_run *run, const struct acme_dns_means *means,
@@ -162,15 +243,46 @@ make(struct acme_run *run, const struct acme_dns_means *means,
     enum acme_rc rc = ACME_OK;
     size_t i;
 
-    for (i = 0; i < n && rc == ACME_OK; i++) {
+    for (i = 0; i < n; i++) {
         if (record[i].made)
             continue;
+        /* One that is not begun any more need not be taken away. */
+        record[i].refused = rc != ACME_OK && !record[i].known;
+        if (rc != ACME_OK)
+            continue;
         rc = means->add(run, &record[i], run->err);
+        record[i].made = rc == ACME_OK;
+        if (rc == ACME_OK)
+            rc = weigh(record, n, run->err);
         if (rc != ACME_OK)
             (void)acme_error_wrap(run->err, "%s of \"%s\"",
                 acme_challenge_name(record[i].type), record[i].name);
-        record[i].made = rc == ACME_OK;
     }
+    return rc;
+}
+
+static enum acme_rc
+make_all(struct acme_run *run, struct acme_dns_record *record, size_t n)
+{
+    const struct acme_dns_means *means = means_of(run);
+    const size_t total = recall(run, record, n);
+    struct acme_error first;
+    enum acme_rc rc;
+
+    if (means == NULL)
+        return acme_error_set(run->err, ACME_CONFIG,
+            "nothing is configured that changes the DNS");
+    rc = number(run, record, n, run->err);
+    if (rc == ACME_OK)
+        rc = write_down(run, record, total);
+    if (rc != ACME_OK)
+        return rc;
+    rc = make(run, means, record, n);
+    first = *run->err;
+    acme_error_clear(run->err);
+    if (write_down(run, record, total) != ACME_OK && rc == ACME_OK)
+        return run->err->rc;
+    *run->err = first;
     return rc;
 }
 
@@ -178,62 +290,57 @@ enum acme_rc
 acme_job_dns_present(struct acme_run *run, const struct acme_proved *proved,
     size_t n)
 {
-    const struct acme_dns_means *means = means_of(run);
+    const size_t known = acme_json_count(acme_json_get(run->memo, "records"));
     struct acme_dns_record *record;
-    struct acme_error first;
     enum acme_rc rc = ACME_OK;
     size_t i, count = 0;
 
-    record = acme_arena_alloc(run->arena, (n + 1) * sizeof(*record));
+    record = acme_arena_alloc(run->arena, (n + known + 1) * sizeof(*record));
     if (record == NULL)
         return acme_error_nomem(run->err);
     for (i = 0; i < n && rc == ACME_OK; i++) {
         if (proved[i].type != ACME_DNS_01 &&
             proved[i].type != ACME_DNS_ACCOUNT_01)
             continue;
-        rc = new_record(run, &proved[i], &record[count]);
-        if (rc == ACME_OK)
-            recall(run, &record[count++]);
+        rc = new_record(run, &proved[i], &record[count++]);
     }
-    if (rc != ACME_OK || count == 0)
-        return rc;
-    if (means == NULL)
-        return acme_error_set(run->err, ACME_CONFIG,
-            "nothing is configured that changes the DNS");
-    rc = write_down(run, record, count);
-    if (rc != ACME_OK)
-        return rc;
-    rc = make(run, means, record, count);
-    first = *run->err;
-    acme_error_clear(run->err);
-    if (write_down(run, record, count) != ACME_OK && rc == ACME_OK)
-        return run->err->rc;
-    *run->err = first;
-    return rc;
+    return rc != ACME_OK || count == 0 ? rc : make_all(run, record, count);
+}
+
+static void
+take_away(struct acme_run *run, const struct acme_dns_means *means,
+    const struct acme_dns_record *record, bool failed)
+{
+    char line[ACME_LOG_LINE_MAX];
+    struct acme_error err;
+
+    acme_error_clear(&err);
+    if (means->remove(run, record, failed, &err) == ACME_OK)
+        return;
+    (void)acme_error_line(&err, line, sizeof(line));
+    acme_log(run->job->host, ACME_LOG_WARN,
+        "the TXT record \"%s\" may still be there, lineage \"%s\": %s",
+        record->owner, run->lineage->name, line);
 }
 
 void
 acme_job_dns_clean(struct acme_run *run, bool failed)
 {
     const struct acme_dns_means *means = means_of(run);
-    const struct acme_json *list = acme_json_get(run->memo, "records");
-    struct acme_dns_record record;
-    struct acme_error err;
-    char line[ACME_LOG_LINE_MAX];
-    size_t i;
+    const size_t n = acme_json_count(acme_json_get(run->memo, "records"));
+    struct acme_dns_record *record;
+    struct acme_error ignored;
+    size_t i, total;
 
-    if (acme_json_count(list) == 0)
+    if (n == 0)
         return;
-    for (i = 0; means != NULL && i < acme_json_count(list); i++) {
-        acme_error_clear(&err);
-        if (!parse(run, acme_json_at(list, i), &record, &err) ||
-            means->remove(run, &record, failed, &err) == ACME_OK)
-            continue;
-        (void)acme_error_line(&err, line, sizeof(line));
-        acme_log(run->job->host, ACME_LOG_WARN,
-            "the TXT record \"%s\" is still there, lineage \"%s\": %s",
-            record.owner, run->lineage->name, line);
-    }
+    acme_error_clear(&ignored);
+    record = acme_arena_alloc(run->arena, n * sizeof(*record));
+    total = record != NULL && means != NULL ? recall(run, record, 0) : 0;
+    if (total > 0 && number(run, record, total, &ignored) != ACME_OK)
+        total = 0;
+    for (i = 0; i < total; i++)
+        take_away(run, means, &record[i], failed);
     acme_json_set(run->memo, "records", acme_json_array());
     run->memo_changed = true;
 }

@@ -19,6 +19,11 @@ struct acme_dns_record {
     const char *key_authorization;
     const char *output; /* what was given back when it was made, or "" */
     bool made;
+    bool known;       /* it was written down by a run of before */
+    bool refused;     /* set by add: it failed, and nothing is to be taken away
+                       */
+    size_t remaining; /* records of this order that come after it */
+    const char *all;  /* names of all of them, with commas */
 };
 
 /*
@@ -35,5 +40,8 @@ struct acme_dns_means {
         const struct acme_dns_record *record, bool failed,
         struct acme_error *err);
 };
+
+/* The command of the lineage, which another process runs (acme_runner.h). */
+extern const struct acme_dns_means acme_job_command;
 
 #endif

@@ -16,7 +16,8 @@ fake_job_run(struct fake_drive *d, size_t lineage, bool force,
     enum acme_key_type type = d->config->lineage[lineage].type[0];
     struct acme_job job = { d->config, &d->host.host, d->vault,
         acme_unit(lineage, acme_key_algorithm_number(type)),
-        d->config->lineage[lineage].issuer, NULL, force, 0, d->present_ms };
+        d->config->lineage[lineage].issuer, NULL, force, 0, d->present_ms,
+        NULL };
     struct acme_connection *connection;
     enum acme_rc rc;
 
