@@ -51,6 +51,9 @@ ok $t->wait_log(qr/certificate is revoked by its CA, lineage "a\.test"/,
     10, since => $mark), 'said';
 my $status = $t->status('a.test');
 ok $status->{certificates}[0]{revoked}, 'shown';
+my ($exit, $out) = $t->acmectl('certificates', '--cert-name', 'a.test');
+like $out, qr/yes, the CA says by its list \(CRL\), reason keyCompromise;/,
+    'and who says so';
 is $t->wait_certificate('a.test')->{serial}, $cert->{serial},
     'served until there is another';
 my $next = $t->wait_new_serial('a.test', $cert->{serial}, 60) or $t->give_up;
