@@ -1,9 +1,6 @@
 #include "drive/acme_csr_file.h"
 
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/acme_limits.h"
 #include "state/acme_dir.h"
@@ -20,26 +17,13 @@ fail(struct acme_error *err, const char *path, const struct acme_error *why)
 enum acme_rc
 acme_csr_file_open(const char *path, int *fd, struct acme_error *err)
 {
-    const char *slash = strrchr(path, '/');
     struct acme_error why;
-    struct acme_buf dir;
-    struct stat st;
-    uid_t owner = geteuid();
-    enum acme_rc rc;
+    const char *name;
 
     acme_error_clear(&why);
-    acme_buf_init(&dir, ACME_STATE_JSON_MAX);
-    if (path[0] != '/' || slash[1] == '\0')
-        return acme_error_set(err, ACME_CONFIG,
-            "signing request \"%s\" is no absolute name of a file", path);
-    acme_buf_add(&dir, path, slash == path ? 1 : (size_t)(slash - path));
-    if (!acme_buf_ok(&dir))
-        return acme_error_nomem(err);
-    if (stat(acme_buf_str(&dir), &st) == 0 && st.st_uid == 0)
-        owner = 0;
-    rc = acme_dir_open(acme_buf_str(&dir), owner, false, fd, &why);
-    acme_buf_clear(&dir);
-    return rc == ACME_OK ? ACME_OK : fail(err, path, &why);
+    if (acme_dir_open_trusted(path, fd, &name, &why) == ACME_OK)
+        return ACME_OK;
+    return fail(err, path, &why);
 }
 
 static enum acme_rc
@@ -63,19 +47,15 @@ enum acme_rc
 acme_csr_file_read(int fd, const char *path, const struct acme_lineage *wanted,
     struct acme_csr **out, struct acme_error *err)
 {
-    const char *base = strrchr(path, '/') + 1;
     struct acme_csr *csr = NULL;
     struct acme_error why;
     struct acme_buf text;
-    struct stat st;
-    uid_t owner = geteuid();
     enum acme_rc rc;
 
     acme_error_clear(&why);
     acme_buf_init(&text, ACME_STATE_PEM_MAX);
-    if (fstatat(fd, base, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_uid == 0)
-        owner = 0;
-    rc = acme_dir_read(fd, base, owner, ACME_STATE_PEM_MAX, &text, &why);
+    rc = acme_dir_read_trusted(fd, strrchr(path, '/') + 1, ACME_STATE_PEM_MAX,
+        &text, &why);
     if (rc == ACME_OK)
         rc = acme_csr_parse(acme_buf_str(&text), text.len, &csr, &why);
     if (rc == ACME_OK)

@@ -71,6 +71,19 @@ enum acme_rc acme_dir_read_public(const char *path, size_t max,
     struct acme_buf *out, struct acme_error *err);
 
 /*
+ * A file that is no secret but that root acts on, and that an operator may
+ * replace at any time: its directory is opened once, the file read by its name
+ * as often as wanted.  Both, and what is above, belong to root or to the
+ * caller and are writable by nobody else (a sticky directory is fine), and the
+ * file itself is no symbolic link.  *name is the rest of the absolute `path`,
+ * *fd is CLOEXEC.  ACME_IO, ACME_NOENT: what is wrong, without the path.
+ */
+enum acme_rc acme_dir_open_trusted(const char *path, int *fd,
+    const char **name, struct acme_error *err);
+enum acme_rc acme_dir_read_trusted(int fd, const char *name, size_t max,
+    struct acme_buf *out, struct acme_error *err);
+
+/*
  * Durable replace: temporary file in the same directory, fsync, rename,
  * fsync of the directory.  Parent directories must exist.
  */

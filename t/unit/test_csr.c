@@ -265,10 +265,34 @@ files_are_read_safely(void **state)
     helper_tmp_write(&tmp, "d/own.csr", der.data, der.len);
     assert_int_equal(read_file("d/own.csr", false), ACME_CONFIG);
     assert_non_null(strstr(err.what, "too many: neighbour.test"));
+}
 
-    assert_int_equal(chmod(helper_tmp_path(&tmp, "d"), 0777), 0);
-    assert_int_equal(read_file("d/own.csr", false), ACME_CONFIG);
-    assert_int_equal(chmod(helper_tmp_path(&tmp, "d"), 0700), 0);
+/* Whoever can write it asks for what he likes. */
+static void
+nobody_else_writes(void **state)
+{
+    static const struct {
+        const char *path;
+        mode_t mode, good;
+    } cases[] = { { "d", 0777, 0700 }, { "d", 0770, 0755 },
+        { "d", 0720, 01777 }, { "d/own.csr", 0666, 0644 },
+        { "d/own.csr", 0620, 0640 } };
+    const char *path;
+    size_t i;
+
+    (void)state;
+    make(names, COUNT(names), NULL);
+    helper_tmp_mkdir(&tmp, "d");
+    helper_tmp_write(&tmp, "d/own.csr", der.data, der.len);
+    for (i = 0; i < COUNT(cases); i++) {
+        path = helper_tmp_path(&tmp, cases[i].path);
+        assert_int_equal(chmod(path, cases[i].mode), 0);
+        assert_int_equal(read_file("d/own.csr", false), ACME_CONFIG);
+        assert_non_null(strstr(err.what, "writable by others"));
+        path = helper_tmp_path(&tmp, cases[i].path);
+        assert_int_equal(chmod(path, cases[i].good), 0);
+        assert_int_equal(read_file("d/own.csr", false), ACME_OK);
+    }
 }
 
 int
@@ -281,6 +305,7 @@ main(void)
         TEST(damage_is_refused),
         TEST(foreign_requests_are_refused),
         TEST(files_are_read_safely),
+        TEST(nobody_else_writes),
     };
 
     alarm(60);
