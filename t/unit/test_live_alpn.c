@@ -2,13 +2,16 @@
  * Validations by tls-alpn-01 with real handshakes over memory: what a client
  * sees of what is pending in the area, and what is left of the connection.
  */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -334,6 +337,60 @@ test_nothing_to_resume(void **state)
     stop(fix);
 }
 
+struct race {
+    struct fixture *fix;
+    atomic_bool stop;
+    atomic_uint served, wrong;
+};
+
+/* Another thread's certificate for another challenge comes and goes. */
+static void *
+serve(void *arg)
+{
+    struct race *race = arg;
+
+    while (!race->stop) {
+        SSL *ssl = SSL_new(race->fix->server);
+        enum acme_live_result result =
+            acme_live_alpn_apply(race->fix->alpn, "a.test", ssl);
+
+        if (result == ACME_LIVE_SET && SSL_check_private_key(ssl) == 1)
+            race->served++;
+        else if (result != ACME_LIVE_NONE) /* its writer is at work */
+            race->wrong++;
+        SSL_free(ssl);
+    }
+    return NULL;
+}
+
+static void
+test_threads(void **state)
+{
+    const struct timespec a_while = { 0, 2000000 };
+    struct fixture *fix = start(state);
+    struct race race = { fix, false, 0, 0 };
+    pthread_t thread[3];
+    char token[16];
+    size_t i;
+
+    put_token(fix, "a.test", "token");
+    put_key(fix, EC);
+    put_key(fix, RSA_KEY);
+    for (i = 0; i < 3; i++)
+        assert_int_equal(pthread_create(&thread[i], NULL, serve, &race), 0);
+    for (i = 0; i < 100 || (race.served < 20 && i < 5000); i++) {
+        (void)snprintf(token, sizeof(token), "token%zu", i);
+        put_token(fix, "a.test", token);
+        nanosleep(&a_while, NULL);
+    }
+    race.stop = true;
+    for (i = 0; i < 3; i++)
+        pthread_join(thread[i], NULL);
+    assert_int_equal(race.wrong, 0);
+    assert_true(race.served >= 20);
+    stop(fix);
+}
+
 int
 main(void)
 {
@@ -342,6 +399,7 @@ main(void)
         cmocka_unit_test(test_kept),
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_nothing_to_resume),
+        cmocka_unit_test(test_threads),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
