@@ -141,6 +141,18 @@
 #define ACME_HTTP_STALL_S 15
 #define ACME_HTTP_REDIRECTS_MAX 3
 
+/* Pre-flight: what is read of an answer, which should be a key authorization;
+ * how long one name may take in all (ms), the addresses of one that are tried,
+ * and the addresses that this server listens on. */
+#define ACME_PROBE_BODY_MAX 512
+#define ACME_PREFLIGHT_MS 5000
+#define ACME_PREFLIGHT_ADDRESSES_MAX 8
+#define ACME_LISTENERS_MAX 32
+
+/* A text of what was found, and what directories say of CAA records. */
+#define ACME_FINDING_MAX 256
+#define ACME_CAA_IDENTITIES_MAX 8
+
 /* A Retry-After while polling is obeyed between these (seconds); above
  * ACME_INLINE_WAIT_MAX the job is handed back to the scheduler instead of
  * sleeping with locks held. */
