@@ -709,6 +709,8 @@ const command_rec acme_httpd_commands[] = {
         "program that changes the DNS, as mod_md calls it"),
     AP_INIT_TAKE1("ACMEChallengeDns01Version", set_dns01_version, NULL,
         RSRC_CONF, "2: that program gets the value at teardown, too; or 1"),
+    AP_INIT_TAKE_ARGV("ACMEPreflight", set_proof, IN_SECTION, RSRC_CONF,
+        "what is looked at before an order may do: off, warn or require"),
     AP_INIT_FLAG("ACMEMustStaple", set_flag, IN_SECTION, RSRC_CONF,
         "whether the certificate demands a stapled OCSP answer: on or off"),
     AP_INIT_FLAG("ACMEReuseKey", set_flag, IN_SECTION, RSRC_CONF,

@@ -17,6 +17,7 @@ static const struct {
     { "ACMECAChallenges", ACME_PROOF_CHALLENGE },
     { "ACMEChallengeCmd", ACME_PROOF_COMMAND },
     { MOD_MD_COMMAND, ACME_PROOF_COMMAND },
+    { "ACMEPreflight", ACME_PROOF_PREFLIGHT },
 };
 
 static const char *
@@ -87,16 +88,17 @@ acme_httpd_set_port_map(cmd_parms *cmd, struct acme_port_map *map,
 void
 acme_httpd_reach(struct acme_httpd_conf *conf, apr_hash_t *tls)
 {
-    struct acme_reach *reach = &conf->config->reach;
+    struct acme_config *config = conf->config;
     const ap_listen_rec *one;
     apr_port_t port;
 
-    reach->http = reach->tls = ACME_ARRIVAL_NO;
+    config->reach.http = config->reach.tls = ACME_ARRIVAL_NO;
     for (one = ap_listeners; one != NULL; one = one->next) {
         if (one->bind_addr == NULL)
             continue;
         port = one->bind_addr->port;
-        acme_host_listens(reach, &conf->port_map, port,
+        acme_host_listens_at(config, &conf->port_map,
+            (const struct sockaddr *)&one->bind_addr->sa, port,
             apr_hash_get(tls, &port, sizeof(port)) != NULL ||
                 (one->protocol != NULL &&
                     strcasecmp(one->protocol, "https") == 0));

@@ -33,6 +33,7 @@ static char *ngx_acme_placeholder(ngx_conf_t *cf, ngx_command_t *cmd,
 
 static enum acme_proof_item  ngx_acme_proof_challenge = ACME_PROOF_CHALLENGE;
 static enum acme_proof_item  ngx_acme_proof_command = ACME_PROOF_COMMAND;
+static enum acme_proof_item  ngx_acme_proof_preflight = ACME_PROOF_PREFLIGHT;
 
 
 ngx_command_t  ngx_acme_commands[] = {
@@ -106,6 +107,12 @@ ngx_command_t  ngx_acme_commands[] = {
       NGX_HTTP_SRV_CONF_OFFSET,
       0,
       &ngx_acme_proof_command },
+    { ngx_string("acme_preflight"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_acme_proof,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      &ngx_acme_proof_preflight },
 
     { ngx_string("acme_must_staple"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_FLAG,

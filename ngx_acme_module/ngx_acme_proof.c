@@ -159,13 +159,13 @@ void
 ngx_acme_reach(ngx_acme_main_conf_t *amcf, ngx_http_core_main_conf_t *cmcf)
 {
     ngx_uint_t             i, j;
-    struct acme_reach     *reach;
+    struct acme_config    *config;
     ngx_http_conf_addr_t  *addr;
     ngx_http_conf_port_t  *port;
 
-    reach = &amcf->config->reach;
-    reach->http = ACME_ARRIVAL_NO;
-    reach->tls = ACME_ARRIVAL_NO;
+    config = amcf->config;
+    config->reach.http = ACME_ARRIVAL_NO;
+    config->reach.tls = ACME_ARRIVAL_NO;
 
     if (cmcf->ports == NULL) {
         return;
@@ -178,8 +178,9 @@ ngx_acme_reach(ngx_acme_main_conf_t *amcf, ngx_http_core_main_conf_t *cmcf)
         addr = port[i].addrs.elts;
 
         for (j = 0; j < port[i].addrs.nelts; j++) {
-            acme_host_listens(reach, &amcf->port_map, port[i].port,
-                              addr[j].opt.ssl);
+            acme_host_listens_at(config, &amcf->port_map,
+                                 addr[j].opt.sockaddr, port[i].port,
+                                 addr[j].opt.ssl);
         }
     }
 }

@@ -222,6 +222,7 @@ print_lineage(const struct ctl *ctl, const struct acme_json *lineage)
     if (ctl->verbose)
         print_steps(acme_json_get(lineage, "steps"));
     print_error(acme_json_get(lineage, "error"));
+    print_text("pre-flight", acme_json_str(lineage, "preflight"));
     print_clock(lineage);
     print_text("conflict", acme_json_str(lineage, "conflict"));
     print_text("damage", acme_json_str(lineage, "damage"));

@@ -15,6 +15,7 @@ static const char *const rc_names[] = {
     [ACME_PROBLEM] = "problem",
     [ACME_CRYPTO] = "crypto",
     [ACME_REFUSED] = "refused",
+    [ACME_UNREADY] = "unready",
     [ACME_NOENT] = "not-found",
     [ACME_BUSY] = "busy",
     [ACME_LATER] = "later",

@@ -22,6 +22,7 @@ enum acme_rc {
     ACME_PROBLEM, /* the CA said no: type and detail are set */
     ACME_CRYPTO,  /* OpenSSL failed on our own material */
     ACME_REFUSED, /* a certificate that must not be served */
+    ACME_UNREADY, /* we know that the CA would say no: pre-flight */
     ACME_NOENT,   /* what was asked for does not exist */
     ACME_BUSY,    /* somebody else holds the lock */
     ACME_LATER,   /* not an error: go on at retry_at */

@@ -149,8 +149,10 @@
 #define ACME_PREFLIGHT_ADDRESSES_MAX 8
 #define ACME_LISTENERS_MAX 32
 
-/* A text of what was found, and what directories say of CAA records. */
-#define ACME_FINDING_MAX 256
+/* A text of what was found, all of them for the record, and what directories
+ * say of CAA records. */
+#define ACME_FINDING_MAX 384
+#define ACME_PREFLIGHT_TEXT_MAX 480
 #define ACME_CAA_IDENTITIES_MAX 8
 
 /* A Retry-After while polling is obeyed between these (seconds); above

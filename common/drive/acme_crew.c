@@ -442,7 +442,8 @@ prepare(struct seat *seat, size_t unit, size_t issuer, bool force)
         .issuer = issuer,
         .force = force,
         .present_ms = conf->present_ms,
-        .hooks = conf->hooks };
+        .hooks = conf->hooks,
+        .preflight = conf->preflight };
     seat->job.client = acme_client_new(NULL, &seat->host);
     if (seat->job.client == NULL)
         return acme_error_nomem(&seat->err);

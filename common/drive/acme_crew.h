@@ -33,7 +33,9 @@ struct acme_crew_conf {
     const struct acme_host *host; /* called by all threads */
     struct acme_vault *vault;
     struct acme_network network;
-    const struct acme_hooks *hooks; /* see struct acme_job, as the next */
+    /* see struct acme_job: */
+    const struct acme_hooks *hooks;
+    const struct acme_preflight_means *preflight;
     unsigned present_ms;
     /* Called by a thread whose job has ended or waits, so that somebody
      * looks.  NULL: no threads, acme_crew_start() runs the job. */

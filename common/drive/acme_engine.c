@@ -23,6 +23,7 @@ new_crew(struct acme_engine *engine, struct acme_error *err)
         .vault = conf->vault,
         .network = conf->network,
         .hooks = conf->hooks,
+        .preflight = conf->preflight,
         .present_ms = conf->present_ms,
         .wake = conf->wake,
         .wake_ctx = conf->idle_ctx };

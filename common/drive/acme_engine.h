@@ -22,6 +22,7 @@ struct acme_engine_conf {
     struct acme_vault *vault;
     struct acme_network network;
     const struct acme_hooks *hooks; /* NULL: no lineage has a command */
+    const struct acme_preflight_means *preflight; /* see struct acme_job */
     unsigned present_ms;
     /* Before the first job: in a reload the workers of the old configuration
      * take connections until the new ones run, and decline the challenges of

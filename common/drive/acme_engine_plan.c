@@ -75,6 +75,20 @@ add_issuer(struct acme_buf *text, const struct acme_issuer *issuer)
     acme_json_free(json);
 }
 
+/* How names are proved, and what for that arrives here. */
+static void
+add_proof(struct acme_buf *text, const struct acme_proof *proof,
+    const struct acme_reach *reach)
+{
+    struct acme_json *json = acme_proof_render(proof);
+    struct acme_error ignored;
+
+    acme_error_clear(&ignored);
+    (void)acme_json_render(json, false, text, &ignored);
+    acme_buf_addf(text, " %d %d\n", (int)reach->http, (int)reach->tls);
+    acme_json_free(json);
+}
+
 void
 acme_engine_config_hash(const struct acme_engine *engine, size_t unit,
     const struct acme_vault_unit *view, char hash[ACME_HASH_HEX])
@@ -92,6 +106,7 @@ acme_engine_config_hash(const struct acme_engine *engine, size_t unit,
     add_issuer(&text, &config->issuer[wish->issuer]);
     for (i = 0; i < wish->nfallbacks; i++)
         add_issuer(&text, &config->issuer[wish->fallback[i]]);
+    add_proof(&text, wish->proof, &config->reach);
     for (i = 0; i < view->nnames; i++)
         acme_buf_addf(&text, "%s\n", view->names[i]);
     acme_buf_addf(&text, "%s\n", view->conflict != NULL ? view->conflict : "");
@@ -283,6 +298,21 @@ acme_engine_is_busy(const struct acme_engine *engine, size_t unit)
     return false;
 }
 
+/*
+ * What the operator had to mend may be in a file, or in a part of the server's
+ * configuration that is not ours: a start is a hint.  What can be proved is
+ * known here, and each try would be an order.
+ */
+static bool
+is_worth_a_try(const struct acme_record *record)
+{
+    if (record->error.rc == ACME_UNREADY)
+        return true;
+    return record->wait_for_config && record->error.rc == ACME_CONFIG &&
+           strncmp(record->error.what, ACME_JOB_MISMATCH,
+               strlen(ACME_JOB_MISMATCH)) != 0;
+}
+
 enum acme_rc
 acme_engine_plan_unit(struct acme_engine *engine, size_t unit, bool at_start,
     bool crashed, struct acme_error *err)
@@ -311,9 +341,7 @@ acme_engine_plan_unit(struct acme_engine *engine, size_t unit, bool at_start,
     } else {
         acme_error_clear(err); /* busy: that attempt lives elsewhere */
     }
-    /* What the operator had to mend may be in a file: a start is a hint. */
-    if (at_start && view.record.wait_for_config &&
-        view.record.error.rc == ACME_CONFIG)
+    if (at_start && is_worth_a_try(&view.record))
         view.record.next_attempt = 0;
     if (rc == ACME_OK)
         rc = acme_engine_plan_view(engine, unit, &view, false, false, err);

@@ -26,6 +26,7 @@ struct network {
     const struct acme_host *host;
     struct acme_buf *trust; /* nissuers */
     char user_agent[64];
+    struct acme_preflight_means preflight;
 };
 
 static uint32_t
@@ -91,6 +92,7 @@ static enum acme_rc
 open_network(struct network *network, const struct acme_config *config,
     const struct acme_host *host, struct acme_error *err)
 {
+    network->preflight.probe = acme_http_probe;
     network->config = config;
     network->host = host;
     network->trust = calloc(config->nissuers + 1, sizeof(struct acme_buf));
@@ -126,6 +128,7 @@ run(struct network *network, struct acme_child *child, bool crashed,
     conf.network.ctx = network;
     conf.network.open = open_transport;
     conf.hooks = child->runner != -1 ? &hooks : NULL;
+    conf.preflight = &network->preflight;
     conf.present_ms = pace->present_ms;
     conf.settle_ms = pace->settle_ms;
     conf.idle = acme_child_idle;

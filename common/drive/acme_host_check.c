@@ -154,6 +154,42 @@ acme_host_listens(struct acme_reach *reach, const struct acme_port_map *map,
         *arrival = ACME_ARRIVAL_UNKNOWN;
 }
 
+static bool
+is_noted(const struct acme_config *config, const struct acme_listener *one)
+{
+    size_t i;
+
+    for (i = 0; i < config->nlisteners; i++)
+        if (strcmp(config->listener[i].address, one->address) == 0 &&
+            config->listener[i].port == one->port &&
+            config->listener[i].tls == one->tls)
+            return true;
+    return false;
+}
+
+void
+acme_host_listens_at(struct acme_config *config,
+    const struct acme_port_map *map, const struct sockaddr *address,
+    unsigned port, bool tls)
+{
+    struct acme_reach alone = { ACME_ARRIVAL_NO, ACME_ARRIVAL_NO };
+    struct acme_listener one;
+    enum acme_arrival arrival;
+
+    acme_host_listens(&config->reach, map, port, tls);
+    acme_host_listens(&alone, map, port, tls);
+    arrival = tls ? alone.tls : alone.http;
+    memset(&one, 0, sizeof(one));
+    one.port = port;
+    one.tls = tls;
+    one.certain = arrival == ACME_ARRIVAL_YES;
+    if ((!one.certain && arrival != ACME_ARRIVAL_UNKNOWN) ||
+        !acme_address_reach(address, one.address) || is_noted(config, &one))
+        return;
+    if (config->nlisteners < ACME_LISTENERS_MAX)
+        config->listener[config->nlisteners++] = one;
+}
+
 static enum acme_rc
 check_ca_file(const char *path, struct acme_error *err)
 {

@@ -67,6 +67,12 @@ enum acme_rc acme_host_port_map(struct acme_port_map *map, const char *word,
 void acme_host_listens(struct acme_reach *reach,
     const struct acme_port_map *map, unsigned port, bool tls);
 
+/* The same for the listener's address, which is noted for who wants to talk to
+ * this server; one that is not IP is not. */
+void acme_host_listens_at(struct acme_config *config,
+    const struct acme_port_map *map, const struct sockaddr *address,
+    unsigned port, bool tls);
+
 /*
  * The files an issuer names: the CA file must be readable and hold
  * certificates; the account key file and the one of an external account

@@ -9,6 +9,7 @@
 #define ACME_JOB_H
 
 #include "base/acme_host.h"
+#include "drive/acme_preflight.h"
 #include "drive/acme_vault.h"
 #include "protocol/acme_client.h"
 #include "state/acme_config.h"
@@ -17,6 +18,8 @@
 struct acme_hooks {
     int fd;
 };
+/* What an error begins with if no challenge that the CA offers can work. */
+#define ACME_JOB_MISMATCH "challenge mismatch"
 
 struct acme_job {
     const struct acme_config *config;
@@ -31,6 +34,8 @@ struct acme_job {
     unsigned present_ms;        /* time others need to notice a challenge */
     /* To the process that runs commands of lineages; NULL: there is none. */
     const struct acme_hooks *hooks;
+    /* What it takes for a pre-flight; NULL: there is none. */
+    const struct acme_preflight_means *preflight;
 };
 
 struct acme_job_result {

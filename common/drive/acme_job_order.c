@@ -417,7 +417,9 @@ new_order(struct acme_run *run)
     char id[ACME_KEY_ID_LEN + 1];
     enum acme_rc rc;
 
-    rc = obtain_key(run);
+    rc = acme_job_preflight(run);
+    if (rc == ACME_OK)
+        rc = obtain_key(run);
     if (rc == ACME_OK)
         rc = ask_for_order(run);
     if (rc != ACME_OK)

@@ -1,8 +1,9 @@
 /*
  * What the files behind acme_job.h share: the story (acme_job.c), its order
  * and what is remembered of it (acme_job_order.c), the proof of its names
- * (acme_job_prove.c, acme_job_dns.c), doing without some (acme_job_subset.c),
- * and what comes of it (acme_job_finish.c).
+ * (acme_job_prove.c, acme_job_dns.c) and what is known of that before
+ * (acme_job_preflight.c), doing without some (acme_job_subset.c), and what
+ * comes of it (acme_job_finish.c).
  */
 #ifndef ACME_JOB_PRIVATE_H
 #define ACME_JOB_PRIVATE_H
@@ -63,6 +64,17 @@ struct acme_proved {
     const struct acme_challenge *challenge;
     enum acme_challenge_type type;
 };
+
+/* Has the servers answer to these tokens, n > 0, and waits until they do. */
+enum acme_rc acme_job_show_tokens(struct acme_run *run,
+    const struct acme_area_token *tokens, size_t n);
+
+/*
+ * Pre-flight (acme_preflight.h), as the lineage has it: what it finds goes to
+ * the record and, if it is new, to the log.  ACME_UNREADY: no order is to be
+ * made.  There is none in flight.
+ */
+enum acme_rc acme_job_preflight(struct acme_run *run);
 
 /* Makes the records of those that are proved by one; n of them. */
 enum acme_rc acme_job_dns_present(struct acme_run *run,

@@ -92,7 +92,7 @@ pick_challenge(const struct acme_run *run, const struct acme_authz *authz,
     rc = acme_proof_check(run->lineage->proof, &run->job->config->reach,
         authz->name, err);
     if (rc != ACME_OK)
-        return acme_error_wrap(err, "challenge mismatch");
+        return acme_error_wrap(err, ACME_JOB_MISMATCH);
     n = acme_proof_choose(run->lineage->proof, &run->job->config->reach,
         authz->name, type);
     for (i = 0; i < n; i++) {
@@ -106,8 +106,8 @@ pick_challenge(const struct acme_run *run, const struct acme_authz *authz,
     list_offers(authz, offers, sizeof(offers));
     acme_log_clean(clean, sizeof(clean), offers, strlen(offers));
     return acme_error_set(err, ACME_CONFIG,
-        "challenge mismatch: \"%s\" could be proved by %s%s%s here, but the "
-        "CA offers: %s",
+        ACME_JOB_MISMATCH ": \"%s\" could be proved by %s%s%s here, but the "
+                          "CA offers: %s",
         authz->name, acme_challenge_name(type[0]), n > 1 ? " or " : "",
         n > 1 ? acme_challenge_name(type[1]) : "", clean);
 }
@@ -137,13 +137,28 @@ pick_all(struct acme_run *run, struct acme_proved **proved, size_t *n)
 
 /* To workers, who see them at once; servers that share the state directory
  * look once a second, within OTHERS_MS. */
+enum acme_rc
+acme_job_show_tokens(struct acme_run *run,
+    const struct acme_area_token *tokens, size_t n)
+{
+    unsigned pause_ms = run->job->present_ms;
+    bool others = false;
+    enum acme_rc rc;
+
+    rc = acme_vault_challenges(run->job->vault, run->job->unit,
+        run->job->issuer, tokens, n, &others, run->err);
+    if (others && pause_ms < OTHERS_MS)
+        pause_ms = OTHERS_MS;
+    if (rc == ACME_OK && !run->job->host->wait(run->job->host->ctx, pause_ms))
+        rc = acme_error_set(run->err, ACME_STOPPING, "stopped");
+    return rc;
+}
+
 static enum acme_rc
 present_tokens(struct acme_run *run, const struct acme_proved *proved,
     size_t nproved)
 {
-    unsigned pause_ms = run->job->present_ms;
     struct acme_area_token *tokens;
-    bool others = false;
     size_t i, n = 0;
     enum acme_rc rc = ACME_OK;
 
@@ -160,13 +175,7 @@ present_tokens(struct acme_run *run, const struct acme_proved *proved,
             proved[i].challenge->token);
     }
     if (n > 0)
-        rc = acme_vault_challenges(run->job->vault, run->job->unit,
-            run->job->issuer, tokens, n, &others, run->err);
-    if (others && pause_ms < OTHERS_MS)
-        pause_ms = OTHERS_MS;
-    if (rc == ACME_OK && n > 0 &&
-        !run->job->host->wait(run->job->host->ctx, pause_ms))
-        rc = acme_error_set(run->err, ACME_STOPPING, "stopped");
+        rc = acme_job_show_tokens(run, tokens, n);
     free(tokens);
     return rc;
 }

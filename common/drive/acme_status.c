@@ -375,6 +375,11 @@ add_record(struct view *view)
             acme_left_out_render(&worst->left_out));
         acme_json_set_time(view->json, "complete_at", worst->complete_at);
     }
+    if (worst->preflight[0] != '\0') {
+        acme_json_set_str(view->json, "preflight", worst->preflight);
+        acme_json_set_time(view->json, "preflight_since",
+            worst->preflight_since);
+    }
     if (worst->failures > 0)
         add_error(view);
 }

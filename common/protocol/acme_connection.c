@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/acme_log.h"
+#include "base/acme_name.h"
 #include "protocol/acme_answer.h"
 #include "wrap/acme_url.h"
 
@@ -309,6 +310,24 @@ take_profiles(const struct acme_json *profiles,
     }
 }
 
+/* What is no name is nobody's. */
+static void
+take_caa(const struct acme_json *identities, struct acme_directory *directory)
+{
+    size_t i, n = acme_json_count(identities);
+    struct acme_error ignored;
+    const char *text;
+
+    for (i = 0; i < n && directory->ncaa < ACME_CAA_IDENTITIES_MAX; i++) {
+        acme_error_clear(&ignored);
+        text = acme_json_text(acme_json_at(identities, i));
+        if (text != NULL &&
+            acme_name_parse(text, strlen(text),
+                directory->caa[directory->ncaa], &ignored) == ACME_OK)
+            directory->ncaa++;
+    }
+}
+
 /* What certificates can be had without: a bad URL harms who uses it, and is
  * checked then. */
 static void
@@ -331,6 +350,7 @@ take_meta(const struct acme_json *meta, struct acme_directory *directory,
     directory->eab_required =
         acme_json_bool(meta, "externalAccountRequired", false);
     take_profiles(acme_json_get(meta, "profiles"), directory);
+    take_caa(acme_json_get(meta, "caaIdentities"), directory);
     if (terms == NULL || terms[0] == '\0')
         return ACME_OK;
     rc = acme_json_need_str(meta, "termsOfService", ACME_URL_MAX - 1, &terms,
@@ -403,6 +423,15 @@ acme_connection_directory(struct acme_connection *connection,
     }
     *directory = &connection->directory;
     return ACME_OK;
+}
+
+bool
+acme_connection_is_private(const struct acme_connection *connection)
+{
+    const struct acme_transport *transport = &connection->transport;
+
+    return transport->is_private != NULL &&
+           transport->is_private(transport->ctx);
 }
 
 bool

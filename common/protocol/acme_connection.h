@@ -38,6 +38,10 @@ struct acme_directory {
     /* Names of meta.profiles (draft-ietf-acme-profiles 3), printable. */
     size_t nprofiles;
     char profile[ACME_PROFILES_MAX][ACME_PROFILE_MAX + 1];
+    /* meta.caaIdentities (RFC 8555 7.1.1): what the CA is called in CAA
+     * records. */
+    size_t ncaa;
+    char caa[ACME_CAA_IDENTITIES_MAX][ACME_NAME_MAX + 1];
 };
 
 /* Copies `conf`; borrows host and transport's ctx.  NULL: out of memory. */
@@ -53,6 +57,10 @@ void acme_connection_free(struct acme_connection *connection); /* NULL too */
  */
 enum acme_rc acme_connection_directory(struct acme_connection *connection,
     const struct acme_directory **directory, struct acme_error *err);
+
+/* Whether the directory is at a private address: then so may be the names that
+ * its CA looks at.  False also while that is not known. */
+bool acme_connection_is_private(const struct acme_connection *connection);
 
 /* Whether the CA offers a certificate profile of that name. */
 bool acme_directory_offers(const struct acme_directory *directory,

@@ -15,6 +15,7 @@
 #include "state/acme_issuer.h"
 #include "state/acme_proof.h"
 #include "state/acme_thumbprint.h"
+#include "wrap/acme_address.h"
 #include "wrap/acme_key.h"
 
 /* One certificate over all its versions. */
@@ -39,6 +40,14 @@ struct acme_lineage {
     const struct acme_proof *proof;
 };
 
+/* Where this server can be talked to from this host. */
+struct acme_listener {
+    char address[ACME_ADDRESS_TEXT]; /* loopback, if it is any */
+    unsigned port;
+    bool tls;
+    bool certain; /* public port 80 or 443 leads there, not just maybe */
+};
+
 struct acme_config {
     const char *state_dir; /* absolute */
     const char *server;    /* "nginx", "httpd", "acmectl" */
@@ -51,6 +60,8 @@ struct acme_config {
     gid_t server_gid;
     const char *user;        /* its name, for messages */
     struct acme_reach reach; /* of the server; set before lineages are added */
+    size_t nlisteners;
+    struct acme_listener listener[ACME_LISTENERS_MAX];
     size_t nissuers;
     struct acme_issuer *issuer;
     size_t nlineages;

@@ -244,6 +244,9 @@ parse_members(const struct acme_json *root, struct acme_record *record)
         sizeof(record->left_out_serial));
     record->left_out_times = parse_count(root, "left_out_times");
     record->complete_at = parse_time(root, "complete_at");
+    parse_text(root, "preflight", record->preflight,
+        sizeof(record->preflight));
+    record->preflight_since = parse_time(root, "preflight_since");
 }
 
 enum acme_rc
@@ -452,6 +455,8 @@ acme_record_render(const struct acme_record *record, struct acme_buf *out,
         render_number(root, "left_out_times", record->left_out_times);
         acme_json_set_time(root, "complete_at", record->complete_at);
     }
+    render_text(root, "preflight", record->preflight);
+    acme_json_set_time(root, "preflight_since", record->preflight_since);
     rc = acme_json_render(root, true, out, err);
     acme_json_free(root);
     return rc;

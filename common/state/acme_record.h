@@ -77,6 +77,9 @@ struct acme_record {
     char left_out_serial[64];
     unsigned left_out_times;
     time_t complete_at;
+    /* What the last pre-flight has found to doubt, since when; or "". */
+    char preflight[ACME_PREFLIGHT_TEXT_MAX];
+    time_t preflight_since;
 };
 
 /* All zero, rc ACME_OK. */

@@ -190,6 +190,7 @@ acme_schedule_look_pause(const struct acme_error *err, unsigned failures,
 enum policy {
     OWN,
     OUTAGE,
+    PREFLIGHT,
     VALIDATION,
     ACCOUNT,
     RATE_LIMIT,
@@ -221,6 +222,8 @@ static const struct {
     const char *why;
 } policies[] = { [OWN] = { 15, 6 * HOUR, EARLIER, NEVER, false, "back-off" },
     [OUTAGE] = { 15, 6 * HOUR, EARLIER, AFTER_SOME, false, "back-off" },
+    [PREFLIGHT] = { 15 * MINUTE, 12 * HOUR, LATER, NEVER, false,
+        "the CA has not been asked" },
     [VALIDATION] = { 15 * MINUTE, 12 * HOUR, LATER, NEVER, false,
         "the CA could not validate a name" },
     [ACCOUNT] = { 15 * MINUTE, 12 * HOUR, LATER, AFTER_SOME, false,
@@ -344,6 +347,8 @@ policy_of(const struct acme_error *err)
         return CONFIGURATION;
     case ACME_REFUSED:
         return REFUSED;
+    case ACME_UNREADY:
+        return PREFLIGHT;
     case ACME_NET:
     case ACME_WIRE:
         return OUTAGE;

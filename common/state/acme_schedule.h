@@ -102,6 +102,7 @@ struct acme_schedule_next {
  * - validation failures (connection, dns, unauthorized, tls, caa,
  *   incorrectResponse): 15 minutes, doubled, at most 12 h (Let's Encrypt
  *   allows 5 an hour); never the next CA, which would see the same
+ * - ACME_UNREADY: as validation failures, but it costs nothing at the CA
  * - the account is refused (unauthorized as the answer to a request): as
  *   validation, the next CA after 3 failures or 10
  * - rejectedIdentifier, unsupportedIdentifier, externalAccountRequired,

@@ -66,6 +66,9 @@ struct acme_transport {
      */
     enum acme_rc (*perform)(void *ctx, const struct acme_http_request *request,
         struct acme_http_response *response, struct acme_error *err);
+
+    /* Whether the CA turned out to be at a private address; NULL: no. */
+    bool (*is_private)(void *ctx);
 };
 
 /* First link with that relation, or NULL. */

@@ -647,10 +647,18 @@ acme_http_curl_free(struct acme_http_curl *curl)
     free(curl);
 }
 
+static bool
+is_private(void *ctx)
+{
+    const struct acme_http_curl *curl = ctx;
+
+    return curl->place == PRIVATE;
+}
+
 struct acme_transport
 acme_http_curl_transport(struct acme_http_curl *curl)
 {
-    struct acme_transport transport = { curl, perform };
+    struct acme_transport transport = { curl, perform, is_private };
 
     return transport;
 }

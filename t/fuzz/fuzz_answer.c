@@ -284,7 +284,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         1 };
     static struct acme_key *key;
     static struct script script;
-    struct acme_transport transport = { &script, perform };
+    struct acme_transport transport = { .ctx = &script, .perform = perform };
     struct fuzz_input in = { data, size };
     struct acme_arena *arena = acme_arena_new();
     struct acme_connection *connection;

@@ -1448,7 +1448,7 @@ fake_ca_free(struct fake_ca *ca)
 struct acme_transport
 fake_ca_transport(struct fake_ca *ca)
 {
-    struct acme_transport transport = { ca, perform };
+    struct acme_transport transport = { .ctx = ca, .perform = perform };
 
     return transport;
 }

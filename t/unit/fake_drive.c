@@ -143,7 +143,8 @@ perform(void *ctx, const struct acme_http_request *request,
 struct acme_transport
 fake_drive_transport(struct fake_drive *d, size_t issuer)
 {
-    struct acme_transport transport = { &lines[issuer], perform };
+    struct acme_transport transport = { .ctx = &lines[issuer],
+        .perform = perform };
 
     lines[issuer].d = d;
     lines[issuer].ca = fake_ca_transport(issuer == 0 ? d->ca : d->other);
@@ -366,6 +367,7 @@ open_engine(struct fake_drive *d)
         .vault = d->vault,
         .network = { d, open_line },
         .present_ms = d->present_ms,
+        .preflight = d->preflight,
         .idle = idle,
         .idle_ctx = d,
         .ticks_ms = ticks_ms,

@@ -72,6 +72,7 @@ struct fake_drive {
 
     uint32_t random; /* what the engine draws */
     unsigned present_ms;
+    const struct acme_preflight_means *preflight; /* NULL: there is none */
     bool crashed; /* told to the engine when it plans */
 
     /* Exchanges with the CAs; the cut_at-th since fake_drive_cut() and all

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -121,6 +122,56 @@ test_listens(void **state)
     reach.http = ACME_ARRIVAL_YES;
     acme_host_listens(&reach, &cases[0].map, 8080, false);
     assert_int_equal(reach.http, ACME_ARRIVAL_YES);
+}
+
+/* Where public port 80 or 443 may lead, each once. */
+static void
+test_listeners(void **state)
+{
+    static const struct {
+        const char *address;
+        unsigned port;
+        bool tls;
+    } cases[] = { { "0.0.0.0", 80, false }, { "127.0.0.1", 80, false },
+        { "::", 80, false }, { "192.0.2.1", 8080, false },
+        { "127.0.0.1", 443, true } };
+    static const struct acme_listener wanted[] = {
+        { "127.0.0.1", 80, false, true }, { "::1", 80, false, true },
+        { "192.0.2.1", 8080, false, false }, { "127.0.0.1", 443, true, true }
+    };
+    struct acme_config *config = acme_config_new("/none", "test", "test");
+    struct acme_port_map map = { 0, 0 };
+    struct sockaddr_storage at;
+    size_t i;
+
+    (void)state;
+    assert_non_null(config);
+    config->reach.http = config->reach.tls = ACME_ARRIVAL_NO;
+    for (i = 0; i < COUNT(cases); i++) {
+        assert_true(acme_address_parse(cases[i].address, cases[i].port, &at));
+        acme_host_listens_at(config, &map, (struct sockaddr *)&at,
+            cases[i].port, cases[i].tls);
+    }
+    at.ss_family = AF_UNIX;
+    acme_host_listens_at(config, &map, (struct sockaddr *)&at, 0, false);
+    assert_int_equal(config->reach.http, ACME_ARRIVAL_YES);
+    assert_int_equal(config->nlisteners, COUNT(wanted));
+    for (i = 0; i < COUNT(wanted); i++) {
+        assert_string_equal(config->listener[i].address, wanted[i].address);
+        assert_int_equal(config->listener[i].port, wanted[i].port);
+        assert_int_equal(config->listener[i].tls, wanted[i].tls);
+        assert_int_equal(config->listener[i].certain, wanted[i].certain);
+    }
+    /* Elsewhere it never arrives. */
+    map.http = 8081;
+    assert_true(acme_address_parse("192.0.2.2", 80, &at));
+    acme_host_listens_at(config, &map, (struct sockaddr *)&at, 80, false);
+    assert_int_equal(config->nlisteners, COUNT(wanted));
+    for (i = 0; i < 2 * ACME_LISTENERS_MAX; i++)
+        acme_host_listens_at(config, &(struct acme_port_map){ 0, 0 },
+            (struct sockaddr *)&at, 8000 + (unsigned)i, false);
+    assert_int_equal(config->nlisteners, ACME_LISTENERS_MAX);
+    acme_config_free(config);
 }
 
 static void
@@ -355,6 +406,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_port_map),
         TEST(test_listens),
+        TEST(test_listeners),
         TEST(test_account_key),
         TEST(test_contact),
         TEST(test_ca_file),

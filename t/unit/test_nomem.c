@@ -1096,7 +1096,7 @@ run_job(size_t unit, struct acme_job_result *result, struct acme_error *err)
         .host = &d->host.host,
         .vault = d->vault,
         .unit = unit };
-    struct acme_transport transport = { NULL, perform };
+    struct acme_transport transport = { .perform = perform };
     struct acme_connection *connection;
     enum acme_rc rc;
 

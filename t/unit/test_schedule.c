@@ -591,6 +591,7 @@ test_rows(void **state)
             NEVER },
         { ACME_PROBLEM, "badSignatureAlgorithm", 400, STEPS(wait_for_change),
             true, AT_ONCE },
+        { ACME_UNREADY, "", 0, STEPS(validation), false, NEVER },
         { ACME_PROBLEM, "caa", 403, STEPS(validation), false, NEVER },
         { ACME_PROBLEM, "compound", 400, STEPS(network), false, AFTER_SOME },
         { ACME_PROBLEM, "connection", 400, STEPS(validation), false, NEVER },
@@ -1039,6 +1040,7 @@ test_is_validation(void **state)
         { ACME_PROBLEM, 0, "serverInternal", false },
         { ACME_PROBLEM, 0, "", false },
         { ACME_NET, 0, "dns", false },
+        { ACME_UNREADY, 0, "", false },
         { ACME_OK, 0, "dns", false },
     };
     struct acme_error err;

@@ -20,7 +20,7 @@ use constant THREADS => 8;      # of a child
 
 my @MODULES = qw(authz_core dir mime alias rewrite headers);
 my %SIGNAL = (QUIT => 'WINCH', INT => 'TERM');
-my %SITE = (must_staple => 'ACMEMustStaple', reuse_key => 'ACMEReuseKey',
+my %SITE = (preflight => 'ACMEPreflight', must_staple => 'ACMEMustStaple', reuse_key => 'ACMEReuseKey',
     allow_subset => 'ACMEAllowSubset',
     csr => 'ACMECSRFile');
 my %PLACEHOLDER = (self_signed => 'serve', off => '503');
@@ -74,10 +74,19 @@ sub render ($self, $model)
     # the first one of an address is its default
     my @sites = sort { ($b->{default} // 0) <=> ($a->{default} // 0) }
         @{ $model->{sites} };
-    my @parts = defined $raw ? $self->text($raw)
+    my @parts = defined $raw ? $self->raw_text($model)
         : ($self->listeners(@sites), $self->acme($model),
             $self->text($model->{global}), map { $self->hosts($_) } @sites);
     return $self->fill(join "\n", $self->main($model), @parts, '');
+}
+
+# At the end, where the numbers of the lines before stay.
+sub raw_text ($self, $model)
+{
+    my $text = $self->text($model->{raw});
+    my $off = $model->{plain_server} || $text =~ /ACMEPreflight/i ? ''
+        : "\nACMEPreflight off\n";
+    return $text . $off;
 }
 
 sub main ($self, $model)
@@ -165,6 +174,7 @@ sub acme ($self, $model)
     push @lines, "ACMEPlaceholder $PLACEHOLDER{ $s->{placeholder} }"
         if defined $s->{placeholder};
     push @lines, "ACMEUser $s->{user}" if defined $s->{user};
+    push @lines, "ACMEPreflight $s->{preflight}" if defined $s->{preflight};
     push @lines, 'ACMECertificateAgreement accepted' if $s->{terms};
     push @lines, $self->issuer_lines($issuers[0]) if @issuers == 1;
     return @lines, $self->domains($model);

@@ -36,12 +36,21 @@ sub render ($self, $model)
     my $raw = $model->{raw};
     return $self->fill($self->text($raw)) if $model->{whole};
 
-    my $http = defined $raw ? $self->text($raw)
+    my $http = defined $raw ? $self->raw_text($model)
         : join "\n", $self->global($model),
             map { $self->server($_) } @{ $model->{sites} };
     return $self->fill(
         $self->main($model) . "http {\n" . $self->logs_and_temps
         . $self->indent($http) . "}\n");
+}
+
+# At the end, where the numbers of the lines before stay.
+sub raw_text ($self, $model)
+{
+    my $text = $self->text($model->{raw});
+    my $off = $model->{plain_server} || $text =~ /acme_preflight/ ? ''
+        : "\nacme_preflight off;\n";
+    return $text . $off;
 }
 
 sub main ($self, $model)
@@ -77,7 +86,7 @@ sub global ($self, $model)
     push @lines, 'acme_accept_terms_of_service;' if $s->{terms};
     push @lines, "acme_$_ $s->{$_};"
         for grep { defined $s->{$_} } qw(stateless thumbprint placeholder
-            user);
+            user preflight);
     push @lines, map { $self->issuer_block($_) } @{ $model->{issuers} };
     push @lines, grep { length } $self->text($model->{global});
     return join "\n", @lines, '';
@@ -132,7 +141,7 @@ sub server ($self, $site)
         "ssl_certificate_key $site->{certificate}[1];"
         if $site->{certificate};
     push @lines, map { "acme_$_ $site->{$_};" } grep { defined $site->{$_} }
-        qw(must_staple reuse_key allow_subset stateless thumbprint);
+        qw(must_staple reuse_key allow_subset preflight stateless thumbprint);
     push @lines, "root $site->{root};";
     push @lines, grep { length } $self->text($site->{extra});
     return "server {\n" . $self->indent(join "\n", @lines, '') . "}\n";

@@ -166,6 +166,7 @@ site(NAME or [NAMES], %options) adds a server with a plain and a TLS port:
     key          'rsa:2048' or [list]        lineage  its name
     certificate  [FILE, KEY] an explicit pair
     must_staple, reuse_key, allow_subset         'on' or 'off'
+    preflight    'off', 'warn' or 'require'
     csr          FILE, a signing request; wants a certificate as well
     stateless    'on', 'any', 'pending' or 'off'
     thumbprint   VALUE or file:PATH
@@ -185,8 +186,10 @@ issuer() of that name there is one called 'testca' for it.
 
 configure(site => .., sites => [..], issuer => {..}, issuers => [..],
 global => TEXT, main => TEXT, and settings: state, terms, stateless,
-thumbprint, placeholder, user, plain_server): all at once; each sites entry has
-{names => [..]} and the options of site.  global is text at http level (of
+thumbprint, placeholder, user, preflight, plain_server): all at once; each sites
+entry has {names => [..]} and the options of site. preflight is "off" unless it
+is given (undef: the server's default): nobody knows the names of tests, and the
+DNS of the machine is not asked for them.  global is text at http level (of
 the whole server in httpd), main at the top of the file, plain_server leaves
 our module out.
 
@@ -237,7 +240,8 @@ sub configure ($self, %o)
     for my $key (qw(global main plain_server)) {
         $self->{model}{$key} = $o{$key} if exists $o{$key};
     }
-    for my $key (qw(state terms stateless thumbprint placeholder user)) {
+    for my $key (qw(state terms stateless thumbprint placeholder user
+        preflight)) {
         $self->{model}{settings}{$key} = $o{$key} if exists $o{$key};
     }
     return $self;
@@ -270,6 +274,8 @@ sub config_text ($self)
     $model{settings} = { %{ $model{settings} } };
     $model{settings}{state} //= '%%STATE%%'
         if !$model{plain_server} && !exists $model{settings}{state};
+    $model{settings}{preflight} //= 'off'
+        if !$model{plain_server} && !exists $model{settings}{preflight};
     $model{issuers} = $model{plain_server} ? [] : [$self->issuers];
     return $self->{server}->render(\%model);
 }
