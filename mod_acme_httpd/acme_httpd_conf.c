@@ -711,6 +711,16 @@ const command_rec acme_httpd_commands[] = {
         RSRC_CONF, "2: that program gets the value at teardown, too; or 1"),
     AP_INIT_TAKE_ARGV("ACMEPreflight", set_proof, IN_SECTION, RSRC_CONF,
         "what is looked at before an order may do: off, warn or require"),
+    AP_INIT_TAKE_ARGV("ACMEDNSUpdate", set_proof, IN_SECTION, RSRC_CONF,
+        "primary name server that takes updates, and the file of its TSIG "
+        "key, or none"),
+    AP_INIT_TAKE_ARGV("ACMEDNSDelegation", set_proof, IN_SECTION, RSRC_CONF,
+        "zones that CNAME records of _acme-challenge names may lead to"),
+    AP_INIT_TAKE_ARGV("ACMEDNSPropagation", set_proof, IN_SECTION, RSRC_CONF,
+        "how long name servers may take to have a record, and how often they "
+        "are asked, or off"),
+    AP_INIT_TAKE_ARGV("ACMEDNSResolver", set_proof, IN_SECTION, RSRC_CONF,
+        "addresses of the name servers that are asked about other zones"),
     AP_INIT_FLAG("ACMEMustStaple", set_flag, IN_SECTION, RSRC_CONF,
         "whether the certificate demands a stapled OCSP answer: on or off"),
     AP_INIT_FLAG("ACMEReuseKey", set_flag, IN_SECTION, RSRC_CONF,

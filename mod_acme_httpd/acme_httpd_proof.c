@@ -18,6 +18,10 @@ static const struct {
     { "ACMEChallengeCmd", ACME_PROOF_COMMAND },
     { MOD_MD_COMMAND, ACME_PROOF_COMMAND },
     { "ACMEPreflight", ACME_PROOF_PREFLIGHT },
+    { "ACMEDNSUpdate", ACME_PROOF_DNS_UPDATE },
+    { "ACMEDNSDelegation", ACME_PROOF_DNS_DELEGATION },
+    { "ACMEDNSPropagation", ACME_PROOF_DNS_PROPAGATION },
+    { "ACMEDNSResolver", ACME_PROOF_DNS_RESOLVER },
 };
 
 static const char *
@@ -37,6 +41,8 @@ set_item(cmd_parms *cmd, struct acme_proof *proof, enum acme_proof_item item,
 
     if (rc == ACME_OK && item == ACME_PROOF_COMMAND)
         rc = acme_host_check_command(&proof->command, err);
+    if (rc == ACME_OK && item == ACME_PROOF_DNS_UPDATE)
+        rc = acme_host_check_dns_key(proof, err);
     return rc;
 }
 

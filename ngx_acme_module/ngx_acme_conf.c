@@ -34,6 +34,14 @@ static char *ngx_acme_placeholder(ngx_conf_t *cf, ngx_command_t *cmd,
 static enum acme_proof_item  ngx_acme_proof_challenge = ACME_PROOF_CHALLENGE;
 static enum acme_proof_item  ngx_acme_proof_command = ACME_PROOF_COMMAND;
 static enum acme_proof_item  ngx_acme_proof_preflight = ACME_PROOF_PREFLIGHT;
+static enum acme_proof_item  ngx_acme_proof_dns_update =
+    ACME_PROOF_DNS_UPDATE;
+static enum acme_proof_item  ngx_acme_proof_dns_delegation =
+    ACME_PROOF_DNS_DELEGATION;
+static enum acme_proof_item  ngx_acme_proof_dns_propagation =
+    ACME_PROOF_DNS_PROPAGATION;
+static enum acme_proof_item  ngx_acme_proof_dns_resolver =
+    ACME_PROOF_DNS_RESOLVER;
 
 
 ngx_command_t  ngx_acme_commands[] = {
@@ -107,12 +115,41 @@ ngx_command_t  ngx_acme_commands[] = {
       NGX_HTTP_SRV_CONF_OFFSET,
       0,
       &ngx_acme_proof_command },
+
     { ngx_string("acme_preflight"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
       ngx_acme_proof,
       NGX_HTTP_SRV_CONF_OFFSET,
       0,
       &ngx_acme_proof_preflight },
+
+    { ngx_string("acme_dns_update"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,
+      ngx_acme_proof,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      &ngx_acme_proof_dns_update },
+
+    { ngx_string("acme_dns_delegation"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,
+      ngx_acme_proof,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      &ngx_acme_proof_dns_delegation },
+
+    { ngx_string("acme_dns_propagation"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,
+      ngx_acme_proof,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      &ngx_acme_proof_dns_propagation },
+
+    { ngx_string("acme_dns_resolver"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,
+      ngx_acme_proof,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      &ngx_acme_proof_dns_resolver },
 
     { ngx_string("acme_must_staple"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_FLAG,

@@ -59,7 +59,9 @@ ngx_acme_proof_words(ngx_conf_t *cf, struct acme_proof **proof,
     if (acme_proof_set(*proof, item, word, n, ngx_acme_proof_path, cf, &err)
            != ACME_OK
         || (item == ACME_PROOF_COMMAND
-            && acme_host_check_command(&(*proof)->command, &err) != ACME_OK))
+            && acme_host_check_command(&(*proof)->command, &err) != ACME_OK)
+        || (item == ACME_PROOF_DNS_UPDATE
+            && acme_host_check_dns_key(*proof, &err) != ACME_OK))
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\": %s", &value[0],
                            err.what);

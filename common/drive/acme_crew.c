@@ -443,7 +443,8 @@ prepare(struct seat *seat, size_t unit, size_t issuer, bool force)
         .force = force,
         .present_ms = conf->present_ms,
         .hooks = conf->hooks,
-        .preflight = conf->preflight };
+        .preflight = conf->preflight,
+        .resolver = conf->resolver };
     seat->job.client = acme_client_new(NULL, &seat->host);
     if (seat->job.client == NULL)
         return acme_error_nomem(&seat->err);

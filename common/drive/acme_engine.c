@@ -25,6 +25,7 @@ new_crew(struct acme_engine *engine, struct acme_error *err)
         .hooks = conf->hooks,
         .preflight = conf->preflight,
         .present_ms = conf->present_ms,
+        .resolver = conf->resolver,
         .wake = conf->wake,
         .wake_ctx = conf->idle_ctx };
 

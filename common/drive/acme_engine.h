@@ -24,6 +24,7 @@ struct acme_engine_conf {
     const struct acme_hooks *hooks; /* NULL: no lineage has a command */
     const struct acme_preflight_means *preflight; /* see struct acme_job */
     unsigned present_ms;
+    const struct acme_dns_servers *resolver; /* the host's; or NULL */
     /* Before the first job: in a reload the workers of the old configuration
      * take connections until the new ones run, and decline the challenges of
      * names that are new. */

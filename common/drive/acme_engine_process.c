@@ -14,6 +14,7 @@
 #include "drive/acme_sandbox.h"
 #include "drive/acme_store_process.h"
 #include "state/acme_dir.h"
+#include "wrap/acme_dns.h"
 #include "wrap/acme_http_curl.h"
 
 /* A bundle of every CA there is has about 250 kB. */
@@ -25,6 +26,7 @@ struct network {
     const struct acme_config *config;
     const struct acme_host *host;
     struct acme_buf *trust; /* nissuers */
+    struct acme_dns_servers resolver;
     char user_agent[64];
     struct acme_preflight_means preflight;
 };
@@ -88,6 +90,21 @@ read_trust(struct network *network)
     }
 }
 
+/* A host without that file has a name server of its own, or none. */
+static void
+read_resolver(struct network *network)
+{
+    struct acme_error ignored;
+    struct acme_buf text;
+
+    acme_error_clear(&ignored);
+    acme_buf_init(&text, ACME_RESOLV_CONF_MAX);
+    (void)acme_dir_read_public("/etc/resolv.conf", ACME_RESOLV_CONF_MAX, &text,
+        &ignored);
+    acme_dns_servers_read(&network->resolver, acme_buf_str(&text));
+    acme_buf_clear(&text);
+}
+
 static enum acme_rc
 open_network(struct network *network, const struct acme_config *config,
     const struct acme_host *host, struct acme_error *err)
@@ -101,6 +118,7 @@ open_network(struct network *network, const struct acme_config *config,
     (void)snprintf(network->user_agent, sizeof(network->user_agent),
         "acme/%s (%s)", ACME_VERSION, config->server);
     read_trust(network);
+    read_resolver(network);
     return ACME_OK;
 }
 
@@ -130,6 +148,7 @@ run(struct network *network, struct acme_child *child, bool crashed,
     conf.hooks = child->runner != -1 ? &hooks : NULL;
     conf.preflight = &network->preflight;
     conf.present_ms = pace->present_ms;
+    conf.resolver = &network->resolver;
     conf.settle_ms = pace->settle_ms;
     conf.idle = acme_child_idle;
     conf.wake = acme_child_open_wake(child) ? acme_child_wake : NULL;

@@ -17,6 +17,7 @@
 #include "state/acme_roster.h"
 #include "state/acme_store.h"
 #include "wrap/acme_idn.h"
+#include "wrap/acme_tsig.h"
 #include "wrap/acme_x509.h"
 
 /* A bundle of every CA there is has about 250 kB. */
@@ -248,6 +249,33 @@ acme_host_check_issuer(const struct acme_issuer *issuer,
         rc = check_secret_file("account key", issuer->key_file, err);
     if (rc == ACME_OK && issuer->eab_file != NULL)
         rc = check_secret_file("external account key", issuer->eab_file, err);
+    return rc;
+}
+
+enum acme_rc
+acme_host_check_dns_key(const struct acme_proof *proof, struct acme_error *err)
+{
+    const char *path = proof->dns_key_file;
+    struct acme_tsig key;
+    struct acme_buf text;
+    enum acme_rc rc;
+
+    if (path == NULL)
+        return ACME_OK;
+    rc = check_secret_file("TSIG key", path, err);
+    if (rc != ACME_OK)
+        return rc;
+    acme_tsig_init(&key);
+    acme_buf_init_secret(&text, ACME_TSIG_FILE_MAX);
+    rc = acme_dir_read_secret(path, geteuid(), ACME_TSIG_FILE_MAX, &text, err);
+    if (rc == ACME_OK)
+        rc = acme_tsig_parse(&key, acme_buf_str(&text), text.len, err);
+    if (rc == ACME_CONFIG)
+        (void)acme_error_wrap(err, "TSIG key \"%s\"", path);
+    else if (rc != ACME_OK && rc != ACME_NOMEM)
+        rc = err->rc = ACME_CONFIG;
+    acme_buf_clear(&text);
+    acme_tsig_clear(&key);
     return rc;
 }
 

@@ -1,7 +1,7 @@
 /*
  * What a host asks of the core while it reads and tests a configuration, and
  * for each request: the same for every server, so it is here.  Nothing here
- * writes, no secret is read, and no directive is known: where a value was
+ * writes, no secret is kept, and no directive is known: where a value was
  * written, the host says.
  */
 #ifndef ACME_HOST_CHECK_H
@@ -80,6 +80,13 @@ void acme_host_listens_at(struct acme_config *config,
  * read later, by the store).  ACME_CONFIG.
  */
 enum acme_rc acme_host_check_issuer(const struct acme_issuer *issuer,
+    struct acme_error *err);
+
+/*
+ * The TSIG key that a way of proof names, if it does: a file as those, and a
+ * key in it; what was read is wiped.  ACME_CONFIG.
+ */
+enum acme_rc acme_host_check_dns_key(const struct acme_proof *proof,
     struct acme_error *err);
 
 /*

@@ -20,6 +20,7 @@ struct acme_hooks {
 };
 /* What an error begins with if no challenge that the CA offers can work. */
 #define ACME_JOB_MISMATCH "challenge mismatch"
+struct acme_dns_servers;
 
 struct acme_job {
     const struct acme_config *config;
@@ -36,6 +37,8 @@ struct acme_job {
     const struct acme_hooks *hooks;
     /* What it takes for a pre-flight; NULL: there is none. */
     const struct acme_preflight_means *preflight;
+    const struct acme_dns_servers *resolver; /* the host's, or NULL: none is
+                                                known */
 };
 
 struct acme_job_result {

@@ -15,6 +15,8 @@ means_of(const struct acme_run *run)
 {
     if (run->lineage->proof->command.kind != ACME_COMMAND_NONE)
         return &acme_job_command;
+    if (run->lineage->proof->dns_server != NULL)
+        return &acme_job_update_means;
     return NULL;
 }
 
@@ -261,17 +263,36 @@ make(struct acme_run *run, const struct acme_dns_means *means,
     return rc;
 }
 
+/* Records that do not show up are not left behind. */
+static enum acme_rc
+settle(struct acme_run *run, const struct acme_dns_record *record, size_t n)
+{
+    struct acme_error first;
+    enum acme_rc rc = acme_job_dns_propagate(run, record, n);
+
+    if (rc != ACME_OK && rc != ACME_STOPPING) {
+        first = *run->err;
+        acme_job_dns_clean(run, true);
+        *run->err = first;
+    }
+    return rc;
+}
+
 static enum acme_rc
 make_all(struct acme_run *run, struct acme_dns_record *record, size_t n)
 {
     const struct acme_dns_means *means = means_of(run);
-    const size_t total = recall(run, record, n);
     struct acme_error first;
+    size_t total;
     enum acme_rc rc;
 
     if (means == NULL)
         return acme_error_set(run->err, ACME_CONFIG,
             "nothing is configured that changes the DNS");
+    rc = acme_job_dns_delegate(run, record, n);
+    if (rc != ACME_OK)
+        return rc;
+    total = recall(run, record, n);
     rc = number(run, record, n, run->err);
     if (rc == ACME_OK)
         rc = write_down(run, record, total);
@@ -283,7 +304,7 @@ make_all(struct acme_run *run, struct acme_dns_record *record, size_t n)
     if (write_down(run, record, total) != ACME_OK && rc == ACME_OK)
         return run->err->rc;
     *run->err = first;
-    return rc;
+    return rc == ACME_OK ? settle(run, record, n) : rc;
 }
 
 enum acme_rc
@@ -307,7 +328,8 @@ acme_job_dns_present(struct acme_run *run, const struct acme_proved *proved,
     return rc != ACME_OK || count == 0 ? rc : make_all(run, record, count);
 }
 
-static void
+/* Whether it is to be tried again: a stop is no answer. */
+static bool
 take_away(struct acme_run *run, const struct acme_dns_means *means,
     const struct acme_dns_record *record, bool failed)
 {
@@ -316,11 +338,14 @@ take_away(struct acme_run *run, const struct acme_dns_means *means,
 
     acme_error_clear(&err);
     if (means->remove(run, record, failed, &err) == ACME_OK)
-        return;
+        return false;
+    if (err.rc == ACME_STOPPING)
+        return true;
     (void)acme_error_line(&err, line, sizeof(line));
     acme_log(run->job->host, ACME_LOG_WARN,
         "the TXT record \"%s\" may still be there, lineage \"%s\": %s",
         record->owner, run->lineage->name, line);
+    return false;
 }
 
 void
@@ -329,18 +354,21 @@ acme_job_dns_clean(struct acme_run *run, bool failed)
     const struct acme_dns_means *means = means_of(run);
     const size_t n = acme_json_count(acme_json_get(run->memo, "records"));
     struct acme_dns_record *record;
+    struct acme_json *left;
     struct acme_error ignored;
     size_t i, total;
 
     if (n == 0)
         return;
+    left = acme_json_array();
     acme_error_clear(&ignored);
     record = acme_arena_alloc(run->arena, n * sizeof(*record));
     total = record != NULL && means != NULL ? recall(run, record, 0) : 0;
     if (total > 0 && number(run, record, total, &ignored) != ACME_OK)
         total = 0;
     for (i = 0; i < total; i++)
-        take_away(run, means, &record[i], failed);
-    acme_json_set(run->memo, "records", acme_json_array());
+        if (take_away(run, means, &record[i], failed))
+            acme_json_append(left, render(&record[i]));
+    acme_json_set(run->memo, "records", left);
     run->memo_changed = true;
 }

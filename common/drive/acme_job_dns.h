@@ -8,12 +8,14 @@
 
 #include "drive/acme_job_private.h"
 #include "state/acme_challenge_type.h"
+#include "wrap/acme_dns.h"
 
 /* In the run's arena. */
 struct acme_dns_record {
     enum acme_challenge_type type; /* ACME_DNS_01 or ACME_DNS_ACCOUNT_01 */
     const char *name;  /* that is proved; a wildcard has its "*." */
-    const char *owner; /* of the record, without a final dot */
+    const char *owner; /* of the record, without a final dot: its own, or
+                          where the name's is delegated to */
     const char *value; /* one string: RFC 8555 8.4 */
     const char *token;
     const char *key_authorization;
@@ -43,5 +45,46 @@ struct acme_dns_means {
 
 /* The command of the lineage, which another process runs (acme_runner.h). */
 extern const struct acme_dns_means acme_job_command;
+/* By updates that the zone's primary server accepts (RFC 2136). */
+extern const struct acme_dns_means acme_job_update_means;
+
+/* ---- between making and answering ------------------------------------- */
+
+/*
+ * Where owners are aliases, the records are made where these lead: if the
+ * configuration names zones for that (security S44).  ACME_CONFIG: it leads
+ * elsewhere.  Errors as of acme_dns_look_up().
+ */
+enum acme_rc acme_job_dns_delegate(struct acme_run *run,
+    struct acme_dns_record *record, size_t n);
+
+/*
+ * Waits until all name servers of their zones have the records, as long as the
+ * configuration allows, and gives its turn away meanwhile.  ACME_NET: they
+ * have not; no challenge may be answered.
+ */
+enum acme_rc acme_job_dns_propagate(struct acme_run *run,
+    const struct acme_dns_record *record, size_t n);
+
+/* ---- looking things up ------------------------------------------------ */
+
+/* Whom to ask about the DNS of others: as configured, or as this host does. */
+void acme_job_resolver(const struct acme_run *run,
+    struct acme_dns_servers *servers);
+
+/* The zone that a name is in, and in *owner the name itself or, of an alias,
+ * where it leads.  In dns->arena. */
+enum acme_rc acme_job_find_zone(const struct acme_dns *dns, const char *name,
+    const char **owner, const char **zone, struct acme_error *err);
+
+/* Appends the addresses of a host, or the one that it is; as many as fit.
+ * ACME_NET: it has none. */
+struct acme_job_addresses {
+    size_t n;
+    struct sockaddr_storage address[ACME_DNS_ADDRESSES_MAX];
+};
+enum acme_rc acme_job_find_addresses(const struct acme_dns *dns,
+    const char *host, unsigned port, struct acme_job_addresses *found,
+    struct acme_error *err);
 
 #endif

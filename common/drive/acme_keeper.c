@@ -94,7 +94,8 @@ acme_keeper_new(const struct acme_config *config, struct acme_store *store,
     }
     if (keeper->kept == NULL || keeper->own == NULL ||
         keeper->own_trouble == NULL || keeper->account == NULL ||
-        acme_keeper_read_bindings(keeper, err) != ACME_OK) {
+        acme_keeper_read_bindings(keeper, err) != ACME_OK ||
+        acme_keeper_read_tsigs(keeper, err) != ACME_OK) {
         acme_keeper_free(keeper);
         return acme_error_nomem(err);
     }
@@ -174,6 +175,7 @@ acme_keeper_free(struct acme_keeper *keeper)
         acme_key_unref(keeper->own[i]);
     acme_keeper_forget_accounts(keeper);
     acme_keeper_free_bindings(keeper);
+    acme_keeper_free_tsigs(keeper);
     acme_roster_free(keeper->roster);
     free(keeper->token);
     free(keeper->account);

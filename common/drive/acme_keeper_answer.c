@@ -113,6 +113,7 @@ static const struct {
     { ACME_VERB_CONTACTS_TOLD, OF_ISSUER, 1,
         acme_keeper_answer_contacts_told },
     { ACME_VERB_BINDING, OF_ISSUER, 0, acme_keeper_answer_binding },
+    { ACME_VERB_TSIG, OF_UNIT, 0, acme_keeper_answer_tsig },
     { ACME_VERB_ORDER, OF_UNIT, 0, acme_keeper_answer_order },
     { ACME_VERB_ORDER_PUT, OF_UNIT, 2, acme_keeper_answer_order_put },
     { ACME_VERB_ORDER_NOTE, OF_UNIT, 1, acme_keeper_answer_order_note },

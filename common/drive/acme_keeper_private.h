@@ -2,7 +2,7 @@
  * What the files behind acme_keeper.h share: what is known and published
  * (acme_keeper.c, _spare.c), and what the engine's frames are answered with
  * (acme_keeper_answer.c has the list; _unit.c, _account.c, _binding.c,
- * _order.c, _csr.c and _version.c have the answers).
+ * _tsig.c, _order.c, _csr.c and _version.c have the answers).
  */
 #ifndef ACME_KEEPER_PRIVATE_H
 #define ACME_KEEPER_PRIVATE_H
@@ -12,6 +12,7 @@
 #include "state/acme_frame.h"
 #include "state/acme_roster.h"
 #include "wrap/acme_csr.h"
+#include "wrap/acme_tsig.h"
 
 /* What is served of one key algorithm: kept, should the files be damaged
  * later. */
@@ -51,6 +52,13 @@ struct acme_kept_binding {
     struct acme_error trouble;
 };
 
+/* A TSIG key, or why it cannot be used. */
+struct acme_kept_tsig {
+    const char *path;
+    struct acme_tsig key;
+    struct acme_error trouble;
+};
+
 struct acme_keeper {
     const struct acme_config *config;
     struct acme_store *store;
@@ -59,8 +67,10 @@ struct acme_keeper {
     enum acme_keeper_role role;
     struct acme_kept *kept; /* nlineages */
     struct acme_key **own;  /* nissuers: the operator's keys, or NULL */
-    struct acme_error *own_trouble;     /* nissuers: why there is none */
-    struct acme_kept_binding *binding;  /* nissuers */
+    struct acme_error *own_trouble;    /* nissuers: why there is none */
+    struct acme_kept_binding *binding; /* nissuers */
+    struct acme_kept_tsig *tsig;       /* each file once */
+    size_t ntsigs;
     struct acme_account_entry *account; /* nissuers, as last read: or no key */
     struct timespec keys;               /* see acme_store_keys_changed() */
     bool others_known, others;          /* other servers live here too */
@@ -80,6 +90,11 @@ void acme_keeper_log(const struct acme_keeper *keeper, enum acme_level level,
 enum acme_rc acme_keeper_read_bindings(struct acme_keeper *keeper,
     struct acme_error *err);
 void acme_keeper_free_bindings(struct acme_keeper *keeper);
+
+/* The same of the TSIG keys that lineages' DNS is changed with. */
+enum acme_rc acme_keeper_read_tsigs(struct acme_keeper *keeper,
+    struct acme_error *err);
+void acme_keeper_free_tsigs(struct acme_keeper *keeper);
 
 /* The directories of operators' signing requests, before the sandbox. */
 void acme_keeper_open_csrs(struct acme_keeper *keeper);
@@ -207,6 +222,7 @@ void acme_keeper_answer_account_moved(struct acme_call *call);
 void acme_keeper_answer_contacts(struct acme_call *call);
 void acme_keeper_answer_contacts_told(struct acme_call *call);
 void acme_keeper_answer_binding(struct acme_call *call);
+void acme_keeper_answer_tsig(struct acme_call *call);
 void acme_keeper_answer_order(struct acme_call *call);
 void acme_keeper_answer_order_put(struct acme_call *call);
 void acme_keeper_answer_order_note(struct acme_call *call);

@@ -649,6 +649,28 @@ acme_vault_binding(struct acme_vault *vault, size_t issuer,
 }
 
 enum acme_rc
+acme_vault_tsig(struct acme_vault *vault, size_t unit, struct acme_tsig *key,
+    struct acme_error *err)
+{
+    char name[sizeof(key->name)], alg[sizeof(key->alg)];
+    struct acme_frame frame;
+    const void *secret;
+    size_t len;
+    enum acme_rc rc;
+
+    memset(&frame, 0, sizeof(frame));
+    (void)ask(vault, ACME_VERB_TSIG, unit);
+    rc = answer(vault, &frame, err);
+    if (rc == ACME_OK) {
+        acme_frame_get_text(&frame, name, sizeof(name));
+        acme_frame_get_text(&frame, alg, sizeof(alg));
+        acme_frame_get(&frame, &secret, &len);
+        rc = acme_tsig_set(key, name, alg, secret, len, err);
+    }
+    return finish(vault, &frame, rc, err);
+}
+
+enum acme_rc
 acme_vault_chain(struct acme_vault *vault, size_t unit,
     struct acme_chain **chain, struct acme_error *err)
 {

@@ -18,6 +18,7 @@
 #include "state/acme_frame.h"
 #include "state/acme_record.h"
 #include "wrap/acme_csr.h"
+#include "wrap/acme_tsig.h"
 #include "wrap/acme_x509.h"
 
 struct acme_vault;
@@ -131,6 +132,11 @@ enum acme_rc acme_vault_contacts_told(struct acme_vault *vault, size_t issuer,
  * used, by name. */
 enum acme_rc acme_vault_binding(struct acme_vault *vault, size_t issuer,
     struct acme_binding *binding, struct acme_error *err);
+
+/* The key that the DNS of the unit's names is changed with; ACME_CONFIG: its
+ * file cannot be used, ACME_NOENT: none is configured. */
+enum acme_rc acme_vault_tsig(struct acme_vault *vault, size_t unit,
+    struct acme_tsig *key, struct acme_error *err);
 /* *is_new: it was not known yet. */
 enum acme_rc acme_vault_account_url(struct acme_vault *vault, size_t issuer,
     const char *url, bool *is_new, struct acme_error *err);

@@ -32,6 +32,7 @@ enum acme_verb {
     ACME_VERB_CONTACTS,      /* -> is there something new to tell of them? */
     ACME_VERB_CONTACTS_TOLD, /* the configured ones: were they taken? -> */
     ACME_VERB_BINDING,       /* -> key identifier, algorithm, MAC key */
+    ACME_VERB_TSIG,          /* -> name, algorithm, secret of its DNS key */
     ACME_VERB_ORDER,         /* -> order blob, key */
     ACME_VERB_ORDER_PUT,     /* order blob, key -> */
     ACME_VERB_CHALLENGES,    /* issuer, (type, name, token)... -> others */

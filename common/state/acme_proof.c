@@ -58,6 +58,10 @@ take_item(struct acme_proof *to, const struct acme_proof *from,
     case ACME_PROOF_PREFLIGHT:
         to->preflight = from->preflight;
         break;
+    case ACME_PROOF_DNS_RESOLVER:
+        to->nresolvers = from->nresolvers;
+        memcpy(to->resolver, from->resolver, sizeof(to->resolver));
+        break;
     case ACME_PROOF_ITEMS:
         break;
     }
@@ -109,7 +113,8 @@ acme_proof_copy(struct acme_arena *arena, struct acme_proof *to,
         !copy_texts(arena, &copy.command.credentials, 1) ||
         !copy_texts(arena, &copy.dns_server, 1) ||
         !copy_texts(arena, &copy.dns_key_file, 1) ||
-        !copy_texts(arena, copy.zone, copy.nzones))
+        !copy_texts(arena, copy.zone, copy.nzones) ||
+        !copy_texts(arena, copy.resolver, copy.nresolvers))
         return false;
     *to = copy;
     return true;
@@ -150,7 +155,8 @@ acme_proof_equal(const struct acme_proof *a, const struct acme_proof *b)
         !acme_text_same(a->persist, b->persist) ||
         !acme_text_same(a->dns_server, b->dns_server) ||
         !acme_text_same(a->dns_key_file, b->dns_key_file) ||
-        !same_texts(a->zone, a->nzones, b->zone, b->nzones))
+        !same_texts(a->zone, a->nzones, b->zone, b->nzones) ||
+        !same_texts(a->resolver, a->nresolvers, b->resolver, b->nresolvers))
         return false;
     for (i = 0; i < a->nchallenges; i++)
         if (a->challenge[i] != b->challenge[i])
@@ -167,6 +173,7 @@ static const char *const members[ACME_PROOF_ITEMS] = {
     [ACME_PROOF_DNS_DELEGATION] = "dns_delegation",
     [ACME_PROOF_DNS_PROPAGATION] = "dns_propagation",
     [ACME_PROOF_PREFLIGHT] = "preflight",
+    [ACME_PROOF_DNS_RESOLVER] = "dns_resolver",
 };
 
 struct acme_json *

@@ -52,6 +52,7 @@ enum acme_proof_item {
     ACME_PROOF_DNS_DELEGATION,  /* ZONE... */
     ACME_PROOF_DNS_PROPAGATION, /* TIMEOUT [INTERVAL], or off */
     ACME_PROOF_PREFLIGHT,       /* off, warn or require */
+    ACME_PROOF_DNS_RESOLVER,    /* ADDRESS[:PORT]... */
     ACME_PROOF_ITEMS            /* their number */
 };
 
@@ -70,6 +71,10 @@ struct acme_proof {
     unsigned propagation; /* seconds that are waited for, 0: not at all; */
     unsigned interval;    /* between two looks */
     enum acme_preflight preflight;
+    /* Name servers that find what others have in the DNS; none: those of the
+     * host. */
+    size_t nresolvers;
+    const char *resolver[ACME_DNS_SERVERS_MAX];
 };
 
 /* Nothing but what counts when nothing was said. */

@@ -9,6 +9,7 @@
 #include "base/acme_log.h"
 #include "base/acme_name.h"
 #include "state/acme_proof.h"
+#include "wrap/acme_dns.h"
 
 #define TIMEOUT_WORD "timeout="
 #define CREDENTIALS_WORD "credentials="
@@ -284,12 +285,19 @@ static enum acme_rc
 set_dns_update(struct acme_proof *proof, const struct reader *reader,
     struct acme_error *err)
 {
+    char host[ACME_NAME_MAX + 1];
+    unsigned port;
+    enum acme_rc rc;
+
     if (reader->n == 1 && strcasecmp(reader->word[0], "none") == 0)
         return ACME_OK;
     if (reader->n != 2)
         return wrong_number(err,
             "it needs the primary name server and the file of a TSIG key, "
             "such as \"192.0.2.53 /etc/acme/tsig.key\"");
+    rc = acme_dns_host_parse(reader->word[0], host, &port, err);
+    if (rc != ACME_OK)
+        return rc;
     proof->dns_server = reader->word[0];
     return read_path(reader, reader->word[1], &proof->dns_key_file, err);
 }
@@ -353,6 +361,24 @@ set_preflight(struct acme_proof *proof, const struct reader *reader,
     return bad_word(err, reader->word[0], "it must be off, warn or require");
 }
 
+static enum acme_rc
+set_resolver(struct acme_proof *proof, const struct reader *reader,
+    struct acme_error *err)
+{
+    struct acme_dns_servers servers = { .n = 0 };
+    enum acme_rc rc = ACME_OK;
+    size_t i;
+
+    if (reader->n == 0)
+        return wrong_number(err, "it needs the addresses of name servers");
+    for (i = 0; i < reader->n && rc == ACME_OK; i++) {
+        rc = acme_dns_servers_add(&servers, reader->word[i], err);
+        if (rc == ACME_OK)
+            proof->resolver[proof->nresolvers++] = reader->word[i];
+    }
+    return rc;
+}
+
 enum acme_rc
 acme_proof_set(struct acme_proof *proof, enum acme_proof_item item,
     const char *const *word, size_t nwords, acme_proof_path *path, void *ctx,
@@ -381,6 +407,9 @@ acme_proof_set(struct acme_proof *proof, enum acme_proof_item item,
         break;
     case ACME_PROOF_PREFLIGHT:
         rc = set_preflight(&said, &reader, err);
+        break;
+    case ACME_PROOF_DNS_RESOLVER:
+        rc = set_resolver(&said, &reader, err);
         break;
     case ACME_PROOF_ITEMS:
         break;
@@ -483,6 +512,10 @@ acme_proof_get(const struct acme_proof *proof, enum acme_proof_item item,
         break;
     case ACME_PROOF_PREFLIGHT:
         add_word(words, preflights[proof->preflight]);
+        break;
+    case ACME_PROOF_DNS_RESOLVER:
+        for (i = 0; i < proof->nresolvers; i++)
+            add_word(words, proof->resolver[i]);
         break;
     case ACME_PROOF_ITEMS:
         break;

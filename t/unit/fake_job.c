@@ -17,7 +17,7 @@ fake_job_run(struct fake_drive *d, size_t lineage, bool force,
     struct acme_job job = { d->config, &d->host.host, d->vault,
         acme_unit(lineage, acme_key_algorithm_number(type)),
         d->config->lineage[lineage].issuer, NULL, force, 0, d->present_ms,
-        NULL, d->preflight };
+        NULL, d->preflight, NULL };
     struct acme_connection *connection;
     enum acme_rc rc;
 

@@ -20,9 +20,14 @@ use constant THREADS => 8;      # of a child
 
 my @MODULES = qw(authz_core dir mime alias rewrite headers);
 my %SIGNAL = (QUIT => 'WINCH', INT => 'TERM');
-my %SITE = (preflight => 'ACMEPreflight', must_staple => 'ACMEMustStaple', reuse_key => 'ACMEReuseKey',
+my %SETTING = (
+    challenge => 'ACMECAChallenges', dns_update => 'ACMEDNSUpdate',
+    dns_delegation => 'ACMEDNSDelegation', preflight => 'ACMEPreflight',
+    dns_propagation => 'ACMEDNSPropagation', dns_resolver => 'ACMEDNSResolver',
+);
+my %SITE = (must_staple => 'ACMEMustStaple', reuse_key => 'ACMEReuseKey',
     allow_subset => 'ACMEAllowSubset',
-    csr => 'ACMECSRFile');
+    csr => 'ACMECSRFile', %SETTING);
 my %PLACEHOLDER = (self_signed => 'serve', off => '503');
 
 # Options of its own: mpm => 'event'|'prefork', single => 1 (one process),
@@ -174,7 +179,8 @@ sub acme ($self, $model)
     push @lines, "ACMEPlaceholder $PLACEHOLDER{ $s->{placeholder} }"
         if defined $s->{placeholder};
     push @lines, "ACMEUser $s->{user}" if defined $s->{user};
-    push @lines, "ACMEPreflight $s->{preflight}" if defined $s->{preflight};
+    push @lines, map { "$SETTING{$_} $s->{$_}" }
+        grep { defined $s->{$_} } sort keys %SETTING;
     push @lines, 'ACMECertificateAgreement accepted' if $s->{terms};
     push @lines, $self->issuer_lines($issuers[0]) if @issuers == 1;
     return @lines, $self->domains($model);

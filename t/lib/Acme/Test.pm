@@ -168,6 +168,8 @@ site(NAME or [NAMES], %options) adds a server with a plain and a TLS port:
     must_staple, reuse_key, allow_subset         'on' or 'off'
     preflight    'off', 'warn' or 'require'
     csr          FILE, a signing request; wants a certificate as well
+    challenge, dns_update, dns_delegation, dns_propagation, dns_resolver
+                 the words of those directives
     stateless    'on', 'any', 'pending' or 'off'
     thumbprint   VALUE or file:PATH
     tls, plain   0: no such listener         default  1: default server
@@ -186,7 +188,8 @@ issuer() of that name there is one called 'testca' for it.
 
 configure(site => .., sites => [..], issuer => {..}, issuers => [..],
 global => TEXT, main => TEXT, and settings: state, terms, stateless,
-thumbprint, placeholder, user, preflight, plain_server): all at once; each sites
+thumbprint, placeholder, user, challenge, dns_update, dns_delegation,
+dns_propagation, dns_resolver, preflight, plain_server): all at once; each sites
 entry has {names => [..]} and the options of site. preflight is "off" unless it
 is given (undef: the server's default): nobody knows the names of tests, and the
 DNS of the machine is not asked for them.  global is text at http level (of
@@ -241,7 +244,8 @@ sub configure ($self, %o)
         $self->{model}{$key} = $o{$key} if exists $o{$key};
     }
     for my $key (qw(state terms stateless thumbprint placeholder user
-        preflight)) {
+        preflight challenge dns_update dns_delegation dns_propagation
+        dns_resolver)) {
         $self->{model}{settings}{$key} = $o{$key} if exists $o{$key};
     }
     return $self;
