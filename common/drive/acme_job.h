@@ -18,8 +18,10 @@
 struct acme_hooks {
     int fd;
 };
+
 /* What an error begins with if no challenge that the CA offers can work. */
 #define ACME_JOB_MISMATCH "challenge mismatch"
+
 struct acme_dns_servers;
 
 struct acme_job {
