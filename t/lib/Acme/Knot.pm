@@ -233,13 +233,15 @@ sub ask ($self, $role, $name, $type)
 # What the primary answers, sorted, a line each as kdig +short has it.
 sub query ($self, $name, $type = 'A')
 {
-    return sort $self->ask(primary => $name, $type);
+    my @found = sort $self->ask(primary => $name, $type);
+    return @found;
 }
 
 # TXT values without their quotes.
 sub txt ($self, $name)
 {
-    return map { s/^"(.*)"$/$1/r } $self->query($name, 'TXT');
+    my @found = map { s/^"(.*)"$/$1/r } $self->query($name, 'TXT');
+    return @found;
 }
 
 # How many update messages arrived, were they heeded or not.
