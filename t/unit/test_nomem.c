@@ -342,7 +342,7 @@ fill_config(struct acme_config *config, size_t index[3],
     struct acme_error *err)
 {
     static const char *const one[] = { "a.test", "www.a.test" };
-    static const char *const two[] = { "*.b.test", "b.test" };
+    static const char *const two[] = { "www.b.test", "b.test" };
     const struct acme_issuer issuer = { .name = "test",
         .directory = FAKE_CA_DIRECTORY,
         .ncontacts = 1,
