@@ -1,9 +1,9 @@
 /*
  * What the files behind acme_job.h share: the story (acme_job.c), its order
  * and what is remembered of it (acme_job_order.c), the proof of its names
- * (acme_job_prove.c, acme_job_dns.c) and what is known of that before
- * (acme_job_preflight.c), doing without some (acme_job_subset.c), and what
- * comes of it (acme_job_finish.c).
+ * (acme_job_prove.c, acme_job_dns.c, acme_job_persist.c) and what is known of
+ * that before (acme_job_preflight.c), doing without some (acme_job_subset.c),
+ * and what comes of it (acme_job_finish.c).
  */
 #ifndef ACME_JOB_PRIVATE_H
 #define ACME_JOB_PRIVATE_H
@@ -79,6 +79,15 @@ enum acme_rc acme_job_preflight(struct acme_run *run);
 /* Makes the records of those that are proved by one; n of them. */
 enum acme_rc acme_job_dns_present(struct acme_run *run,
     const struct acme_proved *proved, size_t n);
+
+/*
+ * Of dns-persist-01: whether the CA means us and itself, and the record is
+ * there.  ACME_CONFIG: refused, nothing may be answered.  ACME_NET: there is
+ * no record that would do, with the line to publish; or nobody could say.
+ * Blocks.
+ */
+enum acme_rc acme_job_persist_check(const struct acme_run *run,
+    const struct acme_proved *proved, struct acme_error *err);
 
 /* Takes away what was made for the order, as far as that is known.  What
  * cannot be is logged. */

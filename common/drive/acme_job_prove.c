@@ -180,6 +180,21 @@ present_tokens(struct acme_run *run, const struct acme_proved *proved,
     return rc;
 }
 
+/* What is answered already is the CA's affair. */
+static enum acme_rc
+check_standing(struct acme_run *run, const struct acme_proved *proved,
+    size_t n)
+{
+    enum acme_rc rc = ACME_OK;
+    size_t i;
+
+    for (i = 0; i < n && rc == ACME_OK; i++)
+        if (proved[i].type == ACME_DNS_PERSIST_01 &&
+            find_answer(run, proved[i].challenge->url) == NULL)
+            rc = acme_job_persist_check(run, &proved[i], run->err);
+    return rc;
+}
+
 /* All challenges are presented before the first is answered. */
 static enum acme_rc
 present(struct acme_run *run)
@@ -188,6 +203,8 @@ present(struct acme_run *run)
     size_t n;
     enum acme_rc rc = pick_all(run, &proved, &n);
 
+    if (rc == ACME_OK)
+        rc = check_standing(run, proved, n);
     if (rc == ACME_OK)
         rc = acme_job_dns_present(run, proved, n);
     if (rc == ACME_OK)
