@@ -52,9 +52,11 @@ static const struct verb {
         "key thumbprint [FILE...]          "
         "thumbprints of the account keys, or of files" },
     { "dns", ctl_dns,
-        "dns records [LINEAGE...|-d NAME...] [--type TYPE,...] [--ttl N]\n"
+        "dns records|check [LINEAGE...|-d NAME...] [--type TYPE,...]\n"
+        "    [--ttl N]                       "
+        "the records that prove names, for a zone file,\n"
         "                                    "
-        "the records that prove names, for a zone file" },
+        "or as they are in the DNS" },
     { "version", ctl_version,
         "version                           version of this program" },
 };

@@ -1,5 +1,6 @@
 /*
- * dns: the records that names are proved with, for people to publish.
+ * dns: the records that names are proved with, for people to publish and to
+ * check.
  */
 #include "acmectl/ctl_dns.h"
 
@@ -95,7 +96,7 @@ read_arguments(struct ctl_dns *dns)
         return ctl_fail(CTL_FAILED, "out of memory");
     if (ctl->cert_name != NULL)
         code = ctl_fail(CTL_USAGE,
-            "name the lineage without --cert-name: acmectl dns records %s",
+            "name the lineage without --cert-name: acmectl dns ... %s",
             ctl->cert_name);
     if (code == CTL_OK && ctl->type != NULL)
         code = read_types(dns, ctl->type);
@@ -108,8 +109,8 @@ read_arguments(struct ctl_dns *dns)
 
 /* ---- records ---------------------------------------------------------- */
 
-static struct acme_json *
-render(const struct ctl_dns_row *row)
+struct acme_json *
+ctl_dns_render(const struct ctl_dns_row *row)
 {
     struct acme_json *json = acme_json_object();
 
@@ -134,7 +135,7 @@ print_records(struct ctl_dns *dns)
 
     for (i = 0; i < dns->nrows; i++) {
         if (dns->ctl->json)
-            acme_json_append(list, render(dns->row[i]));
+            acme_json_append(list, ctl_dns_render(dns->row[i]));
         else if (!dns->ctl->quiet)
             (void)puts(dns->row[i]->line);
     }
@@ -176,8 +177,8 @@ ctl_dns(struct ctl *ctl)
     const char *verb = ctl->argc > 0 ? ctl->argv[0] : "";
     int code;
 
-    if (strcmp(verb, "records") != 0)
-        return ctl_fail(CTL_USAGE, "dns has the verb records");
+    if (strcmp(verb, "records") != 0 && strcmp(verb, "check") != 0)
+        return ctl_fail(CTL_USAGE, "dns has the verbs records and check");
     ctl->argc--;
     ctl->argv++;
     dns.arena = acme_arena_new();
@@ -187,7 +188,8 @@ ctl_dns(struct ctl *ctl)
     if (code == CTL_OK)
         code = collect_all(&dns);
     if (code == CTL_OK)
-        code = print_records(&dns);
+        code = strcmp(verb, "check") == 0 ? ctl_dns_check(&dns)
+                                          : print_records(&dns);
     free(dns.row);
     acme_arena_free(dns.arena);
     return code == CTL_OK ? dns.code : code;

@@ -50,4 +50,10 @@ const char *ctl_dns_type_name(unsigned type);
 /* Fills in the rows; code: with messages about what could not be told. */
 int ctl_dns_collect(struct ctl_dns *dns, struct acme_store *store);
 
+/* A row as JSON. */
+struct acme_json *ctl_dns_render(const struct ctl_dns_row *row);
+
+/* Looks all of them up; CTL_FAILED: one is not as it should be. */
+int ctl_dns_check(struct ctl_dns *dns);
+
 #endif

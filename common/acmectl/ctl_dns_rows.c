@@ -210,21 +210,15 @@ add_persist(struct place *place, struct ctl_dns_row *row,
                               : acme_error_nomem(err);
 }
 
-/* Where the zone that names may be delegated to has its records: below it as
- * the owner is below "_acme-challenge". */
+/* Into a zone that names may be delegated to, where the name is one that may
+ * be changed (security S44). */
 static enum acme_rc
 add_alias(struct place *place, struct ctl_dns_row *row, const char *zone,
     struct acme_error *err)
 {
-    const char *name =
-        strstr(row->owner, "_acme-challenge.") + strlen("_acme-challenge.");
-    int label = (int)strcspn(row->owner, ".") + 1;
-
-    if (row->type == ACME_DNS_01)
-        label = 0;
     row->rr = "CNAME";
-    row->value = acme_arena_printf(place->dns->arena, "%.*s%s.%s", label,
-        row->owner, name, zone);
+    row->value =
+        acme_arena_printf(place->dns->arena, "%s.%s", row->owner, zone);
     if (row->value == NULL)
         return acme_error_nomem(err);
     if (strlen(row->value) > ACME_NAME_MAX)

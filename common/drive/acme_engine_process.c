@@ -185,6 +185,16 @@ work_at_account(struct network *network, struct acme_vault *vault,
     return acme_registrar_run(&conf, errand->account, err);
 }
 
+static enum acme_rc
+check_all(struct network *network, struct acme_vault *vault,
+    const struct acme_store_errand *errand, struct acme_error *err)
+{
+    const struct acme_checker checker = { network->host, vault,
+        &network->resolver };
+
+    return acme_checker_run(&checker, errand->check, errand->nchecks, err);
+}
+
 void
 acme_engine_process(const struct acme_config *config, struct acme_child *child,
     bool crashed, const struct acme_engine_pace *pace,
@@ -216,6 +226,8 @@ acme_engine_process(const struct acme_config *config, struct acme_child *child,
         rc = revoke_all(&network, vault, errand, &err);
     else if (rc == ACME_OK && errand != NULL && errand->account != NULL)
         rc = work_at_account(&network, vault, errand, &err);
+    else if (rc == ACME_OK && errand != NULL && errand->nchecks > 0)
+        rc = check_all(&network, vault, errand, &err);
     else if (rc == ACME_OK)
         rc = run(&network, child, crashed, pace, vault, &err);
     acme_vault_free(vault);

@@ -13,25 +13,25 @@
 
 /* dns-account-01 has a label of its own in front of that. */
 static bool
-is_for_challenges(const struct acme_dns_record *record, const char *target)
+is_for_challenges(enum acme_challenge_type type, const char *target)
 {
     const char *second = strchr(target, '.');
 
     return strncmp(target, LABEL, strlen(LABEL)) == 0 ||
-           (record->type == ACME_DNS_ACCOUNT_01 && second != NULL &&
+           (type == ACME_DNS_ACCOUNT_01 && second != NULL &&
                strncmp(second + 1, LABEL, strlen(LABEL)) == 0);
 }
 
-static bool
-is_allowed(const struct acme_proof *proof,
-    const struct acme_dns_record *record, const char *target)
+bool
+acme_job_dns_may_lead(const struct acme_proof *proof,
+    enum acme_challenge_type type, const char *target)
 {
     size_t i;
 
     for (i = 0; i < proof->nzones; i++)
         if (acme_dns_is_below(target, proof->zone[i]))
             return strlen(target) <= ACME_NAME_MAX &&
-                   is_for_challenges(record, target);
+                   is_for_challenges(type, target);
     return false;
 }
 
@@ -70,7 +70,7 @@ delegate(struct acme_run *run, const struct acme_dns *dns,
 
     if (rc != ACME_OK || target == record->owner)
         return rc;
-    if (!is_allowed(proof, record, target)) {
+    if (!acme_job_dns_may_lead(proof, record->type, target)) {
         acme_log_clean(shown, sizeof(shown), target, strlen(target));
         return acme_error_set(run->err, ACME_CONFIG,
             "\"%s\" is an alias (CNAME) of \"%s\", which does not begin with "

@@ -8,6 +8,7 @@
 
 #include "drive/acme_job_private.h"
 #include "state/acme_challenge_type.h"
+#include "state/acme_issue.h"
 #include "wrap/acme_dns.h"
 
 /* In the run's arena. */
@@ -58,6 +59,10 @@ extern const struct acme_dns_means acme_job_update_means;
 enum acme_rc acme_job_dns_delegate(struct acme_run *run,
     struct acme_dns_record *record, size_t n);
 
+/* Whether records of that challenge may be made there. */
+bool acme_job_dns_may_lead(const struct acme_proof *proof,
+    enum acme_challenge_type type, const char *target);
+
 /*
  * Waits until all name servers of their zones have the records, as long as the
  * configuration allows, and gives its turn away meanwhile.  ACME_NET: they
@@ -71,6 +76,14 @@ enum acme_rc acme_job_dns_propagate(struct acme_run *run,
 /* Whom to ask about the DNS of others: as configured, or as this host does. */
 void acme_job_resolver(const struct acme_run *run,
     struct acme_dns_servers *servers);
+void acme_job_resolver_of(const struct acme_proof *proof,
+    const struct acme_dns_servers *host, struct acme_dns_servers *servers);
+
+/* What the best of the TXT records at `owner` is worth for dns-persist-01.
+ * Errors as of acme_dns_look_up(). */
+enum acme_rc acme_job_persist_look(const struct acme_dns *dns,
+    const char *owner, const struct acme_persist *persist, time_t now,
+    enum acme_persist_verdict *best, struct acme_error *err);
 
 /* The zone that a name is in, and in *owner the name itself or, of an alias,
  * where it leads.  In dns->arena. */

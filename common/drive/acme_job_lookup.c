@@ -12,9 +12,9 @@
 #define CUTS_MAX 12
 
 void
-acme_job_resolver(const struct acme_run *run, struct acme_dns_servers *servers)
+acme_job_resolver_of(const struct acme_proof *proof,
+    const struct acme_dns_servers *host, struct acme_dns_servers *servers)
 {
-    const struct acme_proof *proof = run->lineage->proof;
     struct acme_error ignored;
     size_t i;
 
@@ -22,10 +22,16 @@ acme_job_resolver(const struct acme_run *run, struct acme_dns_servers *servers)
     acme_error_clear(&ignored);
     for (i = 0; i < proof->nresolvers; i++)
         (void)acme_dns_servers_add(servers, proof->resolver[i], &ignored);
-    if (servers->n == 0 && run->job->resolver != NULL)
-        *servers = *run->job->resolver;
+    if (servers->n == 0 && host != NULL)
+        *servers = *host;
     if (servers->n == 0)
         acme_dns_servers_read(servers, "");
+}
+
+void
+acme_job_resolver(const struct acme_run *run, struct acme_dns_servers *servers)
+{
+    acme_job_resolver_of(run->lineage->proof, run->job->resolver, servers);
 }
 
 static enum acme_rc

@@ -78,22 +78,17 @@ check_account(const struct acme_run *run,
 
 /* ---- the record ------------------------------------------------------- */
 
-/* The best of those that are there. */
-static enum acme_rc
-look(const struct acme_run *run, const char *owner,
-    const struct acme_persist *persist, enum acme_persist_verdict *best,
-    struct acme_error *err)
+enum acme_rc
+acme_job_persist_look(const struct acme_dns *dns, const char *owner,
+    const struct acme_persist *persist, time_t now,
+    enum acme_persist_verdict *best, struct acme_error *err)
 {
-    const time_t now = run->job->host->now(run->job->host->ctx);
-    struct acme_dns_servers servers;
-    const struct acme_dns dns = { &servers, run->job->host, run->arena, true };
     enum acme_persist_verdict verdict;
     struct acme_dns_answer answer;
     enum acme_rc rc;
     size_t i;
 
-    acme_job_resolver(run, &servers);
-    rc = acme_dns_look_up(&dns, owner, ACME_DNS_TXT, &answer, err);
+    rc = acme_dns_look_up(dns, owner, ACME_DNS_TXT, &answer, err);
     *best = ACME_PERSIST_NONE;
     for (i = 0; rc == ACME_OK && i < answer.n; i++) {
         verdict = acme_persist_judge(answer.rr[i].text, answer.rr[i].len,
@@ -149,17 +144,21 @@ acme_job_persist_check(const struct acme_run *run,
     struct acme_persist persist = { acme_issuer_domain(run->issuer),
         acme_client_account(run->job->client), acme_name_is_wildcard(name),
         0 };
+    const time_t now = run->job->host->now(run->job->host->ctx);
     enum acme_persist_verdict verdict = ACME_PERSIST_NONE;
+    struct acme_dns_servers servers;
+    const struct acme_dns dns = { &servers, run->job->host, run->arena, true };
     char owner[ACME_NAME_MAX + 1];
     enum acme_rc rc;
 
+    acme_job_resolver(run, &servers);
     rc = check_domain(run, proved->challenge, err);
     if (rc == ACME_OK)
         rc = check_account(run, proved->challenge, err);
     if (rc == ACME_OK)
         rc = acme_dns_owner(proved->type, name, persist.account, owner, err);
     if (rc == ACME_OK)
-        rc = look(run, owner, &persist, &verdict, err);
+        rc = acme_job_persist_look(&dns, owner, &persist, now, &verdict, err);
     if (rc == ACME_OK && verdict != ACME_PERSIST_GOOD) {
         persist.wildcard = has_wildcard(run, name);
         rc = refuse(owner, &persist, verdict, err);

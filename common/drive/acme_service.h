@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include "base/acme_host.h"
+#include "drive/acme_checker.h"
 #include "drive/acme_registrar.h"
 #include "drive/acme_revoker.h"
 #include "state/acme_area.h"
@@ -80,8 +81,9 @@ void acme_service_forget(struct acme_service *service);
 /*
  * acmectl: one engine and one store that renew `lineages` now, from the
  * settings in the state directory, or carry out the revocations, or work at an
- * account.  `done` is called for each, by its lineage or its place in the
- * list, with the outcome. Blocks until all are through.
+ * account, or look at records in the DNS.  `done` is called for each, by its
+ * lineage or its place in the list, with the outcome. Blocks until all are
+ * through.
  */
 struct acme_service_work {
     const size_t *lineages;
@@ -91,6 +93,8 @@ struct acme_service_work {
     const struct acme_revocation *revocation;
     size_t nrevocations;
     const struct acme_account_work *account; /* or with this; NULL: not */
+    const struct acme_record_check *check;   /* or with these */
+    size_t nchecks;
     void (*done)(void *ctx, size_t lineage, bool ok, const char *text);
     void (*tick)(void *ctx); /* every second */
     void *ctx;

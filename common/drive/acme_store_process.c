@@ -235,6 +235,7 @@ serve(struct process *process)
         if (process->errand != NULL &&
             process->answered == process->errand->nlineages +
                                      process->errand->nrevocations +
+                                     process->errand->nchecks +
                                      (process->errand->account != NULL))
             return ACME_EXIT_STOPPED;
     }

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "drive/acme_checker.h"
 #include "drive/acme_child.h"
 #include "drive/acme_registrar.h"
 #include "drive/acme_revoker.h"
@@ -20,6 +21,8 @@ struct acme_store_errand {
     const struct acme_revocation *revocation; /* known to the engine */
     size_t nrevocations;
     const struct acme_account_work *account; /* or this; NULL: not */
+    const struct acme_record_check *check;   /* or the DNS is asked */
+    size_t nchecks;
     int answers; /* frames {DONE: index, ok, text} are written here */
 };
 
