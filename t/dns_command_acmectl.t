@@ -12,7 +12,8 @@ use Acme::Test;
 Acme::Test->need_root;
 my $t = Acme::Test->new(ca => { type => 'pebble', authz_reuse => 0 });
 my $hook = Acme::Hook->new($t, 'certbot');
-$t->configure(global => $hook->directive);
+$t->configure(dns_propagation => 'off',
+    global => $hook->directive);
 $t->site('a.test', identifiers => ['a.test', '*.a.test']);
 $t->start;
 $t->wait_certificate('a.test') or $t->give_up;

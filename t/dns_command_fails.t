@@ -15,6 +15,7 @@ my $t = Acme::Test->new(ca => { type => 'pebble', authz_reuse => 0 });
 my $hook = Acme::Hook->new($t, 'certbot', body => <<'END');
     open my $fh, '<', "$log.how" or die;
     my $how = <$fh> // '';
+    exit 5 if $how eq 'stays' && $operation eq 'remove';
     return if $how eq '' || $operation eq 'remove';
     note(how => $how);
     if ($how eq 'fails') { print STDERR "no such zone\n"; exit 4 }
@@ -36,7 +37,8 @@ sub sleepers ()
 }
 
 spew($how, 'fails');
-$t->configure(global => $hook->directive('timeout=2'));
+$t->configure(dns_propagation => 'off',
+    global => $hook->directive('timeout=2'));
 $t->site(['a.test', 'b.test'])->start;
 ok $t->wait_log(qr/not obtained, lineage "a\.test".*: dns-01 of "[ab]\.test":/
     . qr/ program "\Q$hook->{path}\E" failed with exit status 4: no such zone/,
@@ -79,6 +81,13 @@ is_deeply [sort map { "$_->[0] $_->[1]" } $hook->changes],
     ['add _acme-challenge.a.test', 'add _acme-challenge.b.test',
     'remove _acme-challenge.a.test', 'remove _acme-challenge.b.test'],
     'each record was made and taken away';
+
+spew($how, 'stays');
+$t->site('c.test')->reload;
+ok $t->wait_certificate('c.test', 15), 'it does not clean up: all goes on';
+like $t->log, qr/warn\].* the TXT record "_acme-challenge\.c\.test" may still (?#
+    )be there, lineage "c\.test": program .* failed with exit status 5/,
+    'but this is told';
 is_deeply [grep { -e } map { $_->{env}{ACME_HOOK_DIR} } $hook->calls], [],
     'no directory is left';
 $t->done;

@@ -7,7 +7,6 @@ use v5.36;
 use lib 't/lib';
 use Test::More;
 use Acme::Hook;
-use Acme::Knot;
 use Acme::Proc qw(spew);
 use Acme::Test;
 
@@ -15,19 +14,16 @@ my $script = '/usr/share/uacme/nsupdate.sh';
 
 Acme::Test->need_root;
 plan skip_all => "no $script: apt-get install uacme" if !-e $script;
-plan skip_all => Acme::Knot->missing if Acme::Knot->missing;
 for my $tool (qw(dig nsupdate)) {
     plan skip_all => "no $tool: apt-get install bind9-dnsutils"
         if !-x "/usr/bin/$tool";
 }
 
-my $t = Acme::Test->new;
-my $knot = Acme::Knot->new(dir => $t->dir . '/ca', zones => {
-    map { $_ => { '@' => ['A 127.0.0.1'], '*' => ['A 127.0.0.1'] } }
-        qw(a.test b.test) })->start;
-$t->{dns} = $knot;
-$t->add_ca({ type => 'pebble', authz_reuse => 0 });
-
+my $t = Acme::Test->new(ca => { type => 'pebble', authz_reuse => 0 },
+    knot => { update_types => ['TXT', 'ANY'], zones => {
+        map { $_ => { '@' => ['A 127.0.0.1'], '*' => ['A 127.0.0.1'] } }
+            qw(a.test b.test) } });
+my $knot = $t->dns;
 my $bin = $t->dir . '/bin';
 mkdir $bin, 0755 or die;
 chmod 0755, $bin;
@@ -50,7 +46,7 @@ spew("$bin/hook", <<~"END", 0755);
     PATH=$bin:\$PATH exec /bin/sh $script "\$@"
     END
 
-$t->configure(global => {
+$t->configure(dns_resolver => $knot->address, global => {
     nginx => "acme_challenge_cmd uacme $bin/hook timeout=30;\n"
         . 'acme_challenge dns-01;',
     httpd => "ACMEChallengeCmd uacme $bin/hook timeout=30\n"
@@ -68,7 +64,7 @@ for my $name (qw(a.test b.test)) {
 # a key that the server does not know
 $knot->key_file("$bin/key", 'update', name => 'other');
 $t->site('c.a.test')->reload;
-ok $t->wait_log(qr/not obtained, lineage "c\.a\.test".*the challenge is
-    [ ]declined:[ ]program[ ]"\Q$bin\E\/hook"[ ]failed[ ]with[ ]exit[ ]status
-    [ ]\d+:[ ].*(?:NOTAUTH|BADKEY)/x, 20), 'a wrong key is told of';
+ok $t->wait_log(qr/not obtained, lineage "c\.a\.test".*: the challenge is /
+    . qr/declined: program "\Q$bin\E.hook" failed with exit status \d+: /
+    . qr/.*BADKEY/, 20), 'a wrong key is told of';
 $t->done;

@@ -106,8 +106,11 @@ take_answer(struct acme_run *run, int fd, struct acme_dns_record *record,
     acme_error_clear(&why);
     acme_buf_init(&data, ACME_FRAME_MAX);
     if (acme_frame_recv(fd, &data, &why) != ACME_OK) {
-        rc = acme_error_set(err, ACME_IO,
-            "the process that runs programs has ended");
+        /* Maybe with us. */
+        rc = wait_ms(run, 0, err);
+        if (rc == ACME_OK)
+            rc = acme_error_set(err, ACME_IO,
+                "the process that runs programs has ended");
         goto done;
     }
     rc = acme_errand_outcome(&data, &output, &len, &record->refused, err);

@@ -113,6 +113,54 @@ test_check(void **state)
     expect_error(acme_dir_check("///", geteuid(), &err), ACME_IO, "\"/\"");
 }
 
+static enum acme_rc
+check_file(const char *name, char *real)
+{
+    return acme_dir_check_file(helper_tmp_path(&tmp, name), geteuid(), real,
+        300, &err);
+}
+
+/* Who can change what is in a file, or put another in its place. */
+static void
+test_check_file(void **state)
+{
+    char real[300], small[8];
+
+    (void)state;
+    helper_tmp_mkdir(&tmp, "a");
+    helper_tmp_puts(&tmp, "a/file", "");
+    helper_tmp_link(&tmp, "a/./file", "link");
+    helper_tmp_fifo(&tmp, "a/fifo");
+    assert_int_equal(check_file("a/file", real), ACME_OK);
+    assert_string_equal(real, helper_tmp_path(&tmp, "a/file"));
+    assert_int_equal(check_file("link", real), ACME_OK);
+    assert_string_equal(real, helper_tmp_path(&tmp, "a/file"));
+    expect_error(check_file("a/new", real), ACME_NOENT, "does not exist");
+    expect_error(check_file("a", real), ACME_IO, "a\" is not a regular file");
+    expect_error(check_file("a/fifo", real), ACME_IO, "is not a regular file");
+    expect_error(acme_dir_check_file(helper_tmp_path(&tmp, "a/file"),
+                     geteuid(), small, sizeof(small), &err),
+        ACME_IO, "too long");
+    assert_int_equal(fchmodat(tmp.fd, "a/file", 0664, 0), 0);
+    expect_error(check_file("link", real), ACME_IO,
+        "a/file\" is writable by others; chmod go-w it");
+    assert_int_equal(fchmodat(tmp.fd, "a/file", 0755, 0), 0);
+    assert_int_equal(fchmodat(tmp.fd, "a", 0775, 0), 0);
+    expect_error(check_file("link", real), ACME_IO,
+        "a\" is writable by others; chmod go-w");
+    assert_int_equal(fchmodat(tmp.fd, "a", 01777, 0), 0);
+    assert_int_equal(check_file("link", real), ACME_OK);
+    if (geteuid() != 0)
+        SKIP();
+    assert_int_equal(fchownat(tmp.fd, "a/file", 65534, 65534, 0), 0);
+    expect_error(check_file("a/file", real), ACME_IO, "belongs to uid 65534");
+    assert_int_equal(fchownat(tmp.fd, "a/file", 0, 0, 0), 0);
+    assert_int_equal(
+        fchownat(tmp.fd, "link", 65534, 65534, AT_SYMLINK_NOFOLLOW), 0);
+    expect_error(check_file("link", real), ACME_IO,
+        "link\" is a symbolic link of uid 65534");
+}
+
 static void
 test_check_writable(void **state)
 {
@@ -926,17 +974,18 @@ forbid_openat2(void **state)
     cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 #define ALL_TESTS                                                            \
-    TEST(test_check), TEST(test_check_writable), TEST(test_check_owner),     \
-        TEST(test_check_owner_below_root), TEST(test_check_links),           \
-        TEST(test_check_link_owner), TEST(test_check_long), TEST(test_open), \
-        TEST(test_read), TEST(test_read_paths), TEST(test_read_farm),        \
-        TEST(test_read_device), TEST(test_read_huge), TEST(test_read_owner), \
-        TEST(test_secret), TEST(test_secret_owner), TEST(test_write),        \
-        TEST(test_write_farm), TEST(test_write_closed), TEST(test_create),   \
-        TEST(test_make), TEST(test_make_hidden), TEST(test_rename_and_link), \
-        TEST(test_list), TEST(test_remove), TEST(test_drop),                 \
-        TEST(test_write_soon), TEST(test_sweep), TEST(test_touch_and_sync),  \
-        TEST(test_lock), TEST(test_lock_dies), TEST(test_lock_farm)
+    TEST(test_check), TEST(test_check_file), TEST(test_check_writable),      \
+        TEST(test_check_owner), TEST(test_check_owner_below_root),           \
+        TEST(test_check_links), TEST(test_check_link_owner),                 \
+        TEST(test_check_long), TEST(test_open), TEST(test_read),             \
+        TEST(test_read_paths), TEST(test_read_farm), TEST(test_read_device), \
+        TEST(test_read_huge), TEST(test_read_owner), TEST(test_secret),      \
+        TEST(test_secret_owner), TEST(test_write), TEST(test_write_farm),    \
+        TEST(test_write_closed), TEST(test_create), TEST(test_make),         \
+        TEST(test_make_hidden), TEST(test_rename_and_link), TEST(test_list), \
+        TEST(test_remove), TEST(test_drop), TEST(test_write_soon),           \
+        TEST(test_sweep), TEST(test_touch_and_sync), TEST(test_lock),        \
+        TEST(test_lock_dies), TEST(test_lock_farm)
 
 int
 main(void)

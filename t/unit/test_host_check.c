@@ -323,6 +323,75 @@ test_key_file(void **state)
     check_key(w, "dir.pem", "not a regular file");
 }
 
+/* With its file at that mode; 0: it is missing. */
+static void
+check_command(struct world *w, struct acme_command *command, mode_t mode,
+    const char *wrong)
+{
+    enum acme_rc rc;
+
+    helper_tmp_puts(&w->tmp, "hook", "");
+    assert_int_equal(chmod(helper_tmp_path(&w->tmp, "hook"), mode), 0);
+    if (mode == 0)
+        helper_tmp_remove(&w->tmp, "hook");
+    acme_error_clear(&w->err);
+    rc = acme_host_check_command(command, &w->err);
+    assert_int_equal(rc, wrong == NULL ? ACME_OK : ACME_CONFIG);
+    if (wrong != NULL && strstr(w->err.what, wrong) == NULL)
+        fail_msg("%s", w->err.what);
+}
+
+static void
+test_command(void **state)
+{
+    struct world *w = *state;
+    struct acme_command command = { .kind = ACME_COMMAND_NONE };
+    char hook[100], home[100], other[100];
+
+    strcpy(hook, helper_tmp_path(&w->tmp, "hook"));
+    strcpy(home, helper_tmp_path(&w->tmp, "home"));
+    strcpy(other, helper_tmp_path(&w->tmp, "other"));
+    check_command(w, &command, 0, NULL);
+    command.kind = ACME_COMMAND_CERTBOT;
+    command.nwords = 1;
+    command.word[0] = hook;
+    check_command(w, &command, 0700, NULL);
+    check_command(w, &command, 0, "hook\" does not exist");
+    check_command(w, &command, 0600, "hook\" is not executable; chmod +x it");
+    command.cleanup = home;
+    check_command(w, &command, 0700, "program \"");
+    helper_tmp_mkdir(&w->tmp, "home");
+    check_command(w, &command, 0700, "home\" is not a regular file");
+    command.cleanup = NULL;
+    command.credentials = other;
+    check_command(w, &command, 0700, "cannot use credentials file");
+    make_mode(w, "other", 0604);
+    check_command(w, &command, 0700, "is open to every user");
+    make_mode(w, "other", 0600);
+    check_command(w, &command, 0700, NULL);
+    command.kind = ACME_COMMAND_ACME_SH;
+    command.nwords = 2;
+    command.word[0] = "dns_x";
+    command.word[1] = home;
+    check_command(w, &command, 0, "home/acme.sh\" does not exist");
+    helper_tmp_puts(&w->tmp, "home/acme.sh", "");
+    helper_tmp_mkdir(&w->tmp, "home/dnsapi");
+    check_command(w, &command, 0, "home/dnsapi/dns_x.sh\" does not exist");
+    helper_tmp_puts(&w->tmp, "home/dnsapi/dns_x.sh", "");
+    check_command(w, &command, 0, NULL);
+    assert_false(acme_host_demotes_command(&command, &w->err));
+    if (geteuid() != 0)
+        SKIP();
+    make_mode(w, "home/account.conf", 0660);
+    assert_true(acme_host_demotes_command(&command, &w->err));
+    assert_non_null(strstr(w->err.what, "account.conf\" is writable by"));
+    make_mode(w, "home/account.conf", 0600);
+    acme_error_clear(&w->err);
+    assert_int_equal(chown(other, 65534, 65534), 0);
+    assert_true(acme_host_demotes_command(&command, &w->err));
+    assert_non_null(strstr(w->err.what, "other\" belongs to uid 65534"));
+}
+
 static void
 test_key_owner(void **state)
 {
@@ -411,6 +480,7 @@ main(void)
         TEST(test_contact),
         TEST(test_ca_file),
         TEST(test_key_file),
+        TEST(test_command),
         TEST(test_key_owner),
         TEST(test_nothing_named),
         TEST(test_state),

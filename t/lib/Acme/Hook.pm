@@ -71,6 +71,12 @@ sub script ($self)
 
     return <<~"END" . slurp(__FILE__) =~ s/.*^__END__\n//smr;
         #!/usr/bin/perl
+        use strict;
+        use warnings;
+        use HTTP::Tiny;
+        use JSON::PP;
+        my (\$operation, \$name, \$value, \$dir, \%call);
+        sub note;
         my (\$log, \$management, \$kind)
             = ('$self->{log}', $management, '$self->{kind}');
         sub early { $body }
@@ -112,12 +118,7 @@ sub acme_home ($self)
 1;
 
 __END__
-use strict;
-use warnings;
-use HTTP::Tiny;
-use JSON::PP;
-
-my ($operation, $name, $value) = $kind eq 'certbot'
+($operation, $name, $value) = $kind eq 'certbot'
     ? (exists $ENV{CERTBOT_AUTH_OUTPUT} ? 'remove' : 'add',
         "_acme-challenge.$ENV{CERTBOT_DOMAIN}", $ENV{CERTBOT_VALIDATION})
     : $kind eq 'mod_md' ? ($ARGV[0] eq 'setup' ? 'add' : 'remove',
@@ -125,8 +126,8 @@ my ($operation, $name, $value) = $kind eq 'certbot'
     : $kind eq 'uacme' ? ($ARGV[0] eq 'begin' ? 'add' : 'remove',
         "_acme-challenge.$ARGV[2]", $ARGV[4])
     : @ARGV;
-my $dir = $ENV{ACME_HOOK_DIR};
-my %call = (args => [@ARGV], env => {%ENV}, uid => $>, umask => umask,
+$dir = $ENV{ACME_HOOK_DIR};
+%call = (args => [@ARGV], env => {%ENV}, uid => $>, umask => umask,
     cwd => readlink '/proc/self/cwd', pid => $$, at => time,
     session => (split ' ', `cat /proc/$$/stat`)[5], dir => [glob "$dir/*"],
     fds => [map { my $to = readlink $_; defined $to ? $to : () }
