@@ -57,6 +57,9 @@ static const struct verb {
         "the records that prove names, for a zone file,\n"
         "                                    "
         "or as they are in the DNS" },
+    { "selftest", ctl_selftest,
+        "selftest [-d] [NAME...]           "
+        "whether the CA will find the proof of names" },
     { "version", ctl_version,
         "version                           version of this program" },
 };

@@ -81,6 +81,7 @@ int ctl_revoke(struct ctl *ctl);
 int ctl_account(struct ctl *ctl);
 int ctl_key(struct ctl *ctl);
 int ctl_dns(struct ctl *ctl);
+int ctl_selftest(struct ctl *ctl);
 int ctl_version(struct ctl *ctl);
 
 #endif

@@ -156,7 +156,8 @@ check_one(const struct acme_checker *checker,
 {
     struct acme_dns_servers servers;
     struct acme_arena *arena = acme_arena_new();
-    struct look look = { check, { &servers, checker->host, arena, true },
+    struct look look = { check,
+        { &servers, checker->host, arena, true, false, 0 },
         checker->host->now(checker->host->ctx), false, text };
     struct acme_error err;
 

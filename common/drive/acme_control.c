@@ -99,6 +99,26 @@ place_description(struct acme_control *control, const struct acme_buf *text,
     return rc;
 }
 
+/* Where the server can be talked to. */
+static struct acme_json *
+render_listeners(const struct acme_config *config)
+{
+    struct acme_json *list = acme_json_array();
+    size_t i;
+
+    for (i = 0; i < config->nlisteners; i++) {
+        const struct acme_listener *one = &config->listener[i];
+        struct acme_json *json = acme_json_object();
+
+        acme_json_set_str(json, "address", one->address);
+        acme_json_set_int(json, "port", (int64_t)one->port);
+        acme_json_set_bool(json, "tls", one->tls);
+        acme_json_set_bool(json, "certain", one->certain);
+        acme_json_append(list, json);
+    }
+    return list;
+}
+
 static enum acme_rc
 write_description(struct acme_control *control,
     const struct acme_config *config, struct acme_error *err)
@@ -115,6 +135,9 @@ write_description(struct acme_control *control,
     acme_json_set_str(json, "config", config->instance);
     acme_json_set_int(json, "pid", (int64_t)getpid());
     acme_json_set(json, "lineages", names);
+    acme_json_set_int(json, "http", (int64_t)config->reach.http);
+    acme_json_set_int(json, "tls", (int64_t)config->reach.tls);
+    acme_json_set(json, "listeners", render_listeners(config));
     acme_buf_init(&text, ACME_JSON_MAX);
     rc = acme_json_render(json, true, &text, err);
     if (rc == ACME_OK)
@@ -401,6 +424,44 @@ is_alive(int state_fd, const char *instance)
     return alive;
 }
 
+static enum acme_arrival
+read_arrival(const struct acme_json *json, const char *name)
+{
+    int64_t value = acme_json_int(json, name, ACME_ARRIVAL_UNKNOWN);
+
+    return value > ACME_ARRIVAL_UNKNOWN && value <= ACME_ARRIVAL_NEVER
+               ? (enum acme_arrival)value
+               : ACME_ARRIVAL_UNKNOWN;
+}
+
+static void
+read_listeners(const struct acme_json *list,
+    struct acme_control_server *server)
+{
+    struct sockaddr_storage ignored;
+    struct acme_listener *one;
+    const struct acme_json *json;
+    const char *address;
+    int64_t port;
+    size_t i;
+
+    for (i = 0;
+         i < acme_json_count(list) && server->nlisteners < ACME_LISTENERS_MAX;
+         i++) {
+        json = acme_json_at(list, i);
+        address = acme_json_str(json, "address");
+        port = acme_json_int(json, "port", 0);
+        if (address == NULL || port < 1 || port > 65535 ||
+            !acme_address_parse(address, (unsigned)port, &ignored))
+            continue;
+        one = &server->listener[server->nlisteners++];
+        (void)snprintf(one->address, sizeof(one->address), "%s", address);
+        one->port = (unsigned)port;
+        one->tls = acme_json_bool(json, "tls", false);
+        one->certain = acme_json_bool(json, "certain", false);
+    }
+}
+
 static bool
 describe(const struct listing *listing, struct acme_control_server *server)
 {
@@ -424,6 +485,9 @@ describe(const struct listing *listing, struct acme_control_server *server)
     (void)snprintf(server->config, sizeof(server->config), "%s",
         value != NULL ? value : "?");
     server->pid = (long)acme_json_int(json, "pid", 0);
+    server->reach.http = read_arrival(json, "http");
+    server->reach.tls = read_arrival(json, "tls");
+    read_listeners(acme_json_get(json, "listeners"), server);
     acme_json_free(json);
     acme_buf_clear(&text);
     return server->pid > 0;

@@ -54,6 +54,9 @@ struct acme_control_server {
     char server[32];    /* "nginx" */
     char config[1024];  /* path of its configuration */
     long pid;           /* of its store process */
+    struct acme_reach reach;
+    size_t nlisteners;
+    struct acme_listener listener[ACME_LISTENERS_MAX];
 };
 
 /* Calls `visit` for each server that lives; a rc other than ACME_OK ends

@@ -195,6 +195,22 @@ check_all(struct network *network, struct acme_vault *vault,
     return acme_checker_run(&checker, errand->check, errand->nchecks, err);
 }
 
+static enum acme_rc
+look_at_names(struct network *network, struct acme_vault *vault,
+    const struct acme_store_errand *errand,
+    const struct acme_engine_pace *pace, struct acme_error *err)
+{
+    struct acme_crew_conf conf = { .config = network->config,
+        .host = network->host,
+        .vault = vault,
+        .network = { network, open_transport },
+        .preflight = &network->preflight,
+        .resolver = &network->resolver,
+        .present_ms = pace->present_ms };
+
+    return acme_selftest_run(&conf, errand->selftest, err);
+}
+
 void
 acme_engine_process(const struct acme_config *config, struct acme_child *child,
     bool crashed, const struct acme_engine_pace *pace,
@@ -228,6 +244,8 @@ acme_engine_process(const struct acme_config *config, struct acme_child *child,
         rc = work_at_account(&network, vault, errand, &err);
     else if (rc == ACME_OK && errand != NULL && errand->nchecks > 0)
         rc = check_all(&network, vault, errand, &err);
+    else if (rc == ACME_OK && errand != NULL && errand->selftest != NULL)
+        rc = look_at_names(&network, vault, errand, pace, &err);
     else if (rc == ACME_OK)
         rc = run(&network, child, crashed, pace, vault, &err);
     acme_vault_free(vault);

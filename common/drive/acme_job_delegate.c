@@ -86,7 +86,8 @@ acme_job_dns_delegate(struct acme_run *run, struct acme_dns_record *record,
     size_t n)
 {
     struct acme_dns_servers resolver;
-    struct acme_dns dns = { &resolver, run->job->host, run->arena, true };
+    struct acme_dns dns = { &resolver, run->job->host, run->arena, true, false,
+        0 };
     enum acme_rc rc = ACME_OK;
     size_t i;
 

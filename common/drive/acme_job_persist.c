@@ -147,7 +147,8 @@ acme_job_persist_check(const struct acme_run *run,
     const time_t now = run->job->host->now(run->job->host->ctx);
     enum acme_persist_verdict verdict = ACME_PERSIST_NONE;
     struct acme_dns_servers servers;
-    const struct acme_dns dns = { &servers, run->job->host, run->arena, true };
+    const struct acme_dns dns = { &servers, run->job->host, run->arena, true,
+        false, 0 };
     char owner[ACME_NAME_MAX + 1];
     enum acme_rc rc;
 

@@ -8,6 +8,7 @@
 
 #include "base/acme_log.h"
 #include "drive/acme_job_private.h"
+#include "drive/acme_preflight_dns.h"
 
 struct shown {
     struct acme_run *run;
@@ -60,21 +61,40 @@ take_identities(struct acme_run *run, struct acme_preflight_case *what)
     if (list == NULL)
         return acme_error_nomem(run->err);
     what->nidentities = directory->ncaa;
+    if (directory->ncaa == 0 && acme_issuer_domain(run->issuer) != NULL)
+        list[what->nidentities++] = acme_issuer_domain(run->issuer);
     what->identity = list;
     what->private_too = acme_connection_is_private(connection);
     return ACME_OK;
+}
+
+/* The DNS is that of the lineage's resolvers, or of the host's. */
+static void
+choose_means(const struct acme_run *run, struct acme_preflight_dns *dns,
+    struct acme_preflight_means *means)
+{
+    const struct acme_job *job = run->job;
+
+    *means = *job->preflight;
+    if (means->lookup == NULL && job->resolver != NULL) {
+        acme_preflight_dns_init(dns, run->lineage->proof, job->resolver,
+            job->host);
+        means->lookup = &dns->lookup;
+    }
 }
 
 static enum acme_rc
 fly(struct acme_run *run, struct acme_preflight_row *row)
 {
     const struct acme_job *job = run->job;
+    struct acme_preflight_dns dns;
+    struct acme_preflight_means means;
     char thumbprint[ACME_THUMBPRINT_LEN + 1];
     struct shown shown = { run, false };
     struct acme_preflight_case what = { .config = job->config,
         .proof = run->lineage->proof,
         .host = job->host,
-        .means = job->preflight,
+        .means = &means,
         .arena = run->arena,
         .thumbprint = thumbprint,
         .account = acme_client_account(job->client),
@@ -83,6 +103,7 @@ fly(struct acme_run *run, struct acme_preflight_row *row)
     struct acme_error ignored;
     enum acme_rc rc = take_identities(run, &what);
 
+    choose_means(run, &dns, &means);
     if (rc == ACME_OK)
         rc = acme_key_thumbprint(acme_client_key(job->client), thumbprint,
             run->err);

@@ -41,7 +41,7 @@ ask_server(const struct look *look, const struct sockaddr_storage *address,
 {
     const struct acme_dns_servers server = { 1, { *address } };
     const struct acme_dns dns = { &server, look->run->job->host, look->arena,
-        false };
+        false, false, 0 };
     char text[ACME_DNS_SERVER_TEXT];
     struct acme_dns_answer answer;
     enum acme_rc rc;
@@ -90,7 +90,7 @@ static enum acme_rc
 is_there(const struct look *look, const struct acme_dns_record *record)
 {
     const struct acme_dns dns = { &look->resolver, look->run->job->host,
-        look->arena, true };
+        look->arena, true, false, 0 };
     struct acme_job_addresses found = { .n = 0 };
     struct acme_dns_answer answer;
     const char *owner, *zone;

@@ -19,7 +19,8 @@ find_server(struct acme_run *run, struct acme_dns_servers *servers,
     struct acme_error *err)
 {
     struct acme_dns_servers resolver;
-    struct acme_dns dns = { &resolver, run->job->host, run->arena, true };
+    struct acme_dns dns = { &resolver, run->job->host, run->arena, true, false,
+        0 };
     struct acme_job_addresses found = { .n = 0 };
     char host[ACME_NAME_MAX + 1];
     unsigned port;
@@ -103,7 +104,8 @@ change(struct acme_run *run, const struct acme_dns_record *record, bool remove,
     struct acme_error *err)
 {
     struct acme_dns_servers servers;
-    struct acme_dns dns = { &servers, run->job->host, run->arena, false };
+    struct acme_dns dns = { &servers, run->job->host, run->arena, false, false,
+        0 };
     struct acme_dns_change what = { NULL, record->owner, record->value, TTL,
         remove };
     struct acme_tsig key;

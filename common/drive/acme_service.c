@@ -628,7 +628,8 @@ await_work(struct supervisor *supervisor, int answers,
     struct pollfd pfd = { answers, POLLIN, 0 };
     long long next_tick = acme_time_ms() + 1000;
     size_t left = work->nlineages + work->nrevocations + work->nchecks +
-                  (work->account != NULL);
+                  (work->account != NULL) +
+                  (work->selftest != NULL ? work->selftest->n : 0);
 
     while (left > 0) {
         bool engine_ended, store_ended;
@@ -655,7 +656,7 @@ acme_service_run_once(const struct acme_config *config,
 {
     struct acme_store_errand errand = { work->lineages, work->nlineages,
         work->flags, work->revocation, work->nrevocations, work->account,
-        work->check, work->nchecks, -1 };
+        work->check, work->nchecks, work->selftest, -1 };
     struct supervisor supervisor;
     int answers[2], lifetime[2];
     enum acme_rc rc = ACME_OK;

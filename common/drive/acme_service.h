@@ -18,6 +18,7 @@
 #include "drive/acme_checker.h"
 #include "drive/acme_registrar.h"
 #include "drive/acme_revoker.h"
+#include "drive/acme_selftest.h"
 #include "state/acme_area.h"
 #include "state/acme_config.h"
 
@@ -81,9 +82,9 @@ void acme_service_forget(struct acme_service *service);
 /*
  * acmectl: one engine and one store that renew `lineages` now, from the
  * settings in the state directory, or carry out the revocations, or work at an
- * account, or look at records in the DNS.  `done` is called for each, by its
- * lineage or its place in the list, with the outcome. Blocks until all are
- * through.
+ * account, or look at records in the DNS, or at names (acme_selftest.h).
+ * `done` is called for each, by its lineage or its place in the list, with the
+ * outcome.  Blocks until all are through.
  */
 struct acme_service_work {
     const size_t *lineages;
@@ -95,6 +96,7 @@ struct acme_service_work {
     const struct acme_account_work *account; /* or with this; NULL: not */
     const struct acme_record_check *check;   /* or with these */
     size_t nchecks;
+    const struct acme_selftest_work *selftest; /* or with this; NULL: not */
     void (*done)(void *ctx, size_t lineage, bool ok, const char *text);
     void (*tick)(void *ctx); /* every second */
     void *ctx;

@@ -118,6 +118,12 @@ on_done(void *ctx, uint64_t id, bool ok, const char *text)
     process->answered++;
 }
 
+static size_t
+count_rows(const struct acme_store_errand *errand)
+{
+    return errand->selftest != NULL ? errand->selftest->n : 0;
+}
+
 static void
 go_on_with_errand(struct process *process)
 {
@@ -236,7 +242,8 @@ serve(struct process *process)
             process->answered == process->errand->nlineages +
                                      process->errand->nrevocations +
                                      process->errand->nchecks +
-                                     (process->errand->account != NULL))
+                                     (process->errand->account != NULL) +
+                                     count_rows(process->errand))
             return ACME_EXIT_STOPPED;
     }
     return status;

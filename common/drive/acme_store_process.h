@@ -9,6 +9,7 @@
 #include "drive/acme_child.h"
 #include "drive/acme_registrar.h"
 #include "drive/acme_revoker.h"
+#include "drive/acme_selftest.h"
 #include "state/acme_area.h"
 #include "state/acme_config.h"
 
@@ -23,6 +24,7 @@ struct acme_store_errand {
     const struct acme_account_work *account; /* or this; NULL: not */
     const struct acme_record_check *check;   /* or the DNS is asked */
     size_t nchecks;
+    const struct acme_selftest_work *selftest; /* or this; NULL: not */
     int answers; /* frames {DONE: index, ok, text} are written here */
 };
 

@@ -295,6 +295,7 @@ make_question(void *ctx, uint16_t id, struct acme_buf *out,
     ldns_pkt_set_id(packet, id);
     /* RFC 6840 5.7: whether it was validated is of interest. */
     ldns_pkt_set_ad(packet, question->dns->recursive);
+    ldns_pkt_set_cd(packet, question->dns->unchecked);
     if (!question->plain)
         ldns_pkt_set_edns_udp_size(packet, ACME_DNS_UDP_MAX);
     if (ldns_pkt2wire(&wire, packet, &len) == LDNS_STATUS_OK)

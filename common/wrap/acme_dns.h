@@ -92,6 +92,9 @@ struct acme_dns {
     const struct acme_host *host; /* NULL: nobody stops us */
     struct acme_arena *arena;     /* of what is found */
     bool recursive;               /* they are to find the answer (RD) */
+    bool unchecked;               /* and not to validate it (RFC 4035: CD) */
+    /* By acme_time_ms(): when it is over in any case; 0: as usual. */
+    long long until_ms;
 };
 
 /*

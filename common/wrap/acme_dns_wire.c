@@ -89,6 +89,16 @@ wait_for(struct attempt *attempt, int fd, short events, long long until)
     return ready || is_ready(fd, events, 0);
 }
 
+/* The end of what is begun now and may last so long. */
+static long long
+end_of(const struct attempt *attempt, unsigned ms)
+{
+    const long long until = acme_time_ms() + ms;
+    const long long last = attempt->exchange->dns->until_ms;
+
+    return last != 0 && last < until ? last : until;
+}
+
 /* ---- sockets ---------------------------------------------------------- */
 
 static bool
@@ -142,7 +152,7 @@ look_at(struct attempt *attempt, enum outcome *outcome)
 static enum outcome
 receive(struct attempt *attempt, int fd)
 {
-    const long long until = acme_time_ms() + ACME_DNS_TRY_MS;
+    const long long until = end_of(attempt, ACME_DNS_TRY_MS);
     enum outcome outcome = NOT_YET;
     unsigned strangers = 0;
     ssize_t len;
@@ -213,7 +223,7 @@ transfer(struct attempt *attempt, int fd, bool out, unsigned char *data,
 static bool
 converse(struct attempt *attempt, int fd)
 {
-    const long long until = acme_time_ms() + ACME_DNS_TCP_MS;
+    const long long until = end_of(attempt, ACME_DNS_TCP_MS);
     unsigned char size[2] = { (unsigned char)(attempt->request.len >> 8),
         (unsigned char)attempt->request.len };
     size_t len;
@@ -308,6 +318,8 @@ acme_dns_exchange(const struct acme_dns_exchange *exchange,
         at = i % servers->n;
         if (spoken[at]) /* it would say the same again */
             continue;
+        if (i > 0 && end_of(&attempt, 1) <= acme_time_ms())
+            break;
         attempt.server = &servers->server[at];
         outcome = try_server(&attempt);
         if (outcome == TAKEN || outcome == FAILED)

@@ -47,6 +47,7 @@ my $JSON = JSON::PP->new->utf8->canonical->allow_nonref;
 #                  certificate), by_root (1: by another issuer), unknown (1:
 #                  it knows no certificate), status, body
 #     no_terms     1: no terms of service
+#     caa          ['ca.test']: what it is called in CAA records
 #     eab          { KID => KEY in base64url }: new accounts need a binding
 #     refusals_ok  1: a request refused as malformed is no complaint
 #     name         file names begin with it): not started.

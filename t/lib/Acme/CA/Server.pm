@@ -304,6 +304,7 @@ sub directory ($self, $ctx)
         ($profiles ? (profiles => { map {
             $_ => $profiles->{$_}{description} // "about $_" }
                 keys %$profiles }) : ()),
+        ($self->{caa} ? (caaIdentities => $self->{caa}) : ()),
         ($self->{eab} ? (externalAccountRequired => JSON::PP::true) : ()),
     );
     return 200, {
@@ -313,7 +314,7 @@ sub directory ($self, $ctx)
         revokeCert => $self->url('/revoke'),
         keyChange => $self->url('/key-change'),
         ($self->{ari} ? (renewalInfo => $self->url('/renewal-info')) : ()),
-        ($self->{no_terms} && !$profiles ? () : (meta => \%meta)),
+        ($self->{no_terms} && !$profiles && !$self->{caa} ? () : (meta => \%meta)),
     };
 }
 
