@@ -55,6 +55,10 @@ is_deeply [records(@all)], [
     qq(_validation-persist.a.test. 60 IN TXT "ca.test; accounturi=$account"),
 ], 'of each type';
 
+is +(records(qw(--until 2030-01-31T00:00:00Z --type dns-persist-01 a.test)))[0],
+    '_validation-persist.a.test. 600 IN TXT '
+    . qq("ca.test; accounturi=$account; persistUntil=1896048000"), 'until then';
+
 # parsers
 my $records = join "\n", records('a.test'),
     records(@all);
@@ -111,6 +115,7 @@ for my $wrong ([['nobody'], 1, qr/no lineage "nobody".*-d/],
     [['--type', 'caa,'], 2, qr/unknown type ""/],
     [['--ttl', '1h'], 2, qr/"1h" is no time to live/],
     [['--ttl', '4294967296'], 2, qr/up to 2147483647/],
+    [['--until', '2030'], 2, qr/"2030" is no time such as/],
     [['-d'], 2, qr/-d needs the names/],
     [[-d => 'a_b.test'], 2, qr/underscore/],
     [['--cert-name', 'a.test'], 2, qr/dns \.\.\. a\.test/]) {

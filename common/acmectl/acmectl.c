@@ -53,7 +53,7 @@ static const struct verb {
         "thumbprints of the account keys, or of files" },
     { "dns", ctl_dns,
         "dns records|check [LINEAGE...|-d NAME...] [--type TYPE,...]\n"
-        "    [--ttl N]                       "
+        "    [--ttl N] [--until TIME]        "
         "the records that prove names, for a zone file,\n"
         "                                    "
         "or as they are in the DNS" },
@@ -221,6 +221,7 @@ enum option_id {
     OPT_NO_DELETE,
     OPT_TYPE,
     OPT_TTL,
+    OPT_UNTIL,
     OPT_VERSION
 };
 
@@ -271,6 +272,9 @@ take_option(struct ctl *ctl, int option)
     case OPT_TTL:
         ctl->ttl = optarg;
         return CTL_OK;
+    case OPT_UNTIL:
+        ctl->until = optarg;
+        return CTL_OK;
     case 'q':
         ctl->quiet = true;
         return CTL_OK;
@@ -310,6 +314,7 @@ parse(struct ctl *ctl, int argc, char **argv)
         { "server", required_argument, NULL, OPT_SERVER },
         { "type", required_argument, NULL, OPT_TYPE },
         { "ttl", required_argument, NULL, OPT_TTL },
+        { "until", required_argument, NULL, OPT_UNTIL },
         { "no-delete-after-revoke", no_argument, NULL, OPT_NO_DELETE },
         { "quiet", no_argument, NULL, 'q' },
         { "verbose", no_argument, NULL, 'v' },

@@ -39,7 +39,8 @@ struct ctl {
     const char *server; /* directory URL of a CA */
     const char *type;   /* of records, with commas between */
     const char *ttl;
-    int argc; /* what is left of the command line */
+    const char *until; /* RFC 3339 */
+    int argc;          /* what is left of the command line */
     char **argv;
     /* directories that exist, in the order they are looked for */
     size_t nstates;

@@ -102,6 +102,10 @@ read_arguments(struct ctl_dns *dns)
         code = read_types(dns, ctl->type);
     if (code == CTL_OK && ctl->ttl != NULL)
         code = read_ttl(dns, ctl->ttl);
+    if (code == CTL_OK && ctl->until != NULL &&
+        !acme_time_parse(ctl->until, &dns->until))
+        code = ctl_fail(CTL_USAGE,
+            "\"%s\" is no time such as 2030-01-31T00:00:00Z", ctl->until);
     if (code == CTL_OK && ctl->details && ctl->argc == 0)
         code = ctl_fail(CTL_USAGE, "-d needs the names that are meant");
     return code == CTL_OK ? read_names(ctl, dns->arena) : code;

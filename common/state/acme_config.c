@@ -521,6 +521,33 @@ check_csr(const struct acme_lineage *lineage, struct acme_error *err)
     return ACME_OK;
 }
 
+/* A record that is published once names the CA, and nobody but the operator is
+ * asked what it is called. */
+static enum acme_rc
+check_domains(const struct acme_config *config,
+    const struct acme_lineage *lineage, const struct acme_proof *proof,
+    const char *name, struct acme_error *err)
+{
+    enum acme_challenge_type type[ACME_CHALLENGE_TYPES];
+    const struct acme_issuer *issuer;
+    size_t i;
+
+    if (acme_proof_choose(proof, &config->reach, name, type) != 1 ||
+        type[0] != ACME_DNS_PERSIST_01)
+        return ACME_OK;
+    for (i = 0; i < acme_lineage_cas(lineage); i++) {
+        issuer = &config->issuer[acme_lineage_issuer(lineage, i)];
+        if (acme_issuer_domain(issuer) == NULL)
+            return acme_error_set(err, ACME_CONFIG,
+                "\"%s\" cannot be proved to \"%s\": dns-persist-01 needs the "
+                "domain name of the CA, which is not known here; take it from "
+                "the CA's documentation and say it with issuer_domain "
+                "(ACMEIssuerDomain)",
+                name, issuer->name);
+    }
+    return ACME_OK;
+}
+
 static enum acme_rc
 check_names(const struct acme_config *config,
     const struct acme_lineage *lineage, const struct acme_proof *proof,
@@ -529,8 +556,11 @@ check_names(const struct acme_config *config,
     enum acme_rc rc = ACME_OK;
     size_t i;
 
-    for (i = 0; i < lineage->nnames && rc == ACME_OK; i++)
+    for (i = 0; i < lineage->nnames && rc == ACME_OK; i++) {
         rc = acme_proof_check(proof, &config->reach, lineage->names[i], err);
+        if (rc == ACME_OK)
+            rc = check_domains(config, lineage, proof, lineage->names[i], err);
+    }
     return rc;
 }
 

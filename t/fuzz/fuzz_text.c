@@ -9,6 +9,8 @@
 #include "base/acme_time.h"
 #include "fuzz.h"
 #include "protocol/acme_order.h"
+#include "state/acme_issue.h"
+#include "state/acme_zone.h"
 #include "wrap/acme_idn.h"
 #include "wrap/acme_key.h"
 #include "wrap/acme_url.h"
@@ -122,6 +124,31 @@ try_time(const char *text)
     FUZZ_CHECK(t == again);
 }
 
+/* Anybody's TXT record is judged; what is given out stays one line. */
+static void
+try_record(const char *text, size_t len)
+{
+    const struct acme_persist persist = { "ca.test", "https://ca.test/1", true,
+        0 };
+    struct acme_issue issue;
+    struct acme_buf line;
+    size_t i;
+
+    if (acme_issue_parse(text, len, &issue))
+        for (i = 0; i < issue.nparams; i++)
+            FUZZ_CHECK(issue.param[i].tag.len > 0 &&
+                       issue.param[i].value.at + issue.param[i].value.len <=
+                           text + len);
+    FUZZ_CHECK(
+        acme_persist_judge(text, len, &persist, 1) <= ACME_PERSIST_GOOD);
+    acme_buf_init(&line, 5 * len + 64);
+    acme_zone_txt(&line, "a.test", 1, text, len);
+    FUZZ_CHECK(acme_buf_ok(&line));
+    for (i = 0; i < line.len; i++)
+        FUZZ_CHECK(line.data[i] >= ' ' && line.data[i] < 0x7f);
+    acme_buf_clear(&line);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -133,6 +160,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     try_names((const char *)data, size);
     try_base64((const char *)data, size);
     try_clean((const char *)data, size);
+    try_record((const char *)data, size);
     try_url(text);
     try_time(text);
     acme_error_clear(&err);
