@@ -165,7 +165,7 @@ $model->configure(terms => 1, placeholder => 'self_signed', user => 'u');
 my $url = $model->ca->url;
 my @ours = grep { /ACME/ } split /\n/, $model->config_text;
 is_deeply \@ours, ['ACMEStateDir ' . $model->state, 'ACMEPlaceholder serve',
-    'ACMEUser u', 'ACMECertificateAgreement accepted',
+    'ACMEUser u', 'ACMEPreflight off', 'ACMECertificateAgreement accepted',
     "ACMECertificateAuthority $url",
     'ACMECACertificateFile ' . $model->ca->ca_file,
     'ACMECertificateAgreement accepted', 'ACMEDomain a.test',
