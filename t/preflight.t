@@ -24,7 +24,9 @@ sub looks ()
 
 sub configure (%bad)
 {
+    # nobody is there: what a name has in the DNS is not known
     $t->clear_config->configure(preflight => 'require',
+        dns_resolver => '127.0.0.1:1',
         global => { nginx => '', httpd => 'LogFormat "%r %{User-Agent}i"' });
     $t->site('good.test')->site('bad.test', %bad);
     $t->site('pending.test', stateless => 'pending');
