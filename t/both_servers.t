@@ -42,6 +42,7 @@ is scalar($ca->orders), 2, 'from one order';
 is scalar($ca->accounts), 1, 'of one account';
 is_deeply [map { /^(\w+):/ } sort @{ $nginx->status('a.test')->{declared} }],
     ['httpd', 'nginx'], 'status: declared by both';
+ok !$nginx->status('a.test')->{asked}, 'the same CA, whoever asks it';
 is $nginx->live_version('a.test'), 2, 'version 2';
 
 $httpd->clear_config->configure(state => $nginx->state);

@@ -15,6 +15,7 @@ struct view {
     const char *name;
     time_t now;
     struct acme_json *json;
+    struct acme_settings *settings; /* NULL: none that can be read */
     struct acme_leaf leaf;
     unsigned version; /* 0: none */
     bool damaged;
@@ -105,19 +106,17 @@ add_wanted(struct view *view, const struct acme_settings *settings)
 static void
 add_settings(struct view *view)
 {
-    struct acme_settings *settings = NULL;
     struct acme_error err;
 
     acme_error_clear(&err);
-    if (acme_store_settings_read(view->store, view->name, &settings, &err) ==
-        ACME_OK) {
-        add_declarations(view, settings);
-        add_wanted(view, settings);
+    if (acme_store_settings_read(view->store, view->name, &view->settings,
+            &err) == ACME_OK) {
+        add_declarations(view, view->settings);
+        add_wanted(view, view->settings);
     } else if (err.rc != ACME_NOENT) {
         acme_json_set_str(view->json, "damage", err.what);
     }
     note(view, &err);
-    acme_settings_free(settings);
 }
 
 /* ---- what is served --------------------------------------------------- */
@@ -277,17 +276,34 @@ add_error(struct view *view)
     acme_json_set_time(view->json, "error_time", view->record.error_time);
 }
 
-/* Whom the last attempt asked, if that is not the first CA of the list. */
+/* Whether that is the first CA of the list; each server has its own name for
+ * it. */
+static bool
+is_first(const struct acme_settings *settings, const char *issuer)
+{
+    size_t i;
+
+    for (i = 0; i < settings->ndeclared; i++) {
+        const struct acme_issuer *first = &settings->declared[i].issuer;
+
+        if (strcmp(first->name, issuer) == 0 &&
+            strcmp(first->directory, settings->declared[0].issuer.directory) ==
+                0)
+            return true;
+    }
+    return false;
+}
+
+/* Whom the last attempt asked, if that is another CA. */
 static void
 add_asked(struct view *view)
 {
     const struct acme_record *record = &view->record;
-    const char *first =
-        acme_json_str(acme_json_get(view->json, "issuer"), "name");
     struct acme_json *asked;
 
-    if (record->issuer[0] == '\0' || first == NULL ||
-        strcmp(first, record->issuer) == 0)
+    if (record->issuer[0] == '\0' || view->settings == NULL ||
+        view->settings->ndeclared == 0 ||
+        is_first(view->settings, record->issuer))
         return;
     asked = acme_json_object();
     acme_json_set_str(asked, "name", record->issuer);
@@ -433,6 +449,7 @@ acme_status_lineage(struct acme_store *store, const char *state_dir,
     add_record(&view);
     acme_json_set_str(view.json, "state", state_of(&view));
     acme_arena_free(view.arena);
+    acme_settings_free(view.settings);
     if (view.nomem) {
         acme_json_free(view.json);
         return acme_error_nomem(err);
