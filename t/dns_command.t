@@ -8,6 +8,7 @@ use v5.36;
 use lib 't/lib';
 use Test::More;
 use Acme::Hook;
+use Acme::SecProc qw(areas descriptors);
 use Acme::Test;
 
 Acme::Test->need_root;
@@ -43,6 +44,12 @@ sub wildcard_order ($kind, $check, %o)
             if $kind ne 'acme.sh';
     }
     $check->($t, $hook->calls);
+    my ($runner) = $t->helpers('runner');
+    my $of_server = $t->state . '|/logs/';
+    is_deeply [grep { /$of_server/ } values %{ descriptors($runner) }], [],
+        'the runner has no file of the state directory or the server';
+    is scalar(grep { $_->{flags}{dd} } areas($runner)), 0,
+        'nor the memory with the keys';
     my @left = glob '/run/acme-hooks-0/*';
     my %of = map { $_->{env}{ACME_HOOK_DIR} => 1 } $hook->calls;
     is scalar(keys %of), 2, 'each record has a directory';

@@ -6,7 +6,13 @@ package Acme::Hook;
 
 use v5.36;
 use Acme::Proc qw(slurp spew);
+use File::Path qw(remove_tree);
 use JSON::PP;
+
+# Of runs that have been looked at: a test that ends in the middle of an order
+# leaves them.
+my %directory;
+END { remove_tree(grep { m{/acme-hooks-} && -d } keys %directory) }
 
 # new($test, KIND, and optionally name => 'hook', body => PERL for what it
 # does before anything else, owner => USER): kind 'certbot', 'mod_md',
@@ -53,7 +59,11 @@ sub directive ($self, $options = '')
 # those that failed on purpose too.
 sub calls ($self)
 {
-    return map { decode_json($_) } split /\n/, slurp($self->{log}) // '';
+    my @calls = map { decode_json($_) } split /\n/,
+        slurp($self->{log}) // '';
+
+    $directory{ $_->{env}{ACME_HOOK_DIR} } = 1 for @calls;
+    return @calls;
 }
 
 sub forget ($self) { truncate $self->{log}, 0; return }
