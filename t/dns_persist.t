@@ -64,6 +64,15 @@ my $odd = " $domain ;POLICY = WildCard;  accountURI=" . $value =~ s/.*?uri=//r
 is attempt($odd), 'ok', "good, in odd letters: $odd" or $t->give_up;
 ok $t->wait_certificate($_), "$_: a certificate" for qw(a.test x.a.test);
 like $t->ca->log, qr/Pulled a task/, 'the CA has looked';
+
+# a name so long that the line would be cut off in a message
+my $long = join '.', ('n' x 60) x 3, 'test';
+$t->dns->txt('_validation-persist.long.test', $exact);
+$t->site('long.test', identifiers => ['long.test', $long], acme => 'pebble');
+ok $t->reload, 'a long name';
+ok $t->wait_log(qr/"\Q$long\E": there is no such record; acmectl dns records/),
+    'is not published in part';
+
 my $serial = $t->serial('a.test');
 my ($exit, undef, $err) = $t->acmectl('renew', '--force', '--cert-name',
     'a.test');

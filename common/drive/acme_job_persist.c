@@ -126,11 +126,16 @@ refuse(const char *owner, const struct acme_persist *persist,
     acme_persist_render(persist, &value);
     acme_zone_txt(&line, owner, ACME_ZONE_TTL, acme_buf_str(&value),
         value.len);
-    if (acme_buf_ok(&value) && acme_buf_ok(&line))
+    /* A line that is cut off would be published so. */
+    if (!acme_buf_ok(&value) || !acme_buf_ok(&line))
+        rc = acme_error_nomem(err);
+    else if (line.len + strlen(owner) + 128 > sizeof(err->what))
+        rc = acme_error_set(err, ACME_NET,
+            "%s; acmectl dns records prints the line to publish",
+            acme_persist_text(verdict));
+    else
         rc = acme_error_set(err, ACME_NET, "%s; publish: %s",
             acme_persist_text(verdict), acme_buf_str(&line));
-    else
-        rc = acme_error_nomem(err);
     acme_buf_clear(&value);
     acme_buf_clear(&line);
     return rc;
