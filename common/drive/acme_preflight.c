@@ -612,6 +612,18 @@ begin_rows(struct flight *flight, const char *const *names)
     }
 }
 
+/* Its handshakes are the CA's alone: nothing is claimed of them. */
+static void
+note_tls(struct flight *flight)
+{
+    size_t i;
+
+    for (i = 0; i < flight->n; i++)
+        if (flight->row[i].provable && flight->row[i].type == ACME_TLS_ALPN_01)
+            find(&flight->row[i], ACME_CHECK_BINDING, ACME_VERDICT_UNKNOWN,
+                "for tls-alpn-01 no handshake is made here");
+}
+
 /* Without a thumbprint nobody can answer rightly. */
 static enum acme_rc
 ask_servers(struct flight *flight, struct acme_error *err)
@@ -619,6 +631,7 @@ ask_servers(struct flight *flight, struct acme_error *err)
     enum acme_rc rc;
     size_t i;
 
+    note_tls(flight);
     if (flight->what->thumbprint != NULL) {
         rc = check_binding(flight, err);
         return rc == ACME_OK ? check_reach(flight, err) : rc;

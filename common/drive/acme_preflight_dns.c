@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/acme_time.h"
+#include "drive/acme_job_dns.h"
 
 /* RFC 1035 4.1.1 */
 #define NO_ERROR 0
@@ -122,16 +123,8 @@ acme_preflight_dns_init(struct acme_preflight_dns *dns,
     const struct acme_proof *proof, const struct acme_dns_servers *servers,
     const struct acme_host *host)
 {
-    struct acme_error ignored;
-    size_t i;
-
     memset(dns, 0, sizeof(*dns));
-    acme_error_clear(&ignored);
-    for (i = 0; i < proof->nresolvers; i++)
-        (void)acme_dns_servers_add(&dns->servers, proof->resolver[i],
-            &ignored);
-    if (dns->servers.n == 0)
-        dns->servers = *servers;
+    acme_job_resolver_of(proof, servers, &dns->servers);
     dns->host = host;
     dns->lookup = (struct acme_lookup){ dns, look_up_addresses, look_up_caa };
 }

@@ -404,6 +404,14 @@ test_listeners(void **state)
     assert_int_equal(acme_preflight_run(&f.what, names, 1, &row, &err),
         ACME_OK);
     expect(&row, ACME_CHECK_BINDING, "unknown nothing of this server", 1);
+    /* Handshakes are not made, and nothing is said of them. */
+    f.proof.nchallenges = 1;
+    f.proof.challenge[0] = ACME_TLS_ALPN_01;
+    assert_int_equal(acme_preflight_run(&f.what, names, 1, &row, &err),
+        ACME_OK);
+    expect(&row, ACME_CHECK_BINDING, "unknown tls-alpn-01", 3);
+    expect(&row, ACME_CHECK_REACH, "-", 3);
+    f.proof.nchallenges = 0;
     /* Without an account there is no right answer. */
     f.what.thumbprint = NULL;
     net.probes = 0;
