@@ -147,12 +147,16 @@ server_of(cmd_parms *cmd)
 }
 
 static struct acme_httpd_settings *
-settings_of(cmd_parms *cmd)
+settings_in(struct acme_httpd_server *server)
 {
-    struct acme_httpd_server *server = server_of(cmd);
-
     return server->section != NULL ? &server->section->settings
                                    : &server->settings;
+}
+
+static struct acme_httpd_settings *
+settings_of(cmd_parms *cmd)
+{
+    return settings_in(server_of(cmd));
 }
 
 static const char *
@@ -442,11 +446,15 @@ set_csr(cmd_parms *cmd, void *dir, const char *arg)
     return settings->csr_file != NULL ? NULL : fail(cmd, arg, "not a path");
 }
 
+/* How names would be proved: without a name it asks for nothing. */
 static const char *
 set_proof(cmd_parms *cmd, void *dir, int argc, char *const argv[])
 {
+    struct acme_httpd_server *server = acme_httpd_server_of(cmd->server);
+
     (void)dir;
-    return acme_httpd_set_proof(cmd, &settings_of(cmd)->proof, argc, argv);
+    server->conf->used = true;
+    return acme_httpd_set_proof(cmd, &settings_in(server)->proof, argc, argv);
 }
 
 /* The directives that are on or off, and where they are kept. */
