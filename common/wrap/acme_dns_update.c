@@ -145,6 +145,21 @@ tsig_error(const ldns_pkt *packet)
     return ldns_rdf2native_int16(ldns_rr_rdf(tsig, TSIG_ERROR));
 }
 
+/* ldns takes the signature off for that, and where it does not know the
+ * algorithm it does not put it back. */
+static bool
+is_signed(const struct update *update, ldns_pkt *packet,
+    const struct acme_buf *data)
+{
+    ldns_rr *tsig = ldns_pkt_tsig(packet);
+    bool good = ldns_pkt_tsig_verify(packet, data->data, data->len,
+        update->key->name, acme_buf_str(&update->key->secret), update->mac);
+
+    if (ldns_pkt_tsig(packet) == NULL)
+        ldns_pkt_set_tsig(packet, tsig);
+    return good;
+}
+
 /* One that says "done" and cannot prove it is none: somebody else's. */
 static bool
 take_result(void *ctx, ldns_pkt *packet, const struct acme_buf *data,
@@ -158,8 +173,7 @@ take_result(void *ctx, ldns_pkt *packet, const struct acme_buf *data,
     update->rcode = (unsigned)ldns_pkt_get_rcode(packet);
     update->tsig_error = tsig_error(packet);
     update->server = *server;
-    update->signed_ = ldns_pkt_tsig_verify(packet, data->data, data->len,
-        update->key->name, acme_buf_str(&update->key->secret), update->mac);
+    update->signed_ = is_signed(update, packet, data);
     *good = true;
     return true;
 }
