@@ -453,7 +453,6 @@ set_proof(cmd_parms *cmd, void *dir, int argc, char *const argv[])
     struct acme_httpd_server *server = acme_httpd_server_of(cmd->server);
 
     (void)dir;
-    server->conf->used = true;
     return acme_httpd_set_proof(cmd, &settings_in(server)->proof, argc, argv);
 }
 
