@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/acme_arena.h"
+#include "base/acme_buf.h"
 #include "base/acme_name.h"
 #include "base/acme_text.h"
 #include "wrap/acme_url.h"
@@ -37,15 +38,11 @@ struct acme_config_index {
     struct table definition; /* what is asked for -> first such lineage */
     struct table wanted;     /* identifier -> first lineage; by finish */
     struct made *made;       /* one per lineage */
-    struct kept_proof *proofs;
-    size_t issuers, lineages, mades, thumbprints; /* room in the arrays */
-};
-
-/* Ways of proving names, each once: there are few. */
-struct kept_proof {
-    struct acme_proof proof;
-    size_t number;
-    struct kept_proof *next;
+    struct table proof;      /* all that was said -> place in proofs */
+    const struct acme_proof **proofs;
+    size_t nproofs;
+    /* Room in the arrays. */
+    size_t issuers, lineages, mades, thumbprints, proofs_room;
 };
 
 /* How a lineage came about. */
@@ -639,29 +636,75 @@ sort_names(const struct acme_lineage *lineage, size_t *n)
     return name;
 }
 
-/* The one in the configuration that is equal, NULL: out of memory. */
-static const struct kept_proof *
-keep_proof(struct acme_config *config, const struct acme_proof *proof)
+static enum acme_rc
+add_proof(struct acme_config *config, const struct acme_proof *proof,
+    const char *text, size_t *number, struct acme_error *err)
 {
-    struct kept_proof *first = config->index->proofs, *kept;
+    struct acme_config_index *index = config->index;
+    const struct acme_proof **proofs;
+    struct acme_proof *copy;
+    char *key;
 
-    for (kept = first; kept != NULL; kept = kept->next)
-        if (acme_proof_equal(&kept->proof, proof))
-            return kept;
-    kept = acme_arena_alloc(config->arena, sizeof(*kept));
-    if (kept == NULL || !acme_proof_copy(config->arena, &kept->proof, proof))
-        return NULL;
-    kept->number = first != NULL ? first->number + 1 : 0;
-    kept->next = first;
-    config->index->proofs = kept;
-    return kept;
+    proofs = grow(config->arena, index->proofs, index->nproofs,
+        &index->proofs_room, sizeof(*proofs));
+    copy = acme_arena_alloc(config->arena, sizeof(*copy));
+    key = acme_arena_strdup(config->arena, text);
+    if (proofs == NULL || copy == NULL || key == NULL ||
+        !acme_proof_copy(config->arena, copy, proof) ||
+        !table_reserve(config->arena, &index->proof, 1))
+        return acme_error_nomem(err);
+    index->proofs = proofs;
+    *number = index->nproofs++;
+    proofs[*number] = copy;
+    table_put(&index->proof, key, *number);
+    return ACME_OK;
+}
+
+/* The same text for equal ones: all that was said. */
+static void
+describe_proof(const struct acme_proof *proof, struct acme_buf *out)
+{
+    struct acme_proof_words words;
+    size_t item, i;
+
+    for (item = 0; item < ACME_PROOF_ITEMS; item++) {
+        if ((proof->said & 1u << item) == 0)
+            continue;
+        acme_buf_addf(out, "%zu", item);
+        acme_proof_get(proof, (enum acme_proof_item)item, &words);
+        for (i = 0; i < words.n; i++)
+            acme_buf_addf(out, " %zu:%s", strlen(words.word[i]),
+                words.word[i]);
+        acme_buf_add_str(out, "\n");
+    }
+}
+
+/* The number of the one in the configuration that is equal. */
+static enum acme_rc
+keep_proof(struct acme_config *config, const struct acme_proof *proof,
+    size_t *number, struct acme_error *err)
+{
+    struct acme_buf text;
+    enum acme_rc rc = ACME_OK;
+
+    acme_buf_init(&text, ACME_STATE_JSON_MAX);
+    describe_proof(proof, &text);
+    if (!acme_buf_ok(&text)) {
+        rc = acme_error_nomem(err);
+    } else {
+        *number = table_get(&config->index->proof, acme_buf_str(&text));
+        if (*number == NONE)
+            rc = add_proof(config, proof, acme_buf_str(&text), number, err);
+    }
+    acme_buf_clear(&text);
+    return rc;
 }
 
 /* The same text for equal lineages: issuers, key types as a set, flags,
  * the way of proof, sorted names.  NULL: out of memory. */
 static char *
 define(struct acme_arena *arena, const struct acme_lineage *lineage,
-    const struct kept_proof *proof, const struct name *sorted, size_t n)
+    size_t proof, const struct name *sorted, size_t n)
 {
     char head[256], *text, *at;
     unsigned types = 0;
@@ -670,8 +713,8 @@ define(struct acme_arena *arena, const struct acme_lineage *lineage,
     for (i = 0; i < lineage->ntypes; i++)
         types |= 1u << lineage->type[i];
     len = (size_t)snprintf(head, sizeof(head), "%x %d%d%d %zu %zu", types,
-        lineage->must_staple, lineage->reuse_key, lineage->allow_subset,
-        proof->number, lineage->issuer);
+        lineage->must_staple, lineage->reuse_key, lineage->allow_subset, proof,
+        lineage->issuer);
     for (i = 0; i < lineage->nfallbacks; i++)
         len += (size_t)snprintf(head + len, sizeof(head) - len, ",%zu",
             lineage->fallback[i]);
@@ -830,8 +873,7 @@ reserve(struct acme_config *config)
  * memory. */
 static bool
 append(struct acme_config *config, const struct acme_lineage *lineage,
-    const struct kept_proof *proof, const char *definition, struct name *name,
-    size_t n)
+    size_t proof, const char *definition, struct name *name, size_t n)
 {
     struct acme_config_index *index = config->index;
     size_t i = config->nlineages;
@@ -839,7 +881,7 @@ append(struct acme_config *config, const struct acme_lineage *lineage,
     const char *chosen;
 
     *added = *lineage;
-    added->proof = &proof->proof;
+    added->proof = index->proofs[proof];
     added->name = NULL;
     added->nnames = n;
     added->names = copy_names(config->arena, name, n);
@@ -868,24 +910,25 @@ enum acme_rc
 acme_config_add_lineage(struct acme_config *config,
     const struct acme_lineage *lineage, size_t *index, struct acme_error *err)
 {
-    const struct kept_proof *proof;
+    const struct acme_proof *said = lineage->proof;
     struct acme_proof unsaid;
     struct name *sorted = NULL;
     char *definition = NULL;
-    size_t n = 0, found = NONE;
+    size_t n = 0, found = NONE, proof = 0;
     enum acme_rc rc;
 
     acme_proof_init(&unsaid);
+    if (said == NULL)
+        said = &unsaid;
     rc = check_lineage(config, lineage, err);
     if (rc == ACME_OK)
-        rc = check_names(config, lineage,
-            lineage->proof != NULL ? lineage->proof : &unsaid, err);
+        rc = check_names(config, lineage, said, err);
+    if (rc == ACME_OK)
+        rc = keep_proof(config, said, &proof, err);
     if (rc != ACME_OK)
         return rc;
-    proof =
-        keep_proof(config, lineage->proof != NULL ? lineage->proof : &unsaid);
     sorted = sort_names(lineage, &n);
-    if (sorted != NULL && proof != NULL)
+    if (sorted != NULL)
         definition = define(config->arena, lineage, proof, sorted, n);
     if (definition == NULL || !reserve(config)) {
         rc = acme_error_nomem(err);
