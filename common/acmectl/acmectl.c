@@ -184,6 +184,28 @@ ctl_open(const char *state_dir, struct acme_store **store)
     return CTL_OK;
 }
 
+int
+ctl_open_one(struct ctl *ctl, struct acme_store **store)
+{
+    int code = ctl_find_states(ctl);
+
+    if (code == CTL_OK && ctl->nstates > 1)
+        code = ctl_fail(CTL_USAGE,
+            "there are %zu state directories (%s, %s); say which with "
+            "--state-dir",
+            ctl->nstates, ctl->state[0], ctl->state[1]);
+    return code == CTL_OK ? ctl_open(ctl->state[0], store) : code;
+}
+
+void
+ctl_log(void *ctx, enum acme_level level, const char *line)
+{
+    const struct ctl *ctl = ctx;
+
+    if (level <= ACME_LOG_WARN || ctl->verbose)
+        (void)fprintf(stderr, "acmectl: %s\n", line);
+}
+
 /* ---- command line ----------------------------------------------------- */
 
 static void

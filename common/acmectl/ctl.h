@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/acme_host.h"
 #include "state/acme_store.h"
 #include "wrap/acme_json.h"
 
@@ -64,6 +65,13 @@ int ctl_find_states(struct ctl *ctl);
  * root's first.
  */
 int ctl_open(const char *state_dir, struct acme_store **store);
+
+/* Finds and opens the only one that there is: CTL_USAGE if there are more. */
+int ctl_open_one(struct ctl *ctl, struct acme_store **store);
+
+/* Lines of the processes that a verb has started: log() of struct acme_server,
+ * whose ctx is the struct ctl. */
+void ctl_log(void *ctx, enum acme_level level, const char *line);
 
 /* Visits the issuers of every lineage's declarations, fallbacks too, until
  * `visit` fails; settings that cannot be read are left out. */

@@ -301,15 +301,6 @@ ctl_account_issuer(struct accounts *accounts, const struct found *found,
 }
 
 static void
-on_line(void *ctx, enum acme_level level, const char *line)
-{
-    const struct accounts *accounts = ctx;
-
-    if (level <= ACME_LOG_WARN || accounts->ctl->verbose)
-        (void)fprintf(stderr, "acmectl: %s\n", line);
-}
-
-static void
 on_done(void *ctx, size_t i, bool ok, const char *text)
 {
     struct accounts *accounts = ctx;
@@ -319,20 +310,13 @@ on_done(void *ctx, size_t i, bool ok, const char *text)
     (void)snprintf(accounts->text, sizeof(accounts->text), "%s", text);
 }
 
-static void
-tick(void *ctx)
-{
-    (void)ctx;
-}
-
 enum acme_rc
 ctl_account_work(struct accounts *accounts,
     const struct acme_account_work *account, struct acme_error *err)
 {
-    struct acme_server server = { .ctx = accounts, .log = on_line };
+    struct acme_server server = { .ctx = accounts->ctl, .log = ctl_log };
     struct acme_service_work work = { .account = account,
         .done = on_done,
-        .tick = tick,
         .ctx = accounts };
     unsigned other = geteuid() == 0 ? 65534 : 0;
 
@@ -523,15 +507,8 @@ static int
 open_state(struct accounts *accounts)
 {
     struct ctl *ctl = accounts->ctl;
-    int code = ctl_find_states(ctl);
+    int code = ctl_open_one(ctl, &accounts->store);
 
-    if (code == CTL_OK && ctl->nstates > 1)
-        code = ctl_fail(CTL_USAGE,
-            "there are %zu state directories (%s, %s); say which with "
-            "--state-dir",
-            ctl->nstates, ctl->state[0], ctl->state[1]);
-    if (code == CTL_OK)
-        code = ctl_open(ctl->state[0], &accounts->store);
     if (code != CTL_OK)
         return code;
     accounts->config = acme_config_new(ctl->state[0], "acmectl", "account");

@@ -19,21 +19,6 @@ struct checking {
 };
 
 static void
-on_line(void *ctx, enum acme_level level, const char *line)
-{
-    const struct checking *checking = ctx;
-
-    if (level <= ACME_LOG_WARN || checking->dns->ctl->verbose)
-        (void)fprintf(stderr, "acmectl: %s\n", line);
-}
-
-static void
-tick(void *ctx)
-{
-    (void)ctx;
-}
-
-static void
 print_one(const struct ctl_dns_row *row, bool good, const char *text)
 {
     (void)printf("%s %s of \"%s\" at \"%s\": %s\n", good ? "ok  " : "BAD ",
@@ -79,11 +64,10 @@ static enum acme_rc
 run(struct checking *checking, const struct acme_record_check *list,
     struct acme_config *config, struct acme_error *err)
 {
-    struct acme_server server = { .ctx = checking, .log = on_line };
+    struct acme_server server = { .ctx = checking->dns->ctl, .log = ctl_log };
     struct acme_service_work work = { .check = list,
         .nchecks = checking->dns->nrows,
         .done = on_done,
-        .tick = tick,
         .ctx = checking };
     unsigned other = geteuid() == 0 ? 65534 : 0;
 

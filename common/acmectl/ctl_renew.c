@@ -173,10 +173,9 @@ on_line(void *ctx, enum acme_level level, const char *line)
 {
     const struct renewal *renewal = ctx;
 
-    if (level <= ACME_LOG_WARN || renewal->ctl->verbose) {
+    if (level <= ACME_LOG_WARN || renewal->ctl->verbose)
         clear_line();
-        (void)fprintf(stderr, "acmectl: %s\n", line);
-    }
+    ctl_log(renewal->ctl, level, line);
 }
 
 static void
@@ -308,14 +307,7 @@ ctl_renew(struct ctl *ctl)
         return ctl_fail(CTL_USAGE,
             "unexpected \"%s\"; a lineage is named with --cert-name",
             ctl->argv[0]);
-    code = ctl_find_states(ctl);
-    if (code == CTL_OK && ctl->nstates > 1)
-        code = ctl_fail(CTL_USAGE,
-            "there are %zu state directories (%s, %s); say which with "
-            "--state-dir",
-            ctl->nstates, ctl->state[0], ctl->state[1]);
-    if (code == CTL_OK)
-        code = ctl_open(ctl->state[0], &renewal.store);
+    code = ctl_open_one(ctl, &renewal.store);
     if (code != CTL_OK)
         return code;
     renewal.state_dir = ctl->state[0];

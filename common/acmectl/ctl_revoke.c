@@ -370,21 +370,6 @@ find(struct revoke *revoke)
 /* ---- doing it --------------------------------------------------------- */
 
 static void
-on_line(void *ctx, enum acme_level level, const char *line)
-{
-    const struct revoke *revoke = ctx;
-
-    if (level <= ACME_LOG_WARN || revoke->ctl->verbose)
-        (void)fprintf(stderr, "acmectl: %s\n", line);
-}
-
-static void
-tick(void *ctx)
-{
-    (void)ctx;
-}
-
-static void
 tell(struct revoke *revoke, const char *serial, bool ok, const char *text)
 {
     const char *name =
@@ -426,11 +411,10 @@ on_done(void *ctx, size_t i, bool ok, const char *text)
 static int
 work(struct revoke *revoke)
 {
-    struct acme_server server = { .ctx = revoke, .log = on_line };
+    struct acme_server server = { .ctx = revoke->ctl, .log = ctl_log };
     struct acme_service_work work = { .revocation = revoke->list,
         .nrevocations = revoke->n,
         .done = on_done,
-        .tick = tick,
         .ctx = revoke };
     struct acme_error err;
     unsigned other = geteuid() == 0 ? 65534 : 0;
@@ -460,7 +444,7 @@ ask_server(void *ctx, const struct acme_control_server *server,
     acme_error_clear(&ignored);
     if (!revoke->asked &&
         acme_control_ask(acme_store_fd(revoke->store), server->instance,
-            revoke->lineage, 0, false, &ok, text, sizeof(text), tick, revoke,
+            revoke->lineage, 0, false, &ok, text, sizeof(text), NULL, NULL,
             &ignored) == ACME_OK)
         revoke->asked = true;
     return ACME_OK;
@@ -507,15 +491,8 @@ static int
 run(struct revoke *revoke)
 {
     struct ctl *ctl = revoke->ctl;
-    int code = ctl_find_states(ctl);
+    int code = ctl_open_one(ctl, &revoke->store);
 
-    if (code == CTL_OK && ctl->nstates > 1)
-        code = ctl_fail(CTL_USAGE,
-            "there are %zu state directories (%s, %s); say which with "
-            "--state-dir",
-            ctl->nstates, ctl->state[0], ctl->state[1]);
-    if (code == CTL_OK)
-        code = ctl_open(ctl->state[0], &revoke->store);
     if (code != CTL_OK)
         return code;
     revoke->config = acme_config_new(ctl->state[0], "acmectl", "revoke");

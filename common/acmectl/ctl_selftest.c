@@ -206,21 +206,6 @@ find(struct selftest *selftest)
 /* ---- doing it --------------------------------------------------------- */
 
 static void
-on_line(void *ctx, enum acme_level level, const char *line)
-{
-    const struct selftest *selftest = ctx;
-
-    if (level <= ACME_LOG_WARN || selftest->ctl->verbose)
-        (void)fprintf(stderr, "acmectl: %s\n", line);
-}
-
-static void
-tick(void *ctx)
-{
-    (void)ctx;
-}
-
-static void
 on_done(void *ctx, size_t i, bool ok, const char *text)
 {
     struct selftest *selftest = ctx;
@@ -239,11 +224,10 @@ on_done(void *ctx, size_t i, bool ok, const char *text)
 static int
 work(struct selftest *selftest)
 {
-    struct acme_server server = { .ctx = selftest, .log = on_line };
+    struct acme_server server = { .ctx = selftest->ctl, .log = ctl_log };
     struct acme_selftest_work names = { selftest->n, selftest->list };
     struct acme_service_work work = { .selftest = &names,
         .done = on_done,
-        .tick = tick,
         .ctx = selftest };
     const unsigned other = geteuid() == 0 ? 65534 : 0;
     struct acme_error err;
@@ -399,15 +383,8 @@ int
 ctl_selftest(struct ctl *ctl)
 {
     struct selftest selftest = { .ctl = ctl };
-    int code = ctl_find_states(ctl);
+    int code = ctl_open_one(ctl, &selftest.store);
 
-    if (code == CTL_OK && ctl->nstates > 1)
-        code = ctl_fail(CTL_USAGE,
-            "there are %zu state directories (%s, %s); say which with "
-            "--state-dir",
-            ctl->nstates, ctl->state[0], ctl->state[1]);
-    if (code == CTL_OK)
-        code = ctl_open(ctl->state[0], &selftest.store);
     if (code != CTL_OK)
         return code;
     selftest.config = acme_config_new(ctl->state[0], "acmectl", "selftest");

@@ -67,9 +67,9 @@ enum acme_rc acme_control_servers(int state_fd,
     void *ctx, struct acme_error *err);
 
 /*
- * Asks that server and waits for the answer, calling `tick` every second.
- * ACME_OK: done, *ok and `text` (of `size` bytes) are its answer.
- * ACME_NOENT: it does not have that lineage.  ACME_IO: it went away.
+ * Asks that server and waits for the answer, calling `tick` every second, if
+ * it is not NULL. ACME_OK: done, *ok and `text` (of `size` bytes) are its
+ * answer. ACME_NOENT: it does not have that lineage.  ACME_IO: it went away.
  * Changes the working directory as acme_control_open() does.
  */
 enum acme_rc acme_control_ask(int state_fd, const char *instance,

@@ -641,7 +641,7 @@ await_work(struct supervisor *supervisor, int answers,
             left--;
         if (engine_ended || store_ended)
             break;
-        if (acme_time_ms() >= next_tick) {
+        if (work->tick != NULL && acme_time_ms() >= next_tick) {
             work->tick(work->ctx);
             next_tick = acme_time_ms() + 1000;
         }

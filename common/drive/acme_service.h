@@ -98,7 +98,7 @@ struct acme_service_work {
     size_t nchecks;
     const struct acme_selftest_work *selftest; /* or with this; NULL: not */
     void (*done)(void *ctx, size_t lineage, bool ok, const char *text);
-    void (*tick)(void *ctx); /* every second */
+    void (*tick)(void *ctx); /* every second; NULL: not */
     void *ctx;
 };
 enum acme_rc acme_service_run_once(const struct acme_config *config,
