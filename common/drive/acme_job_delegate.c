@@ -37,14 +37,13 @@ acme_job_dns_may_lead(const struct acme_proof *proof,
 
 /* One question may bring several aliases, and the last of them more. */
 static enum acme_rc
-follow(struct acme_run *run, const struct acme_dns *dns, const char *owner,
-    const char **target, struct acme_error *err)
+follow(const struct acme_dns *dns, const char *owner, const char **target,
+    struct acme_error *err)
 {
     struct acme_dns_answer answer;
     unsigned steps;
     enum acme_rc rc;
 
-    (void)run;
     *target = owner;
     for (steps = 0; steps <= ACME_DNS_ALIASES_MAX; steps++) {
         rc = acme_dns_look_up(dns, *target, ACME_DNS_CNAME, &answer, err);
@@ -66,7 +65,7 @@ delegate(struct acme_run *run, const struct acme_dns *dns,
     const struct acme_proof *proof = run->lineage->proof;
     const char *target;
     char shown[ACME_NAME_MAX + 1];
-    enum acme_rc rc = follow(run, dns, record->owner, &target, run->err);
+    enum acme_rc rc = follow(dns, record->owner, &target, run->err);
 
     if (rc != ACME_OK || target == record->owner)
         return rc;
@@ -85,15 +84,14 @@ enum acme_rc
 acme_job_dns_delegate(struct acme_run *run, struct acme_dns_record *record,
     size_t n)
 {
-    struct acme_dns_servers resolver;
-    struct acme_dns dns = { &resolver, run->job->host, run->arena, true, false,
-        0 };
+    struct acme_dns_servers servers;
+    struct acme_dns dns;
     enum acme_rc rc = ACME_OK;
     size_t i;
 
     if (run->lineage->proof->nzones == 0)
         return ACME_OK;
-    acme_job_resolver(run, &resolver);
+    dns = acme_job_ask_resolver(run, &servers);
     for (i = 0; i < n && rc == ACME_OK; i++)
         rc = delegate(run, &dns, &record[i]);
     return rc;

@@ -74,10 +74,16 @@ enum acme_rc acme_job_dns_propagate(struct acme_run *run,
 /* ---- looking things up ------------------------------------------------ */
 
 /* Whom to ask about the DNS of others: as configured, or as this host does. */
-void acme_job_resolver(const struct acme_run *run,
-    struct acme_dns_servers *servers);
 void acme_job_resolver_of(const struct acme_proof *proof,
     const struct acme_dns_servers *host, struct acme_dns_servers *servers);
+
+/* What the run's questions need, of what these servers know themselves; or of
+ * whatever its resolvers can find, which are put into *servers.  Borrows
+ * `servers`; what is found is in run->arena. */
+struct acme_dns acme_job_ask_servers(const struct acme_run *run,
+    const struct acme_dns_servers *servers);
+struct acme_dns acme_job_ask_resolver(const struct acme_run *run,
+    struct acme_dns_servers *servers);
 
 /* What the best of the TXT records at `owner` is worth for dns-persist-01.
  * Errors as of acme_dns_look_up(). */

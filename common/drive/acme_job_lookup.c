@@ -28,10 +28,27 @@ acme_job_resolver_of(const struct acme_proof *proof,
         acme_dns_servers_read(servers, "");
 }
 
-void
-acme_job_resolver(const struct acme_run *run, struct acme_dns_servers *servers)
+struct acme_dns
+acme_job_ask_servers(const struct acme_run *run,
+    const struct acme_dns_servers *servers)
 {
+    const struct acme_dns dns = { .servers = servers,
+        .host = run->job->host,
+        .arena = run->arena };
+
+    return dns;
+}
+
+struct acme_dns
+acme_job_ask_resolver(const struct acme_run *run,
+    struct acme_dns_servers *servers)
+{
+    struct acme_dns dns;
+
     acme_job_resolver_of(run->lineage->proof, run->job->resolver, servers);
+    dns = acme_job_ask_servers(run, servers);
+    dns.recursive = true;
+    return dns;
 }
 
 static enum acme_rc

@@ -152,12 +152,10 @@ acme_job_persist_check(const struct acme_run *run,
     const time_t now = run->job->host->now(run->job->host->ctx);
     enum acme_persist_verdict verdict = ACME_PERSIST_NONE;
     struct acme_dns_servers servers;
-    const struct acme_dns dns = { &servers, run->job->host, run->arena, true,
-        false, 0 };
+    const struct acme_dns dns = acme_job_ask_resolver(run, &servers);
     char owner[ACME_NAME_MAX + 1];
     enum acme_rc rc;
 
-    acme_job_resolver(run, &servers);
     rc = check_domain(run, proved->challenge, err);
     if (rc == ACME_OK)
         rc = check_account(run, proved->challenge, err);

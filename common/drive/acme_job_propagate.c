@@ -10,9 +10,8 @@
 
 struct look {
     struct acme_run *run;
-    struct acme_dns_servers resolver;
-    bool local;               /* the resolver is, so name servers may be */
-    struct acme_arena *arena; /* of this look */
+    struct acme_dns resolver; /* its arena is of this look */
+    bool local;               /* it is, so name servers may be */
     struct acme_error *err;
 };
 
@@ -40,12 +39,12 @@ ask_server(const struct look *look, const struct sockaddr_storage *address,
     const char *owner, const char *value)
 {
     const struct acme_dns_servers server = { 1, { *address } };
-    const struct acme_dns dns = { &server, look->run->job->host, look->arena,
-        false, false, 0 };
+    struct acme_dns dns = acme_job_ask_servers(look->run, &server);
     char text[ACME_DNS_SERVER_TEXT];
     struct acme_dns_answer answer;
     enum acme_rc rc;
 
+    dns.arena = look->resolver.arena;
     rc = acme_dns_ask(&dns, owner, ACME_DNS_TXT, &answer, look->err);
     if (rc != ACME_OK)
         return rc;
@@ -89,20 +88,19 @@ ask_servers(const struct look *look, const struct acme_job_addresses *found,
 static enum acme_rc
 is_there(const struct look *look, const struct acme_dns_record *record)
 {
-    const struct acme_dns dns = { &look->resolver, look->run->job->host,
-        look->arena, true, false, 0 };
+    const struct acme_dns *dns = &look->resolver;
     struct acme_job_addresses found = { .n = 0 };
     struct acme_dns_answer answer;
     const char *owner, *zone;
     enum acme_rc rc;
     size_t i;
 
-    rc = acme_job_find_zone(&dns, record->owner, &owner, &zone, look->err);
+    rc = acme_job_find_zone(dns, record->owner, &owner, &zone, look->err);
     if (rc == ACME_OK)
-        rc = acme_dns_look_up(&dns, zone, ACME_DNS_NS, &answer, look->err);
+        rc = acme_dns_look_up(dns, zone, ACME_DNS_NS, &answer, look->err);
     for (i = 0; rc == ACME_OK && i < answer.n && i < ACME_DNS_NAME_SERVERS_MAX;
          i++)
-        rc = acme_job_find_addresses(&dns, answer.rr[i].text, 53, &found,
+        rc = acme_job_find_addresses(dns, answer.rr[i].text, 53, &found,
             look->err);
     if (rc == ACME_OK)
         rc = ask_servers(look, &found, owner, record->value);
@@ -116,14 +114,14 @@ look_once(struct look *look, const struct acme_dns_record *record, size_t n,
 {
     enum acme_rc rc = ACME_OK;
 
-    look->arena = acme_arena_new();
-    if (look->arena == NULL)
+    look->resolver.arena = acme_arena_new();
+    if (look->resolver.arena == NULL)
         return acme_error_nomem(look->err);
     while (rc == ACME_OK && *seen < n) {
         rc = is_there(look, &record[*seen]);
         *seen += rc == ACME_OK;
     }
-    acme_arena_free(look->arena);
+    acme_arena_free(look->resolver.arena);
     return rc;
 }
 
@@ -150,6 +148,7 @@ acme_job_dns_propagate(struct acme_run *run,
     const struct acme_host *host = run->job->host;
     const struct acme_proof *proof = run->lineage->proof;
     const time_t begin = host->now(host->ctx);
+    struct acme_dns_servers servers;
     struct acme_error why;
     struct look look = { .run = run, .err = &why };
     size_t seen = 0;
@@ -158,8 +157,8 @@ acme_job_dns_propagate(struct acme_run *run,
 
     if (proof->propagation == 0)
         return ACME_OK;
-    acme_job_resolver(run, &look.resolver);
-    look.local = is_private(&look.resolver.server[0]);
+    look.resolver = acme_job_ask_resolver(run, &servers);
+    look.local = is_private(&servers.server[0]);
     for (;;) {
         acme_error_clear(&why);
         rc = look_once(&look, record, n, &seen);

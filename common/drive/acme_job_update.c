@@ -19,8 +19,7 @@ find_server(struct acme_run *run, struct acme_dns_servers *servers,
     struct acme_error *err)
 {
     struct acme_dns_servers resolver;
-    struct acme_dns dns = { &resolver, run->job->host, run->arena, true, false,
-        0 };
+    const struct acme_dns dns = acme_job_ask_resolver(run, &resolver);
     struct acme_job_addresses found = { .n = 0 };
     char host[ACME_NAME_MAX + 1];
     unsigned port;
@@ -28,7 +27,6 @@ find_server(struct acme_run *run, struct acme_dns_servers *servers,
 
     rc =
         acme_dns_host_parse(run->lineage->proof->dns_server, host, &port, err);
-    acme_job_resolver(run, &resolver);
     if (rc == ACME_OK)
         rc = acme_job_find_addresses(&dns, host, port, &found, err);
     for (servers->n = 0;
@@ -103,11 +101,12 @@ static enum acme_rc
 change(struct acme_run *run, const struct acme_dns_record *record, bool remove,
     struct acme_error *err)
 {
-    struct acme_dns_servers servers;
-    struct acme_dns dns = { &servers, run->job->host, run->arena, false, false,
-        0 };
-    struct acme_dns_change what = { NULL, record->owner, record->value, TTL,
-        remove };
+    struct acme_dns_servers servers = { .n = 0 };
+    const struct acme_dns dns = acme_job_ask_servers(run, &servers);
+    struct acme_dns_change what = { .owner = record->owner,
+        .value = record->value,
+        .ttl = TTL,
+        .remove = remove };
     struct acme_tsig key;
     enum acme_rc rc;
 

@@ -181,7 +181,9 @@ stop(struct server *server)
 static enum acme_rc
 ask(enum acme_dns_type type, struct acme_dns_answer *answer)
 {
-    struct acme_dns dns = { &servers, NULL, arena, true, false, 0 };
+    struct acme_dns dns = { .servers = &servers,
+        .arena = arena,
+        .recursive = true };
 
     acme_error_clear(&err);
     return acme_dns_ask(&dns, NAME, type, answer, &err);
@@ -422,7 +424,10 @@ test_stop(void **state)
 {
     const struct reply script[] = { { .silent = true } };
     struct acme_host host = { .wait = says_stop };
-    struct acme_dns dns = { &servers, &host, arena, true, false, 0 };
+    struct acme_dns dns = { .servers = &servers,
+        .host = &host,
+        .arena = arena,
+        .recursive = true };
     struct acme_dns_answer answer;
     struct server server;
     long long begin = acme_time_ms();
@@ -461,7 +466,9 @@ static void
 test_refused(void **state)
 {
     const struct reply refused = REPLY(0x80, 5, 0, 0, "");
-    struct acme_dns dns = { &servers, NULL, arena, true, false, 0 };
+    struct acme_dns dns = { .servers = &servers,
+        .arena = arena,
+        .recursive = true };
     struct acme_dns_answer answer;
     struct server server;
 
