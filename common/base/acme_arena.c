@@ -1,7 +1,6 @@
 #include "base/acme_arena.h"
 
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -118,4 +117,19 @@ acme_arena_printf(struct acme_arena *arena, const char *fmt, ...)
     vsnprintf(text, (size_t)n + 1, fmt, args);
     va_end(args);
     return text;
+}
+
+bool
+acme_arena_own(struct acme_arena *arena, const char **text, size_t n)
+{
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        if (text[i] == NULL)
+            continue;
+        text[i] = acme_arena_strdup(arena, text[i]);
+        if (text[i] == NULL)
+            return false;
+    }
+    return true;
 }

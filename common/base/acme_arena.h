@@ -5,6 +5,7 @@
 #ifndef ACME_ARENA_H
 #define ACME_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct acme_arena;
@@ -20,5 +21,9 @@ char *acme_arena_strndup(struct acme_arena *arena, const char *text,
     size_t len);
 char *acme_arena_printf(struct acme_arena *arena, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Replaces borrowed texts by copies of the arena's own; NULL stays NULL.
+ * False: out of memory, and only some of them are copies. */
+bool acme_arena_own(struct acme_arena *arena, const char **text, size_t n);
 
 #endif

@@ -134,14 +134,6 @@ table_put(struct table *table, const char *key, size_t value)
 
 /* ---- the whole -------------------------------------------------------- */
 
-/* NULL stays NULL.  False: out of memory. */
-static bool
-copy_text(struct acme_arena *arena, const char **to, const char *text)
-{
-    *to = text == NULL ? NULL : acme_arena_strdup(arena, text);
-    return text == NULL || *to != NULL;
-}
-
 /* The array with room for one more element, NULL: out of memory.  The arena
  * keeps what was outgrown, together less than what is in use. */
 static void *
@@ -176,10 +168,13 @@ acme_config_new(const char *state_dir, const char *server,
         goto failed;
     config->arena = arena;
     config->index = acme_arena_alloc(arena, sizeof(*config->index));
+    config->state_dir = state_dir;
+    config->server = server;
+    config->instance = instance;
     if (config->index == NULL ||
-        !copy_text(arena, &config->state_dir, state_dir) ||
-        !copy_text(arena, &config->server, server) ||
-        !copy_text(arena, &config->instance, instance))
+        !acme_arena_own(arena, &config->state_dir, 1) ||
+        !acme_arena_own(arena, &config->server, 1) ||
+        !acme_arena_own(arena, &config->instance, 1))
         goto failed;
     return config;
 
@@ -344,17 +339,15 @@ static enum acme_rc
 append_thumbprint(struct acme_config *config,
     const struct acme_thumbprint *thumbprint, struct acme_error *err)
 {
-    struct acme_thumbprint copy = { NULL, NULL }, *array;
+    struct acme_thumbprint copy = *thumbprint, *array;
 
     array = grow(config->arena, config->thumbprint, config->nthumbprints,
         &config->index->thumbprints, sizeof(copy));
     if (array == NULL)
         return acme_error_nomem(err);
     config->thumbprint = array;
-    if ((thumbprint->value != NULL &&
-            !copy_text(config->arena, &copy.value, thumbprint->value)) ||
-        (thumbprint->file != NULL &&
-            !copy_text(config->arena, &copy.file, thumbprint->file)))
+    if (!acme_arena_own(config->arena, &copy.value, 1) ||
+        !acme_arena_own(config->arena, &copy.file, 1))
         return acme_error_nomem(err);
     array[config->nthumbprints++] = copy;
     return ACME_OK;
@@ -746,10 +739,11 @@ copy_names(struct acme_arena *arena, struct name *name, size_t n)
     size_t i;
 
     qsort(name, n, sizeof(*name), by_place);
-    for (i = 0; copy != NULL && i < n; i++)
-        if (!copy_text(arena, &copy[i], name[i].text))
-            return NULL;
-    return copy;
+    if (copy == NULL)
+        return NULL;
+    for (i = 0; i < n; i++)
+        copy[i] = name[i].text;
+    return acme_arena_own(arena, copy, n) ? copy : NULL;
 }
 
 /*
@@ -886,8 +880,7 @@ append(struct acme_config *config, const struct acme_lineage *lineage,
     added->nnames = n;
     added->names = copy_names(config->arena, name, n);
     if (added->names == NULL ||
-        (lineage->csr_file != NULL &&
-            !copy_text(config->arena, &added->csr_file, lineage->csr_file)))
+        !acme_arena_own(config->arena, &added->csr_file, 1))
         return false;
     index->made[i].definition = definition;
     index->made[i].automatic = true;

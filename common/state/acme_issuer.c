@@ -164,28 +164,17 @@ acme_issuer_directory(const char *short_name)
     return NULL;
 }
 
-/* NULL stays NULL. */
-static bool
-copy_text(struct acme_arena *arena, const char **text)
-{
-    if (*text == NULL)
-        return true;
-    *text = acme_arena_strdup(arena, *text);
-    return *text != NULL;
-}
-
 bool
 acme_issuer_copy(struct acme_arena *arena, struct acme_issuer *to,
     const struct acme_issuer *from)
 {
     struct acme_issuer copy = *from;
-    bool good = copy_text(arena, &copy.eab_key);
+    bool good = acme_arena_own(arena, &copy.eab_key, 1) &&
+                acme_arena_own(arena, copy.contact, copy.ncontacts);
     size_t i;
 
     for (i = 0; good && i < COUNT(texts); i++)
-        good = copy_text(arena, text_of(&copy, &texts[i]));
-    for (i = 0; good && i < copy.ncontacts; i++)
-        good = copy_text(arena, &copy.contact[i]);
+        good = acme_arena_own(arena, text_of(&copy, &texts[i]), 1);
     if (good)
         *to = copy;
     return good;

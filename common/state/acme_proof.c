@@ -81,40 +81,20 @@ acme_proof_merge(struct acme_proof *narrow, const struct acme_proof *wide)
 
 /* ---- as values -------------------------------------------------------- */
 
-/* NULL stays NULL. */
-static bool
-copy_text(struct acme_arena *arena, const char **text)
-{
-    if (*text != NULL)
-        *text = acme_arena_strdup(arena, *text);
-    return *text != NULL;
-}
-
-static bool
-copy_texts(struct acme_arena *arena, const char **text, size_t n)
-{
-    size_t i;
-
-    for (i = 0; i < n; i++)
-        if (text[i] != NULL && !copy_text(arena, &text[i]))
-            return false;
-    return true;
-}
-
 bool
 acme_proof_copy(struct acme_arena *arena, struct acme_proof *to,
     const struct acme_proof *from)
 {
     struct acme_proof copy = *from;
 
-    if (!copy_texts(arena, &copy.persist, 1) ||
-        !copy_texts(arena, copy.command.word, copy.command.nwords) ||
-        !copy_texts(arena, &copy.command.cleanup, 1) ||
-        !copy_texts(arena, &copy.command.credentials, 1) ||
-        !copy_texts(arena, &copy.dns_server, 1) ||
-        !copy_texts(arena, &copy.dns_key_file, 1) ||
-        !copy_texts(arena, copy.zone, copy.nzones) ||
-        !copy_texts(arena, copy.resolver, copy.nresolvers))
+    if (!acme_arena_own(arena, &copy.persist, 1) ||
+        !acme_arena_own(arena, copy.command.word, copy.command.nwords) ||
+        !acme_arena_own(arena, &copy.command.cleanup, 1) ||
+        !acme_arena_own(arena, &copy.command.credentials, 1) ||
+        !acme_arena_own(arena, &copy.dns_server, 1) ||
+        !acme_arena_own(arena, &copy.dns_key_file, 1) ||
+        !acme_arena_own(arena, copy.zone, copy.nzones) ||
+        !acme_arena_own(arena, copy.resolver, copy.nresolvers))
         return false;
     *to = copy;
     return true;

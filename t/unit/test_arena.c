@@ -64,6 +64,23 @@ strings_are_copied(void **state)
 }
 
 static void
+borrowed_texts_become_its_own(void **state)
+{
+    struct acme_arena *arena = acme_arena_new();
+    char first[] = "first", last[] = "last";
+    const char *text[] = { first, NULL, last, first };
+
+    (void)state;
+    assert_true(acme_arena_own(arena, text, 3));
+    first[0] = last[0] = '#';
+    assert_string_equal(text[0], "first");
+    assert_null(text[1]);
+    assert_string_equal(text[2], "last");
+    assert_ptr_equal(text[3], first);
+    acme_arena_free(arena);
+}
+
+static void
 absurd_sizes_fail(void **state)
 {
     struct acme_arena *arena = acme_arena_new();
@@ -82,6 +99,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_is_zeroed_aligned_and_apart),
         cmocka_unit_test(strings_are_copied),
+        cmocka_unit_test(borrowed_texts_become_its_own),
         cmocka_unit_test(absurd_sizes_fail),
     };
 
