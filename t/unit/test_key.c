@@ -15,6 +15,7 @@
 #include <openssl/x509.h>
 
 #include "base/acme_base64.h"
+#include "helper_errors.h"
 #include "wrap/acme_key.h"
 
 /* RFC 7515 A.2.1 and A.3.1; RFC 7517 A.2, whose modulus is that of RFC 7638
@@ -118,8 +119,7 @@ before_each(void **state)
 {
     (void)state;
     acme_error_clear(&err);
-    ERR_clear_error();
-    ERR_raise(ERR_LIB_USER, 42); /* somebody else's, to be left alone */
+    helper_errors_begin();
     return 0;
 }
 
@@ -127,8 +127,7 @@ static int
 after_each(void **state)
 {
     (void)state;
-    assert_int_equal(ERR_GET_REASON(ERR_get_error()), 42);
-    assert_int_equal(ERR_peek_error(), 0);
+    helper_errors_end();
     return 0;
 }
 

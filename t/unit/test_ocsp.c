@@ -10,11 +10,11 @@
 
 #include <cmocka.h>
 
-#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/ocsp.h>
 
 #include "helper_ca.h"
+#include "helper_errors.h"
 #include "wrap/acme_ocsp.h"
 
 #define URL "http://ocsp.test/r1"
@@ -79,8 +79,7 @@ before_each(void **state)
 {
     (void)state;
     acme_error_clear(&err);
-    ERR_clear_error();
-    ERR_raise(ERR_LIB_USER, 42); /* somebody else's, to be left alone */
+    helper_errors_begin();
     return 0;
 }
 
@@ -88,8 +87,7 @@ static int
 after_each(void **state)
 {
     (void)state;
-    assert_int_equal(ERR_GET_REASON(ERR_get_error()), 42);
-    assert_int_equal(ERR_get_error(), 0);
+    helper_errors_end();
     return 0;
 }
 

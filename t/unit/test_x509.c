@@ -8,12 +8,12 @@
 
 #include <cmocka.h>
 
-#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include "helper_ca.h"
+#include "helper_errors.h"
 #include "wrap/acme_csr.h"
 #include "wrap/acme_x509.h"
 
@@ -49,8 +49,7 @@ before_each(void **state)
     (void)state;
     acme_error_clear(&err);
     acme_buf_init(&pem, 1 << 20);
-    ERR_clear_error();
-    ERR_raise(ERR_LIB_USER, 42); /* somebody else's, to be left alone */
+    helper_errors_begin();
     return 0;
 }
 
@@ -59,8 +58,7 @@ after_each(void **state)
 {
     (void)state;
     acme_buf_clear(&pem);
-    assert_int_equal(ERR_GET_REASON(ERR_get_error()), 42);
-    assert_int_equal(ERR_peek_error(), 0);
+    helper_errors_end();
     return 0;
 }
 
