@@ -187,15 +187,3 @@ acme_http_response_header(struct acme_http_response *response,
             take_link(response, link);
     }
 }
-
-const char *
-acme_http_link_find(const struct acme_http_response *response, const char *rel)
-{
-    size_t i;
-
-    for (i = 0; i < response->nlinks; i++) {
-        if (equals(response->link[i].rel, strlen(response->link[i].rel), rel))
-            return response->link[i].url;
-    }
-    return NULL;
-}

@@ -71,8 +71,4 @@ struct acme_transport {
     bool (*is_private)(void *ctx);
 };
 
-/* First link with that relation, or NULL. */
-const char *acme_http_link_find(const struct acme_http_response *response,
-    const char *rel);
-
 #endif

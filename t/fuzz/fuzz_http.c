@@ -23,7 +23,6 @@ check_response(const struct acme_http_response *response, long delay)
                acme_base64_is(response->nonce, strlen(response->nonce)));
     FUZZ_CHECK(delay >= -1 && delay <= ACME_RETRY_AFTER_MAX);
     FUZZ_CHECK(response->date >= 0);
-    (void)acme_http_link_find(response, "alternate");
 }
 
 int

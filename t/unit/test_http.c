@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <cmocka.h>
 
@@ -123,6 +124,18 @@ overlong_and_unprintable_values_are_ignored(void **state)
     assert_string_equal(response.content_type, "");
 }
 
+/* The first link with that relation, or NULL. */
+static const char *
+find_link(const char *rel)
+{
+    size_t i;
+
+    for (i = 0; i < response.nlinks; i++)
+        if (strcasecmp(response.link[i].rel, rel) == 0)
+            return response.link[i].url;
+    return NULL;
+}
+
 /* RFC 8288 3, and what is seen in the wild */
 static void
 links_are_taken_apart(void **state)
@@ -169,7 +182,7 @@ links_are_taken_apart(void **state)
 
         acme_http_response_clear(&response);
         header("Link", links[i].value);
-        url = acme_http_link_find(&response, links[i].rel);
+        url = find_link(links[i].rel);
         if ((url == NULL) != (links[i].url == NULL))
             fail_msg("%s", links[i].value);
         if (url != NULL)
@@ -190,10 +203,10 @@ links_are_kept_in_order_and_bounded(void **state)
         header("Link", value);
     }
     assert_int_equal(response.nlinks, ACME_HTTP_LINKS_MAX);
-    assert_string_equal(acme_http_link_find(&response, "index"), "/dir");
-    assert_string_equal(acme_http_link_find(&response, "alternate"), "/1");
+    assert_string_equal(find_link("index"), "/dir");
+    assert_string_equal(find_link("alternate"), "/1");
     assert_string_equal(response.link[7].url, "/7");
-    assert_null(acme_http_link_find(&response, "up"));
+    assert_null(find_link("up"));
 }
 
 #define test(f) cmocka_unit_test_setup_teardown(f, before_each, after_each)

@@ -235,7 +235,9 @@ get_brings_headers_and_body(void **state)
     assert_string_equal(response.content_type, "application/json");
     assert_string_equal(response.nonce, "abc-_");
     assert_string_equal(response.location, "/acct/1");
-    assert_string_equal(acme_http_link_find(&response, "index"), "/dir");
+    assert_int_equal(response.nlinks, 1);
+    assert_string_equal(response.link[0].rel, "index");
+    assert_string_equal(response.link[0].url, "/dir");
     assert_true(response.date == NOW - 60);
     assert_true(response.retry_after == -1);
     assert_string_equal(acme_buf_str(&response.body), "{}");
