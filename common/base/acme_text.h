@@ -15,4 +15,13 @@ acme_text_same(const char *a, const char *b)
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
+/* As strcmp(); what is absent is before all that is there. */
+static inline int
+acme_text_compare(const char *a, const char *b)
+{
+    if (a == NULL || b == NULL)
+        return (a != NULL) - (b != NULL);
+    return strcmp(a, b);
+}
+
 #endif

@@ -15,6 +15,7 @@
 #endif
 
 #include "base/acme_log.h"
+#include "base/acme_text.h"
 #include "base/acme_time.h"
 #include "drive/acme_command.h"
 #include "drive/acme_program.h"
@@ -381,33 +382,61 @@ count_waiting(const struct runner *runner)
 
 /* ---- life ------------------------------------------------------------- */
 
-/* Who runs what, once, where it is not root. */
+/* Those of the same files are the same user's (acme_command_files()). */
+static int
+by_files(const void *a, const void *b)
+{
+    const struct acme_command *x = *(const struct acme_command *const *)a;
+    const struct acme_command *y = *(const struct acme_command *const *)b;
+    int order = (x->kind > y->kind) - (x->kind < y->kind);
+
+    if (order == 0)
+        order = strcmp(x->word[0], y->word[0]);
+    if (order == 0 && x->kind == ACME_COMMAND_ACME_SH)
+        order = strcmp(x->word[1], y->word[1]);
+    if (order == 0)
+        order = acme_text_compare(x->cleanup, y->cleanup);
+    return order == 0 ? acme_text_compare(x->credentials, y->credentials)
+                      : order;
+}
+
 static void
+tell_user(const struct runner *runner, const struct acme_command *command)
+{
+    struct acme_command_user user;
+    struct acme_error why, err;
+
+    acme_error_clear(&why);
+    acme_error_clear(&err);
+    if (acme_command_user(runner->config, command, &user, &why, &err) !=
+        ACME_OK)
+        acme_log(&runner->host, ACME_LOG_ERROR, "%s", err.what);
+    else if (user.become)
+        acme_log(&runner->host, ACME_LOG_WARN,
+            "program \"%s\" is run as uid %lu, not as root: %s",
+            command->word[0], (unsigned long)user.uid, why.what);
+}
+
+/* Who runs what, once, where it is not root.  False: out of memory. */
+static bool
 tell_users(const struct runner *runner)
 {
     const struct acme_config *config = runner->config;
-    size_t i, k;
+    const struct acme_command **all;
+    size_t i, n = 0;
 
-    for (i = 0; i < config->nlineages; i++) {
-        const struct acme_command *command =
-            &config->lineage[i].proof->command;
-        struct acme_command_user user;
-        struct acme_error why, err;
-
-        for (k = 0; k < i; k++)
-            if (config->lineage[k].proof == config->lineage[i].proof)
-                break;
-        acme_error_clear(&why);
-        acme_error_clear(&err);
-        if (command->kind == ACME_COMMAND_NONE || k < i)
-            continue;
-        if (acme_command_user(config, command, &user, &why, &err) != ACME_OK)
-            acme_log(&runner->host, ACME_LOG_ERROR, "%s", err.what);
-        else if (user.become)
-            acme_log(&runner->host, ACME_LOG_WARN,
-                "program \"%s\" is run as uid %lu, not as root: %s",
-                command->word[0], (unsigned long)user.uid, why.what);
-    }
+    all = calloc(config->nlineages + 1, sizeof(*all));
+    if (all == NULL)
+        return false;
+    for (i = 0; i < config->nlineages; i++)
+        if (config->lineage[i].proof->command.kind != ACME_COMMAND_NONE)
+            all[n++] = &config->lineage[i].proof->command;
+    qsort(all, n, sizeof(*all), by_files);
+    for (i = 0; i < n; i++)
+        if (i == 0 || by_files(&all[i - 1], &all[i]) != 0)
+            tell_user(runner, all[i]);
+    free(all);
+    return true;
 }
 
 static void
@@ -480,9 +509,8 @@ acme_runner_process(const struct acme_config *config, struct acme_child *child)
     /* A handler that is killed leaves us what it has started. */
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 #endif
-    if (pipe2(runner->life, O_CLOEXEC) != 0)
+    if (pipe2(runner->life, O_CLOEXEC) != 0 || !tell_users(runner))
         _exit(ACME_EXIT_FAILED);
-    tell_users(runner);
     sweep();
     status = serve(runner);
     stop_all(runner);

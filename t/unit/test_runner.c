@@ -142,15 +142,11 @@ script(struct world *w, const char *name, const char *text)
 }
 
 static void
-configure(struct world *w, enum acme_command_kind kind, const char *path,
-    unsigned timeout)
+add_lineage(struct world *w, const char *name, enum acme_command_kind kind,
+    const char *path, unsigned timeout)
 {
-    static const char *const names[] = { "a.test" };
-    struct acme_issuer issuer = { .name = "none",
-        .directory = "https://127.0.0.1:1/dir",
-        .verify = true };
-    struct acme_lineage lineage = { .name = "a.test",
-        .names = names,
+    struct acme_lineage lineage = { .name = name,
+        .names = &name,
         .nnames = 1,
         .ntypes = 1,
         .type = { ACME_KEY_ECDSA_256 } };
@@ -168,14 +164,26 @@ configure(struct world *w, enum acme_command_kind kind, const char *path,
     if (w->zone != NULL)
         proof.zone[proof.nzones++] = w->zone;
     lineage.proof = &proof;
+    assert_int_equal(
+        acme_config_add_lineage(w->config, &lineage, &index, &w->err),
+        ACME_OK);
+}
+
+static void
+configure(struct world *w, enum acme_command_kind kind, const char *path,
+    unsigned timeout)
+{
+    struct acme_issuer issuer = { .name = "none",
+        .directory = "https://127.0.0.1:1/dir",
+        .verify = true };
+    size_t index;
+
     w->config = acme_config_new(w->tmp.path, "nginx", "/etc/nginx/nginx.conf");
     assert_non_null(w->config);
     w->config->server_uid = w->config->server_gid = OTHER;
     assert_int_equal(
         acme_config_add_issuer(w->config, &issuer, &index, &w->err), ACME_OK);
-    assert_int_equal(
-        acme_config_add_lineage(w->config, &lineage, &index, &w->err),
-        ACME_OK);
+    add_lineage(w, "a.test", kind, path, timeout);
     assert_int_equal(acme_config_finish(w->config, &w->err), ACME_OK);
 }
 
@@ -488,6 +496,33 @@ test_as_other_user(void **state)
     assert_int_equal(chmod(w->tmp.path, 0777), 0);
     assert_int_equal(ask(w, true), ACME_OK);
     assert_int_equal(atoi(acme_buf_str(&w->output)), OTHER);
+}
+
+/* However many names it is for. */
+static void
+test_user_is_told_once(void **state)
+{
+    struct world *w = *state;
+    const char *first, *second, *one, *two;
+
+    if (geteuid() != 0)
+        SKIP();
+    first = script(w, "first", ":");
+    second = script(w, "second", ":");
+    assert_int_equal(chown(first, OTHER, OTHER), 0);
+    assert_int_equal(chown(second, OTHER, OTHER), 0);
+    configure(w, ACME_COMMAND_CERTBOT, first, 30);
+    add_lineage(w, "b.test", ACME_COMMAND_CERTBOT, second, 30);
+    add_lineage(w, "c.test", ACME_COMMAND_CERTBOT, first, 31);
+    start(w);
+    assert_int_equal(ask(w, true), ACME_OK);
+    assert_int_equal(ask(w, false), ACME_OK);
+    one = strstr(logged(w), "first\" is run as uid");
+    two = strstr(w->lines, "second\" is run as uid");
+    assert_non_null(one);
+    assert_non_null(two);
+    assert_null(strstr(one + 1, "first\" is run as uid"));
+    assert_null(strstr(two + 1, "second\" is run as uid"));
 }
 
 static void
@@ -971,6 +1006,7 @@ main(void)
         TEST(test_many_names),
         TEST(test_queue),
         TEST(test_as_other_user),
+        TEST(test_user_is_told_once),
         TEST(test_as_nobody),
         TEST(test_fails),
         TEST(test_output_is_secret),
