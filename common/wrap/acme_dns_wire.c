@@ -99,6 +99,14 @@ end_of(const struct attempt *attempt, unsigned ms)
     return last != 0 && last < until ? last : until;
 }
 
+static bool
+is_over(const struct attempt *attempt)
+{
+    const long long last = attempt->exchange->dns->until_ms;
+
+    return last != 0 && last <= acme_time_ms();
+}
+
 /* ---- sockets ---------------------------------------------------------- */
 
 static bool
@@ -318,7 +326,7 @@ acme_dns_exchange(const struct acme_dns_exchange *exchange,
         at = i % servers->n;
         if (spoken[at]) /* it would say the same again */
             continue;
-        if (i > 0 && end_of(&attempt, 1) <= acme_time_ms())
+        if (i > 0 && is_over(&attempt))
             break;
         attempt.server = &servers->server[at];
         outcome = try_server(&attempt);
