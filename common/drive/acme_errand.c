@@ -9,6 +9,10 @@
 #define ADD 1u
 #define FAILED 2u
 
+/* In the answer */
+#define REFUSED 1u
+#define DECLINED 2u
+
 #define LABEL "_acme-challenge."
 
 void
@@ -145,22 +149,24 @@ acme_errand_parse(struct acme_frame *frame, const struct acme_proof *proof,
 
 void
 acme_errand_reply(const struct acme_error *err, const struct acme_buf *output,
-    bool refused, struct acme_buf *frame)
+    const struct acme_errand_end *end, struct acme_buf *frame)
 {
     acme_frame_begin(frame, ACME_VERB_HOOK, 0);
     acme_frame_add_error(frame, err);
     acme_frame_add(frame, output->len > 0 ? output->data : (const void *)"",
         output->len);
-    acme_frame_add_u64(frame, refused);
+    acme_frame_add_u64(frame,
+        (end->refused ? REFUSED : 0) | (end->declined ? DECLINED : 0));
 }
 
 enum acme_rc
 acme_errand_outcome(const struct acme_buf *data, const char **output,
-    size_t *output_len, bool *refused, struct acme_error *err)
+    size_t *output_len, struct acme_errand_end *end, struct acme_error *err)
 {
     struct acme_frame frame;
     struct acme_error said;
     const void *bytes;
+    uint64_t flags;
     enum acme_rc rc;
 
     acme_error_clear(&said);
@@ -168,7 +174,9 @@ acme_errand_outcome(const struct acme_buf *data, const char **output,
         return acme_error_set(err, ACME_IO, "the runner sent no frame");
     rc = acme_frame_get_error(&frame, &said);
     acme_frame_get(&frame, &bytes, output_len);
-    *refused = acme_frame_get_u64(&frame) != 0;
+    flags = acme_frame_get_u64(&frame);
+    end->refused = (flags & REFUSED) != 0;
+    end->declined = (flags & DECLINED) != 0;
     *output = bytes;
     if (!acme_frame_end(&frame) || frame.verb != ACME_VERB_HOOK)
         return acme_error_set(err, ACME_IO,

@@ -47,13 +47,21 @@ void acme_errand_render(const struct acme_errand *errand, uint32_t lineage,
 bool acme_errand_parse(struct acme_frame *frame,
     const struct acme_proof *proof, struct acme_errand *errand);
 
-/* The answer: an error, what the program wrote, and whether nothing needs to
- * be taken away.  On success `output` may be empty. */
+/* What came of it, besides an error. */
+struct acme_errand_end {
+    bool refused;  /* nothing needs to be taken away */
+    bool declined; /* the program does not want this challenge; another one of
+                      the name may do */
+};
+
+/* The answer: an error, what the program wrote, and the above.  On success
+ * `output` may be empty. */
 void acme_errand_reply(const struct acme_error *err,
-    const struct acme_buf *output, bool refused, struct acme_buf *frame);
+    const struct acme_buf *output, const struct acme_errand_end *end,
+    struct acme_buf *frame);
 /* Its rc; `output` is borrowed.  ACME_IO: it is none. */
 enum acme_rc acme_errand_outcome(const struct acme_buf *data,
-    const char **output, size_t *output_len, bool *refused,
+    const char **output, size_t *output_len, struct acme_errand_end *end,
     struct acme_error *err);
 
 #endif

@@ -97,6 +97,7 @@ static enum acme_rc
 take_answer(struct acme_run *run, int fd, struct acme_dns_record *record,
     struct acme_error *err)
 {
+    struct acme_errand_end end = { .refused = false };
     struct acme_error why;
     struct acme_buf data;
     const char *output;
@@ -113,7 +114,9 @@ take_answer(struct acme_run *run, int fd, struct acme_dns_record *record,
                 "the process that runs programs has ended");
         goto done;
     }
-    rc = acme_errand_outcome(&data, &output, &len, &record->refused, err);
+    rc = acme_errand_outcome(&data, &output, &len, &end, err);
+    record->refused = end.refused;
+    record->declined = end.declined && rc != ACME_OK;
     if (rc == ACME_OK && len > 0) {
         record->output = acme_arena_strndup(run->arena, output, len);
         if (record->output == NULL) {

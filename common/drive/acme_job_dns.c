@@ -238,6 +238,26 @@ weigh(const struct acme_dns_record *record, size_t n, struct acme_error *err)
         ACME_COMMAND_OUTPUTS_MAX);
 }
 
+/* ACME_OK also if it is declined. */
+static enum acme_rc
+make_one(struct acme_run *run, const struct acme_dns_means *means,
+    struct acme_dns_record *record)
+{
+    enum acme_rc rc = means->add(run, record, run->err);
+
+    record->made = rc == ACME_OK;
+    if (rc == ACME_OK)
+        return rc;
+    (void)acme_error_wrap(run->err, "%s of \"%s\"",
+        acme_challenge_name(record->type), record->name);
+    if (!record->declined)
+        return rc;
+    record->why = acme_arena_strdup(run->arena, run->err->what);
+    acme_error_clear(run->err);
+    return record->why != NULL ? ACME_OK : acme_error_nomem(run->err);
+}
+
+/* All are asked for, also after one that is declined. */
 static enum acme_rc
 make(struct acme_run *run, const struct acme_dns_means *means,
     struct acme_dns_record *record, size_t n)
@@ -252,15 +272,23 @@ make(struct acme_run *run, const struct acme_dns_means *means,
         record[i].refused = rc != ACME_OK && !record[i].known;
         if (rc != ACME_OK)
             continue;
-        rc = means->add(run, &record[i], run->err);
-        record[i].made = rc == ACME_OK;
-        if (rc == ACME_OK)
-            rc = weigh(record, n, run->err);
-        if (rc != ACME_OK)
-            (void)acme_error_wrap(run->err, "%s of \"%s\"",
+        rc = make_one(run, means, &record[i]);
+        if (rc == ACME_OK && weigh(record, n, run->err) != ACME_OK)
+            rc = acme_error_wrap(run->err, "%s of \"%s\"",
                 acme_challenge_name(record[i].type), record[i].name);
     }
     return rc;
+}
+
+static bool
+is_any_declined(const struct acme_dns_record *record, size_t n)
+{
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        if (record[i].declined)
+            return true;
+    return false;
 }
 
 /* Records that do not show up are not left behind. */
@@ -304,11 +332,20 @@ make_all(struct acme_run *run, struct acme_dns_record *record, size_t n)
     if (write_down(run, record, total) != ACME_OK && rc == ACME_OK)
         return run->err->rc;
     *run->err = first;
-    return rc == ACME_OK ? settle(run, record, n) : rc;
+    if (rc != ACME_OK || is_any_declined(record, n))
+        return rc;
+    return settle(run, record, n);
+}
+
+/* Whether it is proved by a record that is made for it. */
+static bool
+needs_record(const struct acme_proved *proved)
+{
+    return proved->type == ACME_DNS_01 || proved->type == ACME_DNS_ACCOUNT_01;
 }
 
 enum acme_rc
-acme_job_dns_present(struct acme_run *run, const struct acme_proved *proved,
+acme_job_dns_present(struct acme_run *run, struct acme_proved *proved,
     size_t n)
 {
     const size_t known = acme_json_count(acme_json_get(run->memo, "records"));
@@ -319,13 +356,16 @@ acme_job_dns_present(struct acme_run *run, const struct acme_proved *proved,
     record = acme_arena_alloc(run->arena, (n + known + 1) * sizeof(*record));
     if (record == NULL)
         return acme_error_nomem(run->err);
-    for (i = 0; i < n && rc == ACME_OK; i++) {
-        if (proved[i].type != ACME_DNS_01 &&
-            proved[i].type != ACME_DNS_ACCOUNT_01)
-            continue;
-        rc = new_record(run, &proved[i], &record[count++]);
-    }
-    return rc != ACME_OK || count == 0 ? rc : make_all(run, record, count);
+    for (i = 0; i < n && rc == ACME_OK; i++)
+        if (needs_record(&proved[i]))
+            rc = new_record(run, &proved[i], &record[count++]);
+    if (rc != ACME_OK || count == 0)
+        return rc;
+    rc = make_all(run, record, count);
+    for (i = 0, count = 0; i < n; i++)
+        if (needs_record(&proved[i]))
+            proved[i].declined = record[count++].why;
+    return rc;
 }
 
 /* Whether it is to be tried again: a stop is no answer. */

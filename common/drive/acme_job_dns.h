@@ -25,6 +25,8 @@ struct acme_dns_record {
     bool known;       /* it was written down by a run of before */
     bool refused;     /* set by add: it failed, and nothing is to be taken away
                        */
+    bool declined;    /* and another challenge may do: */
+    const char *why;  /* NULL: it is not declined */
     size_t remaining; /* records of this order that come after it */
     const char *all;  /* names of all of them, with commas */
 };

@@ -15,6 +15,12 @@
 #include "state/acme_schedule.h"
 #include "wrap/acme_json.h"
 
+/* Challenges that a program does not want. */
+struct acme_declined {
+    const struct acme_challenge *challenge;
+    const struct acme_declined *next;
+};
+
 /* State of one run.  What must survive it is in orders/NAME. */
 struct acme_run {
     const struct acme_job *job;
@@ -33,8 +39,9 @@ struct acme_run {
     struct acme_csr *csr; /* the operator's; then `key` is its public half */
     struct acme_order order;
     struct acme_authz *authz;
-    struct acme_json *memo; /* orders/NAME/order.json */
-    bool memo_changed;      /* and not been saved since */
+    const struct acme_declined *declined; /* in this run */
+    struct acme_json *memo;               /* orders/NAME/order.json */
+    bool memo_changed;                    /* and not been saved since */
     struct acme_job_result *result;
     struct acme_error *err;
 };
@@ -63,6 +70,8 @@ struct acme_proved {
     const struct acme_authz *authz;
     const struct acme_challenge *challenge;
     enum acme_challenge_type type;
+    /* Why the program that was to make its record has not; or NULL. */
+    const char *declined;
 };
 
 /* Has the servers answer to these tokens, n > 0, and waits until they do. */
@@ -76,9 +85,10 @@ enum acme_rc acme_job_show_tokens(struct acme_run *run,
  */
 enum acme_rc acme_job_preflight(struct acme_run *run);
 
-/* Makes the records of those that are proved by one; n of them. */
+/* Makes the records of those that are proved by one; n of them.  ACME_OK also
+ * if some are `declined`: then none may be answered. */
 enum acme_rc acme_job_dns_present(struct acme_run *run,
-    const struct acme_proved *proved, size_t n);
+    struct acme_proved *proved, size_t n);
 
 /*
  * Of dns-persist-01: whether the CA means us and itself, and the record is

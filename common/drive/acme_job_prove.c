@@ -79,6 +79,41 @@ list_offers(const struct acme_authz *authz, char *out, size_t size)
             i > 0 ? ", " : "", authz->challenge[i].type);
 }
 
+static bool
+is_declined(const struct acme_run *run, const struct acme_challenge *challenge)
+{
+    const struct acme_declined *one = run->declined;
+
+    while (one != NULL && one->challenge != challenge)
+        one = one->next;
+    return one != NULL;
+}
+
+/* The first of `type` that is offered and not declined; but one that was
+ * answered in a run of before stays.  False: there is none. */
+static bool
+take_challenge(const struct acme_run *run, const struct acme_authz *authz,
+    const enum acme_challenge_type *type, size_t n, struct acme_proved *proved)
+{
+    const struct acme_challenge *offered;
+    bool answered = false;
+    size_t i;
+
+    memset(proved, 0, sizeof(*proved));
+    proved->authz = authz;
+    for (i = 0; i < n && !answered; i++) {
+        offered = acme_authz_challenge(authz, acme_challenge_name(type[i]));
+        if (offered == NULL || is_declined(run, offered))
+            continue;
+        answered = find_answer(run, offered->url) != NULL;
+        if (proved->challenge != NULL && !answered)
+            continue;
+        proved->challenge = offered;
+        proved->type = type[i];
+    }
+    return proved->challenge != NULL;
+}
+
 /* The best of what can work here and the CA offers. */
 static enum acme_rc
 pick_challenge(const struct acme_run *run, const struct acme_authz *authz,
@@ -87,7 +122,7 @@ pick_challenge(const struct acme_run *run, const struct acme_authz *authz,
     enum acme_challenge_type type[ACME_CHALLENGE_TYPES];
     char offers[256], clean[ACME_FOREIGN_TEXT_MAX];
     enum acme_rc rc;
-    size_t n, i;
+    size_t n;
 
     rc = acme_proof_check(run->lineage->proof, &run->job->config->reach,
         authz->name, err);
@@ -95,14 +130,8 @@ pick_challenge(const struct acme_run *run, const struct acme_authz *authz,
         return acme_error_wrap(err, ACME_JOB_MISMATCH);
     n = acme_proof_choose(run->lineage->proof, &run->job->config->reach,
         authz->name, type);
-    for (i = 0; i < n; i++) {
-        proved->authz = authz;
-        proved->type = type[i];
-        proved->challenge =
-            acme_authz_challenge(authz, acme_challenge_name(type[i]));
-        if (proved->challenge != NULL)
-            return ACME_OK;
-    }
+    if (take_challenge(run, authz, type, n, proved))
+        return ACME_OK;
     list_offers(authz, offers, sizeof(offers));
     acme_log_clean(clean, sizeof(clean), offers, strlen(offers));
     return acme_error_set(err, ACME_CONFIG,
@@ -195,18 +224,73 @@ check_standing(struct acme_run *run, const struct acme_proved *proved,
     return rc;
 }
 
+static bool
+decline(struct acme_run *run, const struct acme_challenge *challenge)
+{
+    struct acme_declined *one = acme_arena_alloc(run->arena, sizeof(*one));
+
+    if (one == NULL)
+        return false;
+    one->challenge = challenge;
+    one->next = run->declined;
+    run->declined = one;
+    return true;
+}
+
+/* uacme(1): what a program has declined was not tried; the name's next
+ * challenge is.  ACME_IO: there is none. */
+static enum acme_rc
+go_on_without(struct acme_run *run, const struct acme_proved *declined)
+{
+    struct acme_proved next;
+    struct acme_error ignored;
+
+    acme_error_clear(&ignored);
+    if (!decline(run, declined->challenge))
+        return acme_error_nomem(run->err);
+    if (pick_challenge(run, declined->authz, &next, &ignored) != ACME_OK)
+        return acme_error_set(run->err, ACME_IO, "%s", declined->declined);
+    acme_log(run->job->host, ACME_LOG_INFO,
+        "the program declines %s of \"%s\", lineage \"%s\": %s is tried",
+        acme_challenge_name(declined->type), declined->authz->name,
+        run->lineage->name, acme_challenge_name(next.type));
+    return ACME_OK;
+}
+
+/* The records there have to be; *again: others than were picked. */
+static enum acme_rc
+present_records(struct acme_run *run, struct acme_proved *proved, size_t n,
+    bool *again)
+{
+    enum acme_rc rc = acme_job_dns_present(run, proved, n);
+    size_t i;
+
+    *again = false;
+    for (i = 0; i < n && rc == ACME_OK; i++) {
+        if (proved[i].declined == NULL)
+            continue;
+        rc = go_on_without(run, &proved[i]);
+        *again = true;
+    }
+    return rc;
+}
+
 /* All challenges are presented before the first is answered. */
 static enum acme_rc
 present(struct acme_run *run)
 {
     struct acme_proved *proved;
+    bool again = false;
     size_t n;
-    enum acme_rc rc = pick_all(run, &proved, &n);
+    enum acme_rc rc;
 
-    if (rc == ACME_OK)
-        rc = check_standing(run, proved, n);
-    if (rc == ACME_OK)
-        rc = acme_job_dns_present(run, proved, n);
+    do {
+        rc = pick_all(run, &proved, &n);
+        if (rc == ACME_OK)
+            rc = check_standing(run, proved, n);
+        if (rc == ACME_OK)
+            rc = present_records(run, proved, n, &again);
+    } while (rc == ACME_OK && again);
     if (rc == ACME_OK)
         rc = present_tokens(run, proved, n);
     return rc;

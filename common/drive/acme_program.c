@@ -477,6 +477,8 @@ run_it(struct run *run, struct acme_program_end *end, struct acme_error *err)
     drain(run, &run->out);
     drain(run, &run->err);
     end->left = acme_program_kill_children(KILL_MS);
+    if (end->began && !is_over(run) && WIFEXITED(run->status))
+        end->status = WEXITSTATUS(run->status);
     rc = end->began ? judge_end(run, err)
                     : judge_trouble(run->program, &what, err);
     close_fd(&run->pidfd);
@@ -494,6 +496,7 @@ acme_program_run(const struct acme_program *program, struct acme_buf *output,
 
     memset(&run, 0, sizeof(run));
     memset(end, 0, sizeof(*end));
+    end->status = -1;
     run.program = program;
     run.output = output;
     adopt_orphans();

@@ -29,6 +29,7 @@ struct acme_program {
 /* What became of it besides. */
 struct acme_program_end {
     bool began;    /* it was executed at all */
+    int status;    /* that it has ended with by itself, or -1 */
     unsigned left; /* processes that it left behind, killed since */
 };
 

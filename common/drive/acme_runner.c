@@ -70,7 +70,7 @@ struct handler {
     char id[ACME_HASH_HEX];
     char path[PATH_MAX]; /* private to the record */
     struct acme_buf output;
-    bool refused; /* there is nothing to be taken away */
+    struct acme_errand_end end;
 };
 
 /* The same for the one that makes a record and the one that takes it away,
@@ -145,7 +145,7 @@ execute(struct handler *handler, const struct acme_command_run *run,
     struct acme_program_end end;
     enum acme_rc rc = acme_program_run(&program, &handler->output, &end, err);
 
-    handler->refused = !end.began;
+    handler->end.refused = !end.began;
     if (rc == ACME_OK && end.left > 0)
         acme_log(&handler->runner->host, ACME_LOG_WARN,
             "program \"%s\" left %u %s running, killed now, lineage \"%s\"",
@@ -156,10 +156,12 @@ execute(struct handler *handler, const struct acme_command_run *run,
     trim(&handler->output);
     /* uacme(1): one that does not accept a challenge is not told of its end.
      */
-    if (rc == ACME_IO && command->kind == ACME_COMMAND_UACME && end.began &&
+    if (rc == ACME_IO && command->kind == ACME_COMMAND_UACME &&
         handler->errand.add) {
-        handler->refused = true;
-        (void)acme_error_wrap(err, "the challenge is declined");
+        handler->end.refused = true;
+        handler->end.declined = end.status > 0;
+        if (handler->end.declined)
+            (void)acme_error_wrap(err, "the challenge is declined");
     }
     return rc;
 }
@@ -177,7 +179,7 @@ carry_out(struct handler *handler, int answer, struct acme_error *err)
     if (arena == NULL)
         return acme_error_nomem(err);
     acme_error_clear(&why);
-    handler->refused = true;
+    handler->end.refused = true;
     rc = acme_command_user(handler->runner->config, &lineage->proof->command,
         &handler->user, &why, err);
     if (rc == ACME_OK)
@@ -213,10 +215,11 @@ become_handler(const struct runner *runner, struct errand *errand)
         !acme_errand_parse(&frame, handler.lineage->proof, &handler.errand))
         _exit(ACME_EXIT_FAILED); /* it was good a moment ago */
     (void)carry_out(&handler, errand->answer, &err);
-    if (handler.dir.base != -1 && (!handler.errand.add || handler.refused) &&
+    if (handler.dir.base != -1 &&
+        (!handler.errand.add || handler.end.refused) &&
         err.rc != ACME_STOPPING)
         acme_workdir_remove(&handler.dir, handler.id);
-    acme_errand_reply(&err, &handler.output, handler.refused, &reply);
+    acme_errand_reply(&err, &handler.output, &handler.end, &reply);
     (void)acme_frame_send(errand->answer, &reply, &ignored);
     _exit(ACME_EXIT_STOPPED);
 }

@@ -70,7 +70,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct acme_buf buf;
     const char *output = NULL;
     size_t len = 0;
-    bool refused;
+    struct acme_errand_end end;
 
     acme_error_clear(&err);
     acme_proof_init(&proof);
@@ -82,8 +82,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (open_frame(&frame, &buf)) {
         if (acme_errand_parse(&frame, &proof, &errand))
             check(&errand, &proof);
-        if (acme_errand_outcome(&buf, &output, &len, &refused, &err) ==
-            ACME_OK)
+        if (acme_errand_outcome(&buf, &output, &len, &end, &err) == ACME_OK)
             FUZZ_CHECK(err.rc == ACME_OK && len <= size);
         else
             FUZZ_CHECK(err.rc != ACME_OK);

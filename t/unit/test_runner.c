@@ -51,7 +51,7 @@ struct world {
     int frame, stop, log;
     char lines[LOG_SIZE];
     struct acme_buf output;
-    bool refused;
+    struct acme_errand_end end;
 };
 
 static int
@@ -274,7 +274,7 @@ answer(struct world *w, int fd)
     acme_buf_init(&data, ACME_FRAME_MAX);
     rc = acme_frame_recv(fd, &data, &w->err);
     if (rc == ACME_OK) {
-        rc = acme_errand_outcome(&data, &output, &len, &w->refused, &w->err);
+        rc = acme_errand_outcome(&data, &output, &len, &w->end, &w->err);
         acme_buf_add(&w->output, output, len);
     }
     acme_buf_clear(&data);
@@ -397,7 +397,7 @@ test_output(void **state)
         30);
     assert_int_equal(ask(w, true), ACME_OK);
     assert_string_equal(acme_buf_str(&w->output), "onetwo");
-    assert_false(w->refused);
+    assert_false(w->end.refused);
     free(helper_tmp_gets(&w->tmp, "dir"));
     assert_true(helper_tmp_exists(&w->tmp, "mode"));
 }
@@ -541,7 +541,7 @@ test_as_nobody(void **state)
     assert_int_equal(ask(w, true), ACME_IO);
     assert_said(w, "no program is run, as root must not");
     assert_said(w, "is writable by others; chmod go-w it");
-    assert_true(w->refused);
+    assert_true(w->end.refused);
 }
 
 /* ---- bad ones --------------------------------------------------------- */
@@ -586,7 +586,7 @@ test_fails(void **state)
         assert_int_equal(ask(w, true), ACME_IO);
         assert_said(w, bad[i].said);
         assert_true(strlen(w->err.what) < 400);
-        assert_int_equal(w->refused, bad[i].refused);
+        assert_int_equal(w->end.refused, bad[i].refused);
         assert_int_equal(w->output.len, 0);
     }
 }
@@ -599,21 +599,44 @@ test_output_is_secret(void **state)
 
     run(w, ACME_COMMAND_CERTBOT, script(w, "hook", "echo secret; exit 1"), 30);
     assert_int_equal(ask(w, true), ACME_IO);
+    assert_false(w->end.declined);
     assert_null(strstr(w->err.what, "secret"));
     assert_int_equal(w->output.len, 0);
     assert_null(strstr(logged(w), "secret"));
 }
 
+/* uacme(1): with any status but 0; what does not end by itself says nothing.
+ */
 static void
 test_declines(void **state)
 {
+    static const struct {
+        const char *body;
+        const char *said;
+        bool declined;
+    } cases[] = {
+        { "exit 1", "the challenge is declined: program", true },
+        { "exit 1", "failed with exit status 1", true },
+        { "exit 3", "failed with exit status 3", true },
+        { "kill -TERM $$", "was killed by signal 15", false },
+        { "head -c 1000000 /dev/zero | tr '\\0' x", "wrote more than", false },
+    };
     struct world *w = *state;
+    size_t i;
 
-    run(w, ACME_COMMAND_UACME, script(w, "hook", "exit 1"), 30);
-    assert_int_equal(ask(w, true), ACME_IO);
-    assert_said(w, "the challenge is declined: program");
-    assert_said(w, "failed with exit status 1");
-    assert_true(w->refused);
+    for (i = 0; i < COUNT(cases); i++) {
+        const char *path = script(w, "hook", cases[i].body);
+
+        if (w->config == NULL)
+            run(w, ACME_COMMAND_UACME, path, 30);
+        assert_int_equal(ask(w, true), ACME_IO);
+        assert_said(w, cases[i].said);
+        assert_true(w->end.refused);
+        assert_int_equal(w->end.declined, cases[i].declined);
+    }
+    (void)script(w, "hook", "exit 1");
+    assert_int_equal(ask(w, false), ACME_IO);
+    assert_false(w->end.declined);
 }
 
 /* However hard it tries to stay. */
