@@ -9,6 +9,14 @@
 #include "ngx_acme_module.h"
 
 
+static ngx_int_t ngx_acme_new_config(ngx_conf_t *cf,
+    ngx_acme_main_conf_t *amcf);
+static ngx_int_t ngx_acme_add_issuers(ngx_conf_t *cf,
+    ngx_acme_main_conf_t *amcf);
+static ngx_int_t ngx_acme_add_servers(ngx_conf_t *cf,
+    ngx_acme_main_conf_t *amcf, ngx_http_core_main_conf_t *cmcf);
+static ngx_int_t ngx_acme_finish_config(ngx_conf_t *cf,
+    ngx_acme_main_conf_t *amcf);
 static ngx_int_t ngx_acme_inject_servers(ngx_conf_t *cf,
     ngx_acme_main_conf_t *amcf, ngx_http_core_main_conf_t *cmcf);
 static void ngx_acme_cleanup_config(void *data);
@@ -17,6 +25,16 @@ static ngx_int_t ngx_acme_use_issuer(ngx_conf_t *cf,
     size_t *index);
 static ngx_int_t ngx_acme_add_issuer(ngx_conf_t *cf,
     ngx_acme_main_conf_t *amcf, ngx_acme_issuer_t *issuer);
+static void ngx_acme_plain_words(ngx_acme_main_conf_t *amcf,
+    ngx_acme_issuer_t *issuer, struct acme_issuer *core);
+static ngx_int_t ngx_acme_directory(ngx_conf_t *cf,
+    ngx_acme_issuer_t *issuer, struct acme_issuer *core);
+static ngx_int_t ngx_acme_domain(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
+    struct acme_issuer *core, char domain[ACME_NAME_MAX + 1]);
+static ngx_int_t ngx_acme_trusted(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
+    struct acme_issuer *core);
+static void ngx_acme_warn_issuer(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
+    const struct acme_issuer *core);
 static ngx_int_t ngx_acme_account_key(ngx_conf_t *cf,
     ngx_acme_issuer_t *issuer, struct acme_issuer *core,
     struct acme_error *err);
@@ -51,13 +69,33 @@ ngx_acme_init_main_conf(ngx_conf_t *cf, void *conf)
 {
     ngx_acme_main_conf_t  *amcf = conf;
 
-    ngx_uint_t                  i;
-    struct acme_error           err;
-    ngx_pool_cleanup_t         *cln;
-    ngx_acme_issuer_t          *issuer;
-    ngx_acme_srv_conf_t        *ascf;
-    ngx_http_core_srv_conf_t  **cscf;
     ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    if (ngx_acme_new_config(cf, amcf) != NGX_OK
+        || ngx_acme_add_issuers(cf, amcf) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_acme_tls_mark(cf);
+
+    if (ngx_acme_add_servers(cf, amcf, cmcf) != NGX_OK
+        || ngx_acme_finish_config(cf, amcf) != NGX_OK
+        || ngx_acme_inject_servers(cf, amcf, cmcf) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_acme_new_config(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf)
+{
+    ngx_pool_cleanup_t  *cln;
 
     amcf->used = amcf->state_path.data != NULL || amcf->issuers.nelts > 0
                  || amcf->terms;
@@ -66,43 +104,62 @@ ngx_acme_init_main_conf(ngx_conf_t *cf, void *conf)
         ngx_str_set(&amcf->state_path, ACME_NGINX_STATE_DIR);
 
     } else if (ngx_conf_full_name(cf->cycle, &amcf->state_path, 0) != NGX_OK) {
-        return NGX_CONF_ERROR;
+        return NGX_ERROR;
     }
 
     cln = ngx_pool_cleanup_add(cf->pool, 0);
     if (cln == NULL) {
-        return NGX_CONF_ERROR;
+        return NGX_ERROR;
     }
 
     amcf->config = acme_config_new((char *) amcf->state_path.data, "nginx",
                                    (char *) cf->cycle->conf_file.data);
     if (amcf->config == NULL) {
-        return NGX_CONF_ERROR;
+        return NGX_ERROR;
     }
 
     cln->handler = ngx_acme_cleanup_config;
     cln->data = amcf->config;
 
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_acme_add_issuers(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf)
+{
+    ngx_uint_t          i;
+    ngx_acme_issuer_t  *issuer;
+
     issuer = amcf->issuers.elts;
 
     for (i = 0; i < amcf->issuers.nelts; i++) {
         if (ngx_acme_add_issuer(cf, amcf, &issuer[i]) != NGX_OK) {
-            return NGX_CONF_ERROR;
+            return NGX_ERROR;
         }
     }
 
-    ngx_acme_tls_mark(cf);
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_acme_add_servers(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
+    ngx_http_core_main_conf_t *cmcf)
+{
+    ngx_uint_t                  i;
+    ngx_acme_srv_conf_t        *ascf;
+    ngx_http_core_srv_conf_t  **cscf;
 
     ascf = ngx_http_conf_get_module_srv_conf(cf, ngx_acme_module);
 
     if (ngx_acme_answering_init(cf, amcf, ascf) != NGX_OK) {
-        return NGX_CONF_ERROR;
+        return NGX_ERROR;
     }
 
-    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
-    cscf = cmcf->servers.elts;
-
     ngx_acme_reach(amcf, cmcf);
+
+    cscf = cmcf->servers.elts;
 
     for (i = 0; i < cmcf->servers.nelts; i++) {
         ascf = cscf[i]->ctx->srv_conf[ngx_acme_module.ctx_index];
@@ -112,9 +169,18 @@ ngx_acme_init_main_conf(ngx_conf_t *cf, void *conf)
             || (ascf->certificate != NULL
                 && ngx_acme_add_server(cf, amcf, cscf[i], ascf) != NGX_OK))
         {
-            return NGX_CONF_ERROR;
+            return NGX_ERROR;
         }
     }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_acme_finish_config(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf)
+{
+    struct acme_error  err;
 
     amcf->config->answers_only = amcf->config->nlineages == 0 && !amcf->used;
 
@@ -124,11 +190,10 @@ ngx_acme_init_main_conf(ngx_conf_t *cf, void *conf)
         || acme_config_finish(amcf->config, &err) != ACME_OK)
     {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "acme: %s", err.what);
-        return NGX_CONF_ERROR;
+        return NGX_ERROR;
     }
 
-    return ngx_acme_inject_servers(cf, amcf, cmcf) == NGX_OK
-           ? NGX_CONF_OK : NGX_CONF_ERROR;
+    return NGX_OK;
 }
 
 
@@ -224,62 +289,17 @@ ngx_acme_add_issuer(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
     ngx_acme_issuer_t *issuer)
 {
     char                domain[ACME_NAME_MAX + 1];
-    const char         *uri;
     struct acme_error   err;
     struct acme_issuer  core;
 
     acme_error_clear(&err);
-    acme_issuer_init(&core);
+    ngx_acme_plain_words(amcf, issuer, &core);
 
-    core.name = (char *) issuer->name.data;
-    core.verify = issuer->verify;
-    core.profile = (char *) issuer->profile.data;
-    core.profile_required = issuer->profile_required;
-    core.preferred_chain = (char *) issuer->preferred_chain.data;
-    core.renewal_info = issuer->renewal_info;
-    core.cn_in_csr = issuer->cn_in_csr;
-    core.terms_accepted = issuer->terms || amcf->terms;
-    core.ncontacts = issuer->contacts.nelts;
-    ngx_memcpy(core.contact, issuer->contacts.elts,
-               issuer->contacts.nelts * sizeof(char *));
-
-    uri = issuer->uri.data ? (char *) issuer->uri.data : core.name;
-    core.directory = acme_issuer_directory(uri);
-
-    if (core.directory == NULL) {
-        core.directory = (char *) issuer->uri.data;
-    }
-
-    if (core.directory == NULL) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"acme_issuer\" \"%V\" has no \"uri\" in %V:%ui; add "
-                      "the URL of the CA's ACME directory",
-                      &issuer->name, &issuer->file, issuer->line);
+    if (ngx_acme_directory(cf, issuer, &core) != NGX_OK
+        || ngx_acme_domain(cf, issuer, &core, domain) != NGX_OK
+        || ngx_acme_trusted(cf, issuer, &core) != NGX_OK)
+    {
         return NGX_ERROR;
-    }
-
-    if (issuer->issuer_domain.data != NULL) {
-
-        if (acme_host_issuer_domain((char *) issuer->issuer_domain.data,
-                                    domain, &err)
-            != ACME_OK)
-        {
-            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "\"issuer_domain\" of \"acme_issuer\" \"%V\" %s "
-                          "in %V:%ui", &issuer->name, err.what,
-                          &issuer->file, issuer->line);
-            return NGX_ERROR;
-        }
-
-        core.domain = domain;
-    }
-
-    if (issuer->trusted.data != NULL) {
-        if (ngx_conf_full_name(cf->cycle, &issuer->trusted, 1) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        core.ca_file = (char *) issuer->trusted.data;
     }
 
     if (ngx_acme_account_key(cf, issuer, &core, &err) != NGX_OK
@@ -295,22 +315,103 @@ ngx_acme_add_issuer(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
         return NGX_ERROR;
     }
 
-    if (!core.verify) {
-        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                      "\"ssl_verify off\" in \"acme_issuer\" \"%V\" in "
-                      "%V:%ui: whoever is on the way to the CA can read and "
-                      "change what it says; use \"ssl_trusted_certificate\"",
-                      &issuer->name, &issuer->file, issuer->line);
+    ngx_acme_warn_issuer(cf, issuer, &core);
+
+    return NGX_OK;
+}
+
+
+/* what is taken as it was written */
+
+static void
+ngx_acme_plain_words(ngx_acme_main_conf_t *amcf, ngx_acme_issuer_t *issuer,
+    struct acme_issuer *core)
+{
+    acme_issuer_init(core);
+
+    core->name = (char *) issuer->name.data;
+    core->verify = issuer->verify;
+    core->profile = (char *) issuer->profile.data;
+    core->profile_required = issuer->profile_required;
+    core->preferred_chain = (char *) issuer->preferred_chain.data;
+    core->renewal_info = issuer->renewal_info;
+    core->cn_in_csr = issuer->cn_in_csr;
+    core->terms_accepted = issuer->terms || amcf->terms;
+    core->ncontacts = issuer->contacts.nelts;
+    ngx_memcpy(core->contact, issuer->contacts.elts,
+               issuer->contacts.nelts * sizeof(char *));
+}
+
+
+/* "uri", or else the issuer's own name, may be a short name */
+
+static ngx_int_t
+ngx_acme_directory(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
+    struct acme_issuer *core)
+{
+    const char  *uri;
+
+    uri = issuer->uri.data ? (char *) issuer->uri.data : core->name;
+    core->directory = acme_issuer_directory(uri);
+
+    if (core->directory == NULL) {
+        core->directory = (char *) issuer->uri.data;
     }
 
-    if (!core.terms_accepted) {
-        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                      "the terms of service of %s \"%V\" in %V:%ui are "
-                      "not accepted; an account can be made only with "
-                      "\"acme_accept_terms_of_service\"",
-                      issuer->implicit ? "issuer" : "\"acme_issuer\"",
+    if (core->directory == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"acme_issuer\" \"%V\" has no \"uri\" in %V:%ui; add "
+                      "the URL of the CA's ACME directory",
                       &issuer->name, &issuer->file, issuer->line);
+        return NGX_ERROR;
     }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_acme_domain(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
+    struct acme_issuer *core, char domain[ACME_NAME_MAX + 1])
+{
+    struct acme_error  err;
+
+    if (issuer->issuer_domain.data == NULL) {
+        return NGX_OK;
+    }
+
+    acme_error_clear(&err);
+
+    if (acme_host_issuer_domain((char *) issuer->issuer_domain.data, domain,
+                                &err)
+        != ACME_OK)
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"issuer_domain\" of \"acme_issuer\" \"%V\" %s "
+                      "in %V:%ui", &issuer->name, err.what,
+                      &issuer->file, issuer->line);
+        return NGX_ERROR;
+    }
+
+    core->domain = domain;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_acme_trusted(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
+    struct acme_issuer *core)
+{
+    if (issuer->trusted.data == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_conf_full_name(cf->cycle, &issuer->trusted, 1) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    core->ca_file = (char *) issuer->trusted.data;
 
     return NGX_OK;
 }
@@ -371,6 +472,29 @@ ngx_acme_external_account(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
     core->eab_file = (char *) issuer->eab_key.data;
 
     return NGX_OK;
+}
+
+
+static void
+ngx_acme_warn_issuer(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
+    const struct acme_issuer *core)
+{
+    if (!core->verify) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "\"ssl_verify off\" in \"acme_issuer\" \"%V\" in "
+                      "%V:%ui: whoever is on the way to the CA can read and "
+                      "change what it says; use \"ssl_trusted_certificate\"",
+                      &issuer->name, &issuer->file, issuer->line);
+    }
+
+    if (!core->terms_accepted) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "the terms of service of %s \"%V\" in %V:%ui are "
+                      "not accepted; an account can be made only with "
+                      "\"acme_accept_terms_of_service\"",
+                      issuer->implicit ? "issuer" : "\"acme_issuer\"",
+                      &issuer->name, &issuer->file, issuer->line);
+    }
 }
 
 
