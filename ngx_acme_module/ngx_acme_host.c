@@ -18,6 +18,10 @@
 #define NGX_ACME_OVERDUE    60
 
 
+static ngx_int_t ngx_acme_host_prepare(ngx_cycle_t *cycle,
+    ngx_acme_main_conf_t *amcf, struct acme_error *err);
+static ngx_int_t ngx_acme_host_run(ngx_cycle_t *cycle,
+    ngx_acme_main_conf_t *amcf, struct acme_error *err);
 static void ngx_acme_host_warn(ngx_cycle_t *cycle,
     ngx_acme_main_conf_t *amcf);
 static ngx_uint_t ngx_acme_host_log_fds(ngx_log_t *log, int *fds);
@@ -32,12 +36,7 @@ static void ngx_acme_host_watch(ngx_event_t *ev);
 void
 ngx_acme_host_start(ngx_cycle_t *cycle, ngx_acme_main_conf_t *amcf)
 {
-    int                  fds[NGX_ACME_MAX_LOGS];
-    unsigned             flags;
-    ngx_core_conf_t     *ccf;
-    struct acme_error    err;
-    ngx_pool_cleanup_t  *cln;
-    struct acme_server   server;
+    struct acme_error  err;
 
     /*
      * without a certificate of its own it still answers for the orders of
@@ -60,15 +59,26 @@ ngx_acme_host_start(ngx_cycle_t *cycle, ngx_acme_main_conf_t *amcf)
 
     acme_error_clear(&err);
 
+    if (ngx_acme_host_prepare(cycle, amcf, &err) != NGX_OK
+        || ngx_acme_host_run(cycle, amcf, &err) != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_ALERT, cycle->log, 0,
+                      "acme: no certificate is served or renewed: %s",
+                      err.what);
+    }
+}
+
+
+/* what the service and the workers share */
+
+static ngx_int_t
+ngx_acme_host_prepare(ngx_cycle_t *cycle, ngx_acme_main_conf_t *amcf,
+    struct acme_error *err)
+{
+    ngx_core_conf_t     *ccf;
+    ngx_pool_cleanup_t  *cln;
+
     ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
-
-    ngx_memzero(&server, sizeof(struct acme_server));
-
-    server.ctx = cycle;
-    server.log = ngx_acme_host_log;
-    server.title = ngx_acme_host_title;
-    server.fds = fds;
-    server.nfds = ngx_acme_host_log_fds(cycle->log, fds);
 
     /* the pool of an old cycle goes when a reload has succeeded */
 
@@ -78,21 +88,38 @@ ngx_acme_host_start(ngx_cycle_t *cycle, ngx_acme_main_conf_t *amcf)
         || acme_host_engine_user(amcf->config,
                                  amcf->user.len ? (char *) amcf->user.data
                                                 : NULL,
-                                 ccf->user, ccf->group, &err)
+                                 ccf->user, ccf->group, err)
            != ACME_OK
         || acme_area_new(amcf->config->nlineages,
                          acme_challenge_thumbprints(amcf->config),
-                         &amcf->area, &err)
+                         &amcf->area, err)
            != ACME_OK)
     {
-        ngx_log_error(NGX_LOG_ALERT, cycle->log, 0,
-                      "acme: no certificate is served or renewed: %s",
-                      err.what);
-        return;
+        return NGX_ERROR;
     }
 
     cln->handler = ngx_acme_host_stop;
     cln->data = amcf;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_acme_host_run(ngx_cycle_t *cycle, ngx_acme_main_conf_t *amcf,
+    struct acme_error *err)
+{
+    int                 fds[NGX_ACME_MAX_LOGS];
+    unsigned            flags;
+    struct acme_server  server;
+
+    ngx_memzero(&server, sizeof(struct acme_server));
+
+    server.ctx = cycle;
+    server.log = ngx_acme_host_log;
+    server.title = ngx_acme_host_title;
+    server.fds = fds;
+    server.nfds = ngx_acme_host_log_fds(cycle->log, fds);
 
     /* workers of an older configuration, or of an older binary */
 
@@ -101,14 +128,9 @@ ngx_acme_host_start(ngx_cycle_t *cycle, ngx_acme_main_conf_t *amcf)
         flags |= ACME_SERVICE_RELOAD;
     }
 
-    if (acme_service_start(amcf->config, amcf->area, &server, flags,
-                           &amcf->service, &err)
-        != ACME_OK)
-    {
-        ngx_log_error(NGX_LOG_ALERT, cycle->log, 0,
-                      "acme: no certificate is served or renewed: %s",
-                      err.what);
-    }
+    return acme_service_start(amcf->config, amcf->area, &server, flags,
+                              &amcf->service, err)
+           == ACME_OK ? NGX_OK : NGX_ERROR;
 }
 
 

@@ -50,6 +50,12 @@ static ngx_int_t ngx_acme_add_server(ngx_conf_t *cf,
 static ngx_int_t ngx_acme_parameters(ngx_conf_t *cf,
     ngx_acme_srv_conf_t *ascf, struct acme_lineage *lineage,
     ngx_array_t *names);
+static ngx_int_t ngx_acme_parameter(ngx_conf_t *cf, ngx_str_t *word,
+    struct acme_lineage *lineage, ngx_array_t *names, struct acme_error *err);
+static ngx_int_t ngx_acme_key_parameter(char *value,
+    struct acme_lineage *lineage, struct acme_error *err);
+static ngx_int_t ngx_acme_csr_parameter(ngx_conf_t *cf, ngx_str_t *value,
+    struct acme_lineage *lineage);
 static ngx_int_t ngx_acme_server_names(ngx_conf_t *cf,
     ngx_http_core_srv_conf_t *cscf, ngx_acme_srv_conf_t *ascf,
     const struct acme_proof *proof, ngx_array_t *names);
@@ -59,7 +65,7 @@ static void ngx_acme_warn_unicode(ngx_conf_t *cf,
     ngx_http_core_srv_conf_t *cscf, ngx_str_t *name);
 static ngx_int_t ngx_acme_push_server_name(ngx_conf_t *cf,
     ngx_acme_srv_conf_t *ascf, const struct acme_proof *proof,
-    ngx_array_t *names, ngx_str_t *name, struct acme_error *err);
+    ngx_array_t *names, ngx_http_server_name_t *sn, struct acme_error *err);
 static ngx_int_t ngx_acme_push_name(ngx_conf_t *cf, ngx_array_t *names,
     u_char *data, size_t len, struct acme_error *err);
 
@@ -632,9 +638,9 @@ static ngx_int_t
 ngx_acme_parameters(ngx_conf_t *cf, ngx_acme_srv_conf_t *ascf,
     struct acme_lineage *lineage, ngx_array_t *names)
 {
-    ngx_str_t          *word, csr;
+    ngx_int_t           rc;
+    ngx_str_t          *word;
     ngx_uint_t          i;
-    enum acme_rc        rc;
     struct acme_error   err;
 
     acme_error_clear(&err);
@@ -643,55 +649,17 @@ ngx_acme_parameters(ngx_conf_t *cf, ngx_acme_srv_conf_t *ascf,
 
     for (i = 1; i < ascf->certificate->nelts; i++) {
 
-        if (ngx_strncmp(word[i].data, "key=", 4) == 0) {
+        rc = ngx_acme_parameter(cf, &word[i], lineage, names, &err);
 
-            if (lineage->ntypes == ACME_ALGORITHMS) {
-                (void) acme_error_set(&err, ACME_CONFIG,
-                                      "one key of each algorithm, ecdsa and "
-                                      "rsa, is all there can be");
-                goto failed;
-            }
+        if (rc == NGX_DECLINED) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"acme_certificate\" has the parameter \"%V\" in "
+                          "%V:%ui: %s", &word[i], &ascf->file, ascf->line,
+                          err.what);
+        }
 
-            rc = acme_key_type_parse((char *) word[i].data + 4,
-                                     &lineage->type[lineage->ntypes], &err);
-            if (rc != ACME_OK) {
-                goto failed;
-            }
-
-            lineage->ntypes++;
-
-        } else if (ngx_strncmp(word[i].data, "csr=", 4) == 0) {
-
-            csr.data = word[i].data + 4;
-            csr.len = word[i].len - 4;
-
-            if (ngx_conf_full_name(cf->cycle, &csr, 1) != NGX_OK) {
-                return NGX_ERROR;
-            }
-
-            lineage->csr_file = (char *) csr.data;
-
-        } else if (ngx_strncmp(word[i].data, "name=", 5) == 0) {
-
-            lineage->name = (char *) word[i].data + 5;
-
-            if (acme_lineage_name_check(lineage->name, &err) != ACME_OK) {
-                goto failed;
-            }
-
-        } else if (ngx_strlchr(word[i].data, word[i].data + word[i].len, '=')
-                   != NULL)
-        {
-            (void) acme_error_set(&err, ACME_CONFIG,
-                                  "unknown parameter; known are names, key=, "
-                                  "csr= and name=");
-            goto failed;
-
-        } else if (ngx_acme_push_name(cf, names, word[i].data, word[i].len,
-                                      &err)
-                   != NGX_OK)
-        {
-            goto failed;
+        if (rc != NGX_OK) {
+            return NGX_ERROR;
         }
     }
 
@@ -701,14 +669,80 @@ ngx_acme_parameters(ngx_conf_t *cf, ngx_acme_srv_conf_t *ascf,
     }
 
     return NGX_OK;
+}
 
-failed:
 
-    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                  "\"acme_certificate\" has the parameter \"%V\" in %V:%ui: "
-                  "%s", &word[i], &ascf->file, ascf->line, err.what);
+/* NGX_DECLINED: what is wrong with it is in err */
 
-    return NGX_ERROR;
+static ngx_int_t
+ngx_acme_parameter(ngx_conf_t *cf, ngx_str_t *word,
+    struct acme_lineage *lineage, ngx_array_t *names, struct acme_error *err)
+{
+    ngx_str_t  value;
+
+    if (ngx_strncmp(word->data, "key=", 4) == 0) {
+        return ngx_acme_key_parameter((char *) word->data + 4, lineage, err);
+    }
+
+    if (ngx_strncmp(word->data, "csr=", 4) == 0) {
+        value.data = word->data + 4;
+        value.len = word->len - 4;
+
+        return ngx_acme_csr_parameter(cf, &value, lineage);
+    }
+
+    if (ngx_strncmp(word->data, "name=", 5) == 0) {
+        lineage->name = (char *) word->data + 5;
+
+        return acme_lineage_name_check(lineage->name, err) == ACME_OK
+               ? NGX_OK : NGX_DECLINED;
+    }
+
+    if (ngx_strlchr(word->data, word->data + word->len, '=') != NULL) {
+        (void) acme_error_set(err, ACME_CONFIG,
+                              "unknown parameter; known are names, key=, "
+                              "csr= and name=");
+        return NGX_DECLINED;
+    }
+
+    return ngx_acme_push_name(cf, names, word->data, word->len, err);
+}
+
+
+static ngx_int_t
+ngx_acme_key_parameter(char *value, struct acme_lineage *lineage,
+    struct acme_error *err)
+{
+    if (lineage->ntypes == ACME_ALGORITHMS) {
+        (void) acme_error_set(err, ACME_CONFIG,
+                              "one key of each algorithm, ecdsa and rsa, is "
+                              "all there can be");
+        return NGX_DECLINED;
+    }
+
+    if (acme_key_type_parse(value, &lineage->type[lineage->ntypes], err)
+        != ACME_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    lineage->ntypes++;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_acme_csr_parameter(ngx_conf_t *cf, ngx_str_t *value,
+    struct acme_lineage *lineage)
+{
+    if (ngx_conf_full_name(cf->cycle, value, 1) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    lineage->csr_file = (char *) value->data;
+
+    return NGX_OK;
 }
 
 
@@ -723,8 +757,7 @@ ngx_acme_server_names(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
     ngx_acme_srv_conf_t *ascf, const struct acme_proof *proof,
     ngx_array_t *names)
 {
-    u_char                  *p, www[ACME_IDN_TEXT_MAX + sizeof("www.")];
-    ngx_str_t                name;
+    ngx_int_t                rc;
     ngx_uint_t               i;
     struct acme_error        err;
     ngx_http_server_name_t  *sn;
@@ -732,39 +765,20 @@ ngx_acme_server_names(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
     sn = cscf->server_names.elts;
 
     for (i = 0; i < cscf->server_names.nelts; i++) {
-        name = sn[i].name;
-        acme_error_clear(&err);
 
-        if (name.len == 0) {
+        if (sn[i].name.len == 0) {
             continue;
         }
 
-#if (NGX_PCRE)
-        if (sn[i].regex) {
-            (void) acme_error_set(&err, ACME_CONFIG,
-                                  "it is a regular expression");
-        }
-#endif
+        acme_error_clear(&err);
 
-        if (err.rc == ACME_OK && name.data[0] == '.') {
-            name.data++;
-            name.len--;
+        rc = ngx_acme_push_server_name(cf, ascf, proof, names, &sn[i], &err);
 
-            (void) ngx_acme_push_name(cf, names, name.data, name.len, &err);
-
-            p = ngx_snprintf(www, sizeof(www), "www.%V", &name);
-            name.data = www;
-            name.len = p - www;
-        }
-
-        if (err.rc == ACME_OK
-            && ngx_acme_push_server_name(cf, ascf, proof, names, &name, &err)
-               == NGX_ERROR)
-        {
+        if (rc == NGX_ERROR) {
             return NGX_ERROR;
         }
 
-        if (err.rc != ACME_OK) {
+        if (rc == NGX_DECLINED) {
             ngx_log_error(NGX_LOG_WARN, cf->log, 0,
                           "server_name \"%V\" is not put into the "
                           "certificate of \"acme_certificate\" in %V:%ui: %s",
@@ -880,18 +894,45 @@ ngx_acme_warn_unicode(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
 
 static ngx_int_t
 ngx_acme_push_server_name(ngx_conf_t *cf, ngx_acme_srv_conf_t *ascf,
-    const struct acme_proof *proof, ngx_array_t *names, ngx_str_t *name,
-    struct acme_error *err)
+    const struct acme_proof *proof, ngx_array_t *names,
+    ngx_http_server_name_t *sn, struct acme_error *err)
 {
-    if (name->len > 2 && ngx_strncmp(name->data, "*.", 2) == 0
+    u_char     *p, www[ACME_IDN_TEXT_MAX + sizeof("www.")];
+    ngx_int_t   rc;
+    ngx_str_t   name;
+
+#if (NGX_PCRE)
+    if (sn->regex) {
+        (void) acme_error_set(err, ACME_CONFIG, "it is a regular expression");
+        return NGX_DECLINED;
+    }
+#endif
+
+    name = sn->name;
+
+    if (name.len > 2 && ngx_strncmp(name.data, "*.", 2) == 0
         && acme_proof_check(proof, &ascf->main->config->reach,
-                            (char *) name->data, err)
+                            (char *) name.data, err)
            != ACME_OK)
     {
         return NGX_DECLINED;
     }
 
-    return ngx_acme_push_name(cf, names, name->data, name->len, err);
+    if (name.data[0] == '.') {
+        name.data++;
+        name.len--;
+
+        rc = ngx_acme_push_name(cf, names, name.data, name.len, err);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        p = ngx_snprintf(www, sizeof(www), "www.%V", &name);
+        name.data = www;
+        name.len = p - www;
+    }
+
+    return ngx_acme_push_name(cf, names, name.data, name.len, err);
 }
 
 

@@ -12,6 +12,8 @@
 
 static ngx_int_t ngx_acme_none_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_uint_t ngx_acme_tls_wanted(ngx_conf_t *cf,
+    ngx_acme_srv_conf_t *ascf);
 static ngx_array_t *ngx_acme_tls_pseudo(ngx_conf_t *cf, ngx_str_t *name);
 static int ngx_acme_certificate(ngx_ssl_conn_t *ssl_conn, void *data);
 
@@ -54,36 +56,12 @@ ngx_int_t
 ngx_acme_tls_inject(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
     ngx_acme_srv_conf_t *ascf, const char *lineage)
 {
-    u_char                   *p;
-    ngx_str_t                 name;
-    ngx_http_conf_ctx_t      *ctx;
-    ngx_http_ssl_srv_conf_t  *sscf, *msscf;
+    u_char     *p;
+    ngx_str_t   name;
 
-    ctx = cf->ctx;
+    ascf->ssl = cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
 
-    sscf = cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
-    msscf = ctx->srv_conf[ngx_http_ssl_module.ctx_index];
-
-    ascf->ssl = sscf;
-
-    if (sscf->certificates != NGX_CONF_UNSET_PTR
-        || sscf->certificate_keys != NGX_CONF_UNSET_PTR
-        || msscf->certificates != NGX_CONF_UNSET_PTR)
-    {
-        return NGX_OK;
-    }
-
-#if (nginx_version < 1025001)
-
-    /* the "ssl on" directive */
-
-    if (sscf->enable == 1 || msscf->enable == 1) {
-        ascf->tls = 1;
-    }
-
-#endif
-
-    if (!ascf->tls) {
+    if (!ngx_acme_tls_wanted(cf, ascf)) {
         return NGX_OK;
     }
 
@@ -110,16 +88,49 @@ ngx_acme_tls_inject(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
     p = ngx_sprintf(name.data, "acme:%s$acme_none", lineage);
     *p = '\0';
 
-    sscf->certificates = ngx_acme_tls_pseudo(cf, &name);
-    sscf->certificate_keys = ngx_acme_tls_pseudo(cf, &name);
+    ascf->ssl->certificates = ngx_acme_tls_pseudo(cf, &name);
+    ascf->ssl->certificate_keys = ngx_acme_tls_pseudo(cf, &name);
 
-    if (sscf->certificates == NULL || sscf->certificate_keys == NULL) {
+    if (ascf->ssl->certificates == NULL || ascf->ssl->certificate_keys == NULL)
+    {
         return NGX_ERROR;
     }
 
     ascf->injected = 1;
 
     return NGX_OK;
+}
+
+
+/* the server speaks TLS, and nobody has given it a certificate */
+
+static ngx_uint_t
+ngx_acme_tls_wanted(ngx_conf_t *cf, ngx_acme_srv_conf_t *ascf)
+{
+    ngx_http_conf_ctx_t      *ctx;
+    ngx_http_ssl_srv_conf_t  *msscf;
+
+    ctx = cf->ctx;
+    msscf = ctx->srv_conf[ngx_http_ssl_module.ctx_index];
+
+    if (ascf->ssl->certificates != NGX_CONF_UNSET_PTR
+        || ascf->ssl->certificate_keys != NGX_CONF_UNSET_PTR
+        || msscf->certificates != NGX_CONF_UNSET_PTR)
+    {
+        return 0;
+    }
+
+#if (nginx_version < 1025001)
+
+    /* the "ssl on" directive */
+
+    if (ascf->ssl->enable == 1 || msscf->enable == 1) {
+        ascf->tls = 1;
+    }
+
+#endif
+
+    return ascf->tls;
 }
 
 
