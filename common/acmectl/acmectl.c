@@ -247,62 +247,76 @@ enum option_id {
     OPT_VERSION
 };
 
+/* Where the word of an option goes; NULL: it has none. */
+static const char **
+text_of(struct ctl *ctl, int option)
+{
+    switch (option) {
+    case OPT_STATE_DIR:
+        return &ctl->state_dir;
+    case OPT_CERT_NAME:
+        return &ctl->cert_name;
+    case OPT_ACCOUNT:
+        return &ctl->account;
+    case OPT_CERT_PATH:
+        return &ctl->cert_path;
+    case OPT_KEY_PATH:
+        return &ctl->key_path;
+    case OPT_REASON:
+        return &ctl->reason;
+    case OPT_SERVER:
+        return &ctl->server;
+    case OPT_TYPE:
+        return &ctl->type;
+    case OPT_TTL:
+        return &ctl->ttl;
+    case OPT_UNTIL:
+        return &ctl->until;
+    default:
+        return NULL;
+    }
+}
+
+/* What an option turns on; NULL: nothing. */
+static bool *
+flag_of(struct ctl *ctl, int option)
+{
+    switch (option) {
+    case OPT_JSON:
+        return &ctl->json;
+    case OPT_FORCE:
+        return &ctl->force;
+    case OPT_NO_WAIT:
+        return &ctl->no_wait;
+    case OPT_CONFIRM:
+        return &ctl->confirm;
+    case 'd':
+        return &ctl->details;
+    case 'q':
+        return &ctl->quiet;
+    case 'v':
+        return &ctl->verbose;
+    default:
+        return NULL;
+    }
+}
+
 /* CTL_OK to go on, -1 when help was printed, else an exit code. */
 static int
 take_option(struct ctl *ctl, int option)
 {
+    const char **text = text_of(ctl, option);
+    bool *flag = flag_of(ctl, option);
+
+    if (text != NULL) {
+        *text = optarg;
+        return CTL_OK;
+    }
+    if (flag != NULL) {
+        *flag = true;
+        return CTL_OK;
+    }
     switch (option) {
-    case OPT_STATE_DIR:
-        ctl->state_dir = optarg;
-        return CTL_OK;
-    case OPT_JSON:
-        ctl->json = true;
-        return CTL_OK;
-    case OPT_FORCE:
-        ctl->force = true;
-        return CTL_OK;
-    case OPT_NO_WAIT:
-        ctl->no_wait = true;
-        return CTL_OK;
-    case OPT_CERT_NAME:
-        ctl->cert_name = optarg;
-        return CTL_OK;
-    case OPT_ACCOUNT:
-        ctl->account = optarg;
-        return CTL_OK;
-    case OPT_CONFIRM:
-        ctl->confirm = true;
-        return CTL_OK;
-    case 'd':
-        ctl->details = true;
-        return CTL_OK;
-    case OPT_CERT_PATH:
-        ctl->cert_path = optarg;
-        return CTL_OK;
-    case OPT_KEY_PATH:
-        ctl->key_path = optarg;
-        return CTL_OK;
-    case OPT_REASON:
-        ctl->reason = optarg;
-        return CTL_OK;
-    case OPT_SERVER:
-        ctl->server = optarg;
-        return CTL_OK;
-    case OPT_TYPE:
-        ctl->type = optarg;
-        return CTL_OK;
-    case OPT_TTL:
-        ctl->ttl = optarg;
-        return CTL_OK;
-    case OPT_UNTIL:
-        ctl->until = optarg;
-        return CTL_OK;
-    case 'q':
-        ctl->quiet = true;
-        return CTL_OK;
-    case 'v':
-        ctl->verbose = true;
-        return CTL_OK;
     case 'n':
     case OPT_NO_DELETE: /* nothing is deleted anyway */
         return CTL_OK;
