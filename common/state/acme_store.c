@@ -91,6 +91,20 @@ acme_store_read(const struct acme_store *store, const char *path, size_t max,
 }
 
 enum acme_rc
+acme_store_read_any(const struct acme_store *store, const char *path,
+    struct acme_buf *out, struct acme_error *err)
+{
+    struct acme_error why;
+    enum acme_rc rc;
+
+    acme_error_clear(&why);
+    rc = acme_store_read(store, path, ACME_STATE_JSON_MAX, out, &why);
+    if (rc == ACME_OK || rc == ACME_NOENT)
+        return ACME_OK;
+    return acme_error_set(err, rc, "%s", why.what);
+}
+
+enum acme_rc
 acme_store_damaged(struct acme_error *err, const char *path,
     const struct acme_error *why)
 {
@@ -485,17 +499,12 @@ acme_store_record_read(struct acme_store *store, const char *unit,
     struct acme_buf *text, struct acme_error *err)
 {
     char path[ACME_STORE_PATH_MAX];
-    struct acme_error why;
     enum acme_rc rc;
 
     rc = acme_store_unit_path(path, "record/", unit, ".json", err);
-    if (rc != ACME_OK)
-        return rc;
-    acme_error_clear(&why);
-    rc = acme_store_read(store, path, ACME_STATE_JSON_MAX, text, &why);
-    if (rc == ACME_OK || rc == ACME_NOENT)
-        return ACME_OK;
-    return acme_error_set(err, rc, "%s", why.what);
+    if (rc == ACME_OK)
+        rc = acme_store_read_any(store, path, text, err);
+    return rc;
 }
 
 enum acme_rc

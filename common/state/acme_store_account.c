@@ -701,17 +701,12 @@ acme_store_ledger_read(struct acme_store *store,
     struct acme_buf *text, struct acme_error *err)
 {
     char path[ACME_STORE_PATH_MAX];
-    struct acme_error why;
     enum acme_rc rc;
 
     rc = ledger_path(issuer, account, path, err);
-    if (rc != ACME_OK)
-        return rc;
-    acme_error_clear(&why);
-    rc = acme_store_read(store, path, ACME_STATE_JSON_MAX, text, &why);
-    if (rc == ACME_OK || rc == ACME_NOENT)
-        return ACME_OK;
-    return acme_error_set(err, rc, "%s", why.what);
+    if (rc == ACME_OK)
+        rc = acme_store_read_any(store, path, text, err);
+    return rc;
 }
 
 enum acme_rc

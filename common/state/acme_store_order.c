@@ -86,16 +86,25 @@ render_key(const void *der, size_t len, struct acme_buf *pem,
     return rc;
 }
 
+/* Its directory, to be changed. */
+static enum acme_rc
+order_dir(const struct acme_store *store, const char *unit,
+    char path[ACME_STORE_PATH_MAX], struct acme_error *err)
+{
+    enum acme_rc rc = acme_store_writable(store, err);
+
+    if (rc == ACME_OK)
+        rc = acme_store_unit_path(path, "orders/", unit, "", err);
+    return rc;
+}
+
 static enum acme_rc
 make_order(const struct acme_store *store, const char *unit,
     struct acme_error *err)
 {
     char path[ACME_STORE_PATH_MAX];
-    enum acme_rc rc;
+    enum acme_rc rc = order_dir(store, unit, path, err);
 
-    rc = acme_store_writable(store, err);
-    if (rc == ACME_OK)
-        rc = acme_store_unit_path(path, "orders/", unit, "", err);
     if (rc == ACME_OK)
         rc = acme_dir_make(store->fd, path, err);
     return rc;
@@ -206,11 +215,8 @@ acme_store_order_drop(struct acme_store *store, const char *unit,
     struct acme_error *err)
 {
     char path[ACME_STORE_PATH_MAX];
-    enum acme_rc rc;
+    enum acme_rc rc = order_dir(store, unit, path, err);
 
-    rc = acme_store_writable(store, err);
-    if (rc == ACME_OK)
-        rc = acme_store_unit_path(path, "orders/", unit, "", err);
     /* Whole, or a crash would leave an order without its key. */
     if (rc == ACME_OK)
         rc = acme_dir_drop(store->fd, path, err);

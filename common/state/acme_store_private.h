@@ -92,6 +92,10 @@ enum acme_rc acme_store_unit_path(char path[ACME_STORE_PATH_MAX],
 enum acme_rc acme_store_read(const struct acme_store *store, const char *path,
     size_t max, struct acme_buf *out, struct acme_error *err);
 
+/* The text of a JSON file, nothing of one that does not exist. */
+enum acme_rc acme_store_read_any(const struct acme_store *store,
+    const char *path, struct acme_buf *out, struct acme_error *err);
+
 /* Reads a JSON object.  What is no JSON object is ACME_IO. */
 enum acme_rc acme_store_json_read(const struct acme_store *store,
     const char *path, struct acme_json **root, struct acme_error *err);
