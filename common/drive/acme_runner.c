@@ -459,7 +459,7 @@ static void
 stop_all(struct runner *runner)
 {
     const long long until = acme_time_ms() + STOP_MS;
-    bool ignored;
+    bool ignored = false;
 
     close(runner->life[1]);
     while (reap(runner, &ignored) > 0 && acme_time_ms() < until)
