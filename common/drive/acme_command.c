@@ -8,6 +8,7 @@
 
 #include "base/acme_name.h"
 #include "state/acme_dir.h"
+#include "state/acme_dns_owner.h"
 
 #define SEARCH_PATH \
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -137,6 +138,7 @@ acme_command_user(const struct acme_config *config,
 struct writer {
     struct acme_command_run *run;
     struct acme_arena *arena;
+    const char *domain; /* that the label of the record is in front of */
     size_t nargs;
     bool failed; /* out of memory */
 };
@@ -202,6 +204,16 @@ base_of(const char *name)
     return name + (acme_name_is_wildcard(name) ? strlen("*.") : 0);
 }
 
+/* As clients without delegation would call it: where the record of the name is
+ * delegated to, the domain there.  NULL: it cannot be said so. */
+static const char *
+domain_of(const struct acme_command *command, const struct acme_errand *errand)
+{
+    if (acme_command_has_label(command->kind))
+        return acme_dns_owner_domain(errand->type, errand->owner);
+    return base_of(errand->name);
+}
+
 /* Certbot's list has no wildcards: they are proved at the domain. */
 static void
 set_all(struct writer *w, const struct acme_errand *errand, const char *dir)
@@ -234,7 +246,7 @@ set_environment(struct writer *w, const struct acme_lineage *lineage,
 {
     const struct acme_command *command = &lineage->proof->command;
 
-    set_both(w, "DOMAIN", base_of(errand->name));
+    set_both(w, "DOMAIN", w->domain);
     set_both(w, "VALIDATION", errand->value);
     add_env(w, acme_arena_printf(w->arena, "ACME_REMAINING_CHALLENGES=%u",
                    errand->remaining));
@@ -266,15 +278,14 @@ add_program(struct writer *w, const struct acme_command *command)
         add_arg(w, command->word[i]);
 }
 
-/* "setup DOMAIN VALUE", "teardown DOMAIN [VALUE]": it has no word for another
- * place than the domain's own label. */
+/* "setup DOMAIN VALUE", "teardown DOMAIN [VALUE]" */
 static void
 speak_mod_md(struct writer *w, const struct acme_command *command,
     const struct acme_errand *errand)
 {
     add_program(w, command);
     add_arg(w, errand->add ? "setup" : "teardown");
-    add_arg(w, base_of(errand->name));
+    add_arg(w, w->domain);
     if (errand->add || command->version == 2)
         add_arg(w, errand->value);
 }
@@ -286,7 +297,7 @@ speak_uacme(struct writer *w, const struct acme_command *command,
     add_program(w, command);
     add_arg(w, errand->add ? "begin" : errand->failed ? "failed" : "done");
     add_arg(w, acme_challenge_name(errand->type));
-    add_arg(w, base_of(errand->name));
+    add_arg(w, w->domain);
     add_arg(w, errand->token);
     add_arg(w, errand->value);
 }
@@ -354,7 +365,9 @@ acme_command_run(const struct acme_lineage *lineage,
     bool *nothing, struct acme_error *err)
 {
     const struct acme_command *command = &lineage->proof->command;
-    struct writer w = { run, arena, 0, false };
+    struct writer w = { .run = run,
+        .arena = arena,
+        .domain = domain_of(command, errand) };
 
     memset(run, 0, sizeof(*run));
     *nothing = command->kind == ACME_COMMAND_NONE ||
@@ -362,10 +375,13 @@ acme_command_run(const struct acme_lineage *lineage,
                    command->cleanup == NULL);
     if (*nothing)
         return ACME_OK;
-    if (command->kind == ACME_COMMAND_MOD_MD && errand->type != ACME_DNS_01)
+    if (!acme_command_makes(command->kind, errand->type))
         return acme_error_set(err, ACME_CONFIG,
-            "programs for mod_md know dns-01 alone, not %s",
+            "the program cannot be told of %s",
             acme_challenge_name(errand->type));
+    if (w.domain == NULL)
+        return acme_error_set(err, ACME_CONFIG,
+            "the program cannot be told of a record at \"%s\"", errand->owner);
     speak(&w, command, errand);
     set_user(&w, user->uid);
     set_environment(&w, lineage, errand, dir);

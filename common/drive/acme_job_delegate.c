@@ -8,6 +8,7 @@
 
 #include "base/acme_log.h"
 #include "drive/acme_job_dns.h"
+#include "state/acme_dns_owner.h"
 
 #define LABEL "_acme-challenge"
 
@@ -31,7 +32,9 @@ acme_job_dns_may_lead(const struct acme_proof *proof,
     for (i = 0; i < proof->nzones; i++)
         if (acme_dns_is_below(target, proof->zone[i]))
             return strlen(target) <= ACME_NAME_MAX &&
-                   is_for_challenges(type, target);
+                   is_for_challenges(type, target) &&
+                   (!acme_command_has_label(proof->command.kind) ||
+                       acme_dns_owner_domain(type, target) != NULL);
     return false;
 }
 
@@ -73,7 +76,7 @@ delegate(struct acme_run *run, const struct acme_dns *dns,
         acme_log_clean(shown, sizeof(shown), target, strlen(target));
         return acme_error_set(run->err, ACME_CONFIG,
             "\"%s\" is an alias (CNAME) of \"%s\", which does not begin with "
-            "\"" LABEL "\" or is in no zone that records may be delegated to",
+            "\"" LABEL ".\" or is in no zone that records may be delegated to",
             record->owner, shown);
     }
     record->owner = target;

@@ -32,14 +32,20 @@ acme_dns_account_label(const char *account_url, char label[ACME_ACCOUNT_LABEL],
     return ACME_OK;
 }
 
+static const char *
+label_of(enum acme_challenge_type type)
+{
+    return type == ACME_DNS_PERSIST_01 ? "_validation-persist"
+                                       : "_acme-challenge";
+}
+
 enum acme_rc
 acme_dns_owner(enum acme_challenge_type type, const char *name,
     const char *account_url, char owner[ACME_NAME_MAX + 1],
     struct acme_error *err)
 {
     char label[ACME_ACCOUNT_LABEL] = "";
-    const char *fixed = type == ACME_DNS_PERSIST_01 ? "_validation-persist"
-                                                    : "_acme-challenge";
+    const char *fixed = label_of(type);
     enum acme_rc rc = ACME_OK;
     int len;
 
@@ -60,4 +66,22 @@ acme_dns_owner(enum acme_challenge_type type, const char *name,
             "\"%s\" is too long to be proved by a record at \"%s\"", name,
             fixed);
     return ACME_OK;
+}
+
+const char *
+acme_dns_owner_domain(enum acme_challenge_type type, const char *owner)
+{
+    const char *label = label_of(type);
+    const size_t len = strlen(label);
+
+    if (type == ACME_DNS_ACCOUNT_01) {
+        owner = strchr(owner, '.');
+        if (owner == NULL)
+            return NULL;
+        owner++;
+    }
+    if (strncmp(owner, label, len) != 0 || owner[len] != '.' ||
+        owner[len + 1] == '\0')
+        return NULL;
+    return owner + len + 1;
 }

@@ -33,4 +33,12 @@ enum acme_rc acme_dns_owner(enum acme_challenge_type type, const char *name,
     const char *account_url, char owner[ACME_NAME_MAX + 1],
     struct acme_error *err);
 
+/*
+ * The other way round: what is behind the labels of the challenge in an owner
+ * that may also be one that records are delegated to; a part of `owner`.
+ * NULL: it has other labels.
+ */
+const char *acme_dns_owner_domain(enum acme_challenge_type type,
+    const char *owner);
+
 #endif

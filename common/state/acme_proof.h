@@ -147,6 +147,15 @@ size_t acme_proof_choose(const struct acme_proof *proof,
 enum acme_rc acme_proof_check(const struct acme_proof *proof,
     const struct acme_reach *reach, const char *name, struct acme_error *err);
 
+/* Whether a program of that convention can be told of such records: those
+ * written for Certbot and mod_md know dns-01 alone. */
+bool acme_command_makes(enum acme_command_kind kind,
+    enum acme_challenge_type type);
+
+/* Whether it is told of a domain, and makes the label in front of it itself.
+ */
+bool acme_command_has_label(enum acme_command_kind kind);
+
 /* Whether wildcards can be proved. */
 bool acme_proof_has_dns(const struct acme_proof *proof);
 

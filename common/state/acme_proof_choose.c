@@ -7,18 +7,49 @@
 #include "state/acme_proof.h"
 
 bool
+acme_command_makes(enum acme_command_kind kind, enum acme_challenge_type type)
+{
+    switch (kind) {
+    case ACME_COMMAND_NONE:
+        return false;
+    case ACME_COMMAND_CERTBOT:
+    case ACME_COMMAND_MOD_MD:
+        return type == ACME_DNS_01;
+    case ACME_COMMAND_UACME:
+    case ACME_COMMAND_ACME_SH:
+        break;
+    }
+    return type == ACME_DNS_01 || type == ACME_DNS_ACCOUNT_01;
+}
+
+bool
+acme_command_has_label(enum acme_command_kind kind)
+{
+    return kind == ACME_COMMAND_CERTBOT || kind == ACME_COMMAND_MOD_MD ||
+           kind == ACME_COMMAND_UACME;
+}
+
+/* Whether the record of that challenge can be there. */
+static bool
+has_record(const struct acme_proof *proof, enum acme_challenge_type type)
+{
+    if (type == ACME_DNS_PERSIST_01)
+        return proof->persist != NULL;
+    if (proof->command.kind != ACME_COMMAND_NONE)
+        return acme_command_makes(proof->command.kind, type);
+    return proof->dns_server != NULL;
+}
+
+bool
 acme_proof_has_dns(const struct acme_proof *proof)
 {
     size_t i;
 
-    if (proof->persist != NULL)
-        return true;
-    if (proof->command.kind == ACME_COMMAND_NONE && proof->dns_server == NULL)
-        return false;
     for (i = 0; i < proof->nchallenges; i++)
-        if (acme_challenge_is_dns(proof->challenge[i]))
+        if (acme_challenge_is_dns(proof->challenge[i]) &&
+            has_record(proof, proof->challenge[i]))
             return true;
-    return proof->nchallenges == 0;
+    return proof->nchallenges == 0 && has_record(proof, ACME_DNS_01);
 }
 
 /* From what on it is worth trying. */
@@ -48,14 +79,8 @@ static bool
 can_prove(const struct acme_proof *proof, const struct acme_reach *reach,
     const char *name, enum acme_challenge_type type, enum hope hope)
 {
-    if (acme_challenge_is_dns(type)) {
-        if (acme_name_is_ip(name))
-            return false;
-        return type == ACME_DNS_PERSIST_01
-                   ? proof->persist != NULL
-                   : proof->command.kind != ACME_COMMAND_NONE ||
-                         proof->dns_server != NULL;
-    }
+    if (acme_challenge_is_dns(type))
+        return !acme_name_is_ip(name) && has_record(proof, type);
     if (acme_name_is_wildcard(name))
         return false;
     return can_arrive(type == ACME_HTTP_01 ? reach->http : reach->tls, hope);
@@ -90,10 +115,27 @@ acme_proof_choose(const struct acme_proof *proof,
     return n;
 }
 
+/* Its program is of another opinion. */
+static bool
+lacks_program(const struct acme_proof *proof)
+{
+    size_t i;
+
+    for (i = 0; i < proof->nchallenges; i++)
+        if (proof->challenge[i] == ACME_DNS_ACCOUNT_01 &&
+            proof->command.kind != ACME_COMMAND_NONE &&
+            !has_record(proof, ACME_DNS_ACCOUNT_01))
+            return true;
+    return false;
+}
+
 /* Why none of the configured ones will do. */
 static const char *
 reason(const struct acme_proof *proof, const char *name)
 {
+    if (lacks_program(proof) && !acme_name_is_ip(name))
+        return "programs for Certbot and mod_md know dns-01 alone, not "
+               "dns-account-01; one for uacme or acme.sh can be told of it";
     if (acme_name_is_wildcard(name))
         return acme_proof_has_dns(proof)
                    ? "a wildcard is proved by a record in the DNS alone; add "

@@ -74,6 +74,37 @@ test_owner(void **state)
     }
 }
 
+/* Also of what an alias leads to. */
+static void
+test_domain(void **state)
+{
+    static const struct {
+        enum acme_challenge_type type;
+        const char *owner, *domain;
+    } cases[] = {
+        { ACME_DNS_01, "_acme-challenge.a.test", "a.test" },
+        { ACME_DNS_01, "_acme-challenge.x_1.dyn.test", "x_1.dyn.test" },
+        { ACME_DNS_01, "_acme-challenge-a.test", NULL },
+        { ACME_DNS_01, "_acme-challenge", NULL },
+        { ACME_DNS_01, "_acme-challenge.", NULL },
+        { ACME_DNS_01, "_x._acme-challenge.a.test", NULL },
+        { ACME_DNS_ACCOUNT_01, "_x._acme-challenge.a.test", "a.test" },
+        { ACME_DNS_ACCOUNT_01, "_acme-challenge.a.test", NULL },
+        { ACME_DNS_ACCOUNT_01, "test", NULL },
+        { ACME_DNS_PERSIST_01, "_validation-persist.a.test", "a.test" },
+    };
+    const char *domain;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        domain = acme_dns_owner_domain(cases[i].type, cases[i].owner);
+        assert_int_equal(domain != NULL, cases[i].domain != NULL);
+        if (domain != NULL)
+            assert_string_equal(domain, cases[i].domain);
+    }
+}
+
 /* A name may be as long as the DNS allows, and then has no room for a label
  * before it. */
 static void
@@ -104,6 +135,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_label),
         cmocka_unit_test(test_owner),
+        cmocka_unit_test(test_domain),
         cmocka_unit_test(test_long),
     };
 

@@ -84,7 +84,8 @@ end(struct world *w)
 }
 
 static const char *const owners[] = { OWNER, "_l0._acme-challenge.a.test",
-    "zone.test", "a-test.zone.test" };
+    "zone.test", "a-test.zone.test", "_acme-challenge.z.zone.test",
+    "_l0._acme-challenge.z.zone.test" };
 static const char *const tokens[] = { "the-token_0", "other", "token-0",
     "token-1", "token-2", "token-3", "token-4" };
 
@@ -956,22 +957,76 @@ test_bad_errands(void **state)
 }
 
 static void
+stop(struct world *w)
+{
+    end(w);
+    close(w->log);
+    acme_config_free(w->config);
+}
+
+/* A record is told of in the words of the convention, or not at all: never of
+ * another one. */
+static void
 test_good_owners(void **state)
 {
+    static const struct {
+        enum acme_command_kind kind;
+        enum acme_challenge_type type;
+        const char *owner;
+        const char *words; /* NULL: it has none */
+    } cases[] = {
+        { ACME_COMMAND_CERTBOT, ACME_DNS_01, OWNER, " a.test" },
+        { ACME_COMMAND_CERTBOT, ACME_DNS_01, "_acme-challenge.z.zone.test",
+            " z.zone.test" },
+        { ACME_COMMAND_CERTBOT, ACME_DNS_01, "a-test.zone.test", NULL },
+        { ACME_COMMAND_CERTBOT, ACME_DNS_ACCOUNT_01,
+            "_l0._acme-challenge.a.test", NULL },
+        { ACME_COMMAND_MOD_MD, ACME_DNS_01, OWNER,
+            "setup a.test " VALUE " a.test" },
+        { ACME_COMMAND_MOD_MD, ACME_DNS_01, "_acme-challenge.z.zone.test",
+            "setup z.zone.test " VALUE " z.zone.test" },
+        { ACME_COMMAND_MOD_MD, ACME_DNS_01, "zone.test", NULL },
+        { ACME_COMMAND_UACME, ACME_DNS_01, "_acme-challenge.z.zone.test",
+            "begin dns-01 z.zone.test the-token_0 " VALUE " z.zone.test" },
+        { ACME_COMMAND_UACME, ACME_DNS_01, "zone.test", NULL },
+        { ACME_COMMAND_UACME, ACME_DNS_ACCOUNT_01,
+            "_l0._acme-challenge.a.test",
+            "begin dns-account-01 a.test the-token_0 " VALUE " a.test" },
+        { ACME_COMMAND_UACME, ACME_DNS_ACCOUNT_01,
+            "_l0._acme-challenge.z.zone.test",
+            "begin dns-account-01 z.zone.test the-token_0 " VALUE
+            " z.zone.test" },
+        { ACME_COMMAND_UACME, ACME_DNS_ACCOUNT_01, "zone.test", NULL },
+    };
     struct world *w = *state;
     struct acme_errand asked = errand(true);
+    const char *path =
+        script(w, "hook", "echo \"$*\" $CERTBOT_DOMAIN $ACME_RECORD_NAME");
+    char told[512];
     size_t i;
 
     w->zone = "zone.test";
-    run(w, ACME_COMMAND_CERTBOT, script(w, "hook", "echo $ACME_RECORD_NAME"),
-        30);
     strcpy(asked.name, "*.a.test");
     asked.all = "*.a.test,b.test";
     asked.all_len = strlen(asked.all);
-    for (i = 0; i < COUNT(owners); i++) {
-        strcpy(asked.owner, owners[i]);
+    for (i = 0; i < COUNT(cases); i++) {
+        if (i == 0 || cases[i].kind != cases[i - 1].kind) {
+            if (w->config != NULL)
+                stop(w);
+            run(w, cases[i].kind, path, 30);
+        }
+        asked.type = cases[i].type;
+        strcpy(asked.owner, cases[i].owner);
+        if (cases[i].words == NULL) {
+            assert_int_equal(answer(w, send_to(w, &asked, 0)), ACME_CONFIG);
+            assert_said(w, "the program cannot be told of");
+            assert_true(w->end.refused);
+            continue;
+        }
         assert_int_equal(answer(w, send_to(w, &asked, 0)), ACME_OK);
-        assert_string_equal(acme_buf_str(&w->output), owners[i]);
+        (void)snprintf(told, sizeof(told), "%s %s",
+            cases[i].words + (cases[i].words[0] == ' '), cases[i].owner);
+        assert_string_equal(acme_buf_str(&w->output), told);
     }
 }
 

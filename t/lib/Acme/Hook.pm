@@ -1,10 +1,12 @@
 package Acme::Hook;
 
 # Programs that change the DNS of a test, one for each convention: they write
-# down how they were called and make the record in challtestsrv.  Of root and
-# below directories of root's, so that root may run them.
+# down how they were called and make the record in challtestsrv, or, by signed
+# updates, in the one zone of knotd.  Of root and below directories of root's,
+# so that root may run them.
 
 use v5.36;
+use Acme::Knot;
 use Acme::Proc qw(slurp spew);
 use File::Path qw(remove_tree);
 use JSON::PP;
@@ -32,6 +34,8 @@ sub new ($class, $test, $kind, %o)
     $self->{path} = "$dir/$self->{name}";
     spew($self->{path}, $self->script, 0755);
     $self->acme_home if $kind eq 'acme.sh';
+    $test->dns->key_file("$dir/key", 'update', format => 'line')
+        if $test->dns->isa('Acme::Knot');
     chown scalar(getpwnam $o{owner}), -1, $self->{path} if $o{owner};
     return $self;
 }
@@ -76,8 +80,14 @@ sub changes ($self)
 
 sub script ($self)
 {
-    my $management = $self->{test}->dns->{management};
+    my $dns = $self->{test}->dns;
+    my $management = $dns->{management} // 0;
     my $body = $self->{body} // '';
+    my $knot = !$dns->isa('Acme::Knot') ? ''
+        : join ' ', Acme::Knot::tool('knsupdate'), '-k', "$self->{dir}/key";
+    my $server = $knot ? $dns->ip . ' ' . $dns->port : '';
+    my ($zone) = keys %{ $dns->{zones} // {} };
+    $zone //= '';
 
     return <<~"END" . slurp(__FILE__) =~ s/.*^__END__\n//smr;
         #!/usr/bin/perl
@@ -87,8 +97,9 @@ sub script ($self)
         use JSON::PP;
         my (\$operation, \$name, \$value, \$dir, \%call);
         sub note;
-        my (\$log, \$management, \$kind)
-            = ('$self->{log}', $management, '$self->{kind}');
+        my (\$log, \$management, \$kind, \$knot, \$server, \$zone)
+            = ('$self->{log}', $management, '$self->{kind}', '$knot', '$server',
+            '$zone');
         sub early { $body }
         END
 }
@@ -134,7 +145,8 @@ __END__
     : $kind eq 'mod_md' ? ($ARGV[0] eq 'setup' ? 'add' : 'remove',
         "_acme-challenge.$ARGV[1]", $ARGV[2])
     : $kind eq 'uacme' ? ($ARGV[0] eq 'begin' ? 'add' : 'remove',
-        "_acme-challenge.$ARGV[2]", $ARGV[4])
+        $ARGV[1] eq 'dns-01' ? "_acme-challenge.$ARGV[2]"
+            : $ENV{ACME_RECORD_NAME}, $ARGV[4])
     : @ARGV;
 $dir = $ENV{ACME_HOOK_DIR};
 %call = (args => [@ARGV], env => {%ENV}, uid => $>, umask => umask,
@@ -149,13 +161,28 @@ sub note
     syswrite $fh, JSON::PP->new->canonical->encode({ %call, @_ }) . "\n";
 }
 
+sub tell_challtestsrv
+{
+    my %body = (host => "$name.", $operation eq 'add' ? (value => $value) : ());
+    my $answer = HTTP::Tiny->new->post(
+        "http://127.0.0.1:$management/"
+            . ($operation eq 'add' ? 'set-txt' : 'clear-txt'),
+        { content => encode_json(\%body) });
+    die "challtestsrv: $answer->{status}\n" if !$answer->{success};
+}
+
+sub tell_knot
+{
+    open my $fh, '|-', $knot or die "$knot: $!\n";
+    print {$fh} "server $server\nzone $zone.\n",
+        $operation eq 'add' ? "add $name. 1 TXT $value\n"
+            : defined $value ? "del $name. TXT $value\n" : "del $name. TXT\n",
+        "send\n";
+    close $fh or die "$knot: $? $!\n";
+}
+
 early();
-my %body = (host => "$name.", $operation eq 'add' ? (value => $value) : ());
-my $answer = HTTP::Tiny->new->post(
-    "http://127.0.0.1:$management/"
-        . ($operation eq 'add' ? 'set-txt' : 'clear-txt'),
-    { content => encode_json(\%body) });
-die "challtestsrv: $answer->{status}\n" if !$answer->{success};
+$knot ? tell_knot() : tell_challtestsrv();
 note(change => [$operation, $name, $value]);
 if ($operation eq 'add') {
     open my $fh, '>', "$dir/id" or die "$dir/id: $!\n";

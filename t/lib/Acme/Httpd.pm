@@ -21,7 +21,8 @@ use constant THREADS => 8;      # of a child
 my @MODULES = qw(authz_core dir mime alias rewrite headers);
 my %SIGNAL = (QUIT => 'WINCH', INT => 'TERM');
 my %SETTING = (
-    challenge => 'ACMECAChallenges', dns_update => 'ACMEDNSUpdate',
+    challenge => 'ACMECAChallenges', challenge_cmd => 'ACMEChallengeCmd',
+    dns_update => 'ACMEDNSUpdate',
     dns_delegation => 'ACMEDNSDelegation', preflight => 'ACMEPreflight',
     dns_propagation => 'ACMEDNSPropagation', dns_resolver => 'ACMEDNSResolver',
 );

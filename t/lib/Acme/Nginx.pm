@@ -86,8 +86,8 @@ sub global ($self, $model)
     push @lines, 'acme_accept_terms_of_service;' if $s->{terms};
     push @lines, "acme_$_ $s->{$_};"
         for grep { defined $s->{$_} } qw(stateless thumbprint placeholder
-            user preflight challenge dns_update dns_delegation dns_propagation
-            dns_resolver);
+            user preflight challenge challenge_cmd dns_update dns_delegation
+            dns_propagation dns_resolver);
     push @lines, map { $self->issuer_block($_) } @{ $model->{issuers} };
     push @lines, grep { length } $self->text($model->{global});
     return join "\n", @lines, '';
@@ -143,7 +143,8 @@ sub server ($self, $site)
         if $site->{certificate};
     push @lines, map { "acme_$_ $site->{$_};" } grep { defined $site->{$_} }
         qw(must_staple reuse_key allow_subset preflight stateless thumbprint
-            challenge dns_update dns_delegation dns_propagation dns_resolver);
+            challenge challenge_cmd dns_update dns_delegation dns_propagation
+            dns_resolver);
     push @lines, "root $site->{root};";
     push @lines, grep { length } $self->text($site->{extra});
     return "server {\n" . $self->indent(join "\n", @lines, '') . "}\n";

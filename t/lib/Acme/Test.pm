@@ -168,7 +168,8 @@ site(NAME or [NAMES], %options) adds a server with a plain and a TLS port:
     must_staple, reuse_key, allow_subset         'on' or 'off'
     preflight    'off', 'warn' or 'require'
     csr          FILE, a signing request; wants a certificate as well
-    challenge, dns_update, dns_delegation, dns_propagation, dns_resolver
+    challenge, challenge_cmd, dns_update, dns_delegation, dns_propagation,
+    dns_resolver
                  the words of those directives
     stateless    'on', 'any', 'pending' or 'off'
     thumbprint   VALUE or file:PATH
@@ -244,8 +245,8 @@ sub configure ($self, %o)
         $self->{model}{$key} = $o{$key} if exists $o{$key};
     }
     for my $key (qw(state terms stateless thumbprint placeholder user
-        preflight challenge dns_update dns_delegation dns_propagation
-        dns_resolver)) {
+        preflight challenge challenge_cmd dns_update dns_delegation
+        dns_propagation dns_resolver)) {
         $self->{model}{settings}{$key} = $o{$key} if exists $o{$key};
     }
     return $self;
