@@ -402,6 +402,16 @@ test_store(void **state)
     run_all("store", try_as_store, tries, COUNT(tries));
 }
 
+/* Another one's file, closed to all but root. */
+static void
+put_closed(void)
+{
+    helper_tmp_puts(&tmp, "state/closed", "x");
+    assert_int_equal(
+        chown(helper_tmp_path(&tmp, "state/closed"), OTHER, OTHER), 0);
+    assert_int_equal(chmod(helper_tmp_path(&tmp, "state/closed"), 0), 0);
+}
+
 static void
 test_store_root(void **state)
 {
@@ -413,10 +423,7 @@ test_store_root(void **state)
     (void)state;
     if (geteuid() != 0)
         SKIP();
-    helper_tmp_puts(&tmp, "state/closed", "x");
-    assert_int_equal(
-        chown(helper_tmp_path(&tmp, "state/closed"), OTHER, OTHER), 0);
-    assert_int_equal(chmod(helper_tmp_path(&tmp, "state/closed"), 0), 0);
+    put_closed();
     run_all("store", try_as_store, tries, COUNT(tries));
 }
 
@@ -451,10 +458,7 @@ test_watcher_root(void **state)
     (void)state;
     if (geteuid() != 0)
         SKIP();
-    helper_tmp_puts(&tmp, "state/closed", "x");
-    assert_int_equal(
-        chown(helper_tmp_path(&tmp, "state/closed"), OTHER, OTHER), 0);
-    assert_int_equal(chmod(helper_tmp_path(&tmp, "state/closed"), 0), 0);
+    put_closed();
     run_all("watcher", try_as_watcher, tries, COUNT(tries));
 }
 
