@@ -682,6 +682,23 @@ helper_ca_issue(struct helper_ca *ca, const struct acme_key *key,
     GENERAL_NAMES_free(sans);
 }
 
+struct acme_chain *
+helper_ca_chain(struct helper_ca *ca, const struct acme_key *key,
+    const char *const *names, const struct helper_ca_options *options)
+{
+    struct acme_chain *chain = NULL;
+    struct acme_error err;
+    struct acme_buf pem;
+
+    acme_error_clear(&err);
+    acme_buf_init(&pem, 1 << 20);
+    helper_ca_issue(ca, key, names, options, &pem);
+    need(acme_chain_from_pem(acme_buf_str(&pem), pem.len, &chain, &err) ==
+         ACME_OK);
+    acme_buf_clear(&pem);
+    return chain;
+}
+
 void
 helper_ca_issue_csr(struct helper_ca *ca, const void *csr, size_t len,
     const struct helper_ca_options *options, struct acme_buf *pem)

@@ -11,6 +11,7 @@
 
 #include "base/acme_buf.h"
 #include "wrap/acme_key.h"
+#include "wrap/acme_x509.h"
 
 struct helper_ca; /* root CA and one intermediate, P-256 both */
 
@@ -59,6 +60,11 @@ struct helper_ca_options {
 void helper_ca_issue(struct helper_ca *ca, const struct acme_key *key,
     const char *const *names, const struct helper_ca_options *options,
     struct acme_buf *pem);
+
+/* The same, parsed; the caller's. */
+struct acme_chain *helper_ca_chain(struct helper_ca *ca,
+    const struct acme_key *key, const char *const *names,
+    const struct helper_ca_options *options);
 
 /* A revocation list of the intermediate, with one entry or none. */
 struct helper_ca_crl {

@@ -54,19 +54,14 @@ use_certificate(struct helper_tls_server *server, struct helper_ca *ca,
     const char *const *names, const struct helper_ca_options *options)
 {
     struct acme_key *key = NULL;
-    struct acme_chain *chain = NULL;
+    struct acme_chain *chain;
     struct acme_error err;
-    struct acme_buf pem;
     size_t i;
 
     acme_error_clear(&err);
-    acme_buf_init(&pem, 100000);
     assert_int_equal(acme_key_generate(ACME_KEY_ECDSA_256, &key, &err),
         ACME_OK);
-    helper_ca_issue(ca, key, names, options, &pem);
-    assert_int_equal(
-        acme_chain_from_pem(acme_buf_str(&pem), pem.len, &chain, &err),
-        ACME_OK);
+    chain = helper_ca_chain(ca, key, names, options);
     server->ctx = SSL_CTX_new(TLS_server_method());
     assert_non_null(server->ctx);
     assert_int_equal(
@@ -78,7 +73,6 @@ use_certificate(struct helper_tls_server *server, struct helper_ca *ca,
             SSL_CTX_add1_chain_cert(server->ctx, acme_chain_x509(chain, i)),
             1);
     acme_chain_free(chain);
-    acme_buf_clear(&pem);
     acme_key_unref(key);
 }
 
