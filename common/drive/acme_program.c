@@ -172,41 +172,41 @@ parent_of(const char *pid)
     return parent;
 }
 
-static unsigned
+static void
 kill_those_of(pid_t parent)
 {
     DIR *proc = opendir("/proc");
     struct dirent *entry;
-    unsigned n = 0;
 
     while (proc != NULL && (entry = readdir(proc)) != NULL) {
         pid_t pid = (pid_t)atol(entry->d_name);
 
         if (isdigit((unsigned char)entry->d_name[0]) &&
-            parent_of(entry->d_name) == (long)parent &&
-            kill(pid, SIGKILL) == 0)
-            n++;
+            parent_of(entry->d_name) == (long)parent)
+            (void)kill(pid, SIGKILL);
     }
     if (proc != NULL)
         closedir(proc);
-    return n;
 }
 
 unsigned
 acme_program_kill_children(unsigned ms)
 {
     const long long until = acme_time_ms() + ms;
-    unsigned found = 0;
+    unsigned killed = 0;
+    int status = 0;
     pid_t pid;
 
-    /* One that dies leaves us its own: until nobody is left at all. */
+    /* One that dies leaves us its own: until nobody is left at all.  It may
+     * take more than one look to die, so they are counted when they have. */
     for (;;) {
         do {
-            pid = waitpid(-1, NULL, WNOHANG);
+            pid = waitpid(-1, &status, WNOHANG);
+            killed += pid > 0 && WIFSIGNALED(status);
         } while (pid > 0 || (pid == -1 && errno == EINTR));
         if (pid == -1 || acme_time_ms() >= until)
-            return found;
-        found += kill_those_of(getpid());
+            return killed;
+        kill_those_of(getpid());
         (void)poll(NULL, 0, 5);
     }
 }

@@ -50,7 +50,7 @@ enum acme_rc acme_program_run(const struct acme_program *program,
     struct acme_error *err);
 
 /* Kills all children of this process, and theirs as they become ours; for at
- * most `ms`.  Returns how many were found alive. */
+ * most `ms`.  Returns how many were killed. */
 unsigned acme_program_kill_children(unsigned ms);
 
 #endif
