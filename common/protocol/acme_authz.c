@@ -13,6 +13,15 @@ enum {
     TYPE_MAX = 63
 };
 
+/* RFC 8555 7.1.6 */
+static const unsigned challenge_statuses =
+    1u << ACME_STATUS_PENDING | 1u << ACME_STATUS_PROCESSING |
+    1u << ACME_STATUS_VALID | 1u << ACME_STATUS_INVALID;
+static const unsigned authz_statuses =
+    1u << ACME_STATUS_PENDING | 1u << ACME_STATUS_VALID |
+    1u << ACME_STATUS_INVALID | 1u << ACME_STATUS_DEACTIVATED |
+    1u << ACME_STATUS_EXPIRED | 1u << ACME_STATUS_REVOKED;
+
 static enum acme_rc
 keep(struct acme_arena *arena, const char *text, const char **out,
     struct acme_error *err)
@@ -104,22 +113,6 @@ take_claims(const struct acme_json *json, struct acme_arena *arena,
 }
 
 static enum acme_rc
-take_challenge_status(const struct acme_json *json,
-    struct acme_challenge *challenge, struct acme_error *err)
-{
-    challenge->status = acme_status_parse(acme_json_str(json, "status"));
-    switch (challenge->status) {
-    case ACME_STATUS_PENDING:
-    case ACME_STATUS_PROCESSING:
-    case ACME_STATUS_VALID:
-    case ACME_STATUS_INVALID:
-        return ACME_OK;
-    default:
-        return acme_error_set(err, ACME_WIRE, "unknown status");
-    }
-}
-
-static enum acme_rc
 take_challenge_error(const struct acme_json *json, struct acme_arena *arena,
     struct acme_challenge *challenge, struct acme_error *err)
 {
@@ -162,7 +155,8 @@ read_challenge(struct acme_client *client, const struct acme_json *json,
     if (rc == ACME_OK)
         rc = keep(arena, url, &challenge->url, err);
     if (rc == ACME_OK)
-        rc = take_challenge_status(json, challenge, err);
+        rc = acme_status_take(json, challenge_statuses, &challenge->status,
+            err);
     if (rc == ACME_OK)
         rc = take_token(json, arena, challenge, err);
     if (rc == ACME_OK)
@@ -244,24 +238,6 @@ take_name(const struct acme_json *root, const char *const *names,
 }
 
 static enum acme_rc
-take_status(const struct acme_json *root, struct acme_authz *authz,
-    struct acme_error *err)
-{
-    authz->status = acme_status_parse(acme_json_str(root, "status"));
-    switch (authz->status) {
-    case ACME_STATUS_PENDING:
-    case ACME_STATUS_VALID:
-    case ACME_STATUS_INVALID:
-    case ACME_STATUS_DEACTIVATED:
-    case ACME_STATUS_EXPIRED:
-    case ACME_STATUS_REVOKED:
-        return ACME_OK;
-    default:
-        return acme_error_set(err, ACME_WIRE, "unknown status");
-    }
-}
-
-static enum acme_rc
 read_members(struct acme_client *client, const struct acme_json *root,
     const char *const *names, size_t nnames, struct acme_arena *arena,
     struct acme_authz *authz, struct acme_error *err)
@@ -270,7 +246,7 @@ read_members(struct acme_client *client, const struct acme_json *root,
 
     rc = take_name(root, names, nnames, &authz->name, err);
     if (rc == ACME_OK)
-        rc = take_status(root, authz, err);
+        rc = acme_status_take(root, authz_statuses, &authz->status, err);
     if (rc == ACME_OK)
         rc = read_challenges(client, acme_json_get(root, "challenges"), arena,
             authz, err);

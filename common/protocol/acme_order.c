@@ -48,7 +48,22 @@ acme_status_name(enum acme_status status)
                                                      : status_names[0];
 }
 
+enum acme_rc
+acme_status_take(const struct acme_json *object, unsigned allowed,
+    enum acme_status *status, struct acme_error *err)
+{
+    *status = acme_status_parse(acme_json_str(object, "status"));
+    if (*status == ACME_STATUS_UNKNOWN || (allowed & 1u << *status) == 0)
+        return acme_error_set(err, ACME_WIRE, "unknown status");
+    return ACME_OK;
+}
+
 /* ---- reading an order (RFC 8555 7.1.3) ---- */
+
+static const unsigned order_statuses =
+    1u << ACME_STATUS_PENDING | 1u << ACME_STATUS_READY |
+    1u << ACME_STATUS_PROCESSING | 1u << ACME_STATUS_VALID |
+    1u << ACME_STATUS_INVALID;
 
 enum acme_rc
 acme_order_identifier(const struct acme_json *identifier,
@@ -181,23 +196,6 @@ take_authorizations(struct acme_client *client, const struct acme_json *list,
 }
 
 static enum acme_rc
-take_status(const struct acme_json *root, struct acme_order *order,
-    struct acme_error *err)
-{
-    order->status = acme_status_parse(acme_json_str(root, "status"));
-    switch (order->status) {
-    case ACME_STATUS_PENDING:
-    case ACME_STATUS_READY:
-    case ACME_STATUS_PROCESSING:
-    case ACME_STATUS_VALID:
-    case ACME_STATUS_INVALID:
-        return ACME_OK;
-    default:
-        return acme_error_set(err, ACME_WIRE, "unknown status");
-    }
-}
-
-static enum acme_rc
 take_error(const struct acme_json *root, struct acme_arena *arena,
     struct acme_order *order, struct acme_error *err)
 {
@@ -237,7 +235,7 @@ read_members(struct acme_client *client, const struct acme_json *root,
 {
     enum acme_rc rc;
 
-    rc = take_status(root, order, err);
+    rc = acme_status_take(root, order_statuses, &order->status, err);
     if (rc == ACME_OK)
         rc = check_identifiers(acme_json_get(root, "identifiers"), wish, arena,
             err);

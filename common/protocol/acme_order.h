@@ -24,6 +24,11 @@ enum acme_status {
 enum acme_status acme_status_parse(const char *text);
 const char *acme_status_name(enum acme_status status);
 
+/* The "status" of an object, which must be one of `allowed` (1u << each);
+ * ACME_WIRE. */
+enum acme_rc acme_status_take(const struct acme_json *object, unsigned allowed,
+    enum acme_status *status, struct acme_error *err);
+
 struct acme_order {
     const char *url;
     enum acme_status status;
