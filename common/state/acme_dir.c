@@ -26,13 +26,6 @@
 #include "state/acme_dir.h"
 #include "state/acme_dir_private.h"
 
-/* Only a way to what is below; needs no permission to list. */
-#ifdef O_PATH
-#define OPEN_STEP (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-#else
-#define OPEN_STEP (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-#endif
-
 enum acme_rc
 acme_dir_fail(struct acme_error *err, int errnum, const char *verb,
     const char *path)
@@ -120,7 +113,7 @@ open_by_component(int dirfd, const char *path, int flags)
             next = openat(at, part, flags);
             break;
         }
-        next = openat(at, part, OPEN_STEP);
+        next = openat(at, part, ACME_DIR_STEP);
         if (next == -1)
             break;
         if (at != dirfd)

@@ -16,12 +16,6 @@
 #include "state/acme_dir.h"
 #include "state/acme_dir_private.h"
 
-#ifdef O_PATH
-#define OPEN_STEP (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-#else
-#define OPEN_STEP (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-#endif
-
 /* As the kernel's. */
 #define LINKS_MAX 40
 
@@ -82,7 +76,7 @@ start(struct walk *walk, struct acme_error *err)
     struct stat st;
     int fd;
 
-    fd = open("/", OPEN_STEP);
+    fd = open("/", ACME_DIR_STEP);
     if (fd == -1)
         return acme_dir_fail(err, errno, "open", "/");
     if (walk->dir != -1)
@@ -183,7 +177,7 @@ enter(struct walk *walk, const char *name, struct acme_error *err)
     enum acme_rc rc;
     int fd;
 
-    fd = openat(walk->dir, name, OPEN_STEP);
+    fd = openat(walk->dir, name, ACME_DIR_STEP);
     if (fd == -1) {
         rc = acme_dir_fail(err, errno, "open", shown(walk, name, text));
         return rc;

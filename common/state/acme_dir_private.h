@@ -4,6 +4,7 @@
 #ifndef ACME_DIR_PRIVATE_H
 #define ACME_DIR_PRIVATE_H
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -12,6 +13,13 @@
 
 /* Longest path below a directory that any of them takes. */
 #define ACME_DIR_PATH_MAX 4096
+
+/* Flags for only a way to what is below; needs no permission to list. */
+#ifdef O_PATH
+#define ACME_DIR_STEP (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+#else
+#define ACME_DIR_STEP (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+#endif
 
 /* ACME_IO `cannot VERB "PATH"` with the reason for errnum. */
 enum acme_rc acme_dir_fail(struct acme_error *err, int errnum,
