@@ -724,6 +724,15 @@ run_long(struct world *w)
     run(w, ACME_COMMAND_CERTBOT, script(w, "hook", text), 60);
 }
 
+/* Until both of them sleep, not only are about to. */
+static void
+wait_runs(struct world *w)
+{
+    wait_for(w, "runs");
+    while (processes(unusual_sleep()) < 2)
+        usleep(10000);
+}
+
 static void
 test_stopped(void **state)
 {
@@ -734,7 +743,7 @@ test_stopped(void **state)
 
     run_long(w);
     fd = send_to(w, &asked, 0);
-    wait_for(w, "runs");
+    wait_runs(w);
     before = acme_time_ms();
     end(w);
     assert_true(acme_time_ms() - before < 5000);
@@ -760,7 +769,7 @@ test_unwanted(void **state)
     first = send_to(w, &asked, 0);
     strcpy(asked.token, "other");
     second = send_to(w, &asked, 0);
-    wait_for(w, "runs");
+    wait_runs(w);
     helper_tmp_remove(&w->tmp, "runs");
     close(second);
     close(first);
@@ -780,7 +789,7 @@ test_runner_killed(void **state)
 
     run_long(w);
     fd = send_to(w, &asked, 0);
-    wait_for(w, "runs");
+    wait_runs(w);
     assert_int_equal(kill(w->pid, SIGKILL), 0);
     assert_int_equal(answer(w, fd), ACME_STOPPING);
     wait_gone(unusual_sleep());
