@@ -61,5 +61,18 @@ for my $case (@wrong) {
         or diag "exit $exit: $out";
     unlike $out, qr/\Q$secret\E/, 'no secret is shown';
 }
+# who is to make the records, has to be clear
+spew("$conf/hook", "#!/bin/sh\n", 0755);
+my %means = (dns_update => "192.0.2.1 $conf/good.key",
+    challenge_cmd => "uacme $conf/hook");
+($exit, $out) = test_with(%means);
+ok $exit != 0 && $out =~ $t->of(
+    nginx => qr/"acme_(?:dns_update": .*acme_challenge_cmd|(?#
+        )challenge_cmd": .*acme_dns_update) .*remove one of the two/,
+    httpd => qr/ACME(?:DNSUpdate: .*ACMEChallengeCmd|(?#
+        )ChallengeCmd: .*ACMEDNSUpdate)\) .*remove one of the two/),
+    'a command and updates' or diag "exit $exit: $out";
+($exit, $out) = test_with(%means, challenge_cmd => 'none');
+is $exit, 0, 'no command and updates' or diag $out;
 is_deeply [glob "$t->{dir}/var/*"], [], 'no file was made';
 $t->done;

@@ -68,15 +68,32 @@ take_item(struct acme_proof *to, const struct acme_proof *from,
     to->said |= 1u << item;
 }
 
+/* Whether the item of `wide` is the other way to change the DNS. */
+static bool
+is_overruled(const struct acme_proof *narrow, const struct acme_proof *wide,
+    enum acme_proof_item item)
+{
+    if (item == ACME_PROOF_COMMAND)
+        return narrow->dns_server != NULL &&
+               wide->command.kind != ACME_COMMAND_NONE;
+    return item == ACME_PROOF_DNS_UPDATE &&
+           narrow->command.kind != ACME_COMMAND_NONE &&
+           wide->dns_server != NULL;
+}
+
 void
 acme_proof_merge(struct acme_proof *narrow, const struct acme_proof *wide)
 {
-    size_t item;
+    const struct acme_proof said = *narrow;
+    size_t i;
 
-    for (item = 0; item < ACME_PROOF_ITEMS; item++)
-        if (!has(narrow, (enum acme_proof_item)item) &&
-            has(wide, (enum acme_proof_item)item))
-            take_item(narrow, wide, (enum acme_proof_item)item);
+    for (i = 0; i < ACME_PROOF_ITEMS; i++) {
+        enum acme_proof_item item = (enum acme_proof_item)i;
+
+        if (!has(&said, item) && has(wide, item) &&
+            !is_overruled(&said, wide, item))
+            take_item(narrow, wide, item);
+    }
 }
 
 /* ---- as values -------------------------------------------------------- */

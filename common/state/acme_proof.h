@@ -85,7 +85,8 @@ typedef const char *acme_proof_path(void *ctx, const char *path);
 
 /*
  * Takes the words of a directive, which are borrowed.  ACME_CONFIG: with the
- * word and the cure; how many there may be is looked at too.
+ * word and the cure; how many there may be is looked at too, and that not both
+ * a command and updates change the DNS.
  */
 enum acme_rc acme_proof_set(struct acme_proof *proof,
     enum acme_proof_item item, const char *const *word, size_t nwords,
@@ -102,7 +103,8 @@ struct acme_proof_words {
 void acme_proof_get(const struct acme_proof *proof, enum acme_proof_item item,
     struct acme_proof_words *words);
 
-/* What `narrow` does not say is taken from `wide`. */
+/* What `narrow` does not say is taken from `wide`; but one way to change the
+ * DNS, where it says the other, is not. */
 void acme_proof_merge(struct acme_proof *narrow,
     const struct acme_proof *wide);
 

@@ -379,6 +379,26 @@ set_resolver(struct acme_proof *proof, const struct reader *reader,
     return rc;
 }
 
+/* Which of the two is meant, nobody could tell. */
+static enum acme_rc
+check_means(const struct acme_proof *proof, const struct acme_proof *said,
+    struct acme_error *err)
+{
+    const char *other = NULL;
+
+    if (said->command.kind != ACME_COMMAND_NONE && proof->dns_server != NULL)
+        other = "acme_dns_update (ACMEDNSUpdate)";
+    else if (said->dns_server != NULL &&
+             proof->command.kind != ACME_COMMAND_NONE)
+        other = "acme_challenge_cmd (ACMEChallengeCmd)";
+    if (other == NULL)
+        return ACME_OK;
+    return acme_error_set(err, ACME_CONFIG,
+        "records of challenges are made by one means, and %s is here as well; "
+        "remove one of the two",
+        other);
+}
+
 enum acme_rc
 acme_proof_set(struct acme_proof *proof, enum acme_proof_item item,
     const char *const *word, size_t nwords, acme_proof_path *path, void *ctx,
@@ -414,6 +434,8 @@ acme_proof_set(struct acme_proof *proof, enum acme_proof_item item,
     case ACME_PROOF_ITEMS:
         break;
     }
+    if (rc == ACME_OK)
+        rc = check_means(proof, &said, err);
     if (rc != ACME_OK)
         return rc;
     said.said = 1u << item;

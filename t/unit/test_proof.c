@@ -243,6 +243,45 @@ test_merge(void **state)
     assert_int_equal(narrow.nzones, 1);
 }
 
+/* A command and updates: one of them, and the one that was said nearer. */
+static void
+test_one_means(void **state)
+{
+    struct acme_proof wide, narrow;
+
+    (void)state;
+    acme_proof_init(&wide);
+    set(&wide, ACME_PROOF_COMMAND, "uacme /wide");
+    assert_int_equal(set(&wide, ACME_PROOF_DNS_UPDATE, "192.0.2.53 /etc/tsig"),
+        ACME_CONFIG);
+    assert_non_null(strstr(err.what, "acme_challenge_cmd (ACMEChallengeCmd)"));
+    assert_null(wide.dns_server);
+    assert_int_equal(set(&wide, ACME_PROOF_DNS_UPDATE, "none"), ACME_OK);
+
+    acme_proof_init(&narrow);
+    set(&narrow, ACME_PROOF_DNS_UPDATE, "192.0.2.53 /etc/tsig");
+    assert_int_equal(set(&narrow, ACME_PROOF_COMMAND, "uacme /narrow"),
+        ACME_CONFIG);
+    assert_non_null(strstr(err.what, "acme_dns_update (ACMEDNSUpdate)"));
+    acme_proof_merge(&narrow, &wide);
+    assert_int_equal(narrow.command.kind, ACME_COMMAND_NONE);
+    assert_int_equal(narrow.said, 1u << ACME_PROOF_DNS_UPDATE);
+    set(&narrow, ACME_PROOF_DNS_UPDATE, "none");
+    acme_proof_merge(&narrow, &wide);
+    assert_int_equal(narrow.command.kind, ACME_COMMAND_UACME);
+
+    /* the other way round, through a level that has nothing to say */
+    acme_proof_init(&wide);
+    set(&wide, ACME_PROOF_DNS_UPDATE, "192.0.2.53 /etc/tsig");
+    acme_proof_init(&narrow);
+    set(&narrow, ACME_PROOF_COMMAND, "uacme /narrow");
+    acme_proof_merge(&narrow, &wide);
+    assert_null(narrow.dns_server);
+    set(&narrow, ACME_PROOF_COMMAND, "none");
+    acme_proof_merge(&narrow, &wide);
+    assert_non_null(narrow.dns_server);
+}
+
 /* Settings that somebody has edited. */
 static void
 test_bad_json(void **state)
@@ -377,6 +416,7 @@ main(void)
         TEST(test_values),
         TEST(test_paths),
         TEST(test_merge),
+        TEST(test_one_means),
         TEST(test_bad_json),
         TEST(test_choose),
         TEST(test_types),
