@@ -254,6 +254,12 @@
 #define ACME_LOG_LINE_MAX 1024
 #define ACME_FOREIGN_TEXT_MAX 512
 
+/* Events: each text of one, its line, in which JSON may double them, and a
+ * file of them, of which three are kept: some thousands. */
+#define ACME_EVENT_TEXT_MAX 512
+#define ACME_EVENT_LINE_MAX (16 * 1024)
+#define ACME_EVENTS_FILE_MAX ((size_t)1024 * 1024)
+
 /* Steps that a record keeps of an attempt: the seven there are, and some more
  * of one that has been resumed. */
 #define ACME_STEPS_MAX 12

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/acme_log.h"
@@ -28,6 +29,11 @@ static const char *const directories[] = { "accounts", "keys", "archive",
  * crash. */
 static const char *const swept[] = { ".", "keys", "live", "renewal", "record",
     "orders", "servers", "revoked" };
+
+/* How often, and so long (ms), a lock is waited for that is held for some
+ * milliseconds. */
+#define LOCK_TRIES 200
+#define LOCK_WAIT_MS 10
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -543,6 +549,25 @@ acme_store_lock(struct acme_store *store, const char *kind, const char *name,
     if (rc == ACME_OK)
         rc = acme_dir_lock(store->fd, path, fd, err);
     return rc;
+}
+
+enum acme_rc
+acme_store_lock_soon(const struct acme_store *store, const char *path, int *fd,
+    struct acme_error *err)
+{
+    const struct timespec pause = { 0, LOCK_WAIT_MS * 1000000L };
+    struct acme_error why;
+    unsigned i;
+
+    for (i = 0; i < LOCK_TRIES; i++) {
+        acme_error_clear(&why);
+        if (acme_dir_lock(store->fd, path, fd, &why) != ACME_BUSY)
+            break;
+        (void)nanosleep(&pause, NULL);
+    }
+    if (why.rc == ACME_OK)
+        return ACME_OK;
+    return acme_error_set(err, why.rc, "%s", why.what);
 }
 
 /*

@@ -9,11 +9,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <time.h>
 
 #include "base/acme_buf.h"
 #include "base/acme_error.h"
 #include "state/acme_area.h"
+#include "state/acme_event.h"
 #include "state/acme_settings.h"
 #include "wrap/acme_x509.h"
 
@@ -334,6 +336,36 @@ enum acme_rc acme_store_ledger_read(struct acme_store *store,
 enum acme_rc acme_store_ledger_write(struct acme_store *store,
     const struct acme_issuer *issuer, const char *account, const void *text,
     size_t len, struct acme_error *err);
+
+/* ---- events ----------------------------------------------------------- */
+
+/*
+ * events.jsonl, a line for each event of everybody's.  Beyond
+ * ACME_EVENTS_FILE_MAX it becomes events.1.jsonl, that events.2.jsonl, and
+ * that goes.  What is in these places and is no file of ours is refused by
+ * name. The last lines may go with the power.
+ */
+enum acme_rc acme_store_event_write(struct acme_store *store,
+    const struct acme_event *event, struct acme_error *err);
+
+/* How far events have been read; all zero: not at all. */
+struct acme_events_place {
+    uint64_t device, inode; /* of the file */
+    uint64_t head;          /* and of what it begins with */
+    size_t offset;
+};
+
+typedef enum acme_rc acme_event_visit(void *ctx,
+    const struct acme_event *event, struct acme_error *err);
+
+/*
+ * Visits those of a lineage (NULL: all) that are behind *place, the oldest
+ * first, until `visit` fails, and moves it; of more than `most` the newest.
+ * Lines that are no events are left out.
+ */
+enum acme_rc acme_store_events(const struct acme_store *store,
+    const char *lineage, size_t most, struct acme_events_place *place,
+    acme_event_visit *visit, void *ctx, struct acme_error *err);
 
 /* ---- together with others --------------------------------------------- */
 

@@ -8,17 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/acme_time.h"
 #include "state/acme_store_private.h"
 #include "wrap/acme_url.h"
-
-/* The lock of default.json is held for some milliseconds; somebody who needs
- * it waits this often, so long (ms). */
-#define KEYS_LOCK_TRIES 200
-#define KEYS_LOCK_WAIT_MS 10
 
 #define HTTPS "https://"
 #define HTTPS_PORT ":443"
@@ -189,19 +183,7 @@ enum acme_rc
 acme_store_lock_keys(const struct acme_store *store, int *fd,
     struct acme_error *err)
 {
-    const struct timespec pause = { 0, KEYS_LOCK_WAIT_MS * 1000000L };
-    struct acme_error why;
-    unsigned i;
-
-    for (i = 0; i < KEYS_LOCK_TRIES; i++) {
-        acme_error_clear(&why);
-        if (acme_dir_lock(store->fd, "locks/keys", fd, &why) != ACME_BUSY)
-            break;
-        (void)nanosleep(&pause, NULL);
-    }
-    if (why.rc == ACME_OK)
-        return ACME_OK;
-    return acme_error_set(err, why.rc, "%s", why.what);
+    return acme_store_lock_soon(store, "locks/keys", fd, err);
 }
 
 #define DEFAULT_NAME_MAX (ACME_URL_MAX + 32)

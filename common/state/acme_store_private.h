@@ -116,6 +116,11 @@ enum acme_rc acme_store_account_path(const struct acme_issuer *issuer,
 enum acme_rc acme_store_key_write(const struct acme_store *store,
     const struct acme_key *key, const char *id, struct acme_error *err);
 
+/* A lock that nobody holds for more than some milliseconds, by its path: it is
+ * waited for, two seconds at most (ACME_BUSY). */
+enum acme_rc acme_store_lock_soon(const struct acme_store *store,
+    const char *path, int *fd, struct acme_error *err);
+
 /* keys/default.json, which counts under a lock that is waited for: an empty
  * object when there is no file yet. */
 #define ACME_STORE_DEFAULTS "keys/default.json"
