@@ -125,6 +125,32 @@ acme_engine_log_failure(const struct acme_engine *engine, size_t unit,
         wish_of(engine, unit)->name, acme_error_line(err, line, sizeof(line)));
 }
 
+void
+acme_engine_tell_error(struct acme_engine *engine, size_t unit, size_t issuer,
+    const struct acme_error *err, const char *line, time_t next)
+{
+    struct acme_event event;
+
+    acme_event_init(&event, ACME_EVENT_ERRORED);
+    event.next_attempt = next;
+    acme_event_put(event.problem, err->type);
+    acme_event_put(event.text, line);
+    acme_vault_event(engine->conf.vault, unit, issuer, &event);
+}
+
+void
+acme_engine_tell_failover(struct acme_engine *engine, size_t unit,
+    size_t asked, size_t issuer, const char *why)
+{
+    const struct acme_issuer *issuers = engine->conf.config->issuer;
+    struct acme_event event;
+
+    acme_event_init(&event, ACME_EVENT_FAILED_OVER);
+    acme_event_put(event.subject, issuers[asked].name);
+    acme_event_put(event.text, why);
+    acme_vault_event(engine->conf.vault, unit, issuer, &event);
+}
+
 /* ---- people ----------------------------------------------------------- */
 
 void
@@ -308,13 +334,16 @@ turn_away(struct acme_engine *engine, size_t unit, time_t until)
              acme_engine_plan_view(engine, unit, &view, false, true,
                  &ignored) == ACME_OK;
     acme_vault_unit_clear(&view);
-    if (turned)
-        acme_log(engine->conf.host, ACME_LOG_NOTICE,
-            "lineage \"%s\" does not wait for issuer \"%s\", but asks "
-            "\"%s\"",
-            wish_of(engine, unit)->name, config->issuer[asked].name,
-            config->issuer[acme_engine_issuer(engine, unit)].name);
-    return turned;
+    if (!turned)
+        return false;
+    acme_log(engine->conf.host, ACME_LOG_NOTICE,
+        "lineage \"%s\" does not wait for issuer \"%s\", but asks "
+        "\"%s\"",
+        wish_of(engine, unit)->name, config->issuer[asked].name,
+        config->issuer[acme_engine_issuer(engine, unit)].name);
+    acme_engine_tell_failover(engine, unit, asked,
+        acme_engine_issuer(engine, unit), "the one asked before is to wait");
+    return true;
 }
 
 static bool

@@ -7,6 +7,7 @@
 #include "base/acme_log.h"
 #include "base/acme_time.h"
 #include "drive/acme_engine_private.h"
+#include "state/acme_warn.h"
 #include "wrap/acme_url.h"
 
 /* An account that will be there sooner is waited for, by people too. */
@@ -95,6 +96,19 @@ on_success(struct acme_engine *engine, size_t unit,
     prepare(answer, true, text);
 }
 
+/* Soon there will be nothing left to serve, or there is not any more. */
+static enum acme_level
+failure_level(const struct acme_engine *engine, size_t unit,
+    const struct acme_schedule_next *next)
+{
+    const struct planned *planned = &engine->planned[unit];
+
+    if (acme_warn_is_due(wish_of(engine, unit), planned->not_before,
+            planned->not_after, now(engine)))
+        return ACME_LOG_CRIT;
+    return next->wait_for_config ? ACME_LOG_ERROR : ACME_LOG_WARN;
+}
+
 static void
 on_failure(struct acme_engine *engine, size_t unit,
     struct acme_vault_unit *view, size_t asked, const struct acme_error *err,
@@ -104,6 +118,7 @@ on_failure(struct acme_engine *engine, size_t unit,
     const struct acme_lineage *wish = wish_of(engine, unit);
     const struct acme_issuer *issuer = &engine->conf.config->issuer[asked];
     struct acme_schedule_next next;
+    size_t other;
     char line[ACME_LOG_LINE_MAX], when[ACME_TIME_TEXT], key[32];
     char whom[ACME_LOG_LINE_MAX / 2] = "";
 
@@ -114,14 +129,13 @@ on_failure(struct acme_engine *engine, size_t unit,
     record->error = *err;
     record->error_time = now(engine);
     next = acme_engine_after(engine, unit, view, asked, err);
-    if (acme_lineage_issuer(wish, record->ca) != asked)
+    other = acme_lineage_issuer(wish, record->ca);
+    if (other != asked)
         (void)snprintf(whom, sizeof(whom), ", issuer \"%s\"",
-            engine->conf.config->issuer[acme_lineage_issuer(wish, record->ca)]
-                .name);
+            engine->conf.config->issuer[other].name);
 
     (void)acme_error_line(err, line, sizeof(line));
-    acme_log(engine->conf.host,
-        next.wait_for_config ? ACME_LOG_ERROR : ACME_LOG_WARN,
+    acme_log(engine->conf.host, failure_level(engine, unit, &next),
         "certificate not %s, lineage \"%s\"%s, issuer \"%s\": %s; next "
         "attempt %sat %s%s (%s)",
         view->leaf == NULL ? "obtained" : "renewed", wish->name,
@@ -131,6 +145,9 @@ on_failure(struct acme_engine *engine, size_t unit,
     if (acme_url_is_link(err->instance))
         acme_log(engine->conf.host, ACME_LOG_NOTICE, "lineage \"%s\": see %s",
             wish->name, err->instance);
+    acme_engine_tell_error(engine, unit, asked, err, line, next.at);
+    if (other != asked)
+        acme_engine_tell_failover(engine, unit, asked, other, next.why);
     /* Who waits is told when no CA is left to be asked at once. */
     if (next.at > now(engine))
         prepare(answer, false, line);
@@ -150,8 +167,11 @@ on_later(struct acme_engine *engine, struct acme_vault_unit *view,
         return;
     acme_engine_forget_others(engine, ended->unit, view);
     acme_engine_no_account(engine, ended->issuer, until);
-    (void)acme_engine_ask_another(engine, ended->unit, &view->record, until);
     (void)acme_error_line(&ended->err, line, sizeof(line));
+    if (acme_engine_ask_another(engine, ended->unit, &view->record, until))
+        acme_engine_tell_failover(engine, ended->unit, ended->issuer,
+            acme_lineage_issuer(wish_of(engine, ended->unit), view->record.ca),
+            line);
     acme_log(engine->conf.host, ACME_LOG_INFO, "lineage \"%s\" waits: %s",
         wish_of(engine, ended->unit)->name, line);
     if (view->record.next_attempt > now(engine))

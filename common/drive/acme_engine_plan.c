@@ -283,6 +283,9 @@ close_attempt(struct acme_engine *engine, size_t unit,
         record->next_attempt = next.at;
         record->error = cut;
         record->error_time = now(engine);
+        acme_engine_tell_error(engine, unit,
+            acme_lineage_issuer(wish_of(engine, unit), record->ca), &cut,
+            cut.what, next.at);
     }
     return acme_vault_record(engine->conf.vault, unit, record, err);
 }

@@ -109,6 +109,15 @@ void acme_engine_log_failure(const struct acme_engine *engine, size_t unit,
 void acme_engine_reply(struct acme_engine *engine, size_t unit, bool ok,
     const char *text);
 
+/* Another CA is asked for a unit than the issuer: an event. */
+void acme_engine_tell_failover(struct acme_engine *engine, size_t unit,
+    size_t asked, size_t issuer, const char *why);
+
+/* An attempt at an issuer has failed: an event.  `line` is `err`'s. */
+void acme_engine_tell_error(struct acme_engine *engine, size_t unit,
+    size_t issuer, const struct acme_error *err, const char *line,
+    time_t next);
+
 /* ---- acme_engine_plan.c ----------------------------------------------- */
 
 /* Reads the unit's view and plans it.  An attempt that was cut off is closed

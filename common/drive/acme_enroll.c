@@ -100,7 +100,8 @@ ensure(const struct acme_enroll *what, struct acme_error *err)
             "account found or registered, issuer \"%s\"", issuer->name);
     }
     if (rc == ACME_OK && origin == ACME_ACCOUNT_MADE)
-        rc = acme_vault_contacts_told(what->vault, what->index, true, err);
+        rc = acme_vault_contacts_told(what->vault, what->index,
+            ACME_CONTACTS_MADE_WITH, err);
     return rc;
 }
 
@@ -209,7 +210,8 @@ acme_enroll_contacts(const struct acme_enroll *what, struct acme_error *err)
             issuer->name, acme_error_line(err, line, sizeof(line)));
         acme_error_clear(err);
     }
-    return acme_vault_contacts_told(what->vault, what->index, taken, err);
+    return acme_vault_contacts_told(what->vault, what->index,
+        taken ? ACME_CONTACTS_TAKEN : ACME_CONTACTS_REFUSED, err);
 }
 
 enum acme_rc

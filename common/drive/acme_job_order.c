@@ -370,6 +370,23 @@ check_profile(struct acme_run *run, const struct acme_order_terms *terms)
     return ACME_OK;
 }
 
+/* Once, also where the attempt makes another one for less. */
+static void
+tell_begin(struct acme_run *run)
+{
+    struct acme_event event;
+
+    if (run->told)
+        return;
+    run->told = true;
+    acme_event_init(&event, ACME_EVENT_RENEWING);
+    acme_event_put(event.text, run->now.leaf == NULL
+                                   ? "a certificate is ordered"
+                                   : "the certificate is being renewed");
+    acme_vault_event(run->job->vault, run->job->unit, run->job->issuer,
+        &event);
+}
+
 static enum acme_rc
 ask_for_order(struct acme_run *run)
 {
@@ -381,6 +398,7 @@ ask_for_order(struct acme_run *run)
         rc = choose_replaces(run, &leaf, &terms);
     if (rc != ACME_OK)
         return rc;
+    tell_begin(run);
     do {
         rc = acme_order_new(run->job->client, run->names, run->nnames, &terms,
             run->arena, &run->order, run->err);

@@ -40,6 +40,7 @@ struct acme_run {
     struct acme_order order;
     struct acme_authz *authz;
     const struct acme_declined *declined; /* in this run */
+    bool told;                            /* that an order is made */
     struct acme_json *memo;               /* orders/NAME/order.json */
     bool memo_changed;                    /* and not been saved since */
     struct acme_job_result *result;

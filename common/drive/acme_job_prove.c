@@ -275,6 +275,29 @@ present_records(struct acme_run *run, struct acme_proved *proved, size_t n,
     return rc;
 }
 
+/* What was answered in a run of before has been told of. */
+static void
+tell_challenges(const struct acme_run *run, const struct acme_proved *proved,
+    size_t n)
+{
+    struct acme_event event;
+    char subject[ACME_EVENT_TEXT_MAX];
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        if (proved[i].type == ACME_DNS_PERSIST_01 ||
+            find_answer(run, proved[i].challenge->url) != NULL)
+            continue;
+        acme_event_init(&event, ACME_EVENT_CHALLENGE_SETUP);
+        (void)snprintf(subject, sizeof(subject), "%s:%s",
+            acme_challenge_name(proved[i].type), proved[i].authz->name);
+        acme_event_put(event.subject, subject);
+        acme_event_put(event.text, "the proof is there for the CA to find");
+        acme_vault_event(run->job->vault, run->job->unit, run->job->issuer,
+            &event);
+    }
+}
+
 /* All challenges are presented before the first is answered. */
 static enum acme_rc
 present(struct acme_run *run)
@@ -293,6 +316,8 @@ present(struct acme_run *run)
     } while (rc == ACME_OK && again);
     if (rc == ACME_OK)
         rc = present_tokens(run, proved, n);
+    if (rc == ACME_OK)
+        tell_challenges(run, proved, n);
     return rc;
 }
 

@@ -352,10 +352,9 @@ is_of_other(const struct acme_keeper *keeper, size_t i,
     return other;
 }
 
-/* Several issuers may be of one CA: the lineage's own goes first. */
-static void
-find_issuer(const struct acme_keeper *keeper, size_t i,
-    const struct acme_pair *pair, struct acme_served *served)
+bool
+acme_keeper_issuer_of(const struct acme_keeper *keeper, size_t i,
+    const struct acme_pair *pair, size_t *found)
 {
     const struct acme_lineage *lineage = &keeper->config->lineage[i];
     size_t k, issuer = lineage->issuer;
@@ -368,8 +367,8 @@ find_issuer(const struct acme_keeper *keeper, size_t i,
                 !is_directory_of(keeper, issuer, pair);
          k++)
         issuer = k;
-    served->issued_by = issuer;
-    served->issued_by_known = is_directory_of(keeper, issuer, pair);
+    *found = issuer;
+    return is_directory_of(keeper, issuer, pair);
 }
 
 static enum acme_rc
@@ -384,7 +383,9 @@ keep_pair(struct acme_keeper *keeper, size_t i, const struct acme_pair *pair,
         acme_chain_der_first(pair->chain.data, pair->chain.len));
     served->type = pair->type;
     served->other_issuer = is_of_other(keeper, i, pair);
-    find_issuer(keeper, i, pair, served);
+    served->issued_by_known =
+        acme_keeper_issuer_of(keeper, i, pair, &served->issued_by);
+    served->life_known = false;
     return acme_buf_ok(&served->leaf) ? ACME_OK : acme_error_nomem(err);
 }
 
@@ -476,15 +477,36 @@ fill_slot(struct acme_keeper *keeper, size_t i, const struct acme_version *own,
     return rc;
 }
 
+/* The first that was not served before, else the first. */
+static const struct acme_pair *
+new_pair(const struct acme_kept *kept, const struct acme_version *version)
+{
+    const struct acme_buf *chain, *leaf;
+    size_t i;
+
+    for (i = 0; i < version->npairs; i++) {
+        chain = &version->pair[i].chain;
+        leaf = &kept->served[acme_key_algorithm_number(version->pair[i].type)]
+                    .leaf;
+        if (leaf->len == 0 || leaf->len > chain->len ||
+            memcmp(leaf->data, chain->data, leaf->len) != 0)
+            return &version->pair[i];
+    }
+    return &version->pair[0];
+}
+
 enum acme_rc
 acme_keeper_put_version(struct acme_keeper *keeper, size_t i,
     struct acme_version *version, struct acme_error *err)
 {
     struct acme_kept *kept = &keeper->kept[i];
+    const unsigned before = kept->published;
+    const struct acme_pair *pair;
     size_t n;
     enum acme_rc rc = ACME_OK;
 
     drop_unwanted(wanted_of(keeper, i), version);
+    pair = new_pair(kept, version);
     if (keeper->area != NULL)
         rc = fill_slot(keeper, i, version, err);
     if (rc != ACME_OK)
@@ -497,6 +519,8 @@ acme_keeper_put_version(struct acme_keeper *keeper, size_t i,
     for (n = 0; rc == ACME_OK && n < version->npairs; n++)
         rc = keep_pair(keeper, i, &version->pair[n], err);
     kept->unread = rc == ACME_NOMEM;
+    if (keeper->started && keeper->area != NULL && before != version->number)
+        acme_keeper_tell_installed(keeper, i, version, pair);
     return rc;
 }
 
@@ -730,6 +754,7 @@ acme_keeper_recover(struct acme_keeper *keeper, size_t i)
             "certificate switched live after an interrupted renewal, "
             "lineage \"%s\"",
             name);
+        acme_keeper_tell_recovered(keeper, i);
     }
 }
 
@@ -804,6 +829,7 @@ acme_keeper_start(struct acme_keeper *keeper, enum acme_keeper_role role)
     publish_tokens(keeper);
     (void)acme_store_changed(keeper->store, &keeper->watch,
         keeper->host->now(keeper->host->ctx), &live, &orders, &err);
+    keeper->started = true;
 }
 
 void
@@ -822,16 +848,21 @@ acme_keeper_settle(struct acme_keeper *keeper)
 bool
 acme_keeper_look_at(struct acme_keeper *keeper, size_t i)
 {
+    const unsigned before = keeper->kept[i].published;
     struct acme_error err;
     unsigned number = 0;
 
     acme_error_clear(&err);
     if (acme_store_live(keeper->store, keeper->config->lineage[i].name,
             &number, &err) != ACME_OK ||
-        (number == keeper->kept[i].published && !keeper->kept[i].unread))
+        (number == before && !keeper->kept[i].unread))
         return false;
     publish(keeper, i);
-    return keeper->kept[i].published == number;
+    if (keeper->kept[i].published != number)
+        return false;
+    if (number < before && keeper->area != NULL)
+        acme_keeper_tell_rolled_back(keeper, i, number);
+    return true;
 }
 
 static void
@@ -859,6 +890,7 @@ acme_keeper_look(struct acme_keeper *keeper,
     keeper->others_known = false;
     if (keeper->area != NULL)
         acme_area_beat(keeper->area, now);
+    acme_keeper_tell_expiring(keeper);
     if (acme_store_changed(keeper->store, &keeper->watch, now, &live, &orders,
             &err) != ACME_OK)
         return;

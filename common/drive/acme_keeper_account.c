@@ -104,6 +104,9 @@ acme_keeper_answer_account_url(struct acme_call *call)
             (void)acme_store_account_url(keeper->store,
                 &keeper->config->issuer[call->index], entry->id, url,
                 keeper->host->now(keeper->host->ctx), &call->err);
+        if (is_new && url[0] != '\0' && call->err.rc == ACME_OK)
+            acme_call_account_event(call, ACME_EVENT_ACCOUNT_CREATED,
+                entry->id, "account found or registered");
         acme_keeper_forget_accounts(keeper);
     }
     acme_call_reply(call);
@@ -123,9 +126,12 @@ acme_keeper_answer_account_dead(struct acme_call *call)
         return;
     }
     if (acme_keeper_account(keeper, call->index, &entry, &call->err) ==
-        ACME_OK)
-        (void)acme_store_account_park(keeper->store,
-            &keeper->config->issuer[call->index], entry->id, &call->err);
+            ACME_OK &&
+        acme_store_account_park(keeper->store,
+            &keeper->config->issuer[call->index], entry->id,
+            &call->err) == ACME_OK)
+        acme_call_account_event(call, ACME_EVENT_ACCOUNT_DEACTIVATED,
+            entry->id, "account deactivated");
     acme_keeper_forget_accounts(keeper);
     acme_call_reply(call);
 }
@@ -205,10 +211,12 @@ acme_keeper_answer_account_moved(struct acme_call *call)
     const char *other = NULL;
     struct acme_rekey rekey;
 
-    if (find_rekey(call, &entry, &rekey, &other) == ACME_OK)
-        (void)acme_store_rekey_move(keeper->store,
+    if (find_rekey(call, &entry, &rekey, &other) == ACME_OK &&
+        acme_store_rekey_move(keeper->store,
             &keeper->config->issuer[call->index], entry->id, other,
-            &call->err);
+            &call->err) == ACME_OK)
+        acme_call_account_event(call, ACME_EVENT_ACCOUNT_REKEYED, other,
+            "the CA knows the account by this key now");
     acme_keeper_publish_thumbprints(keeper);
     acme_call_reply(call);
 }
@@ -256,15 +264,21 @@ void
 acme_keeper_answer_contacts_told(struct acme_call *call)
 {
     struct acme_keeper *keeper = call->keeper;
-    uint64_t taken = acme_frame_get_u64(&call->in);
+    uint64_t how = acme_frame_get_u64(&call->in);
     const struct acme_account_entry *entry;
     char by[ACME_LOG_LINE_MAX];
 
     issuer_of(call, by, sizeof(by));
-    if (!call->in.bad && acme_keeper_account(keeper, call->index, &entry,
-                             &call->err) == ACME_OK)
-        (void)acme_store_contacts_told(keeper->store,
-            &keeper->config->issuer[call->index], entry->id, by, taken != 0,
-            &call->err);
+    if (how > ACME_CONTACTS_MADE_WITH)
+        call->in.bad = true;
+    if (!call->in.bad &&
+        acme_keeper_account(keeper, call->index, &entry, &call->err) ==
+            ACME_OK &&
+        acme_store_contacts_told(keeper->store,
+            &keeper->config->issuer[call->index], entry->id, by,
+            how != ACME_CONTACTS_REFUSED, &call->err) == ACME_OK &&
+        how == ACME_CONTACTS_TAKEN)
+        acme_call_account_event(call, ACME_EVENT_ACCOUNT_UPDATED, entry->id,
+            "contacts of the account changed at the CA");
     acme_call_reply(call);
 }

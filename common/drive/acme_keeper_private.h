@@ -2,7 +2,7 @@
  * What the files behind acme_keeper.h share: what is known and published
  * (acme_keeper.c, _spare.c), and what the engine's frames are answered with
  * (acme_keeper_answer.c has the list; _unit.c, _account.c, _binding.c,
- * _tsig.c, _order.c, _csr.c and _version.c have the answers).
+ * _tsig.c, _order.c, _csr.c, _version.c and _event.c have the answers).
  */
 #ifndef ACME_KEEPER_PRIVATE_H
 #define ACME_KEEPER_PRIVATE_H
@@ -19,10 +19,12 @@
 struct acme_served {
     enum acme_key_type type; /* ACME_KEY_NONE: nothing */
     struct acme_buf leaf;    /* DER */
-    bool other_issuer;       /* it came from another CA than is wanted now */
-    bool issued_by_known;    /* from a CA of this configuration: */
-    size_t issued_by;        /* this issuer's */
-    bool order;              /* one of ours is in flight */
+    bool life_known;         /* of it: */
+    time_t not_before, not_after;
+    bool other_issuer;    /* it came from another CA than is wanted now */
+    bool issued_by_known; /* from a CA of this configuration: */
+    size_t issued_by;     /* this issuer's */
+    bool order;           /* one of ours is in flight */
 };
 
 /* What the engine has said last of a unit, not written yet; or empty. */
@@ -42,6 +44,7 @@ struct acme_kept {
     unsigned published;   /* version in the area; 0: none */
     bool unread;          /* memory was short for what is live, */
     bool unsettled;       /* or for what is wanted */
+    time_t expiring;      /* when that was told last; 0: not since the start */
     struct acme_served served[ACME_ALGORITHMS];
     struct acme_note note[ACME_ALGORITHMS];
 };
@@ -78,6 +81,9 @@ struct acme_keeper {
     size_t ntokens;
     struct acme_roster *roster; /* of before; or NULL */
     struct acme_watch watch;
+    bool started;       /* what is published from now on is news */
+    bool journal_fails; /* which has been said */
+    size_t looked_at;   /* the lineage whose end is looked at next */
     void (*done)(void *ctx, uint64_t id, bool ok, const char *text);
     void *done_ctx;
 };
@@ -168,6 +174,41 @@ void acme_keeper_publish_thumbprints(struct acme_keeper *keeper);
 void acme_keeper_add_tokens(struct acme_keeper *keeper,
     const struct acme_area_token *tokens, size_t ntokens);
 
+/* The issuer of a pair, by its CA: of several the lineage's own goes first.
+ * False: none of this configuration's. */
+bool acme_keeper_issuer_of(const struct acme_keeper *keeper, size_t lineage,
+    const struct acme_pair *pair, size_t *issuer);
+
+/* ---- events ----------------------------------------------------------- */
+
+/*
+ * Every event passes here: `at` and `by` are set, and it goes to the journal.
+ * What goes wrong is logged, and nobody's concern.
+ */
+void acme_keeper_event(struct acme_keeper *keeper,
+    const struct acme_event *event);
+
+/* Makes it one of a lineage, and of a pair (NULL: none) of its. */
+void acme_keeper_event_init(const struct acme_keeper *keeper, size_t lineage,
+    const struct acme_pair *pair, enum acme_event_kind kind,
+    struct acme_event *event);
+
+/* A version has come to be; _recovered: the one that is live, after a crash;
+ * _installed: it is in the area; _rolled_back: another than the newer one
+ * that was there. */
+void acme_keeper_tell_renewed(struct acme_keeper *keeper, size_t lineage,
+    const struct acme_version *version, const struct acme_pair *pair,
+    bool first);
+void acme_keeper_tell_recovered(struct acme_keeper *keeper, size_t lineage);
+void acme_keeper_tell_installed(struct acme_keeper *keeper, size_t lineage,
+    const struct acme_version *version, const struct acme_pair *pair);
+void acme_keeper_tell_rolled_back(struct acme_keeper *keeper, size_t lineage,
+    unsigned version);
+
+/* Some lineages whose certificates end soon, and that this was not said of for
+ * a day.  Often. */
+void acme_keeper_tell_expiring(struct acme_keeper *keeper);
+
 /* ---- answers ---------------------------------------------------------- */
 
 /*
@@ -199,6 +240,10 @@ bool acme_call_is_barred(const struct acme_call *call,
 /* The next field, an issuer.  One that this lineage has nothing to do with is
  * a lie: the frame is bad. */
 size_t acme_call_get_issuer(struct acme_call *call);
+
+/* Something has become of the account of call->index. */
+void acme_call_account_event(struct acme_call *call, enum acme_event_kind kind,
+    const char *id, const char *text);
 
 /* Forgets the unit's order. */
 void acme_call_drop_order(struct acme_call *call, struct acme_error *err);
@@ -234,5 +279,6 @@ void acme_keeper_answer_live_key(struct acme_call *call);
 void acme_keeper_answer_revoked(struct acme_call *call);
 void acme_keeper_answer_learned(struct acme_call *call);
 void acme_keeper_answer_version(struct acme_call *call);
+void acme_keeper_answer_event(struct acme_call *call);
 
 #endif

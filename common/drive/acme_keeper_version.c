@@ -106,14 +106,26 @@ get_version_key(struct acme_call *call, const void *der, size_t len,
 }
 
 static void
-refuse(struct acme_call *call, const struct acme_chain *chain)
+refuse(struct acme_call *call, size_t issuer, const struct acme_chain *chain)
 {
+    struct acme_event event;
     struct acme_error ignored;
+    struct acme_leaf leaf;
     char line[ACME_LOG_LINE_MAX];
 
     acme_error_clear(&ignored);
     (void)acme_store_refused(call->keeper->store, call->unit, chain,
         acme_error_line(&call->err, line, sizeof(line)), &ignored);
+    acme_keeper_event_init(call->keeper, call->index, NULL, ACME_EVENT_REFUSED,
+        &event);
+    acme_event_put(event.issuer, call->keeper->config->issuer[issuer].name);
+    acme_event_put(event.text, line);
+    acme_error_clear(&ignored);
+    if (acme_chain_leaf(chain, &leaf, &ignored) == ACME_OK) {
+        acme_event_put(event.serial, leaf.serial);
+        event.not_after = leaf.not_after;
+    }
+    acme_keeper_event(call->keeper, &event);
 }
 
 /* A server that staples nothing would be refused by clients for the sake of an
@@ -186,7 +198,7 @@ get_rest(struct acme_call *call, const char ***names, size_t *n)
 }
 
 static enum acme_rc
-check(struct acme_call *call, const struct acme_key *key,
+check(struct acme_call *call, size_t issuer, const struct acme_key *key,
     const struct acme_chain *chain, const char *const *names, size_t nnames)
 {
     struct acme_keeper *keeper = call->keeper;
@@ -203,7 +215,7 @@ check(struct acme_call *call, const struct acme_key *key,
     if (rc == ACME_OK)
         rc = check_staple(call, chain);
     if (rc == ACME_REFUSED)
-        refuse(call, chain);
+        refuse(call, issuer, chain);
     if (rc == ACME_OK && surplus > 0) {
         acme_log(keeper->host, ACME_LOG_WARN,
             "certificate has %u names that were not asked for, lineage "
@@ -301,6 +313,8 @@ commit(struct acme_call *call, const struct acme_key *key,
     unsigned *number)
 {
     struct acme_keeper *keeper = call->keeper;
+    const struct acme_served *before =
+        &keeper->kept[call->index].served[call->algorithm];
     time_t now = keeper->host->now(keeper->host->ctx);
     struct acme_version version;
     struct acme_pair *pair = &version.pair[0];
@@ -331,6 +345,8 @@ commit(struct acme_call *call, const struct acme_key *key,
                 "certificate is live, but not all was tidied up");
             acme_error_clear(&call->err);
         }
+        acme_keeper_tell_renewed(keeper, call->index, &version,
+            own_pair(call, &version), before->type == ACME_KEY_NONE);
         /* Left behind it would be resumed, to the same certificate. */
         acme_error_clear(&ignored);
         acme_call_drop_order(call, &ignored);
@@ -369,7 +385,7 @@ acme_keeper_answer_version(struct acme_call *call)
     if (call->err.rc == ACME_OK && !call->in.bad &&
         acme_chain_from_der(chain_der, chain_len, &chain, &call->err) ==
             ACME_OK &&
-        check(call, key, chain, names, nnames) == ACME_OK)
+        check(call, issuer, key, chain, names, nnames) == ACME_OK)
         (void)commit(call, key, chain, issuer, order_url, &number);
     acme_call_reply(call);
     if (call->err.rc == ACME_OK)

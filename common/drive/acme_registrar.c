@@ -97,8 +97,8 @@ update(const struct acme_enroll *account, struct errand *errand,
     rc = acme_account_set_contacts(account->client, issuer->contact,
         issuer->ncontacts, err);
     if (rc == ACME_OK)
-        rc = acme_vault_contacts_told(account->vault, account->index, true,
-            err);
+        rc = acme_vault_contacts_told(account->vault, account->index,
+            ACME_CONTACTS_TAKEN, err);
     (void)snprintf(errand->text, sizeof(errand->text), "%s",
         issuer->ncontacts > 0 ? "updated" : "has no contacts any more");
     return rc;

@@ -619,10 +619,10 @@ acme_vault_contacts(struct acme_vault *vault, size_t issuer, bool *due,
 }
 
 enum acme_rc
-acme_vault_contacts_told(struct acme_vault *vault, size_t issuer, bool taken,
-    struct acme_error *err)
+acme_vault_contacts_told(struct acme_vault *vault, size_t issuer,
+    enum acme_contacts how, struct acme_error *err)
 {
-    acme_frame_add_u64(ask(vault, ACME_VERB_CONTACTS_TOLD, issuer), taken);
+    acme_frame_add_u64(ask(vault, ACME_VERB_CONTACTS_TOLD, issuer), how);
     return simple(vault, err);
 }
 
@@ -903,6 +903,23 @@ acme_vault_learned(struct acme_vault *vault, size_t unit,
     acme_frame_add_text(request, by);
     acme_frame_add_text(request, reason);
     return simple(vault, err);
+}
+
+void
+acme_vault_event(struct acme_vault *vault, size_t unit, size_t issuer,
+    const struct acme_event *event)
+{
+    struct acme_buf *request = ask(vault, ACME_VERB_EVENT, unit);
+    struct acme_error ignored;
+
+    acme_error_clear(&ignored);
+    acme_frame_add_u64(request, event->kind);
+    acme_frame_add_u64(request, issuer);
+    acme_frame_add_u64(request, (uint64_t)event->next_attempt);
+    acme_frame_add_text(request, event->subject);
+    acme_frame_add_text(request, event->problem);
+    acme_frame_add_text(request, event->text);
+    (void)simple(vault, &ignored);
 }
 
 enum acme_rc

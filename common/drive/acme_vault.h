@@ -15,6 +15,7 @@
 #include "base/acme_error.h"
 #include "protocol/acme_binding.h"
 #include "state/acme_area.h"
+#include "state/acme_event.h"
 #include "state/acme_frame.h"
 #include "state/acme_record.h"
 #include "wrap/acme_csr.h"
@@ -123,11 +124,11 @@ enum acme_rc acme_vault_account_moved(struct acme_vault *vault, size_t issuer,
     struct acme_error *err);
 
 /* Whether the configuration says of the account's contacts something that the
- * CA has not been told; that it has been, and whether it took them. */
+ * CA has not been told; that it has been, and how that went. */
 enum acme_rc acme_vault_contacts(struct acme_vault *vault, size_t issuer,
     bool *due, struct acme_error *err);
 enum acme_rc acme_vault_contacts_told(struct acme_vault *vault, size_t issuer,
-    bool taken, struct acme_error *err);
+    enum acme_contacts how, struct acme_error *err);
 /* The issuer's external account binding; ACME_CONFIG: its file cannot be
  * used, by name. */
 enum acme_rc acme_vault_binding(struct acme_vault *vault, size_t issuer,
@@ -214,6 +215,15 @@ enum acme_rc acme_vault_account_unmade(struct acme_vault *vault, size_t issuer,
 enum acme_rc acme_vault_learned(struct acme_vault *vault, size_t unit,
     const char *fingerprint, const char *by, const char *reason,
     struct acme_error *err);
+
+/*
+ * Something has happened to the unit, at an issuer of its lineage's list: of
+ * the event its kind (RENEWING, CHALLENGE_SETUP, ERRORED, FAILED_OVER),
+ * next_attempt, subject, problem and text count, the rest is the store's.
+ * Best effort: nothing waits for it to be told.
+ */
+void acme_vault_event(struct acme_vault *vault, size_t unit, size_t issuer,
+    const struct acme_event *event);
 
 /* The issuer's ledger blob, opaque to the store. */
 enum acme_rc acme_vault_ledger(struct acme_vault *vault, size_t issuer,

@@ -30,7 +30,7 @@ enum acme_verb {
     ACME_VERB_OTHER_KEY,     /* is it we who change it? -> key */
     ACME_VERB_ACCOUNT_MOVED, /* the CA knows it by that one -> */
     ACME_VERB_CONTACTS,      /* -> is there something new to tell of them? */
-    ACME_VERB_CONTACTS_TOLD, /* the configured ones: were they taken? -> */
+    ACME_VERB_CONTACTS_TOLD, /* the configured ones: how it went -> */
     ACME_VERB_BINDING,       /* -> key identifier, algorithm, MAC key */
     ACME_VERB_TSIG,          /* -> name, algorithm, secret of its DNS key */
     ACME_VERB_ORDER,         /* -> order blob, key */
@@ -49,6 +49,8 @@ enum acme_verb {
     ACME_VERB_TRAFFIC,        /* -> was it served to anybody? */
     ACME_VERB_REVOKED,        /* certificate, reason, is its key barred? -> */
     ACME_VERB_LEARNED,        /* fingerprint of what is live, how, reason -> */
+    ACME_VERB_EVENT,          /* kind, issuer, next attempt, subject, problem,
+                                 text -> */
     ACME_VERB_HOOK,           /* to the runner, see acme_errand.h */
     ACME_VERB_DONE,           /* answer to a RENEW: id, ok, text; no reply */
     /* Notices of the store to the engine; never answered as such.  The index
@@ -59,6 +61,13 @@ enum acme_verb {
 };
 
 #define ACME_RENEW_FORCE 1u
+
+/* What has become of contacts, in CONTACTS_TOLD. */
+enum acme_contacts {
+    ACME_CONTACTS_REFUSED,
+    ACME_CONTACTS_TAKEN,
+    ACME_CONTACTS_MADE_WITH /* with the account itself */
+};
 
 /* Starts a frame in `frame` (reset first); its length is put right by
  * acme_frame_send(). */

@@ -250,6 +250,7 @@ static const struct {
     { ACME_VERB_LEDGER_PUT, 2, 1 },
     { ACME_VERB_LEDGER_ACCOUNT, 2, 1 },
     { ACME_VERB_TRAFFIC, 4, 0 },
+    { ACME_VERB_EVENT, 4, 6 },
     { ACME_VERB_DONE, 1, 3 },
 };
 
@@ -265,6 +266,8 @@ add_fields(struct acme_buf *frame, enum acme_verb verb, unsigned n)
             acme_frame_add_u64(frame, 0);
         else if (verb == ACME_VERB_CHALLENGES && i < 3)
             acme_frame_add_u64(frame, i % 2);
+        else if (verb == ACME_VERB_EVENT && i < 3)
+            acme_frame_add_u64(frame, i == 0 ? ACME_EVENT_ERRORED : 0);
         else if (verb == ACME_VERB_VERSION && (i == 0 || i == 4))
             acme_frame_add_u64(frame, 0);
         else
@@ -633,19 +636,28 @@ add_offer(struct fake_drive *d, struct acme_buf *frame,
     add_offer_without(d, frame, key, chain, nothing);
 }
 
-/* Refused, with the evidence as the only trace. */
+/* Refused, with the evidence and its event as the only traces. */
 static void
 expect_refused(struct fake_drive *d, const char *label, struct acme_buf *frame)
 {
     static const char evidence[] = "state/record/a.test.refused.pem";
-    char *before = fake_drive_listing(d), *after;
+    static const char events[] = "state/events.jsonl";
+    char *before, *after, *told;
     enum acme_rc rc = ACME_OK;
 
+    if (helper_tmp_exists(&d->tmp, events))
+        helper_tmp_remove(&d->tmp, events);
+    before = fake_drive_listing(d);
     if (!send_frame(d, frame, &rc) || rc != ACME_REFUSED)
         fail_msg("%s: %s", label, acme_rc_name(rc));
     if (!helper_tmp_exists(&d->tmp, evidence))
         fail_msg("%s: no evidence", label);
     helper_tmp_remove(&d->tmp, evidence);
+    told = helper_tmp_gets(&d->tmp, events);
+    if (told == NULL || strstr(told, "\"event\":\"refused\"") == NULL)
+        fail_msg("%s: told %s", label, told);
+    free(told);
+    helper_tmp_remove(&d->tmp, events);
     after = fake_drive_listing(d);
     if (strcmp(before, after) != 0)
         fail_msg("%s: changed\n%s\nto\n%s", label, before, after);

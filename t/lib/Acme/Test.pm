@@ -580,6 +580,7 @@ state_files: every path below the state directory, relative
 live_version(LINEAGE): the number live/ points at
 live_certificate(LINEAGE): its leaf, parsed
 status(LINEAGE): what acmectl certificates --json tells of it
+events(LINEAGE): those of the state directory (undef: all), the oldest first
 port(NAME): a loopback port of this test; 'http' and 'tls' exist
 host: 'nginx' or 'httpd'; of(nginx => .., httpd => ..): what is this host's
 ca, cas, dns, server: the handles
@@ -652,6 +653,15 @@ sub status ($self, $lineage)
     my ($found) = grep { $_->{name} eq $lineage }
         map { @{ $_->{lineages} } } @$states;
     return $found;
+}
+
+sub events ($self, $lineage = undef)
+{
+    my @lines = map { split /^/, $self->state_text($_) // '' }
+        'events.2.jsonl', 'events.1.jsonl', 'events.jsonl';
+    my @events = map { eval { decode_json($_) } // () } @lines;
+    return @events if !defined $lineage;
+    return grep { ($_->{lineage} // '') eq $lineage } @events;
 }
 
 sub port ($self, $name)
