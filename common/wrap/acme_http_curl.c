@@ -1,6 +1,5 @@
 #include "wrap/acme_http_curl.h"
 
-#include <curl/curl.h>
 #include <fcntl.h>
 #include <openssl/err.h>
 #include <stdint.h>
@@ -14,9 +13,9 @@
 #include "base/acme_time.h"
 #include "base/acme_version.h"
 #include "wrap/acme_address.h"
+#include "wrap/acme_curl_private.h"
 #include "wrap/acme_url.h"
 
-#define WAKE_MS 100       /* how often the host is asked whether to stop */
 #define POST_GRACE_MS 700 /* for the answer to a POST already sent */
 
 struct acme_http_curl {
@@ -224,34 +223,28 @@ on_body(char *data, size_t size, size_t count, void *ctx)
     return len - 1;
 }
 
-/* Remembers the first failure of curl_easy_setopt(). */
-#define SET(option, value)                                \
-    do {                                                  \
-        if (code == CURLE_OK)                             \
-            code = curl_easy_setopt(easy, option, value); \
-    } while (0)
-
 static CURLcode
 set_bounds(CURL *easy, bool plain)
 {
     CURLcode code = CURLE_OK;
 
-    SET(CURLOPT_NOSIGNAL, 1L);
+    ACME_CURL_SET(CURLOPT_NOSIGNAL, 1L);
 #if LIBCURL_VERSION_NUM >= 0x075700
     /* An abort while a silent name server is asked takes 10 s without. */
-    SET(CURLOPT_QUICK_EXIT, 1L);
+    ACME_CURL_SET(CURLOPT_QUICK_EXIT, 1L);
 #endif
 #if LIBCURL_VERSION_NUM >= 0x075500
-    SET(CURLOPT_PROTOCOLS_STR, plain ? "http" : "https");
+    ACME_CURL_SET(CURLOPT_PROTOCOLS_STR, plain ? "http" : "https");
 #else
-    SET(CURLOPT_PROTOCOLS, plain ? CURLPROTO_HTTP : CURLPROTO_HTTPS);
+    ACME_CURL_SET(CURLOPT_PROTOCOLS, plain ? CURLPROTO_HTTP : CURLPROTO_HTTPS);
 #endif
-    SET(CURLOPT_FOLLOWLOCATION, 0L);
-    SET(CURLOPT_PROXY, ""); /* none from the environment either */
-    SET(CURLOPT_TIMEOUT_MS, (long)ACME_HTTP_TIMEOUT_MS);
-    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)ACME_HTTP_CONNECT_TIMEOUT_MS);
+    ACME_CURL_SET(CURLOPT_FOLLOWLOCATION, 0L);
+    ACME_CURL_SET(CURLOPT_PROXY, ""); /* none from the environment either */
+    ACME_CURL_SET(CURLOPT_TIMEOUT_MS, (long)ACME_HTTP_TIMEOUT_MS);
+    ACME_CURL_SET(CURLOPT_CONNECTTIMEOUT_MS,
+        (long)ACME_HTTP_CONNECT_TIMEOUT_MS);
     /* RFC 8555 6.4: "url" is what was requested, to the letter. */
-    SET(CURLOPT_PATH_AS_IS, 1L);
+    ACME_CURL_SET(CURLOPT_PATH_AS_IS, 1L);
     return code;
 }
 
@@ -260,23 +253,23 @@ set_tls(CURL *easy, const struct acme_http_curl *curl)
 {
     CURLcode code = CURLE_OK;
 
-    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    ACME_CURL_SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     /* A resumed session is not verified again, and libcurl 7.88 frees twice
      * when memory is short for one. */
-    SET(CURLOPT_SSL_SESSIONID_CACHE, 0L);
-    SET(CURLOPT_SSL_VERIFYPEER, curl->verify ? 1L : 0L);
-    SET(CURLOPT_SSL_VERIFYHOST, curl->verify ? 2L : 0L);
+    ACME_CURL_SET(CURLOPT_SSL_SESSIONID_CACHE, 0L);
+    ACME_CURL_SET(CURLOPT_SSL_VERIFYPEER, curl->verify ? 1L : 0L);
+    ACME_CURL_SET(CURLOPT_SSL_VERIFYHOST, curl->verify ? 2L : 0L);
     if (curl->ca_pem == NULL && curl->ca_file == NULL)
         return code;
     /* instead of the system's: libcurl's built-in directory has to go too */
-    SET(CURLOPT_CAPATH, NULL);
-    SET(CURLOPT_CAINFO, curl->ca_pem ? NULL : curl->ca_file);
+    ACME_CURL_SET(CURLOPT_CAPATH, NULL);
+    ACME_CURL_SET(CURLOPT_CAINFO, curl->ca_pem ? NULL : curl->ca_file);
     if (curl->ca_pem != NULL) {
 #if LIBCURL_VERSION_NUM >= 0x074d00
         struct curl_blob blob = { curl->ca_pem, strlen(curl->ca_pem),
             CURL_BLOB_NOCOPY };
 
-        SET(CURLOPT_CAINFO_BLOB, &blob);
+        ACME_CURL_SET(CURLOPT_CAINFO_BLOB, &blob);
 #else
         code = CURLE_UNKNOWN_OPTION;
 #endif
@@ -289,13 +282,13 @@ set_callbacks(CURL *easy, struct exchange *x)
 {
     CURLcode code = CURLE_OK;
 
-    SET(CURLOPT_ERRORBUFFER, x->text);
-    SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
-    SET(CURLOPT_OPENSOCKETDATA, x);
-    SET(CURLOPT_HEADERFUNCTION, on_header);
-    SET(CURLOPT_HEADERDATA, x);
-    SET(CURLOPT_WRITEFUNCTION, on_body);
-    SET(CURLOPT_WRITEDATA, x);
+    ACME_CURL_SET(CURLOPT_ERRORBUFFER, x->text);
+    ACME_CURL_SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    ACME_CURL_SET(CURLOPT_OPENSOCKETDATA, x);
+    ACME_CURL_SET(CURLOPT_HEADERFUNCTION, on_header);
+    ACME_CURL_SET(CURLOPT_HEADERDATA, x);
+    ACME_CURL_SET(CURLOPT_WRITEFUNCTION, on_body);
+    ACME_CURL_SET(CURLOPT_WRITEDATA, x);
     return code;
 }
 
@@ -327,18 +320,19 @@ set_request(CURL *easy, struct exchange *x)
         /* no "Expect: 100-continue", no default content type */
         ok = ok && add_header(x, "Expect", "") &&
              add_header(x, "Content-Type", type);
-        SET(CURLOPT_POST, 1L);
-        SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
-        SET(CURLOPT_READFUNCTION, on_send);
-        SET(CURLOPT_READDATA, x);
+        ACME_CURL_SET(CURLOPT_POST, 1L);
+        ACME_CURL_SET(CURLOPT_POSTFIELDSIZE_LARGE,
+            (curl_off_t)request->body_len);
+        ACME_CURL_SET(CURLOPT_READFUNCTION, on_send);
+        ACME_CURL_SET(CURLOPT_READDATA, x);
     } else if (strcmp(request->method, "HEAD") == 0) {
-        SET(CURLOPT_NOBODY, 1L);
+        ACME_CURL_SET(CURLOPT_NOBODY, 1L);
     }
     if (!ok)
         return CURLE_OUT_OF_MEMORY;
-    SET(CURLOPT_HTTPHEADER, x->headers);
-    SET(CURLOPT_USERAGENT, x->curl->user_agent);
-    SET(CURLOPT_URL, request->url);
+    ACME_CURL_SET(CURLOPT_HTTPHEADER, x->headers);
+    ACME_CURL_SET(CURLOPT_USERAGENT, x->curl->user_agent);
+    ACME_CURL_SET(CURLOPT_URL, request->url);
     return code;
 }
 
@@ -411,7 +405,7 @@ drive(struct exchange *x)
     for (;;) {
         code = curl_multi_perform(multi, &running);
         if (code == CURLM_OK && running)
-            code = curl_multi_poll(multi, NULL, 0, WAKE_MS, NULL);
+            code = curl_multi_poll(multi, NULL, 0, ACME_CURL_WAKE_MS, NULL);
         if (code != CURLM_OK)
             return acme_error_set(x->err,
                 code == CURLM_OUT_OF_MEMORY ? ACME_NOMEM : ACME_NET,

@@ -1,6 +1,5 @@
 #include "wrap/acme_http_probe.h"
 
-#include <curl/curl.h>
 #include <openssl/err.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,9 +7,9 @@
 #include "base/acme_log.h"
 #include "base/acme_name.h"
 #include "base/acme_version.h"
+#include "wrap/acme_curl_private.h"
 
 #define SIDE_BY_SIDE 16
-#define WAKE_MS 100 /* how often the host is asked whether to stop */
 
 static size_t
 on_body(char *data, size_t size, size_t count, void *ctx)
@@ -24,12 +23,6 @@ on_body(char *data, size_t size, size_t count, void *ctx)
     probe->body_len += taken;
     return taken; /* less than there was: the rest is not waited for */
 }
-
-#define SET(option, value)                                \
-    do {                                                  \
-        if (code == CURLE_OK)                             \
-            code = curl_easy_setopt(easy, option, value); \
-    } while (0)
 
 /* The address is connected to whatever the name says; `to` is the caller's to
  * free, when the transfer has ended. */
@@ -48,8 +41,8 @@ set_target(CURL *easy, const struct acme_probe *probe, struct curl_slist **to)
         return CURLE_OUT_OF_MEMORY;
     (void)snprintf(text, sizeof(text), "http://%s%s%s%s", name_six ? "[" : "",
         probe->name, name_six ? "]" : "", probe->path);
-    SET(CURLOPT_URL, text);
-    SET(CURLOPT_CONNECT_TO, *to);
+    ACME_CURL_SET(CURLOPT_URL, text);
+    ACME_CURL_SET(CURLOPT_CONNECT_TO, *to);
     return code;
 }
 
@@ -58,20 +51,20 @@ set_bounds(CURL *easy, unsigned ms)
 {
     CURLcode code = CURLE_OK;
 
-    SET(CURLOPT_NOSIGNAL, 1L);
+    ACME_CURL_SET(CURLOPT_NOSIGNAL, 1L);
 #if LIBCURL_VERSION_NUM >= 0x075500
-    SET(CURLOPT_PROTOCOLS_STR, "http");
+    ACME_CURL_SET(CURLOPT_PROTOCOLS_STR, "http");
 #else
-    SET(CURLOPT_PROTOCOLS, CURLPROTO_HTTP);
+    ACME_CURL_SET(CURLOPT_PROTOCOLS, CURLPROTO_HTTP);
 #endif
-    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    SET(CURLOPT_FOLLOWLOCATION, 0L);
-    SET(CURLOPT_PROXY, "");
-    SET(CURLOPT_TIMEOUT_MS, (long)ms);
-    SET(CURLOPT_FRESH_CONNECT, 1L);
-    SET(CURLOPT_FORBID_REUSE, 1L);
-    SET(CURLOPT_PATH_AS_IS, 1L);
-    SET(CURLOPT_USERAGENT, "acme/" ACME_VERSION " (pre-flight)");
+    ACME_CURL_SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    ACME_CURL_SET(CURLOPT_FOLLOWLOCATION, 0L);
+    ACME_CURL_SET(CURLOPT_PROXY, "");
+    ACME_CURL_SET(CURLOPT_TIMEOUT_MS, (long)ms);
+    ACME_CURL_SET(CURLOPT_FRESH_CONNECT, 1L);
+    ACME_CURL_SET(CURLOPT_FORBID_REUSE, 1L);
+    ACME_CURL_SET(CURLOPT_PATH_AS_IS, 1L);
+    ACME_CURL_SET(CURLOPT_USERAGENT, "acme/" ACME_VERSION " (pre-flight)");
     return code;
 }
 
@@ -85,9 +78,9 @@ open_probe(struct acme_probe *probe, unsigned ms, struct curl_slist **to)
         code = set_bounds(easy, ms);
     if (code == CURLE_OK)
         code = set_target(easy, probe, to);
-    SET(CURLOPT_WRITEFUNCTION, on_body);
-    SET(CURLOPT_WRITEDATA, probe);
-    SET(CURLOPT_PRIVATE, probe);
+    ACME_CURL_SET(CURLOPT_WRITEFUNCTION, on_body);
+    ACME_CURL_SET(CURLOPT_WRITEDATA, probe);
+    ACME_CURL_SET(CURLOPT_PRIVATE, probe);
     if (code == CURLE_OK)
         return easy;
     curl_easy_cleanup(easy);
@@ -143,7 +136,7 @@ drive(CURLM *multi, const struct acme_host *host)
             return false;
         code = curl_multi_perform(multi, &running);
         if (code == CURLM_OK && running > 0)
-            code = curl_multi_poll(multi, NULL, 0, WAKE_MS, NULL);
+            code = curl_multi_poll(multi, NULL, 0, ACME_CURL_WAKE_MS, NULL);
         take_ended(multi);
     }
     return true;
