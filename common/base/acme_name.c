@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/acme_log.h"
@@ -271,6 +272,26 @@ acme_name_from_arpa(const char *name, char out[ACME_NAME_MAX + 1])
     if (ends_with(name, ".in-addr.arpa", &len))
         return reverse_ipv4(name, len, out);
     return ends_with(name, ".ip6.arpa", &len) && reverse_ipv6(name, len, out);
+}
+
+bool
+acme_name_to_arpa(const char *address, char out[ACME_NAME_MAX + 1])
+{
+    unsigned char bytes[sizeof(struct in6_addr)];
+    size_t i, len = 0;
+
+    if (inet_pton(AF_INET, address, bytes) == 1) {
+        (void)snprintf(out, ACME_NAME_MAX + 1, "%u.%u.%u.%u.in-addr.arpa",
+            bytes[3], bytes[2], bytes[1], bytes[0]);
+        return true;
+    }
+    if (inet_pton(AF_INET6, address, bytes) != 1)
+        return false;
+    for (i = sizeof(bytes); i > 0; i--)
+        len += (size_t)snprintf(out + len, ACME_NAME_MAX + 1 - len, "%x.%x.",
+            bytes[i - 1] & 15u, bytes[i - 1] >> 4);
+    (void)snprintf(out + len, ACME_NAME_MAX + 1 - len, "ip6.arpa");
+    return true;
 }
 
 enum acme_rc

@@ -43,6 +43,10 @@ bool acme_name_from_host(const char *host, size_t len,
  */
 bool acme_name_from_arpa(const char *name, char out[ACME_NAME_MAX + 1]);
 
+/* The way back: what a canonical address is called there, as who asks for it
+ * in a handshake calls it (RFC 8738 6).  False: it is none. */
+bool acme_name_to_arpa(const char *address, char out[ACME_NAME_MAX + 1]);
+
 /*
  * Whether a lineage may have this name: it becomes a directory.  1 to
  * ACME_LINEAGE_MAX of [A-Za-z0-9._:-], no leading dot or dash.

@@ -268,9 +268,16 @@ addresses_have_names(void **state)
 
         if (found != (names[i].address != NULL))
             fail_msg("name \"%s\"", names[i].name);
-        if (found)
-            assert_string_equal(out, names[i].address);
+        if (!found)
+            continue;
+        assert_string_equal(out, names[i].address);
+        /* and back */
+        assert_true(acme_name_to_arpa(names[i].address, out));
+        assert_string_equal(out, names[i].name);
     }
+    assert_false(acme_name_to_arpa("a.test", out));
+    assert_false(acme_name_to_arpa("192.0.2", out));
+    assert_false(acme_name_to_arpa("", out));
 #undef ONES
 }
 
