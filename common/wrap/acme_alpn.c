@@ -231,3 +231,102 @@ acme_alpn_certificate(const struct acme_key *key, const char *identifier,
     ERR_pop_to_mark();
     return rc;
 }
+
+/* ---- a certificate that is shown -------------------------------------- */
+
+static enum acme_alpn_proof
+read_digest(X509_EXTENSION *extension, const unsigned char **digest)
+{
+    const ASN1_OCTET_STRING *value = X509_EXTENSION_get_data(extension);
+    const unsigned char *bytes = ASN1_STRING_get0_data(value);
+
+    if (!X509_EXTENSION_get_critical(extension) ||
+        ASN1_STRING_length(value) != 2 + SHA256_DIGEST_LENGTH ||
+        bytes[0] != OCTETS || bytes[1] != SHA256_DIGEST_LENGTH)
+        return ACME_ALPN_MALFORMED;
+    *digest = bytes + 2;
+    return ACME_ALPN_PROVEN;
+}
+
+/* What its only acmeIdentifier says.  PROVEN: *digest is there. */
+static enum acme_alpn_proof
+find_digest(const X509 *cert, const unsigned char **digest)
+{
+    ASN1_OBJECT *type = OBJ_txt2obj(IDENTIFIER_OID, 1);
+    enum acme_alpn_proof proof = ACME_ALPN_ORDINARY;
+    int at;
+
+    if (type == NULL)
+        return ACME_ALPN_NOT_JUDGED;
+    at = X509_get_ext_by_OBJ(cert, type, -1);
+    if (at != -1)
+        proof = X509_get_ext_by_OBJ(cert, type, at) == -1
+                    ? read_digest(X509_get_ext(cert, at), digest)
+                    : ACME_ALPN_MALFORMED;
+    ASN1_OBJECT_free(type);
+    return proof;
+}
+
+/* That one and no other, of whatever kind; an address is not a DNS name that
+ * looks like one (RFC 8738 6). */
+static bool
+is_for(const X509 *cert, const char *identifier)
+{
+    GENERAL_NAMES *sans =
+        X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+    const int kind = acme_name_is_ip(identifier) ? GEN_IPADD : GEN_DNS;
+    char name[ACME_NAME_MAX + 1];
+    const GENERAL_NAME *only;
+    bool is = false;
+
+    if (sk_GENERAL_NAME_num(sans) == 1) {
+        only = sk_GENERAL_NAME_value(sans, 0);
+        is = only->type == kind && acme_x509_name(only, name) &&
+             strcmp(name, identifier) == 0;
+    }
+    GENERAL_NAMES_free(sans);
+    return is;
+}
+
+static bool
+is_self_signed(X509 *cert)
+{
+    return X509_NAME_cmp(X509_get_subject_name(cert),
+               X509_get_issuer_name(cert)) == 0 &&
+           X509_verify(cert, X509_get0_pubkey(cert)) == 1;
+}
+
+static enum acme_alpn_proof
+judge(X509 *cert, const char *identifier, const char *key_authorization)
+{
+    unsigned char wanted[SHA256_DIGEST_LENGTH];
+    const unsigned char *digest;
+    enum acme_alpn_proof proof = find_digest(cert, &digest);
+
+    if (proof != ACME_ALPN_PROVEN)
+        return proof;
+    if (!is_for(cert, identifier))
+        return ACME_ALPN_OTHER_NAME;
+    if (!is_self_signed(cert))
+        return ACME_ALPN_ISSUED;
+    if (!EVP_Digest(key_authorization, strlen(key_authorization), wanted, NULL,
+            EVP_sha256(), NULL))
+        return ACME_ALPN_NOT_JUDGED;
+    return memcmp(digest, wanted, sizeof(wanted)) == 0
+               ? ACME_ALPN_PROVEN
+               : ACME_ALPN_OTHER_ANSWER;
+}
+
+enum acme_alpn_proof
+acme_alpn_judge(struct x509_st *cert, const char *identifier,
+    const char *key_authorization)
+{
+    enum acme_alpn_proof proof;
+
+    ERR_set_mark();
+    proof = judge(cert, identifier, key_authorization);
+    if (proof != ACME_ALPN_PROVEN && acme_openssl_no_memory())
+        proof = ACME_ALPN_NOT_JUDGED;
+    ERR_pop_to_mark();
+    return proof;
+}

@@ -1,6 +1,7 @@
 /*
  * What is read of a ClientHello, against real ones and each of their pieces
- * missing or wrong, and the certificate, which OpenSSL reads back.
+ * missing or wrong, the certificate, which OpenSSL reads back, and how others
+ * are judged.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -343,6 +344,155 @@ test_certificate(void **state)
     assert_int_equal(ERR_peek_error(), 0);
 }
 
+/* ---- judging ---------------------------------------------------------- */
+
+#define IDENTIFIER "1.3.6.1.5.5.7.1.31"
+#define DIGEST \
+    "23fb27819cde2ac693c5df3315f7d9485c00a26d8137d53c0d6f6ed3f5424260"
+
+/* What is not as it should be; NULL and false: it is. */
+struct fault {
+    enum acme_alpn_proof wanted;
+    const char *identifier;
+    const char *names;    /* "none": no extension */
+    const char *value[2]; /* of acmeIdentifier; "" is none */
+    bool issued;          /* another name as the issuer */
+    bool forged;          /* another key has signed it */
+};
+
+#define RIGHT "critical,DER:0420" DIGEST
+
+static const struct fault faults[] = {
+    { ACME_ALPN_PROVEN, "a.test", "DNS:a.test", { RIGHT, "" }, false, false },
+    { ACME_ALPN_PROVEN, "a.test", "DNS:A.Test", { RIGHT, "" }, false, false },
+    { ACME_ALPN_PROVEN, "192.0.2.7", "IP:192.0.2.7", { RIGHT, "" }, false,
+        false },
+    { ACME_ALPN_PROVEN, "2001:db8::1", "IP:2001:db8::1", { RIGHT, "" }, false,
+        false },
+    { ACME_ALPN_ORDINARY, "a.test", "DNS:a.test", { "", "" }, false, false },
+    { ACME_ALPN_OTHER_NAME, "a.test", "DNS:b.test", { RIGHT, "" }, false,
+        false },
+    { ACME_ALPN_OTHER_NAME, "a.test", "DNS:a.test,DNS:b.test", { RIGHT, "" },
+        false, false },
+    { ACME_ALPN_OTHER_NAME, "a.test", "DNS:a.test,email:a@a.test",
+        { RIGHT, "" }, false, false },
+    { ACME_ALPN_OTHER_NAME, "a.test", "DNS:a.test,DNS:a.test", { RIGHT, "" },
+        false, false },
+    { ACME_ALPN_OTHER_NAME, "a.test", "DNS:*.test", { RIGHT, "" }, false,
+        false },
+    { ACME_ALPN_OTHER_NAME, "a.test", "none", { RIGHT, "" }, false, false },
+    { ACME_ALPN_OTHER_NAME, "192.0.2.7", "DNS:192.0.2.7", { RIGHT, "" }, false,
+        false },
+    { ACME_ALPN_OTHER_NAME, "192.0.2.7", "DNS:7.2.0.192.in-addr.arpa",
+        { RIGHT, "" }, false, false },
+    { ACME_ALPN_MALFORMED, "a.test", "DNS:a.test", { "DER:0420" DIGEST, "" },
+        false, false },
+    { ACME_ALPN_MALFORMED, "a.test", "DNS:a.test", { RIGHT, RIGHT }, false,
+        false },
+    { ACME_ALPN_MALFORMED, "a.test", "DNS:a.test",
+        { "critical,DER:" DIGEST, "" }, false, false },
+    { ACME_ALPN_MALFORMED, "a.test", "DNS:a.test",
+        { "critical,DER:0421" DIGEST, "" }, false, false },
+    { ACME_ALPN_MALFORMED, "a.test", "DNS:a.test",
+        { "critical,DER:0520" DIGEST, "" }, false, false },
+    { ACME_ALPN_MALFORMED, "a.test", "DNS:a.test",
+        { "critical,DER:0420" DIGEST "00", "" }, false, false },
+    { ACME_ALPN_MALFORMED, "a.test", "DNS:a.test", { "critical,DER:04", "" },
+        false, false },
+    { ACME_ALPN_ISSUED, "a.test", "DNS:a.test", { RIGHT, "" }, true, false },
+    { ACME_ALPN_ISSUED, "a.test", "DNS:a.test", { RIGHT, "" }, false, true },
+    { ACME_ALPN_OTHER_ANSWER, "a.test", "DNS:a.test",
+        { "critical,DER:04202"
+          "4fb27819cde2ac693c5df3315f7d9485c00a26d8137d53c0d6f6ed3f5424260",
+            "" },
+        false, false },
+};
+
+static void
+add_extension(X509 *cert, const char *name, const char *value)
+{
+    X509_EXTENSION *extension = X509V3_EXT_conf(NULL, NULL, name, value);
+
+    assert_non_null(extension);
+    assert_true(X509_add_ext(cert, extension, -1));
+    X509_EXTENSION_free(extension);
+}
+
+static void
+set_cn(X509_NAME *name, const char *cn)
+{
+    assert_true(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
+        (const unsigned char *)cn, -1, -1, 0));
+}
+
+/* Not by the code under test. */
+static X509 *
+make_faulty(const struct fault *fault, EVP_PKEY *key, EVP_PKEY *other)
+{
+    X509 *cert = X509_new();
+    size_t i;
+
+    X509_set_version(cert, X509_VERSION_3);
+    set_cn(X509_get_subject_name(cert), "challenge");
+    set_cn(X509_get_issuer_name(cert), fault->issued ? "ca" : "challenge");
+    X509_gmtime_adj(X509_getm_notBefore(cert), 0);
+    X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
+    X509_set_pubkey(cert, key);
+    if (strcmp(fault->names, "none") != 0)
+        add_extension(cert, "subjectAltName", fault->names);
+    for (i = 0; i < 2; i++)
+        if (fault->value[i][0] != '\0')
+            add_extension(cert, IDENTIFIER, fault->value[i]);
+    assert_true(X509_sign(cert, fault->forged ? other : key, EVP_sha256()));
+    return cert;
+}
+
+static void
+test_judge(void **state)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256"), *other = EVP_EC_gen("P-256");
+    enum acme_alpn_proof proof;
+    X509 *cert;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < COUNT(faults); i++) {
+        cert = make_faulty(&faults[i], key, other);
+        proof = acme_alpn_judge(cert, faults[i].identifier, ANSWER);
+        if (proof != faults[i].wanted)
+            fail_msg("certificate %zu: %d", i, (int)proof);
+        assert_int_equal(ERR_peek_error(), 0);
+        X509_free(cert);
+    }
+    EVP_PKEY_free(key);
+    EVP_PKEY_free(other);
+}
+
+/* What we answer is what a CA wants. */
+static void
+test_own(void **state)
+{
+    struct acme_chain *chain = NULL;
+    struct acme_key *key = NULL;
+    struct acme_error err;
+
+    (void)state;
+    acme_error_clear(&err);
+    assert_int_equal(acme_key_generate(ACME_KEY_ECDSA_256, &key, &err),
+        ACME_OK);
+    assert_int_equal(
+        acme_alpn_certificate(key, "192.0.2.7", ANSWER, &chain, &err),
+        ACME_OK);
+    assert_int_equal(
+        acme_alpn_judge(acme_chain_x509(chain, 0), "192.0.2.7", ANSWER),
+        ACME_ALPN_PROVEN);
+    assert_int_equal(
+        acme_alpn_judge(acme_chain_x509(chain, 0), "192.0.2.7", ANSWER "x"),
+        ACME_ALPN_OTHER_ANSWER);
+    acme_chain_free(chain);
+    acme_key_unref(key);
+}
+
 int
 main(void)
 {
@@ -352,6 +502,8 @@ main(void)
         cmocka_unit_test(test_hello),
         cmocka_unit_test(test_broken_hello),
         cmocka_unit_test(test_certificate),
+        cmocka_unit_test(test_judge),
+        cmocka_unit_test(test_own),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
