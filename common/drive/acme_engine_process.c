@@ -110,6 +110,7 @@ open_network(struct network *network, const struct acme_config *config,
     const struct acme_host *host, struct acme_error *err)
 {
     network->preflight.probe = acme_http_probe;
+    network->preflight.shake = acme_alpn_probe;
     network->config = config;
     network->host = host;
     network->trust = calloc(config->nissuers + 1, sizeof(struct acme_buf));

@@ -16,25 +16,14 @@ struct shown {
 };
 
 static enum acme_rc
-show(void *ctx, const char *token, const char *const *names, size_t n,
+show(void *ctx, const struct acme_area_token *tokens, size_t n, bool *shown,
     struct acme_error *err)
 {
-    struct shown *shown = ctx;
-    struct acme_area_token *tokens = calloc(n + 1, sizeof(*tokens));
-    enum acme_rc rc;
-    size_t i;
+    struct shown *to = ctx;
 
-    if (tokens == NULL)
-        return acme_error_nomem(err);
-    for (i = 0; i < n; i++) {
-        tokens[i].type = ACME_HTTP_01;
-        (void)snprintf(tokens[i].name, sizeof(tokens[i].name), "%s", names[i]);
-        (void)snprintf(tokens[i].token, sizeof(tokens[i].token), "%s", token);
-    }
-    shown->done = true;
-    rc = acme_job_show_tokens(shown->run, tokens, n);
-    free(tokens);
-    return rc;
+    (void)err; /* the run's */
+    to->done = *shown = true;
+    return acme_job_show_tokens(to->run, tokens, n);
 }
 
 /* What the CA is called, of its directory. */

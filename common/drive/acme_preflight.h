@@ -14,7 +14,9 @@
 #include "base/acme_arena.h"
 #include "base/acme_host.h"
 #include "protocol/acme_caa.h"
+#include "state/acme_area.h"
 #include "state/acme_config.h"
+#include "wrap/acme_alpn_probe.h"
 #include "wrap/acme_http_probe.h"
 
 /* ---- the DNS ---------------------------------------------------------- */
@@ -47,8 +49,10 @@ struct acme_lookup {
 
 /* Ways out of this process. */
 struct acme_preflight_means {
-    /* acme_http_probe(), or a script (tests). */
+    /* acme_http_probe() and acme_alpn_probe(), or scripts (tests). */
     bool (*probe)(struct acme_probe *probe, size_t n, unsigned ms,
+        const struct acme_host *host);
+    bool (*shake)(struct acme_alpn_probe *probe, size_t n, unsigned ms,
         const struct acme_host *host);
     const struct acme_lookup *lookup; /* NULL: the DNS is not asked */
 };
@@ -112,12 +116,13 @@ struct acme_preflight_case {
     const char *const *identity;
     bool private_too; /* private addresses are asked: the CA is at one */
     /*
-     * Makes the token one that is answered for the names, like that of an
-     * order, and waits until it is; for servers that answer those alone.
+     * Makes these answered for, like those of an order, and waits until they
+     * are: for servers that answer those alone, and for tls-alpn-01.  Whoever
+     * has it takes them back.  *shown (false before): whether they could be.
      * NULL: that cannot be done.
      */
-    enum acme_rc (*present)(void *ctx, const char *token,
-        const char *const *names, size_t n, struct acme_error *err);
+    enum acme_rc (*present)(void *ctx, const struct acme_area_token *tokens,
+        size_t n, bool *shown, struct acme_error *err);
     void *ctx;
 };
 

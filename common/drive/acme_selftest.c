@@ -104,34 +104,23 @@ may_show(struct errand *errand, struct acme_error *err)
 }
 
 static enum acme_rc
-show(void *ctx, const char *token, const char *const *names, size_t n,
+show(void *ctx, const struct acme_area_token *tokens, size_t n, bool *shown,
     struct acme_error *err)
 {
     struct errand *errand = ctx;
     const struct acme_host *host = errand->account->host;
-    struct acme_area_token *tokens;
     struct acme_error ignored;
     bool others;
     enum acme_rc rc;
-    size_t i;
 
     acme_error_clear(&ignored);
     if (!may_show(errand, &ignored))
         return ACME_OK; /* what was seen counts */
-    errand->shown = true;
-    tokens = calloc(n + 1, sizeof(*tokens));
-    if (tokens == NULL)
-        return acme_error_nomem(err);
-    for (i = 0; i < n; i++) {
-        tokens[i].type = ACME_HTTP_01;
-        (void)snprintf(tokens[i].name, sizeof(tokens[i].name), "%s", names[i]);
-        (void)snprintf(tokens[i].token, sizeof(tokens[i].token), "%s", token);
-    }
+    errand->shown = *shown = true;
     rc = acme_vault_challenges(errand->conf->vault, errand->unit,
         errand->account->index, tokens, n, &others, err);
     if (rc == ACME_OK && !host->wait(host->ctx, errand->conf->present_ms))
         rc = acme_error_set(err, ACME_STOPPING, "stopped");
-    free(tokens);
     return rc;
 }
 

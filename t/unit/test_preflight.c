@@ -18,7 +18,8 @@
 
 /* ---- a network -------------------------------------------------------- */
 
-/* What is at an address, of every name; and what the DNS knows. */
+/* What is at an address, of every name, and what the DNS knows.  Of a
+ * handshake `status` is the proof (enum acme_alpn_proof) and `body` why. */
 struct place {
     const char *address;
     unsigned port;
@@ -40,6 +41,8 @@ static struct net {
     struct place place[4];
     struct zone zone[4];
     unsigned probes, lookups, presented;
+    unsigned shown[ACME_CHALLENGE_TYPES]; /* tokens */
+    bool busy;                            /* none can be shown */
     char thumbprint[ACME_THUMBPRINT_LEN + 1];
     bool stop;
     char log[512]; /* addresses that were asked */
@@ -92,6 +95,39 @@ probe(struct acme_probe *list, size_t n, unsigned ms,
             if (strcmp(net.place[k].address, list[i].address) == 0 &&
                 net.place[k].port == list[i].port)
                 answer(&list[i], &net.place[k]);
+    }
+    return !net.stop;
+}
+
+static bool
+shake(struct acme_alpn_probe *list, size_t n, unsigned ms,
+    const struct acme_host *host)
+{
+    size_t i, k, len;
+
+    (void)host;
+    assert_int_equal(ms, ACME_PREFLIGHT_MS);
+    /* nobody can answer before */
+    assert_true(net.presented > 0 && !net.busy);
+    for (i = 0; i < n; i++) {
+        net.probes++;
+        len = strlen(net.log);
+        (void)snprintf(net.log + len, sizeof(net.log) - len, "%s:%u ",
+            list[i].address, list[i].port);
+        assert_int_equal(strlen(list[i].answer), 32 + 1 + 43);
+        list[i].end = ACME_ALPN_REFUSED;
+        strcpy(list[i].why, "Connection refused");
+        for (k = 0; k < 4 && net.place[k].address != NULL; k++) {
+            if (strcmp(net.place[k].address, list[i].address) != 0 ||
+                net.place[k].port != list[i].port)
+                continue;
+            list[i].end = net.place[k].end == ACME_PROBE_ANSWERED
+                              ? ACME_ALPN_ANSWERED
+                              : ACME_ALPN_SILENT;
+            list[i].proof = (enum acme_alpn_proof)net.place[k].status;
+            strcpy(list[i].why,
+                net.place[k].body != NULL ? net.place[k].body : "");
+        }
     }
     return !net.stop;
 }
@@ -149,18 +185,26 @@ look_up_caa(void *ctx, const char *domain, unsigned ms,
 }
 
 static const struct acme_lookup lookup = { NULL, look_up, look_up_caa };
-static const struct acme_preflight_means means = { probe, &lookup };
-static const struct acme_preflight_means no_dns = { probe, NULL };
+static const struct acme_preflight_means means = { probe, shake, &lookup };
+static const struct acme_preflight_means no_dns = { probe, shake, NULL };
 
 static enum acme_rc
-present(void *ctx, const char *token, const char *const *names, size_t n,
+present(void *ctx, const struct acme_area_token *tokens, size_t n, bool *shown,
     struct acme_error *err)
 {
+    size_t i;
+
     (void)ctx;
     (void)err;
-    assert_int_equal(strlen(token), 32);
-    assert_true(n > 0 && names[0] != NULL);
+    assert_false(*shown);
+    assert_true(n > 0);
+    for (i = 0; i < n; i++) {
+        assert_int_equal(strlen(tokens[i].token), 32);
+        assert_true(tokens[i].name[0] != '\0');
+        net.shown[tokens[i].type]++;
+    }
     net.presented++;
+    *shown = !net.busy;
     return ACME_OK;
 }
 
@@ -404,14 +448,6 @@ test_listeners(void **state)
     assert_int_equal(acme_preflight_run(&f.what, names, 1, &row, &err),
         ACME_OK);
     expect(&row, ACME_CHECK_BINDING, "unknown nothing of this server", 1);
-    /* Handshakes are not made, and nothing is said of them. */
-    f.proof.nchallenges = 1;
-    f.proof.challenge[0] = ACME_TLS_ALPN_01;
-    assert_int_equal(acme_preflight_run(&f.what, names, 1, &row, &err),
-        ACME_OK);
-    expect(&row, ACME_CHECK_BINDING, "unknown tls-alpn-01", 3);
-    expect(&row, ACME_CHECK_REACH, "-", 3);
-    f.proof.nchallenges = 0;
     /* Without an account there is no right answer. */
     f.what.thumbprint = NULL;
     net.probes = 0;
@@ -419,6 +455,205 @@ test_listeners(void **state)
         ACME_OK);
     expect(&row, ACME_CHECK_BINDING, "unknown no account", 2);
     assert_int_equal(net.probes, 0);
+    close_fixture(&f);
+}
+
+/* ---- handshakes ------------------------------------------------------- */
+
+#define TLS(at, proved)                                           \
+    {                                                             \
+        .address = (at), .port = 443, .end = ACME_PROBE_ANSWERED, \
+        .status = (int)(proved)                                   \
+    }
+#define NO_ZONE          \
+    {                    \
+        {                \
+            .name = NULL \
+        }                \
+    }
+#define AT(text)                                     \
+    {                                                \
+        {                                            \
+            "a.test", FOUND, { (text) }, FOUND, NULL \
+        }                                            \
+    }
+
+static const struct row tls_rows[] = {
+    /* this server */
+    { "a.test", { TLS("127.0.0.1", ACME_ALPN_PROVEN) }, NO_ZONE, false,
+        { "good answered at 127.0.0.1:443", "bad a.test has no address",
+            "good", "good" } },
+    { "a.test", { TLS("127.0.0.1", ACME_ALPN_NO_PROTOCOL) }, NO_ZONE, false,
+        { "bad this server does not answer the challenge for a.test: "
+          "127.0.0.1:443 answered as to anybody, without the protocol "
+          "acme-tls/1" } },
+    { "a.test",
+        { { .address = "127.0.0.1",
+            .port = 443,
+            .end = ACME_PROBE_ANSWERED,
+            .status = ACME_ALPN_NO_HANDSHAKE,
+            .body = "it does not know the name" } },
+        NO_ZONE, false,
+        { "bad 127.0.0.1:443 refused the handshake: it does not know the "
+          "name" } },
+    { "a.test", { TLS("127.0.0.1", ACME_ALPN_ORDINARY) }, NO_ZONE, false,
+        { "bad an ordinary certificate" } },
+    { "a.test", { TLS("127.0.0.1", ACME_ALPN_OTHER_NAME) }, NO_ZONE, false,
+        { "bad of another name" } },
+    { "a.test", { TLS("127.0.0.1", ACME_ALPN_MALFORMED) }, NO_ZONE, false,
+        { "bad malformed" } },
+    { "a.test", { TLS("127.0.0.1", ACME_ALPN_ISSUED) }, NO_ZONE, false,
+        { "bad not self-signed" } },
+    { "a.test", { { .address = NULL } }, NO_ZONE, false,
+        { "bad could not be asked: Connection refused" } },
+    { "a.test", { { "127.0.0.1", 443, ACME_PROBE_SILENT, 0, NULL, false } },
+        NO_ZONE, false, { "doubt did not answer within 5 s" } },
+    /* another order's, whose proof comes first: nobody's fault */
+    { "a.test", { TLS("127.0.0.1", ACME_ALPN_OTHER_ANSWER) }, NO_ZONE, false,
+        { "unknown another order" } },
+    { "a.test", { TLS("127.0.0.1", ACME_ALPN_NOT_JUDGED) }, NO_ZONE, false,
+        { "doubt memory" } },
+    /* the outside */
+    { "a.test",
+        { TLS("127.0.0.1", ACME_ALPN_PROVEN),
+            TLS("192.0.2.1", ACME_ALPN_PROVEN) },
+        AT("192.0.2.1"), false, { "good", "good answered at 192.0.2.1" } },
+    { "a.test",
+        { TLS("127.0.0.1", ACME_ALPN_PROVEN),
+            TLS("192.0.2.7", ACME_ALPN_NO_PROTOCOL) },
+        AT("192.0.2.7"), false,
+        { "good",
+            "bad a.test resolves to 192.0.2.7, which answered as to anybody, "
+            "without the protocol acme-tls/1: it is another server, or one in "
+            "front that ends TLS" } },
+    { "a.test",
+        { TLS("127.0.0.1", ACME_ALPN_PROVEN),
+            TLS("192.0.2.7", ACME_ALPN_OTHER_ANSWER) },
+        AT("192.0.2.7"), false, { "good", "doubt another account" } },
+    { "a.test", { TLS("127.0.0.1", ACME_ALPN_PROVEN) }, AT("192.0.2.7"), false,
+        { "good", "doubt could not be asked: Connection refused" } },
+    /* security S44 */
+    { "a.test",
+        { TLS("127.0.0.1", ACME_ALPN_PROVEN),
+            TLS("169.254.169.254", ACME_ALPN_PROVEN) },
+        AT("169.254.169.254"), false,
+        { "good", "unknown private addresses" } },
+    { "192.0.2.9",
+        { TLS("127.0.0.1", ACME_ALPN_PROVEN),
+            TLS("192.0.2.9", ACME_ALPN_NO_PROTOCOL) },
+        NO_ZONE, false, { "good", "bad 192.0.2.9 is 192.0.2.9", "-", "-" } },
+};
+
+static void
+open_tls(struct fixture *f)
+{
+    open_fixture(f);
+    f->config->reach.tls = ACME_ARRIVAL_YES;
+    f->config->nlisteners = 2;
+    f->config->listener[0] =
+        (struct acme_listener){ "127.0.0.1", 443, true, true };
+    f->config->listener[1] =
+        (struct acme_listener){ "127.0.0.2", 80, false, true };
+    f->proof.nchallenges = 1;
+    f->proof.challenge[0] = ACME_TLS_ALPN_01;
+}
+
+static void
+test_handshakes(void **state)
+{
+    struct acme_preflight_row row;
+    struct acme_error err;
+    struct fixture f;
+    size_t i, k;
+
+    (void)state;
+    for (i = 0; i < sizeof(tls_rows) / sizeof(tls_rows[0]); i++) {
+        open_tls(&f);
+        memcpy(net.place, tls_rows[i].place, sizeof(net.place));
+        memcpy(net.zone, tls_rows[i].zone, sizeof(net.zone));
+        acme_error_clear(&err);
+        assert_int_equal(
+            acme_preflight_run(&f.what, &tls_rows[i].name, 1, &row, &err),
+            ACME_OK);
+        for (k = 0; k < ACME_CHECKS; k++)
+            expect(&row, (enum acme_check)k, tls_rows[i].wanted[k], i);
+        assert_int_equal(net.presented, 1);
+        assert_int_equal(net.shown[ACME_TLS_ALPN_01], 1);
+        assert_null(strstr(net.log, ":80"));
+        assert_null(strstr(net.log, "169.254"));
+        close_fixture(&f);
+    }
+}
+
+/* What cannot be shown is not asked for; nor is anything shown to nobody. */
+static void
+test_not_shown(void **state)
+{
+    static const char *const names[] = { "a.test" };
+    struct acme_preflight_row row;
+    struct acme_error err;
+    struct fixture f;
+
+    (void)state;
+    acme_error_clear(&err);
+    open_tls(&f);
+    net.busy = true;
+    net.place[0] = (struct place)TLS("127.0.0.1", ACME_ALPN_PROVEN);
+    net.zone[0] =
+        (struct zone){ "a.test", FOUND, { "192.0.2.1" }, FOUND, NULL };
+    assert_int_equal(acme_preflight_run(&f.what, names, 1, &row, &err),
+        ACME_OK);
+    expect(&row, ACME_CHECK_BINDING, "unknown an order is in flight", 0);
+    expect(&row, ACME_CHECK_REACH, "unknown an order is in flight", 0);
+    f.what.means = &no_dns;
+    f.config->nlisteners = 0;
+    net.presented = 0;
+    assert_int_equal(acme_preflight_run(&f.what, names, 1, &row, &err),
+        ACME_OK);
+    assert_int_equal(net.presented, 0);
+    expect(&row, ACME_CHECK_BINDING, "unknown nothing of this server", 1);
+    expect(&row, ACME_CHECK_REACH, "unknown not known", 1);
+    f.what.thumbprint = NULL;
+    assert_int_equal(acme_preflight_run(&f.what, names, 1, &row, &err),
+        ACME_OK);
+    expect(&row, ACME_CHECK_BINDING, "unknown no account", 2);
+    close_fixture(&f);
+}
+
+/* Names are shown as what they are proved by, all at once. */
+static void
+test_kinds(void **state)
+{
+    static const char *const names[] = { "a.test", "192.0.2.9", "b.test" };
+    struct acme_preflight_row row[3];
+    struct acme_error err;
+    struct fixture f;
+
+    (void)state;
+    acme_error_clear(&err);
+    open_tls(&f);
+    f.what.means = &no_dns;
+    f.config->listener[1].port = 80;
+    f.config->reach.http = ACME_ARRIVAL_YES;
+    f.proof.nchallenges = 0; /* http-01, which can work for all */
+    net.place[0] = (struct place){ .address = "127.0.0.2",
+        .port = 80,
+        .end = ACME_PROBE_ANSWERED,
+        .shown = true };
+    assert_int_equal(acme_preflight_run(&f.what, names, 3, row, &err),
+        ACME_OK);
+    assert_int_equal(net.presented, 1);
+    assert_int_equal(net.shown[ACME_HTTP_01], 3);
+    assert_int_equal(net.shown[ACME_TLS_ALPN_01], 0);
+    expect(&row[0], ACME_CHECK_BINDING, "good 127.0.0.2:80", 0);
+    expect(&row[2], ACME_CHECK_BINDING, "good 127.0.0.2:80", 2);
+    f.proof.nchallenges = 1;
+    memset(&net.shown, 0, sizeof(net.shown));
+    net.place[1] = (struct place)TLS("127.0.0.1", ACME_ALPN_PROVEN);
+    assert_int_equal(acme_preflight_run(&f.what, names, 3, row, &err),
+        ACME_OK);
+    assert_int_equal(net.shown[ACME_TLS_ALPN_01], 3);
+    expect(&row[1], ACME_CHECK_BINDING, "good 127.0.0.1:443", 1);
     close_fixture(&f);
 }
 
@@ -598,6 +833,9 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_listeners),
+        cmocka_unit_test(test_handshakes),
+        cmocka_unit_test(test_not_shown),
+        cmocka_unit_test(test_kinds),
         cmocka_unit_test(test_questions),
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_sum),
