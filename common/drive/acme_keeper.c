@@ -713,6 +713,34 @@ publish_tokens(struct acme_keeper *keeper)
     acme_buf_clear(&problems);
 }
 
+/* Whether the new ones have one for the same handshakes, which counts instead:
+ * the old one may have been dropped, and that is not known yet. */
+static bool
+is_superseded(const struct acme_area_token *old,
+    const struct acme_area_token *tokens, size_t ntokens)
+{
+    size_t i;
+
+    for (i = 0; i < ntokens && old->type == ACME_TLS_ALPN_01; i++)
+        if (tokens[i].type == old->type &&
+            tokens[i].presented >= old->presented &&
+            strcmp(tokens[i].name, old->name) == 0)
+            return true;
+    return false;
+}
+
+static void
+forget_superseded(struct acme_keeper *keeper,
+    const struct acme_area_token *tokens, size_t ntokens)
+{
+    size_t i, n = 0;
+
+    for (i = 0; i < keeper->ntokens; i++)
+        if (!is_superseded(&keeper->token[i], tokens, ntokens))
+            keeper->token[n++] = keeper->token[i];
+    keeper->ntokens = n;
+}
+
 /*
  * These can be answered at once; those that were dropped can be a moment
  * longer, until somebody looks at all orders again.  That is not done here:
@@ -723,10 +751,12 @@ acme_keeper_add_tokens(struct acme_keeper *keeper,
     const struct acme_area_token *tokens, size_t ntokens)
 {
     struct acme_area_token *grown = NULL;
-    size_t n = keeper->ntokens + ntokens;
+    size_t n;
 
     if (keeper->area == NULL)
         return;
+    forget_superseded(keeper, tokens, ntokens);
+    n = keeper->ntokens + ntokens;
     if (n <= ACME_TOKENS_MAX)
         grown = realloc(keeper->token, (n + 1) * sizeof(*grown));
     if (grown == NULL) {

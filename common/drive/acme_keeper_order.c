@@ -89,13 +89,23 @@ is_wanted(const struct acme_kept *kept, const char *name)
     return false;
 }
 
+/* Of a name the challenge that was presented last counts (acme_area.h).  What
+ * no order is for is a trial: any order's comes before it. */
+static int64_t
+presented(const struct acme_call *call)
+{
+    const struct acme_kept *kept = &call->keeper->kept[call->index];
+    const struct acme_host *host = call->keeper->host;
+
+    return kept->served[call->algorithm].order ? host->now(host->ctx) : 0;
+}
+
 /* The engine may ask for answers only about names of this lineage: whatever
  * else it says would prove somebody else's name. */
 static bool
 get_tokens(struct acme_call *call, struct acme_area_token *tokens, size_t n)
 {
     const struct acme_kept *kept = &call->keeper->kept[call->index];
-    const struct acme_host *host = call->keeper->host;
     uint64_t type;
     size_t i;
 
@@ -111,7 +121,7 @@ get_tokens(struct acme_call *call, struct acme_area_token *tokens, size_t n)
             return false;
         }
         tokens[i].type = (enum acme_challenge_type)type;
-        tokens[i].presented = host->now(host->ctx);
+        tokens[i].presented = presented(call);
     }
     return acme_frame_end(&call->in);
 }

@@ -974,6 +974,74 @@ test_foreign_order(void **state)
 }
 
 static void
+show_alpn(struct fake_drive *d, const char *token)
+{
+    struct acme_buf frame;
+
+    begin(&frame, ACME_VERB_CHALLENGES, 0);
+    add_challenges(&frame, "a.test", token, ACME_TLS_ALPN_01);
+    expect_good(d, &frame);
+    acme_buf_clear(&frame);
+}
+
+static void
+expect_alpn(struct fake_drive *d, const char *token)
+{
+    char identifier[ACME_NAME_MAX + 1];
+    char answer[ACME_KEY_AUTHORIZATION_MAX + 1];
+
+    assert_true(acme_area_alpn_answer(d->area, "a.test", identifier, answer));
+    if (strncmp(answer, token, strlen(token)) != 0 ||
+        answer[strlen(token)] != '.')
+        fail_msg("not %s: %s", token, answer);
+}
+
+/* What a pre-flight shows gives way to the order behind it within the same
+ * second, though nobody has looked at what was dropped; and to that of anybody
+ * else, whenever that was. */
+static void
+test_trials(void **state)
+{
+    static const char *const tokens[] = { "m", "z", "a" };
+    struct acme_area_token theirs = { .name = "a.test",
+        .token = "theirs",
+        .type = ACME_TLS_ALPN_01,
+        .presented = 1 };
+    struct fake_drive *d = *state;
+    struct acme_store *store = another_store(d);
+    char id[ACME_ACCOUNT_ID_LEN + 1], thumbprint[ACME_THUMBPRINT_LEN + 1];
+    struct acme_key *key = NULL;
+    struct acme_buf order;
+    struct moves moves;
+    size_t i;
+
+    account_id(d, id, thumbprint);
+    for (i = 0; i < COUNT(tokens); i++) {
+        show_alpn(d, tokens[i]);
+        expect_alpn(d, tokens[i]);
+        assert_int_equal(acme_vault_order_drop(d->vault, 0, &d->err), ACME_OK);
+    }
+    assert_int_equal(
+        acme_store_challenges_write(store, "others", id, &theirs, 1, &d->err),
+        ACME_OK);
+    look(d, &moves);
+    expect_alpn(d, "theirs");
+    show_alpn(d, "zzz");
+    expect_alpn(d, "theirs");
+    acme_buf_init(&order, 16);
+    acme_buf_add(&order, "{}", 2);
+    assert_int_equal(acme_key_generate(ACME_KEY_ECDSA_256, &key, &d->err),
+        ACME_OK);
+    assert_int_equal(acme_vault_order_put(d->vault, 0, &order, key, &d->err),
+        ACME_OK);
+    acme_key_unref(key);
+    acme_buf_clear(&order);
+    show_alpn(d, "order");
+    expect_alpn(d, "order");
+    acme_store_close(store);
+}
+
+static void
 read_alpn_keys(struct fake_drive *d, struct acme_buf keys[ACME_ALGORITHMS])
 {
     size_t i;
@@ -1756,6 +1824,7 @@ main(void)
         TEST(test_challenges, setup_live),
         TEST(test_foreign_issuer, setup_live),
         TEST(test_challenges_mixed, setup_live),
+        TEST(test_trials, setup_live),
         TEST(test_challenge_counts, setup_live),
         TEST(test_account_url, setup_live),
         TEST(test_keys, setup_live),
