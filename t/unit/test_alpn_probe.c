@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/acme_time.h"
 #include "fake_host.h"
 #include "wrap/acme_alpn_probe.h"
 
@@ -321,6 +322,39 @@ test_no_answer(void **state)
     fake_host_clear(&host);
 }
 
+static void *
+stop_soon(void *data)
+{
+    struct fake_host *host = data;
+
+    usleep(200 * 1000);
+    host->stopping = true;
+    return NULL;
+}
+
+/* Amidst a handshake. */
+static void
+test_stop(void **state)
+{
+    struct acme_alpn_probe probe;
+    struct server server;
+    struct fake_host host;
+    pthread_t thread;
+    long long began = acme_time_ms();
+
+    (void)state;
+    fake_host_init(&host);
+    start(&server, SILENT, "", "");
+    probe = probe_of(&server, "a.test");
+    assert_int_equal(pthread_create(&thread, NULL, stop_soon, &host), 0);
+    assert_false(acme_alpn_probe(&probe, 1, 10 * MS, &host.host));
+    assert_in_range(acme_time_ms() - began, 150, 1000);
+    assert_int_equal(probe.end, ACME_ALPN_NOT_TRIED);
+    pthread_join(thread, NULL);
+    stop(&server);
+    fake_host_clear(&host);
+}
+
 static int
 setup(void **state)
 {
@@ -334,6 +368,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answers),
         cmocka_unit_test(test_no_answer),
+        cmocka_unit_test(test_stop),
     };
 
     return cmocka_run_group_tests(tests, setup, NULL);
