@@ -179,7 +179,23 @@ ngx_acme_reach(ngx_acme_main_conf_t *amcf, ngx_http_core_main_conf_t *cmcf)
 
         addr = port[i].addrs.elts;
 
+#if (nginx_version >= 1025000)
+
+        if (port[i].type != SOCK_STREAM) {
+            continue;
+        }
+
+#endif
+
         for (j = 0; j < port[i].addrs.nelts; j++) {
+
+            if (addr[j].opt.proxy_protocol) {
+                /* whoever asks it directly is refused */
+                acme_host_listens(&config->reach, &amcf->port_map,
+                                  port[i].port, addr[j].opt.ssl);
+                continue;
+            }
+
             acme_host_listens_at(config, &amcf->port_map,
                                  addr[j].opt.sockaddr, port[i].port,
                                  addr[j].opt.ssl);

@@ -295,7 +295,8 @@ settle(struct round *round, const struct acme_way *way)
                 NOT_SHOWN);
         else
             acme_flight_find(row, ACME_CHECK_BINDING, ACME_VERDICT_UNKNOWN,
-                "nothing of this server listens where port %u leads",
+                "nothing of this server that can be asked listens where port "
+                "%u leads",
                 way->port);
     }
 }
