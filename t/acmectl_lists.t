@@ -44,10 +44,11 @@ like $out, qr/^a\.test: ok$/m, 'and the certificates';
 
 ($exit, $out) = $t->acmectl('--json', 'status');
 my $json = decode_json($out);
-is $json->[0]{state_dir}, $state, 'as JSON';
-is scalar @{ $json->[0]{servers} }, 1, 'one server';
-is $json->[0]{lineages}[0]{steps}[-1]{step}, 'done', 'what was done';
-is_deeply [map { $_->{name} } @{ $json->[0]{lineages} }],
+is $json->{schema}, 1, 'as JSON';
+is $json->{state_dir}, $state, 'where';
+is scalar @{ $json->{servers} }, 1, 'one server';
+is $json->{lineages}[0]{steps}[-1]{step}, 'done', 'what was done';
+is_deeply [map { $_->{name} } @{ $json->{lineages} }],
     ['a.test', 'b.test'], 'two lineages';
 unlike $out, qr/PRIVATE|canary/, 'no key';
 

@@ -90,7 +90,7 @@ is $exit, 0, 'no server, no account: its key does it' or diag $err;
 like $out, qr/c\.test: no server runs that renews it/, 'which is said';
 is $t->ca->certificate_status($old{'c.test'}{serial})->{Status}, 'Revoked',
     'the CA knows';
-is $t->status('c.test')->{state}, 'due', 'status: due';
+is $t->status('c.test')->{state}, 'revoked', 'status: revoked';
 ($exit, $out) = $t->acmectl('certificates', '--cert-name', 'c.test');
 like $out, qr/revoked +yes, by acmectl, reason unspecified; it is served/,
     'and why';

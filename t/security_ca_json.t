@@ -55,7 +55,7 @@ my %state;
 $t->wait_for(sub {
     my ($exit, $out) = $t->acmectl('certificates', '--json');
     %state = map { $_->{name} => $_ }
-        map { @{ $_->{lineages} } } @{ decode_json($out || '[]') };
+        @{ decode_json($out || '{}')->{lineages} // [] };
     return !grep { !($state{$_} // {})->{error} } keys %want;
 }, 45, 'all errors');
 

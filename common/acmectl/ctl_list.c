@@ -192,17 +192,49 @@ print_left_out(const struct acme_json *left_out)
         print_text("without", acme_left_out_text(&names, text, sizeof(text)));
 }
 
+/* When and why, or only why: it is due now. */
 static void
-print_lineage(const struct ctl *ctl, const struct acme_json *lineage)
+print_renewal(const struct acme_json *lineage)
 {
-    const struct acme_json *files = acme_json_get(lineage, "files");
+    const char *at = acme_json_str(lineage, "renew_at");
+    const char *why = acme_json_str(lineage, "renew_why");
+
+    if (at == NULL && why == NULL)
+        return;
+    (void)printf("  %-14s%s%s%s%s\n", "renewal", at != NULL ? at : "due",
+        why != NULL ? " (" : "", why != NULL ? why : "",
+        why != NULL ? ")" : "");
+}
+
+/* The documents have paths below the state directory. */
+static void
+print_files(const char *state_dir, const struct acme_json *files)
+{
+    static const char *const names[][2] = { { "certificate", "certificate" },
+        { "key file", "key" } };
+    size_t i;
+
+    for (i = 0; i < 2; i++) {
+        const char *path = acme_json_str(files, names[i][1]);
+
+        if (path != NULL)
+            (void)printf("  %-14s%s/%s\n", names[i][0], state_dir, path);
+    }
+}
+
+static void
+print_lineage(const struct ctl *ctl, const char *state_dir,
+    const struct acme_json *lineage)
+{
     const struct acme_json *issuer = acme_json_get(lineage, "issuer");
     const struct acme_json *certificates =
         acme_json_get(lineage, "certificates");
 
     (void)printf("%s: %s\n", acme_json_str(lineage, "name"),
         acme_json_str(lineage, "state"));
+    print_text("", acme_json_str(lineage, "state_text"));
     print_names(acme_json_get(lineage, "names"));
+    print_list("missing", acme_json_get(lineage, "names_missing"));
     print_left_out(acme_json_get(lineage, "left_out"));
     print_list("keys", acme_json_get(lineage, "keys"));
     print_text("issuer", acme_json_str(issuer, "name"));
@@ -216,7 +248,9 @@ print_lineage(const struct ctl *ctl, const struct acme_json *lineage)
     if (acme_json_bool(acme_json_at(certificates, 0), "csr", false))
         print_text("key", "the operator's own, of a signing request");
     print_others(certificates);
-    print_text("renewal", acme_json_str(lineage, "renew_at"));
+    if (acme_json_bool(lineage, "test_ca", false))
+        print_text("test CA", "clients do not trust its certificates");
+    print_renewal(lineage);
     print_window(acme_json_get(lineage, "renewal_info"));
     print_next(lineage);
     if (ctl->verbose)
@@ -226,8 +260,7 @@ print_lineage(const struct ctl *ctl, const struct acme_json *lineage)
     print_clock(lineage);
     print_text("conflict", acme_json_str(lineage, "conflict"));
     print_text("damage", acme_json_str(lineage, "damage"));
-    print_text("certificate", acme_json_str(files, "certificate"));
-    print_text("key file", acme_json_str(files, "key"));
+    print_files(state_dir, acme_json_get(lineage, "files"));
     print_list("declared by", acme_json_get(lineage, "declared"));
 }
 
@@ -293,46 +326,45 @@ print_status(struct ctl *ctl, const struct acme_json *status, bool servers)
             continue;
         shown++;
         if (!ctl->quiet)
-            print_lineage(ctl, lineage);
+            print_lineage(ctl, acme_json_str(status, "state_dir"), lineage);
     }
     return shown;
 }
 
-static struct acme_json *
-shown_json(const struct ctl *ctl, const struct acme_json *status)
+/* The document without what was not asked for. */
+static size_t
+print_document(const struct ctl *ctl, struct acme_json *status, int *code)
 {
     const struct acme_json *lineages = acme_json_get(status, "lineages");
     struct acme_json *list = acme_json_array();
-    size_t i;
+    size_t i, shown = 0;
 
     for (i = 0; i < acme_json_count(lineages); i++) {
-        if (is_shown(ctl, acme_json_at(lineages, i)))
-            acme_json_append(list, acme_json_copy(acme_json_at(lineages, i)));
+        if (!is_shown(ctl, acme_json_at(lineages, i)))
+            continue;
+        acme_json_append(list, acme_json_copy(acme_json_at(lineages, i)));
+        shown++;
     }
-    return list;
+    acme_json_set(status, "lineages", list);
+    *code = ctl_print_json(status);
+    return shown;
 }
 
 static int
 list(struct ctl *ctl, bool servers)
 {
-    struct acme_json *all = acme_json_array();
+    struct acme_json *status = NULL;
     size_t i, shown = 0;
     int code = ctl_find_states(ctl);
 
     if (code == CTL_OK && ctl->argc > 0)
         code = ctl_fail(CTL_USAGE, "unexpected \"%s\"", ctl->argv[0]);
     for (i = 0; code == CTL_OK && i < ctl->nstates; i++) {
-        struct acme_json *status = NULL;
-
         code = read_state(ctl->state[i], &status);
         if (code != CTL_OK)
             break;
         if (ctl->json) {
-            struct acme_json *some = shown_json(ctl, status);
-
-            shown += acme_json_count(some);
-            acme_json_set(status, "lineages", some);
-            acme_json_append(all, status);
+            shown += print_document(ctl, status, &code);
             continue;
         }
         shown += print_status(ctl, status, servers);
@@ -341,9 +373,6 @@ list(struct ctl *ctl, bool servers)
     if (code == CTL_OK && ctl->cert_name != NULL && shown == 0)
         code =
             ctl_fail(CTL_FAILED, "there is no lineage \"%s\"", ctl->cert_name);
-    if (code == CTL_OK && ctl->json)
-        return ctl_print_json(all);
-    acme_json_free(all);
     return code;
 }
 

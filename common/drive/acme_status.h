@@ -1,7 +1,8 @@
 /*
- * What there is to know about a state directory, as one JSON value: for
- * acmectl and, later, for the status pages of servers.  Read-only; holds no
- * secret.
+ * What there is to know about lineages, as JSON: the one model that acmectl
+ * prints and workers show.  ../STATUS.md has its members; this is where they
+ * are made.  Reads the state directory and changes nothing; holds no secret;
+ * text of others is printable and bounded.
  */
 #ifndef ACME_STATUS_H
 #define ACME_STATUS_H
@@ -9,38 +10,44 @@
 #include <time.h>
 
 #include "base/acme_error.h"
+#include "state/acme_condition.h"
 #include "state/acme_store.h"
 #include "wrap/acme_json.h"
 
-/*
- * One lineage:
- *   name, state, names[], keys[], issuer {name, directory}, declared[]
- *   version, serial, fingerprint, signed_by, not_before, not_after, files
- *     (absent: no certificate yet)
- *   renew_at, next_attempt, failures, error_time
- *   renewal_info {start, end, pick, url, next_look}: the CA's (RFC 9773)
- *   wait_for_config: sooner than next_attempt if the configuration changes
- *   asked {name, since}: the CA asked last, where it is not the first one
- *   clock_ahead: seconds of the CA's clock, if a minute or more
- *   error {result, text, type, url: where a person can do something about it}
- * `state` is one of
- *   "ok"        served and not yet due
- *   "due"       an order is due or on its way
- *   "failing"   the last attempt failed; next_attempt tells when again
- *   "waiting"   nothing happens before the configuration changes
- *   "conflict"  declared differently by several; see "conflict"
- *   "expired"   what is served has expired
- *   "dormant"   declared by nobody any more
- *   "damaged"   the live version cannot be read; see "damage"
- * Trouble with one part is in the value, not in the result.  The value is the
- * caller's; ACME_NOMEM.
- */
-enum acme_rc acme_status_lineage(struct acme_store *store,
-    const char *state_dir, const char *name, time_t now,
-    struct acme_json **status, struct acme_error *err);
+/* Of documents: goes up when a member gets another meaning or goes, not when
+ * one comes. */
+#define ACME_STATUS_SCHEMA 1
 
-/* All of it: state_dir, owner, servers[], lineages[]. */
+struct acme_status_lineage {
+    struct acme_json *json; /* an object, the caller's */
+    enum acme_condition condition;
+    time_t until; /* when it changes by itself; 0: never */
+};
+
+/*
+ * One lineage.  `notes` (NULL: none) are records of its units that are newer
+ * than those on the disk, ACME_ALGORITHMS of them, each NULL or empty where
+ * there is none.  Trouble with one part is in the value, not in the result.
+ * ACME_NOMEM; `status` is untouched then but for its plain members.
+ */
+enum acme_rc acme_status_lineage(struct acme_store *store, const char *name,
+    time_t now, const struct acme_buf *const *notes,
+    struct acme_status_lineage *status, struct acme_error *err);
+
+/* How many lineages are in which condition: an object with all words. */
+struct acme_json *acme_status_counts(const unsigned count[ACME_CONDITIONS]);
+
+/* The document of a whole state directory. */
 enum acme_rc acme_status_all(struct acme_store *store, const char *state_dir,
     time_t now, struct acme_json **status, struct acme_error *err);
+
+/*
+ * The text of one lineage's object, compact, of at most `max` bytes (1 kB and
+ * more): lists that make it longer are cut, to ever fewer elements, and how
+ * many are not there is told by a member "LIST_omitted" beside each.  What is
+ * still too long comes down to name, state and state_text.  Changes `json`.
+ */
+enum acme_rc acme_status_text(struct acme_json *json, size_t max,
+    struct acme_buf *out, struct acme_error *err);
 
 #endif

@@ -125,6 +125,29 @@ acme_issuer_staples(const struct acme_issuer *issuer)
     return host == NULL || host->staples;
 }
 
+bool
+acme_issuer_is_test(const char *directory)
+{
+    static const char ends[] = ".-";
+    struct acme_error ignored;
+    struct acme_url url;
+    const char *at;
+    size_t len;
+
+    acme_error_clear(&ignored);
+    if (acme_url_parse(directory, ACME_CONFIG, &url, &ignored) != ACME_OK)
+        return false;
+    for (at = url.host; *at != '\0'; at += len + 1) {
+        len = strcspn(at, ends);
+        if (at[len] == '\0')
+            break; /* all of a domain is for tests, or nothing */
+        if ((len == 7 && memcmp(at, "staging", 7) == 0) ||
+            (len == 4 && memcmp(at, "test", 4) == 0))
+            return true;
+    }
+    return false;
+}
+
 const char *
 acme_issuer_domain(const struct acme_issuer *issuer)
 {

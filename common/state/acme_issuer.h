@@ -55,6 +55,11 @@ bool acme_issuer_staples(const struct acme_issuer *issuer);
  * what the operator said, or what is known of its directory; else NULL. */
 const char *acme_issuer_domain(const struct acme_issuer *issuer);
 
+/* Whether a directory is, by the name of its host, one whose certificates
+ * nobody trusts: "staging" or "test" is a word of it, as in
+ * acme-staging-v02.api.letsencrypt.org, but for the last one. */
+bool acme_issuer_is_test(const char *directory);
+
 /* Whether an account's URL is of the directory's origin: any other gets into
  * no record, as it may be that of another CA's customer. */
 bool acme_issuer_has_account(const struct acme_issuer *issuer,

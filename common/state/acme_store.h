@@ -97,6 +97,12 @@ struct acme_version {
 void acme_version_init(struct acme_version *version);
 void acme_version_clear(struct acme_version *version);
 
+/* The versions that there are, whatever state they are in: the newest `max`,
+ * highest first, into number[]; *n of them. */
+enum acme_rc acme_store_version_numbers(struct acme_store *store,
+    const char *name, unsigned *number, size_t max, size_t *n,
+    struct acme_error *err);
+
 /* N that live/NAME points to.  ACME_NOENT: no version yet.  ACME_IO: the
  * link is not one of ours. */
 enum acme_rc acme_store_live(struct acme_store *store, const char *name,

@@ -119,6 +119,22 @@ acme_store_versions(const struct acme_store *store, const char *name,
 }
 
 enum acme_rc
+acme_store_version_numbers(struct acme_store *store, const char *name,
+    unsigned *number, size_t max, size_t *n, struct acme_error *err)
+{
+    struct acme_store_numbers all;
+    enum acme_rc rc = acme_store_versions(store, name, &all, err);
+
+    if (rc == ACME_OK) {
+        *n = all.count < max ? all.count : max;
+        if (*n > 0)
+            memcpy(number, all.number, *n * sizeof(*number));
+    }
+    free(all.number);
+    return rc;
+}
+
+enum acme_rc
 acme_store_live(struct acme_store *store, const char *name, unsigned *number,
     struct acme_error *err)
 {

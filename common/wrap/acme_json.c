@@ -393,6 +393,12 @@ acme_json_append_str(struct acme_json *array, const char *value)
     acme_json_append(array, new_scalar(json_string(value)));
 }
 
+void
+acme_json_append_int(struct acme_json *array, int64_t value)
+{
+    acme_json_append(array, new_scalar(json_integer(value)));
+}
+
 long long
 acme_json_time(const struct acme_json *object, const char *name)
 {

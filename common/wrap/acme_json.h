@@ -74,6 +74,7 @@ void acme_json_set_time(struct acme_json *object, const char *name,
     long long t);
 void acme_json_append(struct acme_json *array, struct acme_json *value);
 void acme_json_append_str(struct acme_json *array, const char *value);
+void acme_json_append_int(struct acme_json *array, int64_t value);
 /* RFC 3339 member as time; 0 when absent or malformed. */
 long long acme_json_time(const struct acme_json *object, const char *name);
 

@@ -232,6 +232,31 @@ test_domain(void **state)
 }
 
 static void
+test_is_test(void **state)
+{
+    static const struct {
+        const char *directory;
+        bool is;
+    } cases[] = {
+        { "https://acme-staging-v02.api.letsencrypt.org/directory", true },
+        { "https://dv.acme-v02.test-api.pki.goog/directory", true },
+        { "https://Staging.ca.example/", true },
+        { "https://acme-v02.api.letsencrypt.org/directory", false },
+        { "https://ca.test/dir", false },
+        { "https://stagings.ca.example/", false },
+        { "https://latest.ca.example/staging", false },
+        { "https://staging/", false },
+        { "", false },
+    };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        if (acme_issuer_is_test(cases[i].directory) != cases[i].is)
+            fail_msg("%s", cases[i].directory);
+}
+
+static void
 test_has_account(void **state)
 {
     static const struct {
@@ -267,6 +292,7 @@ main(void)
         TEST(test_malformed),
         TEST(test_short_names),
         TEST(test_domain),
+        TEST(test_is_test),
         TEST(test_has_account),
     };
 

@@ -649,9 +649,8 @@ sub live_certificate ($self, $lineage)
 sub status ($self, $lineage)
 {
     my ($exit, $out) = $self->acmectl('certificates', '--json');
-    my $states = $exit eq '0' ? decode_json($out) : [];
-    my ($found) = grep { $_->{name} eq $lineage }
-        map { @{ $_->{lineages} } } @$states;
+    my $status = $exit eq '0' ? decode_json($out) : { lineages => [] };
+    my ($found) = grep { $_->{name} eq $lineage } @{ $status->{lineages} };
     return $found;
 }
 
