@@ -149,10 +149,13 @@ listener(struct server *server, int type)
     return fd;
 }
 
+/* All that the thread reads is there before it begins. */
 static void
-start(struct server *server, const struct reply *script, size_t n)
+start_both(struct server *server, const struct reply *script, size_t n,
+    const struct reply *by_tcp)
 {
     memset(server, 0, sizeof(*server));
+    server->by_tcp = by_tcp;
     server->address.sin_family = AF_INET;
     server->address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     server->tcp = listener(server, SOCK_STREAM);
@@ -162,6 +165,12 @@ start(struct server *server, const struct reply *script, size_t n)
     assert_int_equal(pthread_create(&server->thread, NULL, serve, server), 0);
     memcpy(&servers.server[servers.n++], &server->address,
         sizeof(server->address));
+}
+
+static void
+start(struct server *server, const struct reply *script, size_t n)
+{
+    start_both(server, script, n, NULL);
 }
 
 static void
@@ -495,8 +504,7 @@ test_truncated(void **state)
     struct server server;
 
     (void)state;
-    start(&server, &cut, 1);
-    server.by_tcp = &whole;
+    start_both(&server, &cut, 1, &whole);
     assert_int_equal(ask(ACME_DNS_TXT, &answer), ACME_OK);
     stop(&server);
     assert_int_equal(server.connections, 1);
