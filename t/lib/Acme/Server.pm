@@ -26,6 +26,7 @@ sub new ($class, $test, %o)
     $self->{daemon} //= 'on';
     $self->{workers} //= 2;
     $self->{address} //= '127.0.0.1';
+    $self->{patience} //= 10;
     $self->{level} = $o{log_level} // 'info';
     $self->{conf} = "$self->{dir}/conf/" . $self->name . '.conf';
     Scalar::Util::weaken($self->{test});
@@ -122,8 +123,9 @@ sub start ($self)
         return "exit $ran->{exit}, signal $ran->{signal}: $self->{terminal}"
             if $ran->{exit} || $ran->{signal};
     }
-    return wait_until(10, sub { $self->is_up }) ? ''
-        : 'not up after 10 s: ' . (slurp($self->output_file) // '');
+    return wait_until($self->{patience}, sub { $self->is_up }) ? ''
+        : "not up after $self->{patience} s: "
+            . (slurp($self->output_file) // '');
 }
 
 # What the last start wrote there, if nothing has happened since.

@@ -58,6 +58,7 @@ new(%options):
     log_level  'info'
     address    another loopback address than 127.0.0.1 to listen at
     ports      { http => PORT }: another test's, at another address
+    patience   seconds for a start (10)
 
 and for httpd, which nginx does not heed:
 
@@ -88,8 +89,8 @@ sub new ($class, %o)
 
     eval "require $driver" or die $@;
     $self->{server} = $driver->new($self,
-        map { $_ => $o{$_} } qw(daemon run_as workers log_level address mpm
-            single no_ssl http2));
+        map { $_ => $o{$_} } qw(daemon run_as workers log_level address
+            patience mpm single no_ssl http2));
     $self->{dns} = Acme::DNS->new(dir => "$self->{dir}/ca") if $o{dns};
     $self->{dns} = Acme::Knot->new(dir => "$self->{dir}/ca", %{ $o{knot} })
         if $o{knot};
