@@ -328,7 +328,8 @@ fake_drive_lineage(struct fake_drive *d, const char *name, size_t issuer,
     char *copy = strdup(names), *at, *save = NULL;
     struct acme_lineage lineage = { .name = name,
         .issuer = issuer,
-        .names = list };
+        .names = list,
+        .proof = d->proof };
     char *types = strdup(type != NULL ? type : "ecdsa:256");
     size_t index = 0;
 

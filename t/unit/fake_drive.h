@@ -56,6 +56,8 @@ struct fake_drive {
     /* Of the first CA, from the next configuration on; NULL:
      * https://ca.test. */
     const char *base;
+    const struct acme_proof
+        *proof;          /* of lineages added from now on, or NULL */
     bool fall_back;      /* lineages added from now on have both CAs */
     const char *contact; /* of the account; NULL: none */
 
@@ -73,6 +75,8 @@ struct fake_drive {
     uint32_t random; /* what the engine draws */
     unsigned present_ms;
     const struct acme_preflight_means *preflight; /* NULL: there is none */
+    const struct acme_hooks *hooks; /* the same, of single jobs */
+    const struct acme_dns_servers *resolver;
     bool crashed; /* told to the engine when it plans */
 
     /* Exchanges with the CAs; the cut_at-th since fake_drive_cut() and all

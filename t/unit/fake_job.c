@@ -14,10 +14,16 @@ fake_job_run(struct fake_drive *d, size_t lineage, bool force,
 {
     struct acme_connection_conf conf = { FAKE_CA_DIRECTORY, NULL, 0 };
     enum acme_key_type type = d->config->lineage[lineage].type[0];
-    struct acme_job job = { d->config, &d->host.host, d->vault,
-        acme_unit(lineage, acme_key_algorithm_number(type)),
-        d->config->lineage[lineage].issuer, NULL, force, 0, d->present_ms,
-        NULL, d->preflight, NULL };
+    struct acme_job job = { .config = d->config,
+        .host = &d->host.host,
+        .vault = d->vault,
+        .unit = acme_unit(lineage, acme_key_algorithm_number(type)),
+        .issuer = d->config->lineage[lineage].issuer,
+        .force = force,
+        .present_ms = d->present_ms,
+        .hooks = d->hooks,
+        .preflight = d->preflight,
+        .resolver = d->resolver };
     struct acme_connection *connection;
     enum acme_rc rc;
 

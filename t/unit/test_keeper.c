@@ -244,6 +244,8 @@ static const struct {
     { ACME_VERB_CHALLENGES, 4, 5 }, /* for one token */
     { ACME_VERB_ORDER_DROP, 4, 0 },
     { ACME_VERB_CSR, 4, 0 },
+    { ACME_VERB_BINDING, 2, 0 },
+    { ACME_VERB_TSIG, 4, 0 },
     { ACME_VERB_LIVE_KEY, 4, 0 },
     { ACME_VERB_VERSION, 4, 5 }, /* with all names */
     { ACME_VERB_LEDGER, 2, 0 },
@@ -1808,6 +1810,92 @@ test_own_key_bad(void **state)
     assert_int_equal(fake_drive_version(d, "a.test"), 1);
 }
 
+/* ---- keys of the DNS -------------------------------------------------- */
+
+#define SECRET "c2VjcmV0IG9mIGFuIHVwZGF0ZSBrZXk="
+
+/* A lineage for each file, "b.test" without one. */
+static int
+setup_tsig(void **state)
+{
+    static const char *const files[] = { "good.key", NULL, "open.key",
+        "bad.key", "none.key" };
+    static const char *const names[] = { "a.test", "b.test", "c.test",
+        "d.test", "e.test" };
+    char path[5][512];
+    struct acme_proof proof;
+    struct fake_drive *d;
+    size_t i;
+
+    fake_drive_setup(state);
+    d = *state;
+    helper_tmp_puts(&d->tmp, "good.key", "hmac-sha512:Update.:" SECRET "\n");
+    helper_tmp_puts(&d->tmp, "open.key", "update:" SECRET "\n");
+    helper_tmp_puts(&d->tmp, "bad.key", "update " SECRET "\n");
+    assert_int_equal(chmod(helper_tmp_path(&d->tmp, "good.key"), 0600), 0);
+    assert_int_equal(chmod(helper_tmp_path(&d->tmp, "open.key"), 0644), 0);
+    assert_int_equal(chmod(helper_tmp_path(&d->tmp, "bad.key"), 0600), 0);
+    for (i = 0; i < COUNT(names); i++) {
+        acme_proof_init(&proof);
+        if (files[i] != NULL) {
+            (void)snprintf(path[i], sizeof(path[i]), "%s",
+                helper_tmp_path(&d->tmp, files[i]));
+            proof.said = 1u << ACME_PROOF_DNS_UPDATE;
+            proof.dns_server = "192.0.2.53";
+            proof.dns_key_file = path[i];
+        }
+        d->proof = &proof;
+        fake_drive_lineage(d, names[i], 0, names[i], NULL);
+    }
+    d->proof = NULL;
+    fake_drive_open(d);
+    return 0;
+}
+
+static void
+expect_no_tsig(struct fake_drive *d, size_t lineage, enum acme_rc rc,
+    const char *text)
+{
+    struct acme_tsig key;
+    struct acme_error err;
+
+    acme_tsig_init(&key);
+    acme_error_clear(&err);
+    assert_int_equal(
+        acme_vault_tsig(d->vault, acme_unit(lineage, 0), &key, &err), rc);
+    if (strstr(err.what, text) == NULL)
+        fail_msg("%s: no \"%s\"", err.what, text);
+    assert_null(strstr(err.what, SECRET));
+    assert_string_equal(key.name, "");
+    acme_tsig_clear(&key);
+}
+
+/* Each lineage's own, as it was at the start; in no file of ours. */
+static void
+test_tsig(void **state)
+{
+    struct fake_drive *d = *state;
+    struct acme_tsig key;
+    char *listing = fake_drive_listing(d);
+
+    helper_tmp_puts(&d->tmp, "good.key", "other:b3RoZXI=\n");
+    acme_tsig_init(&key);
+    assert_int_equal(acme_vault_tsig(d->vault, acme_unit(0, 0), &key, &d->err),
+        ACME_OK);
+    assert_string_equal(key.name, "update");
+    assert_string_equal(key.alg, "hmac-sha512");
+    assert_int_equal(key.secret.len, strlen(SECRET));
+    assert_memory_equal(key.secret.data, SECRET, key.secret.len);
+    acme_tsig_clear(&key);
+    expect_no_tsig(d, 1, ACME_NOENT, "no key for the DNS is configured");
+    expect_no_tsig(d, 2, ACME_CONFIG, "open.key");
+    expect_no_tsig(d, 3, ACME_CONFIG, "bad.key");
+    expect_no_tsig(d, 4, ACME_CONFIG, "none.key");
+    assert_null(strstr(listing, ".key"));
+    assert_false(fake_host_logged(&d->host, SECRET));
+    free(listing);
+}
+
 #define TEST(name, setup) \
     cmocka_unit_test_setup_teardown(name, setup, fake_drive_teardown)
 
@@ -1860,6 +1948,7 @@ main(void)
         TEST(test_not_recovered, setup_live),
         TEST(test_own_key, setup_empty),
         TEST(test_own_key_bad, setup_empty),
+        TEST(test_tsig, setup_tsig),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

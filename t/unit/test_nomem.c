@@ -38,6 +38,7 @@
 #include "drive/acme_job.h"
 #include "drive/acme_status.h"
 #include "fake_drive.h"
+#include "fake_runner.h"
 #include "helper_store.h"
 #include "state/acme_live.h"
 #include "state/acme_live_alpn.h"
@@ -826,6 +827,7 @@ struct world {
     struct fake_drive *d;
     struct fake_host *fake;
     void (*log)(void *ctx, enum acme_level level, const char *line);
+    bool (*wait)(void *ctx, unsigned ms);
     struct acme_transport ca;
     int fds[2];
     bool gone;
@@ -915,7 +917,8 @@ exchange(void *ctx, struct acme_buf *request, struct acme_buf *reply,
 }
 
 static void
-open_world(const char *name, const char *names, const char *types)
+open_world_with(const struct acme_proof *proof, const char *name,
+    const char *names, const char *types)
 {
     void *state = NULL;
 
@@ -925,9 +928,16 @@ open_world(const char *name, const char *names, const char *types)
     world.fake = &world.d->host;
     world.log = world.fake->host.log;
     world.fake->host.log = log_uncounted;
+    world.d->proof = proof;
     fake_drive_lineage(world.d, name, 0, names, types);
     need(acme_config_finish(world.d->config, &world.d->err), &world.d->err);
     need(acme_frame_pair(world.fds, &world.d->err), &world.d->err);
+}
+
+static void
+open_world(const char *name, const char *names, const char *types)
+{
+    open_world_with(NULL, name, names, types);
 }
 
 static void
@@ -1095,7 +1105,9 @@ run_job(size_t unit, struct acme_job_result *result, struct acme_error *err)
     struct acme_job job = { .config = d->config,
         .host = &d->host.host,
         .vault = d->vault,
-        .unit = unit };
+        .unit = unit,
+        .hooks = d->hooks,
+        .preflight = d->preflight };
     struct acme_transport transport = { .perform = perform };
     struct acme_connection *connection;
     enum acme_rc rc;
@@ -1167,6 +1179,55 @@ test_job(void **state)
 {
     (void)state;
     replay("job", job_flow, 120);
+}
+
+/* What runs its command has memory of its own. */
+static bool
+wait_uncounted(void *ctx, unsigned ms)
+{
+    bool armed = pause_count(), going = world.wait(ctx, ms);
+
+    go_on(armed);
+    return going;
+}
+
+static void
+wildcard_flow(struct point *p)
+{
+    struct acme_job_result result;
+    struct fake_runner runner;
+    struct acme_proof proof;
+    struct fake_drive *d;
+    struct acme_error err;
+    enum acme_rc rc;
+
+    fake_runner_proof(&proof, ACME_COMMAND_CERTBOT);
+    open_world_with(&proof, "a.test", "a.test *.a.test", NULL);
+    d = world.d;
+    fake_runner_open(&runner, d);
+    world.wait = d->host.host.wait;
+    d->host.host.wait = wait_uncounted;
+    acme_error_clear(&err);
+    need(open_keeper(&err), &err);
+    begin(p);
+    rc = run_job(0, &result, &p->err);
+    end(p, rc);
+    expect(p, OF_A_JOB);
+    job_again("a.test", 1);
+    assert_int_equal(fake_drive_version(d, "a.test"), 1);
+    assert_true(fake_ca_count(d->ca, FAKE_NEW_ORDER) <= 2);
+    /* what is there still was told of, or is not known any more */
+    if (runner.n > 0 && !p->failed)
+        fail_msg("%s: %zu records are left: %s", at, runner.n, runner.log);
+    fake_runner_close(&runner);
+    close_world();
+}
+
+static void
+test_wildcard(void **state)
+{
+    (void)state;
+    replay("wildcard", wildcard_flow, 100);
 }
 
 /* One of two key types is renewed: the other stays with it. */
@@ -1674,6 +1735,7 @@ main(void)
         TEST(test_store_read),
         TEST(test_keeper),
         TEST(test_job),
+        TEST(test_wildcard),
         TEST(test_job_of_two),
         TEST(test_engine),
         TEST(test_look),
