@@ -24,24 +24,6 @@ question_of(const struct acme_preflight_dns *dns, unsigned ms,
     return question;
 }
 
-/* A resolver that validates says SERVFAIL to what is bogus, and answers who
- * does not want that (RFC 4035 5.5, 3.2.2). */
-static enum acme_lookup_end
-why_it_fails(const struct acme_dns *question, const char *name,
-    enum acme_dns_type type)
-{
-    struct acme_dns again = *question;
-    struct acme_dns_answer answer;
-    struct acme_error ignored;
-
-    again.unchecked = true;
-    acme_error_clear(&ignored);
-    if (acme_dns_ask(&again, name, type, &answer, &ignored) == ACME_OK &&
-        (answer.rcode == NO_ERROR || answer.rcode == NO_NAME))
-        return ACME_LOOKUP_BOGUS;
-    return ACME_LOOKUP_FAILED;
-}
-
 static enum acme_lookup_end
 ask(const struct acme_dns *question, const char *name, enum acme_dns_type type,
     struct acme_dns_answer *answer)
@@ -52,7 +34,8 @@ ask(const struct acme_dns *question, const char *name, enum acme_dns_type type,
     if (acme_dns_ask(question, name, type, answer, &ignored) != ACME_OK)
         return ACME_LOOKUP_SILENT;
     if (answer->rcode == SERVFAIL)
-        return why_it_fails(question, name, type);
+        return acme_dns_is_bogus(question, name, type) ? ACME_LOOKUP_BOGUS
+                                                       : ACME_LOOKUP_FAILED;
     if (answer->rcode != NO_ERROR && answer->rcode != NO_NAME)
         return ACME_LOOKUP_SILENT; /* it does not work for us */
     return answer->n > 0 ? ACME_LOOKUP_FOUND : ACME_LOOKUP_NOTHING;

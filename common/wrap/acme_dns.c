@@ -381,23 +381,50 @@ acme_dns_ask(const struct acme_dns *dns, const char *name,
     return rc;
 }
 
+bool
+acme_dns_is_bogus(const struct acme_dns *dns, const char *name,
+    enum acme_dns_type type)
+{
+    struct acme_dns again = *dns;
+    struct acme_dns_answer answer;
+    struct acme_error ignored;
+
+    if (!dns->recursive || dns->unchecked)
+        return false;
+    again.unchecked = true;
+    acme_error_clear(&ignored);
+    return acme_dns_ask(&again, name, type, &answer, &ignored) == ACME_OK &&
+           (answer.rcode == LDNS_RCODE_NOERROR ||
+               answer.rcode == LDNS_RCODE_NXDOMAIN);
+}
+
+static enum acme_rc
+explain(const struct acme_dns *dns, const char *name, enum acme_dns_type type,
+    const struct acme_dns_answer *found, struct acme_error *err)
+{
+    char server[ACME_DNS_SERVER_TEXT], shown[128];
+    bool bogus = found->rcode == LDNS_RCODE_SERVFAIL &&
+                 acme_dns_is_bogus(dns, name, type);
+
+    acme_log_clean(shown, sizeof(shown), name, strlen(name));
+    return acme_error_set(err, ACME_NET,
+        "DNS, \"%s\": the name server %s says %s%s", shown,
+        acme_dns_server_text(&found->server, server),
+        acme_dns_rcode_name(found->rcode),
+        bogus ? ", as the DNSSEC signatures are wrong" : "");
+}
+
 enum acme_rc
 acme_dns_look_up(const struct acme_dns *dns, const char *name,
     enum acme_dns_type type, struct acme_dns_answer *answer,
     struct acme_error *err)
 {
-    char server[ACME_DNS_SERVER_TEXT], shown[128];
     struct acme_dns_answer found;
     enum acme_rc rc = acme_dns_ask(dns, name, type, &found, err);
 
     if (rc == ACME_OK && found.rcode != LDNS_RCODE_NOERROR &&
-        found.rcode != LDNS_RCODE_NXDOMAIN) {
-        acme_log_clean(shown, sizeof(shown), name, strlen(name));
-        rc = acme_error_set(err, ACME_NET,
-            "DNS, \"%s\": the name server %s says %s", shown,
-            acme_dns_server_text(&found.server, server),
-            acme_dns_rcode_name(found.rcode));
-    }
+        found.rcode != LDNS_RCODE_NXDOMAIN)
+        rc = explain(dns, name, type, &found, err);
     if (rc == ACME_OK)
         *answer = found;
     return rc;

@@ -115,6 +115,14 @@ enum acme_rc acme_dns_look_up(const struct acme_dns *dns, const char *name,
     enum acme_dns_type type, struct acme_dns_answer *answer,
     struct acme_error *err);
 
+/*
+ * After a SERVFAIL of a server that was asked to find the answer: whether it
+ * has one for who does not want it validated (RFC 4035 5.5, 3.2.2), so that it
+ * is the signatures that are wrong.  Blocks for one more question.
+ */
+bool acme_dns_is_bogus(const struct acme_dns *dns, const char *name,
+    enum acme_dns_type type);
+
 /* "REFUSED"; of one without a name a text for people. */
 const char *acme_dns_rcode_name(unsigned rcode);
 

@@ -28,7 +28,7 @@ sub tool ($name)
 # new(dir => DIR, zones => { 'a.test' => { name => [records] } }, and
 #     optionally keys => { NAME => 'hmac-sha256' | 'hmac-sha512' }, allow =>
 #     { ZONE => [names of keys] }, update_types => ['TXT'], secondary => 1,
-#     listen => [more 'ADDRESS@PORT'], extra => TEXT): not started.
+#     sign => [zones, with keys of their own (DNSSEC)], listen => [more 'ADDRESS@PORT'], extra => TEXT): not started.
 #
 # A record is 'TYPE DATA'; names are relative to the zone, '@' is its apex.
 # SOA and NS are made here.  All keys may change all zones unless allow says
@@ -149,7 +149,9 @@ sub zone_text ($self, $zone)
     my $names = $self->{allow}{$zone} // [sort keys %{ $self->{keys} }];
     my $acl = join ', ', 'transfer', map { "may-$_" } @$names;
 
-    return "  - domain: $zone.", "    acl: [$acl]";
+    return "  - domain: $zone.", "    acl: [$acl]",
+        (grep { $_ eq $zone } @{ $self->{sign} // [] })
+            ? '    dnssec-signing: on' : ();
 }
 
 # The key in a file, as 'bind' (default) or as 'line' writes it; secret =>
