@@ -47,7 +47,10 @@ my ($exit, $text) = $t->acmectl('status');
 my (undef, $json) = $t->acmectl('--json', 'status');
 my (undef, $out, $err) = $t->acmectl('renew', '--force', '--cert-name',
     'detail.test');
+my (undef, $events) = $t->acmectl('events', '--lines', 1000);
+my $journal = $t->state_text('events.jsonl');
 my %shown = (log => $t->log, status => $text, JSON => $json,
+    events => $events, journal => $journal,
     renew => $out . $err);
 for my $where (sort keys %shown) {
     like $shown{$where}, qr/canary/, "$where has the CA's words";

@@ -60,6 +60,10 @@ static const struct verb {
     { "selftest", ctl_selftest,
         "selftest [-d] [NAME...]           "
         "whether the CA will find the proof of names" },
+    { "events", ctl_events,
+        "events [--cert-name NAME | -d NAME] [--lines N] [-f]\n"
+        "                                    "
+        "what has happened; with -f, and goes on" },
     { "version", ctl_version,
         "version                           version of this program" },
 };
@@ -244,6 +248,7 @@ enum option_id {
     OPT_TYPE,
     OPT_TTL,
     OPT_UNTIL,
+    OPT_LINES,
     OPT_VERSION
 };
 
@@ -272,6 +277,8 @@ text_of(struct ctl *ctl, int option)
         return &ctl->ttl;
     case OPT_UNTIL:
         return &ctl->until;
+    case OPT_LINES:
+        return &ctl->lines;
     default:
         return NULL;
     }
@@ -292,6 +299,8 @@ flag_of(struct ctl *ctl, int option)
         return &ctl->confirm;
     case 'd':
         return &ctl->details;
+    case 'f':
+        return &ctl->follow;
     case 'q':
         return &ctl->quiet;
     case 'v':
@@ -351,6 +360,8 @@ parse(struct ctl *ctl, int argc, char **argv)
         { "type", required_argument, NULL, OPT_TYPE },
         { "ttl", required_argument, NULL, OPT_TTL },
         { "until", required_argument, NULL, OPT_UNTIL },
+        { "lines", required_argument, NULL, OPT_LINES },
+        { "follow", no_argument, NULL, 'f' },
         { "no-delete-after-revoke", no_argument, NULL, OPT_NO_DELETE },
         { "quiet", no_argument, NULL, 'q' },
         { "verbose", no_argument, NULL, 'v' },
@@ -362,7 +373,7 @@ parse(struct ctl *ctl, int argc, char **argv)
     int option, code = CTL_OK;
 
     while (code == CTL_OK &&
-           (option = getopt_long(argc, argv, "qvndh", options, NULL)) != -1)
+           (option = getopt_long(argc, argv, "qvndfh", options, NULL)) != -1)
         code = take_option(ctl, option);
     ctl->argc = argc - optind;
     ctl->argv = argv + optind;

@@ -41,7 +41,9 @@ struct ctl {
     const char *type;   /* of records, with commas between */
     const char *ttl;
     const char *until; /* RFC 3339 */
-    int argc;          /* what is left of the command line */
+    bool follow;
+    const char *lines;
+    int argc; /* what is left of the command line */
     char **argv;
     /* directories that exist, in the order they are looked for */
     size_t nstates;
@@ -91,6 +93,7 @@ int ctl_account(struct ctl *ctl);
 int ctl_key(struct ctl *ctl);
 int ctl_dns(struct ctl *ctl);
 int ctl_selftest(struct ctl *ctl);
+int ctl_events(struct ctl *ctl);
 int ctl_version(struct ctl *ctl);
 
 #endif
