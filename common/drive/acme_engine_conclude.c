@@ -104,7 +104,8 @@ failure_level(const struct acme_engine *engine, size_t unit,
     const struct planned *planned = &engine->planned[unit];
 
     if (acme_warn_is_due(wish_of(engine, unit), planned->not_before,
-            planned->not_after, now(engine)))
+            planned->not_after,
+            now(engine) + acme_engine_offset(engine, unit)))
         return ACME_LOG_CRIT;
     return next->wait_for_config ? ACME_LOG_ERROR : ACME_LOG_WARN;
 }
