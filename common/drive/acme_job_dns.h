@@ -87,6 +87,21 @@ struct acme_dns acme_job_ask_servers(const struct acme_run *run,
 struct acme_dns acme_job_ask_resolver(const struct acme_run *run,
     struct acme_dns_servers *servers);
 
+/* What the best of an answer's TXT records is worth for dns-persist-01. */
+enum acme_persist_verdict acme_job_persist_best(
+    const struct acme_dns_answer *answer, const struct acme_persist *persist,
+    time_t now);
+
+/*
+ * Whether that record is at all name servers of its zone, after a resolver has
+ * found it; looks once, for a few seconds.  ACME_NET: one says that it is not.
+ * What cannot be found out is no error, nor is it looked for where
+ * propagation is off.
+ */
+enum acme_rc acme_job_persist_everywhere(const struct acme_run *run,
+    const char *name, const struct acme_persist *persist, time_t now,
+    struct acme_error *err);
+
 /* What the best of the TXT records at `owner` is worth for dns-persist-01.
  * Errors as of acme_dns_look_up(). */
 enum acme_rc acme_job_persist_look(const struct acme_dns *dns,

@@ -78,24 +78,33 @@ check_account(const struct acme_run *run,
 
 /* ---- the record ------------------------------------------------------- */
 
+enum acme_persist_verdict
+acme_job_persist_best(const struct acme_dns_answer *answer,
+    const struct acme_persist *persist, time_t now)
+{
+    enum acme_persist_verdict best = ACME_PERSIST_NONE, verdict;
+    size_t i;
+
+    for (i = 0; i < answer->n; i++) {
+        verdict = acme_persist_judge(answer->rr[i].text, answer->rr[i].len,
+            persist, now);
+        if (verdict > best)
+            best = verdict;
+    }
+    return best;
+}
+
 enum acme_rc
 acme_job_persist_look(const struct acme_dns *dns, const char *owner,
     const struct acme_persist *persist, time_t now,
     enum acme_persist_verdict *best, struct acme_error *err)
 {
-    enum acme_persist_verdict verdict;
     struct acme_dns_answer answer;
     enum acme_rc rc;
-    size_t i;
 
     rc = acme_dns_look_up(dns, owner, ACME_DNS_TXT, &answer, err);
-    *best = ACME_PERSIST_NONE;
-    for (i = 0; rc == ACME_OK && i < answer.n; i++) {
-        verdict = acme_persist_judge(answer.rr[i].text, answer.rr[i].len,
-            persist, now);
-        if (verdict > *best)
-            *best = verdict;
-    }
+    *best = rc == ACME_OK ? acme_job_persist_best(&answer, persist, now)
+                          : ACME_PERSIST_NONE;
     return rc;
 }
 
@@ -167,6 +176,8 @@ acme_job_persist_check(const struct acme_run *run,
         persist.wildcard = has_wildcard(run, name);
         rc = refuse(owner, &persist, verdict, err);
     }
+    if (rc == ACME_OK)
+        rc = acme_job_persist_everywhere(run, owner, &persist, now, err);
     return rc == ACME_OK
                ? rc
                : acme_error_wrap(err, "dns-persist-01 of \"%s\"", name);

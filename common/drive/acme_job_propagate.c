@@ -1,15 +1,21 @@
 /*
  * Whether records are there for everybody: at each name server of their zone.
- * A CA asks any of them, and counts what it does not find against us.
+ * A CA asks any of them, and counts what it does not find against us.  What
+ * was made just now is waited for; what has been there for long is looked for
+ * once.
  */
 #include <string.h>
 
 #include "base/acme_log.h"
+#include "base/acme_time.h"
 #include "drive/acme_job_dns.h"
 #include "wrap/acme_address.h"
 
+/* All that one look may take for a record that has been there for long. */
+#define STANDING_MS 5000
+
 struct look {
-    struct acme_run *run;
+    const struct acme_run *run;
     struct acme_dns resolver; /* its arena is of this look */
     bool local;               /* it is, so name servers may be */
     struct acme_error *err;
@@ -84,24 +90,37 @@ ask_servers(const struct look *look, const struct acme_job_addresses *found,
     return rc;
 }
 
-/* RFC 2136, RFC 1996: the primary is first, others follow. */
+/* Of the zone that `name` is in; *owner: where its aliases lead. */
 static enum acme_rc
-is_there(const struct look *look, const struct acme_dns_record *record)
+find_servers(const struct look *look, const char *name, const char **owner,
+    struct acme_job_addresses *found)
 {
     const struct acme_dns *dns = &look->resolver;
-    struct acme_job_addresses found = { .n = 0 };
     struct acme_dns_answer answer;
-    const char *owner, *zone;
+    const char *zone;
     enum acme_rc rc;
     size_t i;
 
-    rc = acme_job_find_zone(dns, record->owner, &owner, &zone, look->err);
+    found->n = 0;
+    rc = acme_job_find_zone(dns, name, owner, &zone, look->err);
     if (rc == ACME_OK)
         rc = acme_dns_look_up(dns, zone, ACME_DNS_NS, &answer, look->err);
     for (i = 0; rc == ACME_OK && i < answer.n && i < ACME_DNS_NAME_SERVERS_MAX;
          i++)
-        rc = acme_job_find_addresses(dns, answer.rr[i].text, 53, &found,
+        rc = acme_job_find_addresses(dns, answer.rr[i].text, 53, found,
             look->err);
+    return rc;
+}
+
+/* RFC 2136, RFC 1996: the primary is first, others follow. */
+static enum acme_rc
+is_there(const struct look *look, const struct acme_dns_record *record)
+{
+    struct acme_job_addresses found;
+    const char *owner;
+    enum acme_rc rc;
+
+    rc = find_servers(look, record->owner, &owner, &found);
     if (rc == ACME_OK)
         rc = ask_servers(look, &found, owner, record->value);
     return rc;
@@ -174,4 +193,55 @@ acme_job_dns_propagate(struct acme_run *run,
         if (!host->wait(host->ctx, proof->interval * 1000))
             return acme_error_set(run->err, ACME_STOPPING, "stopped");
     }
+}
+
+/* ---- what has been there for long ------------------------------------- */
+
+/* No answer is no "no": this host may not be let through to them. */
+static bool
+lacks_it(const struct look *look, const struct sockaddr_storage *address,
+    const char *owner, const struct acme_persist *persist, time_t now)
+{
+    const struct acme_dns_servers server = { 1, { *address } };
+    struct acme_dns dns = acme_job_ask_servers(look->run, &server);
+    struct acme_dns_answer answer;
+    struct acme_error ignored;
+
+    if (!look->local && is_private(address))
+        return false;
+    acme_error_clear(&ignored);
+    dns.until_ms = look->resolver.until_ms;
+    return acme_dns_ask(&dns, owner, ACME_DNS_TXT, &answer, &ignored) ==
+               ACME_OK &&
+           answer.authoritative && (answer.rcode == 0 || answer.rcode == 3) &&
+           acme_job_persist_best(&answer, persist, now) != ACME_PERSIST_GOOD;
+}
+
+enum acme_rc
+acme_job_persist_everywhere(const struct acme_run *run, const char *name,
+    const struct acme_persist *persist, time_t now, struct acme_error *err)
+{
+    struct acme_dns_servers servers;
+    struct acme_error ignored;
+    struct look look = { .run = run, .err = &ignored };
+    struct acme_job_addresses found;
+    char text[ACME_DNS_SERVER_TEXT];
+    const char *owner;
+    size_t i;
+
+    if (run->lineage->proof->propagation == 0)
+        return ACME_OK;
+    acme_error_clear(&ignored);
+    look.resolver = acme_job_ask_resolver(run, &servers);
+    look.resolver.until_ms = acme_time_ms() + STANDING_MS;
+    look.local = is_private(&servers.server[0]);
+    if (find_servers(&look, name, &owner, &found) != ACME_OK)
+        return ACME_OK;
+    for (i = 0; i < found.n; i++)
+        if (lacks_it(&look, &found.address[i], owner, persist, now))
+            return acme_error_set(err, ACME_NET,
+                "the name server %s has not got the record, or not as it is "
+                "elsewhere",
+                acme_dns_server_text(&found.address[i], text));
+    return ACME_OK;
 }
