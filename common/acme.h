@@ -35,6 +35,7 @@
 #include "state/acme_config.h"
 #include "state/acme_live.h"
 #include "state/acme_live_alpn.h"
+#include "state/acme_live_status.h"
 #include "wrap/acme_alpn.h"
 #include "wrap/acme_idn.h"
 

@@ -240,6 +240,10 @@
  * its names. */
 #define ACME_SLOT_PAIRS_MAX 16
 
+/* The status of one lineage as text, for workers: a usual one has 2 kB, one
+ * with two key types and a failure 4 kB; lists that are longer are cut. */
+#define ACME_STATUS_BYTES (16 * 1024)
+
 /* Pending challenges of other processes that one area can hold. */
 #define ACME_TOKENS_MAX 1024
 

@@ -94,6 +94,7 @@ acme_keeper_new(const struct acme_config *config, struct acme_store *store,
     }
     if (keeper->kept == NULL || keeper->own == NULL ||
         keeper->own_trouble == NULL || keeper->account == NULL ||
+        !acme_keeper_status_init(keeper) ||
         acme_keeper_read_bindings(keeper, err) != ACME_OK ||
         acme_keeper_read_tsigs(keeper, err) != ACME_OK) {
         acme_keeper_free(keeper);
@@ -177,6 +178,7 @@ acme_keeper_free(struct acme_keeper *keeper)
     acme_keeper_free_bindings(keeper);
     acme_keeper_free_tsigs(keeper);
     acme_roster_free(keeper->roster);
+    acme_keeper_status_free(keeper);
     free(keeper->token);
     free(keeper->account);
     free(keeper->kept);
@@ -264,6 +266,7 @@ settle(struct acme_keeper *keeper, size_t i)
     const struct acme_lineage *lineage = &keeper->config->lineage[i];
     struct acme_error err;
 
+    acme_keeper_touch(keeper, i);
     acme_error_clear(&err);
     kept->unsettled = load_wanted(keeper, i, &err) == ACME_NOMEM;
     if (err.rc != ACME_OK) {
@@ -505,6 +508,7 @@ acme_keeper_put_version(struct acme_keeper *keeper, size_t i,
     size_t n;
     enum acme_rc rc = ACME_OK;
 
+    acme_keeper_touch(keeper, i);
     drop_unwanted(wanted_of(keeper, i), version);
     pair = new_pair(kept, version);
     if (keeper->area != NULL)
@@ -534,6 +538,7 @@ publish(struct acme_keeper *keeper, size_t i)
     struct acme_error err;
     enum acme_rc rc;
 
+    acme_keeper_touch(keeper, i);
     acme_error_clear(&err);
     acme_version_init(&version);
     rc = acme_store_live_read(keeper->store, name, &version, &err);
@@ -838,6 +843,9 @@ acme_keeper_look_at_orders(struct acme_keeper *keeper, size_t i)
     }
 }
 
+/* Rounds of rendering where no look follows. */
+#define SHOWS_MAX 64
+
 void
 acme_keeper_start(struct acme_keeper *keeper, enum acme_keeper_role role)
 {
@@ -860,6 +868,10 @@ acme_keeper_start(struct acme_keeper *keeper, enum acme_keeper_role role)
     (void)acme_store_changed(keeper->store, &keeper->watch,
         keeper->host->now(keeper->host->ctx), &live, &orders, &err);
     keeper->started = true;
+    for (i = 0; role == ACME_KEEPER_READS && i < SHOWS_MAX &&
+                acme_keeper_is_behind(keeper);
+         i++)
+        acme_keeper_render(keeper); /* nobody looks later */
 }
 
 void
@@ -921,13 +933,13 @@ acme_keeper_look(struct acme_keeper *keeper,
     if (keeper->area != NULL)
         acme_area_beat(keeper->area, now);
     acme_keeper_tell_expiring(keeper);
-    if (acme_store_changed(keeper->store, &keeper->watch, now, &live, &orders,
-            &err) != ACME_OK)
-        return;
+    (void)acme_store_changed(keeper->store, &keeper->watch, now, &live,
+        &orders, &err);
     if (live)
         look_at_live(keeper, moved, ctx);
     if (orders) {
         acme_keeper_publish_thumbprints(keeper);
         publish_tokens(keeper);
     }
+    acme_keeper_render(keeper);
 }

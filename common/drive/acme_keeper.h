@@ -67,11 +67,16 @@ void acme_keeper_on_done(struct acme_keeper *keeper,
     void *ctx);
 
 /*
- * Once a second or more often: looks what others changed, publishes it, and
- * calls `moved` for each lineage whose live version did.
+ * Once a second or more often: looks what others changed, publishes it, calls
+ * `moved` for each lineage whose live version did, and renders what workers
+ * tell of lineages, for some milliseconds.
  */
 void acme_keeper_look(struct acme_keeper *keeper,
     void (*moved)(void *ctx, size_t lineage), void *ctx);
+
+/* Whether there is more to be rendered for workers than a look has time for:
+ * the next one may come soon. */
+bool acme_keeper_is_behind(const struct acme_keeper *keeper);
 
 /* The directories outside the state directory that the store may read in:
  * how many there are, and as many of them as fit (borrowed). */

@@ -7,8 +7,10 @@
 #ifndef ACME_KEEPER_PRIVATE_H
 #define ACME_KEEPER_PRIVATE_H
 
+#include "drive/acme_heap.h"
 #include "drive/acme_keeper.h"
 #include "protocol/acme_binding.h"
+#include "state/acme_condition.h"
 #include "state/acme_frame.h"
 #include "state/acme_roster.h"
 #include "wrap/acme_csr.h"
@@ -62,6 +64,25 @@ struct acme_kept_tsig {
     struct acme_error trouble;
 };
 
+/* What workers have been told of a lineage. */
+struct acme_shown {
+    bool touched; /* something of it has changed since */
+    bool there;   /* anything */
+    enum acme_condition condition;
+    time_t at;      /* when */
+    uint64_t stamp; /* of acme_store_stamp(), with what was revoked */
+};
+
+struct acme_keeper_status {
+    struct acme_heap *heap;   /* when each is rendered again; NULL: no area */
+    struct acme_shown *shown; /* nlineages */
+    int64_t turn;             /* of those touched */
+    size_t next;              /* to be looked at */
+    unsigned count[ACME_CONDITIONS];
+    bool told;    /* of the server, at all */
+    time_t since; /* when we began */
+};
+
 struct acme_keeper {
     const struct acme_config *config;
     struct acme_store *store;
@@ -80,6 +101,7 @@ struct acme_keeper {
     struct acme_area_token *token;      /* those in the area */
     size_t ntokens;
     struct acme_roster *roster; /* of before; or NULL */
+    struct acme_keeper_status status;
     struct acme_watch watch;
     bool started;       /* what is published from now on is news */
     bool journal_fails; /* which has been said */
@@ -164,6 +186,16 @@ struct acme_spares {
 void acme_keeper_find_spares(struct acme_keeper *keeper, size_t lineage,
     const struct acme_version *own, struct acme_spares *spares);
 void acme_spares_clear(struct acme_spares *spares);
+
+/* False: out of memory; acme_keeper_status_free() is called all the same. */
+bool acme_keeper_status_init(struct acme_keeper *keeper);
+void acme_keeper_status_free(struct acme_keeper *keeper);
+
+/* Something that workers tell of the lineage has changed.  Costs nothing. */
+void acme_keeper_touch(struct acme_keeper *keeper, size_t lineage);
+
+/* Renders what has changed, or changes by itself: for some milliseconds. */
+void acme_keeper_render(struct acme_keeper *keeper);
 
 /* What was remembered of this server's lineages, and what is from now on. */
 void acme_keeper_read_roster(struct acme_keeper *keeper);

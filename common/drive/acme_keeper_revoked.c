@@ -158,5 +158,6 @@ acme_keeper_answer_learned(struct acme_call *call)
         event.version = kept->published;
         tell_revoked(call->keeper, &event, leaf->data, leaf->len, &is);
     }
+    acme_keeper_touch(call->keeper, call->index);
     acme_call_reply(call);
 }

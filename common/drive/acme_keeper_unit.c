@@ -74,6 +74,7 @@ acme_keeper_answer_record(struct acme_call *call)
     if (!call->in.bad && acme_store_record_write(call->keeper->store,
                              call->unit, data, len, &call->err) == ACME_OK)
         acme_buf_reset(&acme_call_note(call)->record);
+    acme_keeper_touch(call->keeper, call->index);
     acme_call_reply(call);
 }
 
@@ -81,6 +82,7 @@ void
 acme_keeper_answer_note(struct acme_call *call)
 {
     acme_call_keep_note(call, &acme_call_note(call)->record);
+    acme_keeper_touch(call->keeper, call->index);
 }
 
 /*

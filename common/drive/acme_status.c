@@ -258,9 +258,9 @@ describe_leaf(struct acme_json *json, const struct acme_leaf *leaf)
     acme_json_set_time(json, "not_after", leaf->not_after);
 }
 
-/* The store has verified the pair: that it can't be read can only be a lack of
- * memory, which OpenSSL does not always call that; what it lacks has to be
- * found twice. */
+/* The leaf alone.  The store has verified the pair: that it can't be read can
+ * only be a lack of memory, which OpenSSL does not always call that; what it
+ * lacks has to be found twice. */
 static struct acme_chain *
 read_leaf(struct view *view, const struct acme_pair *pair,
     struct acme_leaf *leaf)
@@ -269,7 +269,8 @@ read_leaf(struct view *view, const struct acme_pair *pair,
     struct acme_error ignored;
 
     acme_error_clear(&ignored);
-    if (acme_chain_from_der(pair->chain.data, pair->chain.len, &chain,
+    if (acme_chain_from_der(pair->chain.data,
+            acme_chain_der_first(pair->chain.data, pair->chain.len), &chain,
             &ignored) == ACME_OK &&
         acme_chain_leaf(chain, leaf, &ignored) == ACME_OK &&
         ((leaf->ari_id[0] != '\0' && leaf->issuer[0] != '\0') ||

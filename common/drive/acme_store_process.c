@@ -235,7 +235,10 @@ serve(struct process *process)
             acme_keeper_look(process->keeper, on_moved, process);
             if (is_gone(process))
                 return ACME_EXIT_PEER_GONE;
-            look_at = now + (now < settled ? LOOK_SETTLING : LOOK);
+            look_at =
+                now + (now < settled || acme_keeper_is_behind(process->keeper)
+                              ? LOOK_SETTLING
+                              : LOOK);
         }
         go_on_with_errand(process);
         if (process->errand != NULL &&

@@ -91,6 +91,18 @@ struct alpn_key {
     _Atomic word der[ALPN_KEY_WORDS];
 };
 
+/* Most texts fit into the first part, and those stand close together: a page
+ * of memory has two of them.  The pages of the second parts are touched only
+ * where they are used. */
+#define NEAR_BYTES 2048
+#define FAR_BYTES (ACME_STATUS_BYTES - NEAR_BYTES)
+#define NEAR_WORDS (NEAR_BYTES / sizeof(word))
+
+struct status {
+    _Atomic uint32_t sequence;
+    _Atomic uint32_t len; /* bytes of the text */
+};
+
 struct head {
     _Atomic word beat;
     _Atomic uint32_t token_sequence;
@@ -114,6 +126,8 @@ struct acme_area {
     struct head *head;
     struct thumbprint *thumbprint;
     struct state *state;
+    struct status *status; /* the last one is the server's */
+    unsigned char *near, *far;
     unsigned char *slots;
 };
 
@@ -298,7 +312,13 @@ lay_out(struct acme_area *area)
     area->thumbprint = (void *)at;
     at += pages(area->nissuers * sizeof(struct thumbprint));
     area->state = (void *)at;
-    area->slots = at + pages(area->nlineages * sizeof(struct state));
+    at += pages(area->nlineages * sizeof(struct state));
+    area->status = (void *)at;
+    at += pages((area->nlineages + 1) * sizeof(struct status));
+    area->near = at;
+    at += pages((area->nlineages + 1) * NEAR_BYTES);
+    area->far = at;
+    area->slots = at + pages((area->nlineages + 1) * FAR_BYTES);
 }
 
 enum acme_rc
@@ -309,7 +329,7 @@ acme_area_new(size_t nlineages, size_t nissuers, struct acme_area **area,
     struct acme_area *made = NULL;
     enum acme_rc rc;
 
-    if (nlineages > max / ACME_SLOT_BYTES ||
+    if (nlineages > max / (ACME_SLOT_BYTES + ACME_STATUS_BYTES) ||
         nissuers > max / sizeof(struct thumbprint))
         return acme_error_set(err, ACME_NOMEM,
             "no memory is large enough for %zu certificates", nlineages);
@@ -323,6 +343,9 @@ acme_area_new(size_t nlineages, size_t nissuers, struct acme_area **area,
     made->size = pages(sizeof(struct head)) +
                  pages(nissuers * sizeof(struct thumbprint)) +
                  pages(nlineages * sizeof(struct state)) +
+                 pages((nlineages + 1) * sizeof(struct status)) +
+                 pages((nlineages + 1) * NEAR_BYTES) +
+                 pages((nlineages + 1) * FAR_BYTES) +
                  nlineages * ACME_SLOT_BYTES;
     rc = map_traffic(made, err);
     if (rc == ACME_OK)
@@ -657,6 +680,104 @@ acme_area_get(const struct acme_area *area, size_t lineage,
     *npairs = point_pairs(head, copy, pairs);
     *generation = seen >> 1;
     return true;
+}
+
+/* ---- status ----------------------------------------------------------- */
+
+static _Atomic word *
+near(const struct acme_area *area, size_t i)
+{
+    return (void *)(area->near + i * NEAR_BYTES);
+}
+
+static _Atomic word *
+far(const struct acme_area *area, size_t i)
+{
+    return (void *)(area->far + i * FAR_BYTES);
+}
+
+/* Which slot; false: none. */
+static bool
+find_status(const struct acme_area *area, size_t lineage, size_t *i)
+{
+    *i = lineage == ACME_AREA_SERVER ? area->nlineages : lineage;
+    return lineage == ACME_AREA_SERVER || lineage < area->nlineages;
+}
+
+enum acme_rc
+acme_area_put_status(struct acme_area *area, size_t lineage, const void *text,
+    size_t len, struct acme_error *err)
+{
+    unsigned char image[ACME_STATUS_BYTES] = { 0 };
+    size_t n = WORDS(len), first = n < NEAR_WORDS ? n : NEAR_WORDS, i;
+    struct status *status;
+    uint32_t odd;
+
+    if (len > ACME_STATUS_BYTES || !find_status(area, lineage, &i))
+        return acme_error_set(err, ACME_REFUSED,
+            "a status of %zu bytes does not fit into the key area", len);
+    memcpy(image, text, len);
+    status = &area->status[i];
+    odd = write_begin(&status->sequence);
+    store_words(near(area, i), image, first);
+    store_words(far(area, i), image + NEAR_BYTES, n - first);
+    atomic_store_explicit(&status->len, (uint32_t)len, memory_order_release);
+    write_end(&status->sequence, odd);
+    return ACME_OK;
+}
+
+/* What was appended of a text that was torn goes again. */
+static void
+take_back(struct acme_buf *out, size_t len)
+{
+    out->len = len;
+    out->data[len] = '\0';
+}
+
+static enum outcome
+copy_status(const struct acme_area *area, size_t i, struct acme_buf *out)
+{
+    const struct status *status = &area->status[i];
+    const size_t before = out->len;
+    size_t len, n, first;
+    unsigned char *to;
+    uint32_t seen;
+
+    if (!read_begin(&status->sequence, &seen))
+        return TORN;
+    len = atomic_load_explicit(&status->len, memory_order_acquire);
+    if (seen == 0 || len == 0 || len > ACME_STATUS_BYTES)
+        return BAD;
+    n = WORDS(len);
+    first = n < NEAR_WORDS ? n : NEAR_WORDS;
+    to = acme_buf_extend(out, n * sizeof(word));
+    if (to == NULL)
+        return BAD;
+    load_words(to, near(area, i), first);
+    if (n > first)
+        load_words(to + NEAR_BYTES, far(area, i), n - first);
+    take_back(out, before + len);
+    if (read_end(&status->sequence, seen))
+        return GOOD;
+    take_back(out, before);
+    return TORN;
+}
+
+bool
+acme_area_status(const struct acme_area *area, size_t lineage,
+    struct acme_buf *out)
+{
+    enum outcome outcome = TORN;
+    size_t slot_number;
+    int i;
+
+    if (!find_status(area, lineage, &slot_number))
+        return false;
+    for (i = 0; i < TRIES && outcome == TORN; i++) {
+        let_write(i);
+        outcome = copy_status(area, slot_number, out);
+    }
+    return outcome == GOOD;
 }
 
 /* ---- challenges: writing ---------------------------------------------- */

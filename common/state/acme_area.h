@@ -83,6 +83,15 @@ void acme_area_put_tokens(struct acme_area *area,
 enum acme_rc acme_area_put_alpn_key(struct acme_area *area, size_t algorithm,
     const void *der, size_t len, struct acme_error *err);
 
+/*
+ * What there is to know of a lineage, as text for people (STATUS.md): of at
+ * most ACME_STATUS_BYTES, or ACME_REFUSED.  In the place of a lineage's index
+ * ACME_AREA_SERVER is of the server as a whole.
+ */
+#define ACME_AREA_SERVER SIZE_MAX
+enum acme_rc acme_area_put_status(struct acme_area *area, size_t lineage,
+    const void *text, size_t len, struct acme_error *err);
+
 /* The store's sign of life. */
 void acme_area_beat(struct acme_area *area, time_t now);
 
@@ -143,6 +152,11 @@ bool acme_area_alpn_answer(const struct acme_area *area,
  * is none. */
 bool acme_area_alpn_key(const struct acme_area *area, size_t algorithm,
     struct acme_buf *der);
+
+/* Appends the text of acme_area_put_status(), as one writer has left it.
+ * False: there is none yet, or it is torn or bad; nothing is appended. */
+bool acme_area_status(const struct acme_area *area, size_t lineage,
+    struct acme_buf *out);
 
 /* Time of the last beat; 0: none yet. */
 time_t acme_area_last_beat(const struct acme_area *area);

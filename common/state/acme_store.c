@@ -594,6 +594,47 @@ look(const struct acme_store *store, const char *path, struct timespec *seen,
     return ACME_OK;
 }
 
+/* FNV-1a of what stat(2) tells of a file's content. */
+static uint64_t
+add_stamp(const struct acme_store *store, uint64_t stamp, const char *path)
+{
+    struct stat st;
+    uint64_t part[4] = { 0 };
+    size_t i;
+
+    if (fstatat(store->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+        part[0] = (uint64_t)st.st_ino;
+        part[1] = (uint64_t)st.st_mtim.tv_sec;
+        part[2] = (uint64_t)st.st_mtim.tv_nsec;
+        part[3] = (uint64_t)st.st_size;
+    }
+    for (i = 0; i < 4; i++)
+        stamp = (stamp ^ part[i]) * UINT64_C(1099511628211);
+    return stamp;
+}
+
+uint64_t
+acme_store_stamp(const struct acme_store *store, const char *name)
+{
+    uint64_t stamp = UINT64_C(14695981039346656037);
+    char path[ACME_STORE_PATH_MAX], unit[ACME_UNIT_NAME_MAX];
+    struct acme_error ignored;
+    size_t i;
+
+    acme_error_clear(&ignored);
+    if (acme_store_path(path, "renewal/", name, ".json", &ignored) == ACME_OK)
+        stamp = add_stamp(store, stamp, path);
+    if (acme_store_path(path, "live/", name, "", &ignored) == ACME_OK)
+        stamp = add_stamp(store, stamp, path);
+    for (i = 0; i < ACME_ALGORITHMS; i++) {
+        acme_store_unit_name(unit, name, i);
+        if (acme_store_unit_path(path, "record/", unit, ".json", &ignored) ==
+            ACME_OK)
+            stamp = add_stamp(store, stamp, path);
+    }
+    return stamp;
+}
+
 bool
 acme_store_keys_changed(const struct acme_store *store, struct timespec *seen)
 {

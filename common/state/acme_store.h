@@ -394,6 +394,13 @@ enum acme_rc acme_store_changed(struct acme_store *store,
     struct acme_watch *watch, time_t now, bool *live, bool *orders,
     struct acme_error *err);
 
+/*
+ * Something that is another one when the settings, a record or the live
+ * version of a lineage have changed, whoever did it; a change of the same
+ * moment may escape.  A few system calls, nothing is read.
+ */
+uint64_t acme_store_stamp(const struct acme_store *store, const char *name);
+
 /* Whether keys/ changed since `seen`, which starts zeroed; one look, which a
  * change of the same moment may escape. */
 bool acme_store_keys_changed(const struct acme_store *store,

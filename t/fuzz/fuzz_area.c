@@ -66,6 +66,7 @@ good_area(void)
     acme_area_put_thumbprint(area, 0, PRINT);
     acme_area_put_tokens(area, token, 2);
     FUZZ_CHECK(acme_area_put_alpn_key(area, 0, "key", 3, &err) == ACME_OK);
+    FUZZ_CHECK(acme_area_put_status(area, 0, "{}", 2, &err) == ACME_OK);
     return area;
 }
 
@@ -75,10 +76,11 @@ static void
 scribble(struct acme_area *area, struct fuzz_input *in)
 {
     unsigned char *const parts[] = { (void *)area->head,
-        (void *)area->thumbprint, (void *)area->state, area->slots };
+        (void *)area->thumbprint, (void *)area->state, area->slots,
+        (void *)area->status };
     const size_t sizes[] = { sizeof(struct head), sizeof(struct thumbprint),
-        sizeof(struct state), ACME_SLOT_BYTES };
-    size_t part = fuzz_byte(in) % 4;
+        sizeof(struct state), ACME_SLOT_BYTES, sizeof(struct status) };
+    size_t part = fuzz_byte(in) % 5;
     size_t offset = fuzz_byte(in) | (size_t)fuzz_byte(in) << 8;
     size_t len = fuzz_byte(in);
 
@@ -102,6 +104,7 @@ let_read(struct acme_area *area)
     atomic_fetch_and(&area->head->alpn_key[1].sequence, ~1u);
     atomic_fetch_and(&area->thumbprint[0].sequence, ~1u);
     atomic_fetch_and(&area->state[0].sequence, ~1u);
+    atomic_fetch_and(&area->status[0].sequence, ~1u);
 }
 
 /* ---- reading ---------------------------------------------------------- */
@@ -172,6 +175,19 @@ ask_alpn(const struct acme_area *area, const char *name)
 }
 
 static void
+read_status(const struct acme_area *area)
+{
+    struct acme_buf out;
+
+    acme_buf_init(&out, (size_t)16 * ACME_STATUS_BYTES); /* not the bound */
+    if (acme_area_status(area, 0, &out))
+        FUZZ_CHECK(out.len > 0 && out.len <= ACME_STATUS_BYTES);
+    else
+        FUZZ_CHECK(out.len == 0);
+    acme_buf_clear(&out);
+}
+
+static void
 serve(const struct acme_area *area)
 {
     static SSL_CTX *ctx;
@@ -207,6 +223,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ask_token(area, "a.test", "token");
     ask_token(area, "b.test", "another");
     ask_alpn(area, "a.test");
+    read_status(area);
     serve(area);
     FUZZ_CHECK_QUEUE();
     /* The store goes on from whatever it finds. */

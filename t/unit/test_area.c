@@ -576,7 +576,20 @@ struct race {
     atomic_uint wrong;
     atomic_uint accepted;
     atomic_uint answered;
+    atomic_uint told;
 };
+
+/* A text whose length says what its bytes are. */
+static enum acme_rc
+put_status(struct acme_area *area, size_t lineage, size_t len)
+{
+    char text[ACME_STATUS_BYTES + 1];
+    struct acme_error err;
+
+    acme_error_clear(&err);
+    memset(text, 'a' + (int)(len % 26), sizeof(text));
+    return acme_area_put_status(area, lineage, text, len, &err);
+}
 
 /* Each write says by its lengths what its bytes must be. */
 static void
@@ -595,6 +608,8 @@ write_round(struct acme_area *area, uint32_t round)
     tokens[1] = token_of("b.test", round % 2 ? "odd" : "even", thumbprint);
     tokens[2] = token_of("c.test", "token", thumbprint);
     acme_area_put_tokens(area, tokens + round % 2, 2);
+    (void)put_status(area, ACME_AREA_SERVER,
+        1 + round * 7919 % ACME_STATUS_BYTES);
 }
 
 static bool
@@ -639,6 +654,28 @@ read_answer(struct race *race, const char *name, int issuer, const char *token)
     race->answered++;
 }
 
+/* Behind what is there already, which stays. */
+static void
+read_status(struct race *race)
+{
+    struct acme_buf out;
+    size_t len;
+
+    acme_buf_init(&out, (size_t)2 * ACME_STATUS_BYTES);
+    acme_buf_add_str(&out, "so ");
+    if (acme_area_status(race->area, ACME_AREA_SERVER, &out)) {
+        len = out.len - 3;
+        if (strncmp(acme_buf_str(&out), "so ", 3) != 0 ||
+            strlen(acme_buf_str(&out)) != out.len ||
+            !filled(out.data + 3, len, 'a' + (int)(len % 26)))
+            race->wrong++;
+        race->told++;
+    } else if (strcmp(acme_buf_str(&out), "so ") != 0) {
+        race->wrong++;
+    }
+    acme_buf_clear(&out);
+}
+
 static void *
 reader(void *arg)
 {
@@ -647,6 +684,7 @@ reader(void *arg)
 
     got_init(&got);
     while (!race->stop) {
+        read_status(race);
         read_slot(race, &got);
         read_answer(race, "any.test", 0, "x");
         read_answer(race, "a.test", -1, "token");
@@ -686,12 +724,13 @@ let_them_race(struct race *race, void *(*first)(void *))
     assert_int_equal(race->wrong, 0);
     assert_true(race->accepted > 100);
     assert_true(race->answered > 100);
+    assert_true(race->told > 100);
 }
 
 static void
 test_race_threads(void **state)
 {
-    struct race race = { area_new(1, 1), false, 0, 0, 0 };
+    struct race race = { area_new(1, 1), false, 0, 0, 0, 0 };
 
     (void)state;
     write_round(race.area, 1);
@@ -702,7 +741,7 @@ test_race_threads(void **state)
 static void
 test_race_processes(void **state)
 {
-    struct race race = { area_new(1, 1), false, 0, 0, 0 };
+    struct race race = { area_new(1, 1), false, 0, 0, 0, 0 };
     pid_t pid;
 
     (void)state;
@@ -716,6 +755,76 @@ test_race_processes(void **state)
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
     acme_area_free(race.area);
+}
+
+/* ---- status ----------------------------------------------------------- */
+
+/* Whether the text of that length is there. */
+static bool
+has_status(struct acme_area *area, size_t lineage, size_t len)
+{
+    struct acme_buf out;
+    bool has;
+
+    acme_buf_init(&out, (size_t)2 * ACME_STATUS_BYTES);
+    has = acme_area_status(area, lineage, &out) && out.len == len &&
+          filled(out.data, len, 'a' + (int)(len % 26));
+    acme_buf_clear(&out);
+    return has;
+}
+
+static void
+test_status(void **state)
+{
+    static const size_t lengths[] = { 1, 7, 8, NEAR_BYTES - 1, NEAR_BYTES,
+        NEAR_BYTES + 1, NEAR_BYTES + 8, ACME_STATUS_BYTES - 1,
+        ACME_STATUS_BYTES, 3 };
+    struct acme_area *area = area_new(3, 1);
+    struct acme_buf out;
+    size_t i;
+
+    (void)state;
+    acme_buf_init(&out, 100);
+    assert_false(acme_area_status(area, 1, &out));
+    assert_false(acme_area_status(area, ACME_AREA_SERVER, &out));
+    assert_int_equal(put_status(area, 0, 5), ACME_OK);
+    assert_int_equal(put_status(area, 2, ACME_STATUS_BYTES), ACME_OK);
+    assert_int_equal(put_status(area, ACME_AREA_SERVER, 4000), ACME_OK);
+    for (i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        assert_int_equal(put_status(area, 1, lengths[i]), ACME_OK);
+        assert_true(has_status(area, 1, lengths[i]));
+    }
+    /* what does not fit changes nothing, nor do neighbours */
+    assert_int_equal(put_status(area, 1, ACME_STATUS_BYTES + 1), ACME_REFUSED);
+    assert_int_equal(put_status(area, 3, 1), ACME_REFUSED);
+    assert_true(has_status(area, 1, 3));
+    assert_true(has_status(area, 0, 5));
+    assert_true(has_status(area, 2, ACME_STATUS_BYTES));
+    assert_true(has_status(area, ACME_AREA_SERVER, 4000));
+    assert_false(has_status(area, 3, 1));
+    assert_false(acme_area_status(area, 2, &out)); /* `out` is too short */
+    assert_false(acme_buf_ok(&out));
+    acme_buf_clear(&out);
+    acme_area_free(area);
+}
+
+/* A writer that died, and lengths that cannot be. */
+static void
+test_torn_status(void **state)
+{
+    struct acme_area *area = area_new(1, 1);
+
+    (void)state;
+    assert_int_equal(put_status(area, 0, 3000), ACME_OK);
+    write_begin(&area->status[0].sequence);
+    assert_false(has_status(area, 0, 3000));
+    assert_int_equal(put_status(area, 0, 30), ACME_OK);
+    assert_true(has_status(area, 0, 30));
+    atomic_store(&area->status[0].len, ACME_STATUS_BYTES + 1);
+    assert_false(has_status(area, 0, ACME_STATUS_BYTES + 1));
+    atomic_store(&area->status[0].len, 0);
+    assert_false(has_status(area, 0, 0));
+    acme_area_free(area);
 }
 
 /* ---- scribblers ------------------------------------------------------- */
@@ -1049,6 +1158,8 @@ main(void)
         cmocka_unit_test(test_dead_writer),
         cmocka_unit_test(test_killed_writer),
         cmocka_unit_test(test_race_threads),
+        cmocka_unit_test(test_status),
+        cmocka_unit_test(test_torn_status),
         cmocka_unit_test(test_race_processes),
         cmocka_unit_test(test_scribbled_slots),
         cmocka_unit_test(test_scribbled_tokens),
