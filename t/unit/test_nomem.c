@@ -1230,6 +1230,84 @@ test_wildcard(void **state)
     replay("wildcard", wildcard_flow, 100);
 }
 
+/* Everybody answers, and nobody as he should. */
+static bool
+probe_strangers(struct acme_probe *probe, size_t n, unsigned ms,
+    const struct acme_host *host)
+{
+    size_t i;
+
+    (void)ms;
+    (void)host;
+    for (i = 0; i < n; i++) {
+        probe[i].end = ACME_PROBE_ANSWERED;
+        probe[i].status = 404;
+    }
+    return true;
+}
+
+static enum acme_lookup_end
+find_address(void *ctx, const char *name, unsigned ms,
+    struct acme_addresses *out)
+{
+    (void)ctx;
+    (void)name;
+    (void)ms;
+    out->n = 1;
+    (void)snprintf(out->text[0], sizeof(out->text[0]), "192.0.2.1");
+    return ACME_LOOKUP_FOUND;
+}
+
+static enum acme_lookup_end
+find_no_caa(void *ctx, const char *domain, unsigned ms,
+    struct acme_arena *arena, const struct acme_caa_property **property,
+    size_t *n)
+{
+    (void)ctx;
+    (void)domain;
+    (void)ms;
+    (void)arena;
+    (void)property;
+    *n = 0;
+    return ACME_LOOKUP_NOTHING;
+}
+
+static void
+preflight_flow(struct point *p)
+{
+    static const struct acme_lookup lookup = { NULL, find_address,
+        find_no_caa };
+    static const struct acme_preflight_means means = { .probe =
+                                                           probe_strangers,
+        .lookup = &lookup };
+    struct acme_job_result result;
+    struct fake_drive *d;
+    struct acme_error err;
+    enum acme_rc rc;
+
+    open_world("a.test", "a.test www.a.test", NULL);
+    d = world.d;
+    d->preflight = &means;
+    acme_error_clear(&err);
+    need(open_keeper(&err), &err);
+    begin(p);
+    rc = run_job(0, &result, &p->err);
+    end(p, rc);
+    expect(p, OF_A_JOB);
+    if (rc == ACME_OK)
+        assert_true(fake_host_logged(&d->host, "pre-flight, lineage"));
+    job_again("a.test", 1);
+    assert_int_equal(fake_drive_version(d, "a.test"), 1);
+    close_world();
+}
+
+static void
+test_preflight(void **state)
+{
+    (void)state;
+    replay("preflight", preflight_flow, 60);
+}
+
 /* One of two key types is renewed: the other stays with it. */
 static void
 job_of_two_flow(struct point *p)
@@ -1736,6 +1814,7 @@ main(void)
         TEST(test_keeper),
         TEST(test_job),
         TEST(test_wildcard),
+        TEST(test_preflight),
         TEST(test_job_of_two),
         TEST(test_engine),
         TEST(test_look),
