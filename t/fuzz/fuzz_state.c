@@ -1,12 +1,14 @@
 /*
  * The small files of the state directory as values: record/NAME.json,
- * renewal/NAME.json and servers/SERVER.names, all read from one input.  What
- * was understood is written and read back to the same text.
+ * renewal/NAME.json, servers/SERVER.names and a line of events.jsonl, all read
+ * from one input.  What was understood is written and read back to the same
+ * text.
  */
 #include "base/acme_arena.h"
 #include "base/acme_limits.h"
 #include "base/acme_name.h"
 #include "fuzz.h"
+#include "state/acme_event.h"
 #include "state/acme_ledger.h"
 #include "state/acme_record.h"
 #include "state/acme_roster.h"
@@ -56,6 +58,26 @@ try_record(const char *text, size_t len)
     }
     acme_buf_clear(&first);
     acme_buf_clear(&second);
+}
+
+static void
+try_event(const char *text, size_t len)
+{
+    struct acme_event event, again;
+    struct acme_buf line;
+    struct acme_error err;
+
+    acme_error_clear(&err);
+    acme_buf_init(&line, ACME_EVENT_LINE_MAX);
+    if (acme_event_parse(text, len, &event, &err) == ACME_OK) {
+        FUZZ_CHECK(acme_event_word(event.kind)[0] != '\0');
+        FUZZ_CHECK(acme_event_render(&event, &line, &err) == ACME_OK);
+        FUZZ_CHECK(memchr(line.data, '\n', line.len) == NULL);
+        FUZZ_CHECK(acme_event_parse(acme_buf_str(&line), line.len, &again,
+                       &err) == ACME_OK);
+        FUZZ_CHECK(memcmp(&event, &again, sizeof(event)) == 0);
+    }
+    acme_buf_clear(&line);
 }
 
 static void
@@ -211,6 +233,7 @@ try_roster(const char *text, size_t len)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    try_event((const char *)data, size);
     try_record((const char *)data, size);
     try_ledger((const char *)data, size);
     try_settings((const char *)data, size);

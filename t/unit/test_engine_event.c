@@ -114,6 +114,31 @@ test_resumed(void **state)
     assert_string_equal(news(d), "renewed a.test, installed a.test");
 }
 
+/* A name that cannot be proved is left out: two orders, one attempt. */
+static const char *
+cannot_prove(void *ctx, const struct fake_validation *v)
+{
+    (void)ctx;
+    return strcmp(v->name, "b.test") == 0 ? "unauthorized" : NULL;
+}
+
+static void
+test_two_orders(void **state)
+{
+    struct fake_drive *d = *state;
+
+    fake_drive_lineage(d, "a.test", 0, "a.test b.test", NULL);
+    d->config->lineage[0].allow_subset = true;
+    fake_drive_open(d);
+    d->ca->conf.validate = cannot_prove;
+    d->ca->conf.validate_ctx = NULL;
+    fake_drive_run(d);
+    assert_int_equal(fake_ca_count(d->ca, FAKE_NEW_ORDER), 2);
+    assert_int_equal(fake_drive_version(d, "a.test"), 1);
+    assert_non_null(strstr(news(d), "renewing a.test"));
+    assert_null(strstr(strstr(told, "renewing") + 1, "renewing"));
+}
+
 /* Each key of a lineage is a certificate. */
 static void
 test_two_keys(void **state)
@@ -534,6 +559,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_obtained_and_renewed, setup_one),
         TEST(test_resumed, setup_one),
+        TEST(test_two_orders, setup),
         TEST(test_two_keys, setup),
         TEST(test_errored, setup_one),
         TEST(test_engine_died, setup_one),
