@@ -100,6 +100,10 @@ for my $ca ($t->ca, $pebble) {
     like $out, qr/^account https:\S+ deactivated$/, 'it says so';
 }
 is +($t->ca->accounts)[0]{status}, 'deactivated', 'the CA knows';
+my %told;
+$told{ $_->{event} }++ for grep { $_->{by} eq 'acmectl' } $t->events;
+is $told{'account-deactivated'}, 2, 'events tell of it';
+is $told{'account-updated'}, 3, 'and of contacts that were taken';
 account('list');
 is $out, "no accounts\n", 'put aside';
 is scalar(grep { m{/deactivated\.json$} } $t->state_files), 2, 'not lost';

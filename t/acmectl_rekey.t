@@ -100,6 +100,9 @@ is scalar($t->ca->accounts), 1, 'and makes none';
 
 # a new site of a CA that had none takes the default, which has moved on
 ok !-e $t->state('keys', 'rekey.json'), 'nothing is on the way any more';
+my ($event) = reverse grep { $_->{event} eq 'account-rekeyed' } $t->events;
+ok -e $t->state('keys', "$event->{subject}.pem"),
+    'an event tells the key';
 my @keys = grep { m{^keys/[0-9a-f]{32}\.pem$} } $t->state_files;
 is scalar @keys, 1, 'one key is in use';
 like $t->state_text('keys', 'default.json'), qr/\Q@{[$keys[0] =~ m{(\w+)\.pem}]}/,

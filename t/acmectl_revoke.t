@@ -57,6 +57,10 @@ like $out, qr/a\.test: the server was asked.*until the next one is there/,
 my $status = $t->ca->certificate_status($old{'a.test'}{serial});
 is $status->{Status}, 'Revoked', 'the CA knows';
 is $status->{Reason}, 1, 'and why';
+my ($event) = grep { $_->{event} eq 'revoked' } $t->events('a.test');
+is lc $event->{serial}, lc $old{'a.test'}{serial}, 'an event tells of it';
+like $event->{text}, qr/by acmectl, reason keycompromise/, '  and why';
+is $event->{by}, 'acmectl', '  and by whom';
 my $next = $t->wait_new_serial('a.test', $old{'a.test'}{serial})
     or $t->give_up;
 is $t->live_version('a.test'), 2, 'its successor is live';

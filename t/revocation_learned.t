@@ -49,6 +49,10 @@ $ca->set(issue_delay => 4);
 my $mark = look('revoked', revoked => [$cert->{serial}]);
 ok $t->wait_log(qr/certificate is revoked by its CA, lineage "a\.test"/,
     10, since => $mark), 'said';
+my ($event) = grep { $_->{event} eq 'revoked' } $t->events('a.test');
+is lc $event->{serial}, lc $cert->{serial}, 'an event tells of it';
+like $event->{text}, qr/by its list \(CRL\), reason keyCompromise/,
+    '  and of who says so';
 my $status = $t->status('a.test');
 ok $status->{certificates}[0]{revoked}, 'shown';
 my ($exit, $out) = $t->acmectl('certificates', '--cert-name', 'a.test');
