@@ -182,8 +182,12 @@ test_time_passes(void **state)
                              NULL, &status, &d->err),
             ACME_OK);
         acme_json_free(status.json);
-        if (status.until != 0)
-            d->host.now = status.until;
+        if (status.until == 0)
+            break;
+        d->host.now = status.until - 1;
+        look(d);
+        expect_state(d, 1, want[i]);
+        d->host.now = status.until;
     }
 }
 

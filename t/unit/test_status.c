@@ -169,10 +169,12 @@ test_note(void **state)
     assert_int_equal(status.condition, ACME_IS_PENDING);
     acme_json_free(status.json);
     acme_buf_reset(&text);
+    record.failures = 1;
+    fake_drive_write_record(d, "a.test", &record);
     assert_int_equal(acme_status_lineage(d->store, "a.test", d->host.now,
                          notes, &status, &d->err),
         ACME_OK);
-    assert_int_equal(status.condition, ACME_IS_MISSING);
+    assert_int_equal(status.condition, ACME_IS_FAILING);
     acme_json_free(status.json);
     acme_buf_clear(&text);
 }
@@ -320,6 +322,13 @@ test_window(void **state)
     assert_int_equal(acme_json_time(window, "pick"), record.window.pick);
     expect_str(window, "url", "https://ca.test/why");
     acme_json_free(json);
+    /* a plan for another certificate */
+    record.renew_serial[0] = '\0';
+    fake_drive_write_record(d, "a.test", &record);
+    json = json_of(d, "a.test");
+    expect_str(json, "renew_at", NULL);
+    expect_str(json, "renew_why", NULL);
+    acme_json_free(json);
 }
 
 /* Names that a certificate is without are no reason to order now. */
@@ -350,6 +359,12 @@ test_left_out(void **state)
     assert_int_equal(acme_json_count(acme_json_get(json, "left_out")), 1);
     assert_int_equal(acme_json_time(json, "renew_at"), record.complete_at);
     expect_str(json, "renew_why", "names that were left out are tried again");
+    acme_json_free(json);
+    /* of another certificate */
+    record.left_out_serial[0] = '\0';
+    fake_drive_write_record(d, "a.test", &record);
+    json = json_of(d, "a.test");
+    expect_list(json, "names_missing", "b.test");
     acme_json_free(json);
 }
 
@@ -490,7 +505,7 @@ test_foreign_text(void **state)
         "\"issuer\":\"b\\nfake line\",\"issuer_since\":"
         "\"2026-11-21T12:00:00Z\",\"steps\":[{\"step\":\"c\\u202e\"}],"
         "\"error\":{\"result\":\"problem\",\"what\":\"d\\r\\nlog\","
-        "\"detail\":\"<script>\\u009b\",\"type\":\"e\\u0000\","
+        "\"detail\":\"<script>\\u009b\",\"type\":\"e\\u007f\","
         "\"instance\":\"javascript:alert(1)\",\"subproblems\":["
         "{\"identifier\":\"f\\u2066\",\"detail\":\"g\\u0008\"}]}}";
     static const char *const bad[] = { "\\u00", "\x1b", "\n", "\r",
@@ -504,6 +519,8 @@ test_foreign_text(void **state)
     json = json_of(d, "a.test");
     acme_buf_init(&text, ACME_JSON_MAX);
     assert_int_equal(acme_json_render(json, false, &text, &d->err), ACME_OK);
+    assert_non_null(strstr(acme_buf_str(&text), "<script>"));
+    assert_non_null(strstr(acme_buf_str(&text), "fake line"));
     for (i = 0; i < COUNT(bad); i++)
         if (strstr(acme_buf_str(&text), bad[i]) != NULL)
             fail_msg("%zu is in %s", i, acme_buf_str(&text));
