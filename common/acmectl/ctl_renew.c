@@ -161,6 +161,7 @@ add_alone(struct renewal *renewal, const char *name, struct acme_error *err)
     if (rc == ACME_OK) {
         wanted.name = name;
         wanted.proof = &settings->declared[0].proof;
+        wanted.hooks = &settings->declared[0].hooks;
         rc = acme_config_add_lineage(renewal->alone, &wanted, &ignored, err);
     }
     acme_settings_free(settings);

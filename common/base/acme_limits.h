@@ -23,6 +23,10 @@
 #define ACME_COMMAND_WORDS_MAX 16
 #define ACME_DNS_ZONES_MAX 8
 
+/* Hooks of one kind that a lineage may have, beside those in directories:
+ * written by hand, too. */
+#define ACME_HOOKS_MAX 4
+
 /*
  * The DNS: name servers that are asked in turn (as many as resolv.conf may
  * have), how long one may take (ms) and how often is asked; RFC 1035 4.2.2: a

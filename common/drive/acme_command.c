@@ -10,11 +10,6 @@
 #include "state/acme_dir.h"
 #include "state/acme_dns_owner.h"
 
-#define SEARCH_PATH \
-    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-#define SHELL "/bin/sh"
-
 /*
  * Runs one function of a dnsapi script of acme.sh: $1 its home, $2 the
  * script's name, $3 "add" or "rm", $4 and $5 the record.  acme.sh does
@@ -109,18 +104,16 @@ acme_command_is_roots(const struct acme_command *command,
 }
 
 enum acme_rc
-acme_command_user(const struct acme_config *config,
-    const struct acme_command *command, struct acme_command_user *user,
-    struct acme_error *why, struct acme_error *err)
+acme_command_user_if(const struct acme_config *config, enum acme_rc judged,
+    const struct acme_error *why, struct acme_command_user *user,
+    struct acme_error *err)
 {
     user->become = false;
     user->uid = geteuid();
     user->gid = getegid();
-    if (user->uid != 0)
+    if (user->uid != 0 || judged == ACME_OK)
         return ACME_OK;
-    if (acme_command_is_roots(command, why) == ACME_OK)
-        return ACME_OK;
-    if (why->rc == ACME_NOENT)
+    if (judged == ACME_NOENT)
         return acme_error_set(err, ACME_IO, "%s", why->what);
     if (config->server_uid == 0)
         return acme_error_set(err, ACME_IO,
@@ -131,6 +124,17 @@ acme_command_user(const struct acme_config *config,
     user->uid = config->server_uid;
     user->gid = config->server_gid;
     return ACME_OK;
+}
+
+enum acme_rc
+acme_command_user(const struct acme_config *config,
+    const struct acme_command *command, struct acme_command_user *user,
+    struct acme_error *why, struct acme_error *err)
+{
+    const enum acme_rc judged =
+        geteuid() == 0 ? acme_command_is_roots(command, why) : ACME_OK;
+
+    return acme_command_user_if(config, judged, why, user, err);
 }
 
 /* ---- words and environment -------------------------------------------- */
@@ -150,19 +154,50 @@ add_arg(struct writer *w, const char *word)
         w->run->argv[w->nargs++] = word;
 }
 
+/* False: out of memory, or one too many. */
+static bool
+push_env(struct acme_command_run *run, const char *text)
+{
+    if (text == NULL || run->nenv + 1 == ACME_COMMAND_ENV_MAX)
+        return false;
+    run->envp[run->nenv++] = text;
+    return true;
+}
+
+bool
+acme_command_set_env(struct acme_command_run *run, struct acme_arena *arena,
+    const char *name, const char *value)
+{
+    return push_env(run, acme_arena_printf(arena, "%s=%s", name, value));
+}
+
+bool
+acme_command_set_user(struct acme_command_run *run, struct acme_arena *arena,
+    uid_t uid)
+{
+    const struct passwd *pw = getpwuid(uid);
+
+    if (!acme_command_set_env(run, arena, "PATH", ACME_COMMAND_PATH) ||
+        !acme_command_set_env(run, arena, "HOME",
+            pw != NULL ? pw->pw_dir : "/"))
+        return false;
+    return pw == NULL ||
+           (acme_command_set_env(run, arena, "USER", pw->pw_name) &&
+               acme_command_set_env(run, arena, "LOGNAME", pw->pw_name));
+}
+
 static void
 add_env(struct writer *w, const char *text)
 {
-    if (text == NULL || w->run->nenv + 1 == ACME_COMMAND_ENV_MAX)
+    if (!push_env(w->run, text))
         w->failed = true;
-    else
-        w->run->envp[w->run->nenv++] = text;
 }
 
 static void
 set_env(struct writer *w, const char *name, const char *value)
 {
-    add_env(w, acme_arena_printf(w->arena, "%s=%s", name, value));
+    if (!acme_command_set_env(w->run, w->arena, name, value))
+        w->failed = true;
 }
 
 /* Under both names: ours, and the one that hooks written for Certbot know. */
@@ -183,19 +218,6 @@ set_both_bytes(struct writer *w, const char *name, const char *data,
         w->failed = true;
     else
         set_both(w, name, value);
-}
-
-static void
-set_user(struct writer *w, uid_t uid)
-{
-    const struct passwd *pw = getpwuid(uid);
-
-    add_env(w, SEARCH_PATH);
-    set_env(w, "HOME", pw != NULL ? pw->pw_dir : "/");
-    if (pw == NULL)
-        return;
-    set_env(w, "USER", pw->pw_name);
-    set_env(w, "LOGNAME", pw->pw_name);
 }
 
 static const char *
@@ -306,7 +328,7 @@ static void
 speak_acme_sh(struct writer *w, const struct acme_command *command,
     const struct acme_errand *errand)
 {
-    add_arg(w, SHELL);
+    add_arg(w, ACME_COMMAND_SHELL);
     add_arg(w, "-c");
     add_arg(w, acme_sh_adapter);
     add_arg(w, "acme.sh");
@@ -339,23 +361,23 @@ speak(struct writer *w, const struct acme_command *command,
     }
 }
 
-/* What is judged is what root executes: no link on the way is followed again.
- */
-static enum acme_rc
-find_program(struct writer *w, const struct acme_command_user *user,
+enum acme_rc
+acme_command_settle_path(struct acme_command_run *run,
+    struct acme_arena *arena, const struct acme_command_user *user,
     struct acme_error *err)
 {
     char real[PATH_MAX];
     enum acme_rc rc;
 
-    w->run->path = w->run->argv[0];
-    if (user->become || geteuid() != 0 || strcmp(w->run->path, SHELL) == 0)
+    run->path = run->argv[0];
+    if (user->become || geteuid() != 0 ||
+        strcmp(run->path, ACME_COMMAND_SHELL) == 0)
         return ACME_OK;
-    rc = acme_dir_check_file(w->run->path, 0, real, sizeof(real), err);
+    rc = acme_dir_check_file(run->path, 0, real, sizeof(real), err);
     if (rc != ACME_OK)
         return rc;
-    w->run->path = acme_arena_strdup(w->arena, real);
-    return w->run->path != NULL ? ACME_OK : acme_error_nomem(err);
+    run->path = acme_arena_strdup(arena, real);
+    return run->path != NULL ? ACME_OK : acme_error_nomem(err);
 }
 
 enum acme_rc
@@ -383,11 +405,12 @@ acme_command_run(const struct acme_lineage *lineage,
         return acme_error_set(err, ACME_CONFIG,
             "the program cannot be told of a record at \"%s\"", errand->owner);
     speak(&w, command, errand);
-    set_user(&w, user->uid);
+    if (!acme_command_set_user(run, arena, user->uid))
+        w.failed = true;
     set_environment(&w, lineage, errand, dir);
     run->shown = command->kind == ACME_COMMAND_ACME_SH ? command->word[0]
                                                        : run->argv[0];
     if (w.failed)
         return acme_error_nomem(err);
-    return find_program(&w, user, err);
+    return acme_command_settle_path(run, arena, user, err);
 }

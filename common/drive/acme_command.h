@@ -48,6 +48,19 @@ enum acme_rc acme_command_user(const struct acme_config *config,
     const struct acme_command *command, struct acme_command_user *user,
     struct acme_error *why, struct acme_error *err);
 
+/* The same for any other program: `judged` is whether nobody but root decides
+ * what it is, and `why` why not. */
+enum acme_rc acme_command_user_if(const struct acme_config *config,
+    enum acme_rc judged, const struct acme_error *why,
+    struct acme_command_user *user, struct acme_error *err);
+
+/* Where programs are looked for that are named without a path, and their PATH.
+ */
+#define ACME_COMMAND_PATH \
+    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+#define ACME_COMMAND_SHELL "/bin/sh"
+
 /* One run of it: what execve() takes. */
 #define ACME_COMMAND_ARGS_MAX (ACME_COMMAND_WORDS_MAX + 8)
 #define ACME_COMMAND_ENV_MAX 40
@@ -70,5 +83,20 @@ enum acme_rc acme_command_run(const struct acme_lineage *lineage,
     const struct acme_errand *errand, const struct acme_command_user *user,
     const char *dir, struct acme_arena *arena, struct acme_command_run *run,
     bool *nothing, struct acme_error *err);
+
+/* Adds PATH, HOME, USER and LOGNAME of that user to run->envp.  False: out of
+ * memory. */
+bool acme_command_set_user(struct acme_command_run *run,
+    struct acme_arena *arena, uid_t uid);
+
+/* Adds NAME=VALUE.  False: out of memory, or one too many. */
+bool acme_command_set_env(struct acme_command_run *run,
+    struct acme_arena *arena, const char *name, const char *value);
+
+/* Makes run->path, from run->argv[0], what was judged: no link on the way is
+ * followed again. */
+enum acme_rc acme_command_settle_path(struct acme_command_run *run,
+    struct acme_arena *arena, const struct acme_command_user *user,
+    struct acme_error *err);
 
 #endif

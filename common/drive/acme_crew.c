@@ -442,7 +442,7 @@ prepare(struct seat *seat, size_t unit, size_t issuer, bool force)
         .issuer = issuer,
         .force = force,
         .present_ms = conf->present_ms,
-        .hooks = conf->hooks,
+        .runner = conf->runner,
         .preflight = conf->preflight,
         .resolver = conf->resolver };
     seat->job.client = acme_client_new(NULL, &seat->host);

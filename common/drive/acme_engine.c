@@ -22,7 +22,7 @@ new_crew(struct acme_engine *engine, struct acme_error *err)
         .host = conf->host,
         .vault = conf->vault,
         .network = conf->network,
-        .hooks = conf->hooks,
+        .runner = conf->runner,
         .preflight = conf->preflight,
         .present_ms = conf->present_ms,
         .resolver = conf->resolver,

@@ -135,7 +135,7 @@ run(struct network *network, struct acme_child *child, bool crashed,
     const struct acme_engine_pace *pace, struct acme_vault *vault,
     struct acme_error *err)
 {
-    const struct acme_hooks hooks = { child->runner };
+    const struct acme_runner_link runner = { child->runner };
     struct acme_engine_conf conf;
     struct acme_engine *engine = NULL;
     enum acme_rc rc;
@@ -146,7 +146,7 @@ run(struct network *network, struct acme_child *child, bool crashed,
     conf.vault = vault;
     conf.network.ctx = network;
     conf.network.open = open_transport;
-    conf.hooks = child->runner != -1 ? &hooks : NULL;
+    conf.runner = child->runner != -1 ? &runner : NULL;
     conf.preflight = &network->preflight;
     conf.present_ms = pace->present_ms;
     conf.resolver = &network->resolver;

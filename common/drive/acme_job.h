@@ -15,7 +15,7 @@
 #include "state/acme_config.h"
 
 /* Each errand is one frame (acme_errand.h), whoever sends it. */
-struct acme_hooks {
+struct acme_runner_link {
     int fd;
 };
 
@@ -36,7 +36,7 @@ struct acme_job {
                                    is due (acme_schedule_offset()) */
     unsigned present_ms;        /* time others need to notice a challenge */
     /* To the process that runs commands of lineages; NULL: there is none. */
-    const struct acme_hooks *hooks;
+    const struct acme_runner_link *runner;
     /* What it takes for a pre-flight; NULL: there is none. */
     const struct acme_preflight_means *preflight;
     const struct acme_dns_servers *resolver; /* the host's, or NULL: none is

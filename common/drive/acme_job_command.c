@@ -62,7 +62,7 @@ send_errand(struct acme_run *run, const struct acme_errand *errand, int answer,
     acme_errand_render(errand, (uint32_t)lineage, &frame);
     for (;;) {
         acme_error_clear(&busy);
-        rc = acme_frame_send_fd(run->job->hooks->fd, &frame, answer, &busy);
+        rc = acme_frame_send_fd(run->job->runner->fd, &frame, answer, &busy);
         if (rc != ACME_BUSY)
             break;
         rc = wait_ms(run, LOOK_MOST_MS, err);
@@ -137,7 +137,7 @@ ask(struct acme_run *run, const struct acme_errand *errand,
     int pair[2];
     enum acme_rc rc;
 
-    if (run->job->hooks == NULL)
+    if (run->job->runner == NULL)
         return acme_error_set(err, ACME_CONFIG,
             "no process is here that runs programs");
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)

@@ -38,7 +38,7 @@
 /* Where the kernel does not wake us at its end, it is looked for. */
 #define LOOK_MS 20
 
-/* Of what it wrote to its standard error: what is kept, and what is told. */
+/* Of the last that it wrote: what is kept, and what is told. */
 #define COMPLAINT_MAX 1024
 #define COMPLAINT_SHOWN 240
 
@@ -125,13 +125,15 @@ words(const char *const *list)
 }
 
 static __attribute__((noreturn)) void
-execute(const struct acme_program *program, int out, int err, int trouble)
+execute(const struct acme_program *program, int in, int out, int err,
+    int trouble)
 {
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     int keep[] = { trouble };
 
     (void)setsid();
-    if (null == -1 || dup2(null, 0) == -1 || dup2(out, 1) == -1 ||
+    if (in == -1)
+        in = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (in == -1 || dup2(in, 0) == -1 || dup2(out, 1) == -1 ||
         dup2(err, 2) == -1 || chdir("/") != 0)
         give_up(trouble, false);
     acme_child_close_others(keep, 1);
@@ -268,7 +270,7 @@ drain(struct run *run, int *fd)
             close_fd(fd);
         if (n <= 0)
             return;
-        if (fd == &run->out)
+        if (fd == &run->out && !run->program->tail)
             take_output(run, data, (size_t)n);
         else
             take_complaint(run, data, (size_t)n);
@@ -421,6 +423,16 @@ judge_end(const struct run *run, struct acme_error *err)
     return acme_buf_ok(run->output) ? ACME_OK : acme_error_nomem(err);
 }
 
+static void
+keep_tail(struct run *run)
+{
+    size_t i;
+
+    for (i = 0; i < run->ncomplaint; i++)
+        if (run->complaint[i] != '\0')
+            acme_buf_add(run->output, &run->complaint[i], 1);
+}
+
 /* ---- all of it -------------------------------------------------------- */
 
 static bool
@@ -434,6 +446,27 @@ make_pipes(int pipes[3][2])
         (void)fcntl(pipes[i][0], F_SETFL, O_NONBLOCK);
     }
     return true;
+}
+
+/* The end of a pipe with all of the input in it already; -1: there is none. */
+static bool
+make_input(const struct acme_program *program, int *in)
+{
+    int pair[2];
+    bool whole;
+
+    *in = -1;
+    if (program->input == NULL)
+        return true;
+    if (pipe2(pair, O_CLOEXEC | O_NONBLOCK) != 0)
+        return false;
+    whole = write(pair[1], program->input, program->input_len) ==
+            (ssize_t)program->input_len;
+    close(pair[1]);
+    /* The program reads as programs do. */
+    (void)fcntl(pair[0], F_SETFL, 0);
+    *in = pair[0];
+    return whole;
 }
 
 static int
@@ -479,6 +512,8 @@ run_it(struct run *run, struct acme_program_end *end, struct acme_error *err)
     end->left = acme_program_kill_children(KILL_MS);
     if (end->began && !is_over(run) && WIFEXITED(run->status))
         end->status = WEXITSTATUS(run->status);
+    if (run->program->tail)
+        keep_tail(run);
     rc = end->began ? judge_end(run, err)
                     : judge_trouble(run->program, &what, err);
     close_fd(&run->pidfd);
@@ -492,7 +527,7 @@ acme_program_run(const struct acme_program *program, struct acme_buf *output,
     int pipes[3][2] = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
     struct run run;
     enum acme_rc rc;
-    int i;
+    int i, in = -1;
 
     memset(&run, 0, sizeof(run));
     memset(end, 0, sizeof(*end));
@@ -500,13 +535,13 @@ acme_program_run(const struct acme_program *program, struct acme_buf *output,
     run.program = program;
     run.output = output;
     adopt_orphans();
-    if (!make_pipes(pipes)) {
+    if (!make_pipes(pipes) || !make_input(program, &in)) {
         rc = acme_error_errno(err, ACME_IO, errno, "cannot make a pipe");
         goto done;
     }
     run.pid = fork();
     if (run.pid == 0)
-        execute(program, pipes[0][1], pipes[1][1], pipes[2][1]);
+        execute(program, in, pipes[0][1], pipes[1][1], pipes[2][1]);
     if (run.pid == -1) {
         rc = acme_error_errno(err, ACME_IO, errno, "cannot fork");
         goto done;
@@ -525,5 +560,6 @@ done:
         close_fd(&pipes[i][0]);
         close_fd(&pipes[i][1]);
     }
+    close_fd(&in);
     return rc;
 }

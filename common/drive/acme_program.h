@@ -12,6 +12,10 @@
 #include "base/acme_buf.h"
 #include "base/acme_error.h"
 
+/* What a pipe holds for sure (pipe(7): 64 kB), so that nobody has to write
+ * while it is read. */
+#define ACME_PROGRAM_INPUT_MAX ((size_t)32 * 1024)
+
 struct acme_program {
     const char *path;        /* absolute */
     const char *shown;       /* its name in errors */
@@ -21,6 +25,13 @@ struct acme_program {
     uid_t uid;
     gid_t gid;
     unsigned timeout; /* seconds */
+    /* What it finds at its standard input, at most ACME_PROGRAM_INPUT_MAX
+     * bytes; NULL: nothing. */
+    const void *input;
+    size_t input_len;
+    /* Of all that it writes, to whichever output, the end alone is kept, and
+     * it may be as much as it likes. */
+    bool tail;
     /* Descriptors that say by an end, or a byte, that it is to be stopped; or
      * -1. */
     int stop[2];
@@ -34,11 +45,12 @@ struct acme_program_end {
 };
 
 /*
- * Runs it and waits.  It has a session of its own, /dev/null as its input, "/"
- * as its directory, umask 077, no descriptor but the standard ones.  What it
- * writes to its output goes to `output`, without NUL bytes.  On Linux
- * all its descendants are gone afterwards; the caller must be a process
- * without other children, as it adopts them.
+ * Runs it and waits.  It has a session of its own, "/" as its directory, umask
+ * 077, no descriptor but the standard ones, /dev/null as its input if there is
+ * none.  What it writes to its output goes to `output`, without NUL bytes.  On
+ * Linux all its descendants are gone afterwards; the caller must be a process
+ * without other children, as it adopts them.  With program->tail `output` has
+ * the last of it, failed or not.
  *
  * ACME_IO, each with a text of its own: it does not exist, is not executable,
  * failed (with the end of what it wrote to its standard error), was killed by

@@ -33,16 +33,21 @@ struct table {
     size_t used;
 };
 
+/* Policies of many lineages: each different one once. */
+struct shelf {
+    struct table table; /* all that was said -> place */
+    const void **kept;
+    size_t n, room;
+};
+
 struct acme_config_index {
     struct table lineage;    /* lineage name -> lineage */
     struct table definition; /* what is asked for -> first such lineage */
     struct table wanted;     /* identifier -> first lineage; by finish */
     struct made *made;       /* one per lineage */
-    struct table proof;      /* all that was said -> place in proofs */
-    const struct acme_proof **proofs;
-    size_t nproofs;
+    struct shelf proof, hooks;
     /* Room in the arrays. */
-    size_t issuers, lineages, mades, thumbprints, proofs_room;
+    size_t issuers, lineages, mades, thumbprints;
 };
 
 /* How a lineage came about. */
@@ -629,30 +634,6 @@ sort_names(const struct acme_lineage *lineage, size_t *n)
     return name;
 }
 
-static enum acme_rc
-add_proof(struct acme_config *config, const struct acme_proof *proof,
-    const char *text, size_t *number, struct acme_error *err)
-{
-    struct acme_config_index *index = config->index;
-    const struct acme_proof **proofs;
-    struct acme_proof *copy;
-    char *key;
-
-    proofs = grow(config->arena, index->proofs, index->nproofs,
-        &index->proofs_room, sizeof(*proofs));
-    copy = acme_arena_alloc(config->arena, sizeof(*copy));
-    key = acme_arena_strdup(config->arena, text);
-    if (proofs == NULL || copy == NULL || key == NULL ||
-        !acme_proof_copy(config->arena, copy, proof) ||
-        !table_reserve(config->arena, &index->proof, 1))
-        return acme_error_nomem(err);
-    index->proofs = proofs;
-    *number = index->nproofs++;
-    proofs[*number] = copy;
-    table_put(&index->proof, key, *number);
-    return ACME_OK;
-}
-
 /* The same text for equal ones: all that was said. */
 static void
 describe_proof(const struct acme_proof *proof, struct acme_buf *out)
@@ -672,42 +653,122 @@ describe_proof(const struct acme_proof *proof, struct acme_buf *out)
     }
 }
 
-/* The number of the one in the configuration that is equal. */
+static void *
+copy_proof(struct acme_arena *arena, const void *proof)
+{
+    struct acme_proof *copy = acme_arena_alloc(arena, sizeof(*copy));
+
+    return copy != NULL && acme_proof_copy(arena, copy, proof) ? copy : NULL;
+}
+
+/* The same for hooks. */
+static void
+describe_hooks(const struct acme_hooks *hooks, struct acme_buf *out)
+{
+    struct acme_json *json = acme_hooks_render(hooks);
+    struct acme_error ignored;
+
+    acme_error_clear(&ignored);
+    if (json == NULL ||
+        acme_json_render(json, false, out, &ignored) != ACME_OK)
+        out->failed = true;
+    acme_json_free(json);
+}
+
+static void *
+copy_hooks(struct acme_arena *arena, const void *hooks)
+{
+    struct acme_hooks *copy = acme_arena_alloc(arena, sizeof(*copy));
+
+    return copy != NULL && acme_hooks_copy(arena, copy, hooks) ? copy : NULL;
+}
+
 static enum acme_rc
-keep_proof(struct acme_config *config, const struct acme_proof *proof,
+add_to_shelf(struct acme_arena *arena, struct shelf *shelf, const char *text,
+    const void *policy,
+    void *(*copy)(struct acme_arena *arena, const void *policy),
+    struct acme_error *err)
+{
+    const void **kept, *copied;
+    char *key;
+
+    kept = grow(arena, shelf->kept, shelf->n, &shelf->room, sizeof(*kept));
+    copied = copy(arena, policy);
+    key = acme_arena_strdup(arena, text);
+    if (kept == NULL || copied == NULL || key == NULL ||
+        !table_reserve(arena, &shelf->table, 1))
+        return acme_error_nomem(err);
+    shelf->kept = kept;
+    kept[shelf->n] = copied;
+    table_put(&shelf->table, key, shelf->n++);
+    return ACME_OK;
+}
+
+/* The number of the one in the configuration that is equal, of which `text`
+ * says all. */
+static enum acme_rc
+keep(struct acme_arena *arena, struct shelf *shelf, struct acme_buf *text,
+    const void *policy,
+    void *(*copy)(struct acme_arena *arena, const void *policy),
     size_t *number, struct acme_error *err)
 {
-    struct acme_buf text;
     enum acme_rc rc = ACME_OK;
 
-    acme_buf_init(&text, ACME_STATE_JSON_MAX);
-    describe_proof(proof, &text);
-    if (!acme_buf_ok(&text)) {
+    if (!acme_buf_ok(text)) {
         rc = acme_error_nomem(err);
     } else {
-        *number = table_get(&config->index->proof, acme_buf_str(&text));
-        if (*number == NONE)
-            rc = add_proof(config, proof, acme_buf_str(&text), number, err);
+        *number = table_get(&shelf->table, acme_buf_str(text));
+        if (*number == NONE) {
+            *number = shelf->n;
+            rc = add_to_shelf(arena, shelf, acme_buf_str(text), policy, copy,
+                err);
+        }
     }
-    acme_buf_clear(&text);
+    acme_buf_clear(text);
     return rc;
 }
 
+/* Places of a lineage's policies. */
+struct policies {
+    size_t proof, hooks;
+};
+
+static enum acme_rc
+keep_policies(struct acme_config *config, const struct acme_proof *proof,
+    const struct acme_hooks *hooks, struct policies *at,
+    struct acme_error *err)
+{
+    struct acme_config_index *index = config->index;
+    struct acme_buf text;
+    enum acme_rc rc;
+
+    acme_buf_init(&text, ACME_STATE_JSON_MAX);
+    describe_proof(proof, &text);
+    rc = keep(config->arena, &index->proof, &text, proof, copy_proof,
+        &at->proof, err);
+    if (rc != ACME_OK)
+        return rc;
+    acme_buf_init(&text, ACME_STATE_JSON_MAX);
+    describe_hooks(hooks, &text);
+    return keep(config->arena, &index->hooks, &text, hooks, copy_hooks,
+        &at->hooks, err);
+}
+
 /* The same text for equal lineages: issuers, key types as a set, flags,
- * the way of proof, sorted names.  NULL: out of memory. */
+ * policies, sorted names.  NULL: out of memory. */
 static char *
 define(struct acme_arena *arena, const struct acme_lineage *lineage,
-    size_t proof, const struct name *sorted, size_t n)
+    const struct policies *at, const struct name *sorted, size_t n)
 {
-    char head[256], *text, *at;
+    char head[256], *text, *to;
     unsigned types = 0;
     size_t i, len;
 
     for (i = 0; i < lineage->ntypes; i++)
         types |= 1u << lineage->type[i];
-    len = (size_t)snprintf(head, sizeof(head), "%x %d%d%d %zu %zu", types,
-        lineage->must_staple, lineage->reuse_key, lineage->allow_subset, proof,
-        lineage->issuer);
+    len = (size_t)snprintf(head, sizeof(head), "%x %d%d%d %zu %zu %zu", types,
+        lineage->must_staple, lineage->reuse_key, lineage->allow_subset,
+        at->proof, at->hooks, lineage->issuer);
     for (i = 0; i < lineage->nfallbacks; i++)
         len += (size_t)snprintf(head + len, sizeof(head) - len, ",%zu",
             lineage->fallback[i]);
@@ -719,14 +780,14 @@ define(struct acme_arena *arena, const struct acme_lineage *lineage,
     text = acme_arena_alloc(arena, len);
     if (text == NULL)
         return NULL;
-    at = stpcpy(text, head);
+    to = stpcpy(text, head);
     if (lineage->csr_file != NULL) {
-        *at++ = ' ';
-        at = stpcpy(at, lineage->csr_file);
+        *to++ = ' ';
+        to = stpcpy(to, lineage->csr_file);
     }
     for (i = 0; i < n; i++) {
-        *at++ = ' ';
-        at = stpcpy(at, sorted[i].text);
+        *to++ = ' ';
+        to = stpcpy(to, sorted[i].text);
     }
     return text;
 }
@@ -867,7 +928,8 @@ reserve(struct acme_config *config)
  * memory. */
 static bool
 append(struct acme_config *config, const struct acme_lineage *lineage,
-    size_t proof, const char *definition, struct name *name, size_t n)
+    const struct policies *at, const char *definition, struct name *name,
+    size_t n)
 {
     struct acme_config_index *index = config->index;
     size_t i = config->nlineages;
@@ -875,7 +937,8 @@ append(struct acme_config *config, const struct acme_lineage *lineage,
     const char *chosen;
 
     *added = *lineage;
-    added->proof = index->proofs[proof];
+    added->proof = index->proof.kept[at->proof];
+    added->hooks = index->hooks.kept[at->hooks];
     added->name = NULL;
     added->nnames = n;
     added->names = copy_names(config->arena, name, n);
@@ -903,26 +966,32 @@ enum acme_rc
 acme_config_add_lineage(struct acme_config *config,
     const struct acme_lineage *lineage, size_t *index, struct acme_error *err)
 {
-    const struct acme_proof *said = lineage->proof;
-    struct acme_proof unsaid;
+    const struct acme_proof *proof = lineage->proof;
+    const struct acme_hooks *hooks = lineage->hooks;
+    struct acme_proof no_proof;
+    struct acme_hooks no_hooks;
+    struct policies at;
     struct name *sorted = NULL;
     char *definition = NULL;
-    size_t n = 0, found = NONE, proof = 0;
+    size_t n = 0, found = NONE;
     enum acme_rc rc;
 
-    acme_proof_init(&unsaid);
-    if (said == NULL)
-        said = &unsaid;
+    acme_proof_init(&no_proof);
+    acme_hooks_init(&no_hooks);
+    if (proof == NULL)
+        proof = &no_proof;
+    if (hooks == NULL)
+        hooks = &no_hooks;
     rc = check_lineage(config, lineage, err);
     if (rc == ACME_OK)
-        rc = check_names(config, lineage, said, err);
+        rc = check_names(config, lineage, proof, err);
     if (rc == ACME_OK)
-        rc = keep_proof(config, said, &proof, err);
+        rc = keep_policies(config, proof, hooks, &at, err);
     if (rc != ACME_OK)
         return rc;
     sorted = sort_names(lineage, &n);
     if (sorted != NULL)
-        definition = define(config->arena, lineage, proof, sorted, n);
+        definition = define(config->arena, lineage, &at, sorted, n);
     if (definition == NULL || !reserve(config)) {
         rc = acme_error_nomem(err);
         goto done;
@@ -932,7 +1001,7 @@ acme_config_add_lineage(struct acme_config *config,
         goto done;
     if (found == NONE) {
         found = config->nlineages;
-        if (!append(config, lineage, proof, definition, sorted, n))
+        if (!append(config, lineage, &at, definition, sorted, n))
             rc = acme_error_nomem(err);
     } else if (lineage->name != NULL &&
                !name_explicitly(config, found, lineage->name)) {

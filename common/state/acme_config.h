@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "base/acme_error.h"
+#include "state/acme_hooks.h"
 #include "state/acme_issuer.h"
 #include "state/acme_proof.h"
 #include "state/acme_thumbprint.h"
@@ -38,6 +39,7 @@ struct acme_lineage {
     /* How its names are proved; those alike are one.  NULL, where it is
      * given: nothing was said. */
     const struct acme_proof *proof;
+    const struct acme_hooks *hooks; /* what is run; the same */
 };
 
 /* Where this server can be talked to from this host. */
@@ -140,11 +142,12 @@ bool acme_config_has_thumbprint_file(const struct acme_config *config);
  * Copies a lineage in; a name given twice is kept once.  With name NULL the
  * first of `names` names it (a wildcard without "*."), with -0001, -0002, ...
  * when another lineage has that name.  An equal one (issuers, names, key
- * types, these two in any order, and flags) is shared: its index is returned.
- * An explicit name goes before one made here, so lineages added without a name
- * may still be renamed until acme_config_finish(); indices never change.
- * ACME_CONFIG: one explicit name with two definitions, bad lineage name, no
- * key type or two of one algorithm, no names, one that cannot be proved.
+ * types, these two in any order, flags and policies) is shared: its index is
+ * returned. An explicit name goes before one made here, so lineages added
+ * without a name may still be renamed until acme_config_finish(); indices
+ * never change. ACME_CONFIG: one explicit name with two definitions, bad
+ * lineage name, no key type or two of one algorithm, no names, one that cannot
+ * be proved.
  */
 enum acme_rc acme_config_add_lineage(struct acme_config *config,
     const struct acme_lineage *lineage, size_t *index, struct acme_error *err);

@@ -13,6 +13,7 @@
 #include "base/acme_arena.h"
 #include "base/acme_error.h"
 #include "state/acme_challenge_type.h"
+#include "state/acme_words.h"
 #include "wrap/acme_json.h"
 
 /* Conventions by which a program is told of a record. */
@@ -80,9 +81,6 @@ struct acme_proof {
 /* Nothing but what counts when nothing was said. */
 void acme_proof_init(struct acme_proof *proof);
 
-/* The host's way to make a path whole; NULL: it cannot be. */
-typedef const char *acme_proof_path(void *ctx, const char *path);
-
 /*
  * Takes the words of a directive, which are borrowed.  ACME_CONFIG: with the
  * word and the cure; how many there may be is looked at too, and that not both
@@ -90,7 +88,7 @@ typedef const char *acme_proof_path(void *ctx, const char *path);
  */
 enum acme_rc acme_proof_set(struct acme_proof *proof,
     enum acme_proof_item item, const char *const *word, size_t nwords,
-    acme_proof_path *path, void *ctx, struct acme_error *err);
+    acme_path_fn *path, void *ctx, struct acme_error *err);
 
 /* The words that would say the same again: all that were ever allowed. */
 #define ACME_PROOF_WORDS_MAX (ACME_COMMAND_WORDS_MAX + 4)

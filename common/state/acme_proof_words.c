@@ -2,13 +2,12 @@
  * The words of the directives that acme_proof.h has fields for, both ways.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "base/acme_log.h"
 #include "base/acme_name.h"
 #include "state/acme_proof.h"
+#include "state/acme_words.h"
 #include "wrap/acme_dns.h"
 
 #define TIMEOUT_WORD "timeout="
@@ -34,72 +33,7 @@ static const char *const preflights[] = {
     [ACME_PREFLIGHT_REQUIRE] = "require",
 };
 
-/* The words, and what makes paths of some of them whole. */
-struct reader {
-    const char *const *word;
-    size_t n;
-    acme_proof_path *path;
-    void *ctx;
-};
-
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static enum acme_rc
-bad_word(struct acme_error *err, const char *word, const char *cure)
-{
-    char shown[128];
-
-    acme_log_clean(shown, sizeof(shown), word, strlen(word));
-    return acme_error_set(err, ACME_CONFIG, "\"%s\": %s", shown, cure);
-}
-
-static enum acme_rc
-wrong_number(struct acme_error *err, const char *cure)
-{
-    return acme_error_set(err, ACME_CONFIG,
-        "too many or too few parameters: %s", cure);
-}
-
-/* A file's name, made whole. */
-static enum acme_rc
-read_path(const struct reader *reader, const char *word, const char **path,
-    struct acme_error *err)
-{
-    *path = word;
-    if (reader->path != NULL)
-        *path = reader->path(reader->ctx, word);
-    if (*path == NULL || **path != '/')
-        return bad_word(err, word, "not the path of a file");
-    if (strlen(*path) > ACME_URL_MAX - sizeof(CREDENTIALS_WORD))
-        return bad_word(err, word, "the path is too long");
-    return ACME_OK;
-}
-
-/* Seconds, maybe with "s", "m" or "h". */
-static enum acme_rc
-read_seconds(const char *word, unsigned long most, unsigned *seconds,
-    struct acme_error *err)
-{
-    char *end;
-    unsigned long value = strtoul(word, &end, 10), unit = 1;
-
-    if (*end == 'm')
-        unit = 60;
-    else if (*end == 'h')
-        unit = 3600;
-    if (*end != '\0')
-        end += strspn(end, "smh") == 1;
-    if (end == word || *end != '\0' || *word == '-' || value == 0 ||
-        value > most / unit) {
-        char cure[96];
-
-        (void)snprintf(cure, sizeof(cure),
-            "it must be a time of 1 to %lu seconds, such as 30 or 2m", most);
-        return bad_word(err, word, cure);
-    }
-    *seconds = (unsigned)(value * unit);
-    return ACME_OK;
-}
 
 /* ---- challenges ------------------------------------------------------- */
 
@@ -118,7 +52,7 @@ read_persist(struct acme_proof *proof, const char *word,
             *type = ACME_DNS_PERSIST_01;
             return ACME_OK;
         }
-    return bad_word(err, word,
+    return acme_words_bad(err, word,
         "it is no standard yet and may change; name the version of the draft "
         "that your CA follows, \"dns-persist-01=draft-00\" or "
         "\"dns-persist-01=draft-01\"");
@@ -139,7 +73,7 @@ read_challenge(struct acme_proof *proof, const char *word,
 }
 
 static enum acme_rc
-set_challenges(struct acme_proof *proof, const struct reader *reader,
+set_challenges(struct acme_proof *proof, const struct acme_words *reader,
     struct acme_error *err)
 {
     enum acme_challenge_type type = ACME_HTTP_01;
@@ -147,7 +81,7 @@ set_challenges(struct acme_proof *proof, const struct reader *reader,
     size_t i, k;
 
     if (reader->n == 0)
-        return wrong_number(err, "it needs a challenge such as http-01");
+        return acme_words_count(err, "it needs a challenge such as http-01");
     proof->persist = NULL;
     for (i = 0; i < reader->n; i++) {
         rc = read_challenge(proof, reader->word[i], &type, err);
@@ -155,7 +89,7 @@ set_challenges(struct acme_proof *proof, const struct reader *reader,
             return rc;
         for (k = 0; k < proof->nchallenges; k++)
             if (proof->challenge[k] == type)
-                return bad_word(err, reader->word[i],
+                return acme_words_bad(err, reader->word[i],
                     "it is there twice; remove one");
         proof->challenge[proof->nchallenges++] = type;
     }
@@ -175,7 +109,7 @@ read_kind(const char *word, enum acme_command_kind *kind,
             *kind = (enum acme_command_kind)i;
             return ACME_OK;
         }
-    return bad_word(err, word,
+    return acme_words_bad(err, word,
         "it must be the convention that the program follows: certbot, "
         "mod_md, uacme or acme.sh (or none)");
 }
@@ -188,22 +122,22 @@ read_version(struct acme_command *command, const char *word,
     const char *number = word + strlen(VERSION_WORD);
 
     if (strcmp(number, "1") != 0 && strcmp(number, "2") != 0)
-        return bad_word(err, word, "it must be version=1 or version=2");
+        return acme_words_bad(err, word, "it must be version=1 or version=2");
     command->version = (unsigned)(number[0] - '0');
     return ACME_OK;
 }
 
 /* "timeout=..." and the others may stand anywhere. */
 static enum acme_rc
-read_option(struct acme_command *command, const struct reader *reader,
+read_option(struct acme_command *command, const struct acme_words *reader,
     const char *word, bool *is_option, struct acme_error *err)
 {
     *is_option = true;
     if (strncmp(word, TIMEOUT_WORD, strlen(TIMEOUT_WORD)) == 0)
-        return read_seconds(word + strlen(TIMEOUT_WORD), 3600,
+        return acme_words_seconds(word + strlen(TIMEOUT_WORD), 3600,
             &command->timeout, err);
     if (strncmp(word, CREDENTIALS_WORD, strlen(CREDENTIALS_WORD)) == 0)
-        return read_path(reader, word + strlen(CREDENTIALS_WORD),
+        return acme_words_path(reader, word + strlen(CREDENTIALS_WORD),
             &command->credentials, err);
     if (command->kind == ACME_COMMAND_MOD_MD &&
         strncmp(word, VERSION_WORD, strlen(VERSION_WORD)) == 0)
@@ -214,7 +148,7 @@ read_option(struct acme_command *command, const struct reader *reader,
 
 /* Which words are paths differs. */
 static enum acme_rc
-finish_command(struct acme_command *command, const struct reader *reader,
+finish_command(struct acme_command *command, const struct acme_words *reader,
     struct acme_error *err)
 {
     size_t n = command->nwords;
@@ -222,25 +156,26 @@ finish_command(struct acme_command *command, const struct reader *reader,
 
     switch (command->kind) {
     case ACME_COMMAND_NONE:
-        return n == 0 ? ACME_OK : wrong_number(err, "none stands alone");
+        return n == 0 ? ACME_OK : acme_words_count(err, "none stands alone");
     case ACME_COMMAND_ACME_SH:
         if (n != 2)
-            return wrong_number(err,
+            return acme_words_count(err,
                 "acme.sh needs the name of a script in its dnsapi directory "
                 "and its home, such as \"acme.sh dns_cf /root/.acme.sh\"");
         if (strspn(command->word[0],
                 "abcdefghijklmnopqrstuvwxyz0123456789_") !=
             strlen(command->word[0]))
-            return bad_word(err, command->word[0],
+            return acme_words_bad(err, command->word[0],
                 "it is no name of a script such as dns_cf");
-        return read_path(reader, command->word[1], &command->word[1], err);
+        return acme_words_path(reader, command->word[1], &command->word[1],
+            err);
     case ACME_COMMAND_CERTBOT:
         if (n != 1 && n != 2)
-            return wrong_number(err,
+            return acme_words_count(err,
                 "certbot needs the auth hook and, maybe, the cleanup hook");
-        rc = n == 2
-                 ? read_path(reader, command->word[1], &command->cleanup, err)
-                 : ACME_OK;
+        rc = n == 2 ? acme_words_path(reader, command->word[1],
+                          &command->cleanup, err)
+                    : ACME_OK;
         command->nwords = 1;
         if (rc != ACME_OK)
             return rc;
@@ -248,14 +183,14 @@ finish_command(struct acme_command *command, const struct reader *reader,
     case ACME_COMMAND_MOD_MD:
     case ACME_COMMAND_UACME:
         if (n == 0)
-            return wrong_number(err, "the path of the program is missing");
+            return acme_words_count(err, "the path of the program is missing");
         break;
     }
-    return read_path(reader, command->word[0], &command->word[0], err);
+    return acme_words_path(reader, command->word[0], &command->word[0], err);
 }
 
 static enum acme_rc
-set_command(struct acme_proof *proof, const struct reader *reader,
+set_command(struct acme_proof *proof, const struct acme_words *reader,
     struct acme_error *err)
 {
     struct acme_command *command = &proof->command;
@@ -264,15 +199,16 @@ set_command(struct acme_proof *proof, const struct reader *reader,
     size_t i;
 
     if (reader->n == 0)
-        return wrong_number(err, "it needs a convention and a program, such "
-                                 "as \"certbot /usr/local/bin/dns-auth\"");
+        return acme_words_count(err,
+            "it needs a convention and a program, such "
+            "as \"certbot /usr/local/bin/dns-auth\"");
     rc = read_kind(reader->word[0], &command->kind, err);
     for (i = 1; rc == ACME_OK && i < reader->n; i++) {
         rc = read_option(command, reader, reader->word[i], &is_option, err);
         if (rc != ACME_OK || is_option)
             continue;
         if (command->nwords == ACME_COMMAND_WORDS_MAX)
-            return bad_word(err, reader->word[i],
+            return acme_words_bad(err, reader->word[i],
                 "it is one word too many; write a script");
         command->word[command->nwords++] = reader->word[i];
     }
@@ -282,7 +218,7 @@ set_command(struct acme_proof *proof, const struct reader *reader,
 /* ---- the rest --------------------------------------------------------- */
 
 static enum acme_rc
-set_dns_update(struct acme_proof *proof, const struct reader *reader,
+set_dns_update(struct acme_proof *proof, const struct acme_words *reader,
     struct acme_error *err)
 {
     char host[ACME_NAME_MAX + 1];
@@ -292,18 +228,18 @@ set_dns_update(struct acme_proof *proof, const struct reader *reader,
     if (reader->n == 1 && strcasecmp(reader->word[0], "none") == 0)
         return ACME_OK;
     if (reader->n != 2)
-        return wrong_number(err,
+        return acme_words_count(err,
             "it needs the primary name server and the file of a TSIG key, "
             "such as \"192.0.2.53 /etc/acme/tsig.key\"");
     rc = acme_dns_host_parse(reader->word[0], host, &port, err);
     if (rc != ACME_OK)
         return rc;
     proof->dns_server = reader->word[0];
-    return read_path(reader, reader->word[1], &proof->dns_key_file, err);
+    return acme_words_path(reader, reader->word[1], &proof->dns_key_file, err);
 }
 
 static enum acme_rc
-set_delegation(struct acme_proof *proof, const struct reader *reader,
+set_delegation(struct acme_proof *proof, const struct acme_words *reader,
     struct acme_error *err)
 {
     char zone[ACME_NAME_MAX + 1];
@@ -311,15 +247,16 @@ set_delegation(struct acme_proof *proof, const struct reader *reader,
     size_t i;
 
     if (reader->n == 0 || reader->n > ACME_DNS_ZONES_MAX)
-        return wrong_number(err, "it needs the zones that CNAME records of "
-                                 "_acme-challenge labels may lead to");
+        return acme_words_count(err,
+            "it needs the zones that CNAME records of "
+            "_acme-challenge labels may lead to");
     for (i = 0; i < reader->n; i++) {
         acme_error_clear(&ignored);
         if (acme_name_parse(reader->word[i], strlen(reader->word[i]), zone,
                 &ignored) != ACME_OK ||
             acme_name_is_ip(zone) || acme_name_is_wildcard(zone) ||
             strcasecmp(zone, reader->word[i]) != 0)
-            return bad_word(err, reader->word[i],
+            return acme_words_bad(err, reader->word[i],
                 "it is not the name of a zone, such as acme.example.com");
         proof->zone[proof->nzones++] = reader->word[i];
     }
@@ -327,42 +264,44 @@ set_delegation(struct acme_proof *proof, const struct reader *reader,
 }
 
 static enum acme_rc
-set_propagation(struct acme_proof *proof, const struct reader *reader,
+set_propagation(struct acme_proof *proof, const struct acme_words *reader,
     struct acme_error *err)
 {
     enum acme_rc rc;
 
     if (reader->n == 0 || reader->n > 2)
-        return wrong_number(err, "it needs how long the DNS may take, and "
-                                 "maybe how often it is asked, or off");
+        return acme_words_count(err, "it needs how long the DNS may take, and "
+                                     "maybe how often it is asked, or off");
     if (reader->n == 1 && strcasecmp(reader->word[0], "off") == 0) {
         proof->propagation = 0;
         return ACME_OK;
     }
-    rc = read_seconds(reader->word[0], 24 * 3600, &proof->propagation, err);
+    rc = acme_words_seconds(reader->word[0], 24 * 3600, &proof->propagation,
+        err);
     if (rc == ACME_OK && reader->n == 2)
-        rc = read_seconds(reader->word[1], 3600, &proof->interval, err);
+        rc = acme_words_seconds(reader->word[1], 3600, &proof->interval, err);
     return rc;
 }
 
 static enum acme_rc
-set_preflight(struct acme_proof *proof, const struct reader *reader,
+set_preflight(struct acme_proof *proof, const struct acme_words *reader,
     struct acme_error *err)
 {
     size_t i;
 
     if (reader->n != 1)
-        return wrong_number(err, "it is off, warn or require");
+        return acme_words_count(err, "it is off, warn or require");
     for (i = 0; i < COUNT(preflights); i++)
         if (strcasecmp(reader->word[0], preflights[i]) == 0) {
             proof->preflight = (enum acme_preflight)i;
             return ACME_OK;
         }
-    return bad_word(err, reader->word[0], "it must be off, warn or require");
+    return acme_words_bad(err, reader->word[0],
+        "it must be off, warn or require");
 }
 
 static enum acme_rc
-set_resolver(struct acme_proof *proof, const struct reader *reader,
+set_resolver(struct acme_proof *proof, const struct acme_words *reader,
     struct acme_error *err)
 {
     struct acme_dns_servers servers = { .n = 0 };
@@ -370,7 +309,7 @@ set_resolver(struct acme_proof *proof, const struct reader *reader,
     size_t i;
 
     if (reader->n == 0)
-        return wrong_number(err, "it needs the addresses of name servers");
+        return acme_words_count(err, "it needs the addresses of name servers");
     for (i = 0; i < reader->n && rc == ACME_OK; i++) {
         rc = acme_dns_servers_add(&servers, reader->word[i], err);
         if (rc == ACME_OK)
@@ -401,10 +340,10 @@ check_means(const struct acme_proof *proof, const struct acme_proof *said,
 
 enum acme_rc
 acme_proof_set(struct acme_proof *proof, enum acme_proof_item item,
-    const char *const *word, size_t nwords, acme_proof_path *path, void *ctx,
+    const char *const *word, size_t nwords, acme_path_fn *path, void *ctx,
     struct acme_error *err)
 {
-    const struct reader reader = { word, nwords, path, ctx };
+    const struct acme_words reader = { word, nwords, path, ctx };
     struct acme_proof said;
     enum acme_rc rc = ACME_OK;
 

@@ -155,6 +155,9 @@ parse_declaration(struct acme_arena *arena, const struct acme_json *json,
     if (rc == ACME_OK)
         rc = acme_proof_parse(arena, acme_json_get(json, "proof"),
             &into->proof, err);
+    if (rc == ACME_OK)
+        rc = acme_hooks_parse(arena, acme_json_get(json, "hooks"),
+            &into->hooks, err);
     return rc;
 }
 
@@ -263,6 +266,8 @@ render_declaration(const struct acme_declaration *one)
         acme_json_set_str(json, "csr", one->csr_file);
     if (one->proof.said != 0)
         acme_json_set(json, "proof", acme_proof_render(&one->proof));
+    if (one->hooks.said != 0)
+        acme_json_set(json, "hooks", acme_hooks_render(&one->hooks));
     return json;
 }
 
@@ -326,6 +331,10 @@ copy_declaration(struct acme_arena *arena, const struct acme_config *config,
     if (lineage->proof != NULL &&
         !acme_proof_copy(arena, &out->proof, lineage->proof))
         return acme_error_nomem(err);
+    acme_hooks_init(&out->hooks);
+    if (lineage->hooks != NULL &&
+        !acme_hooks_copy(arena, &out->hooks, lineage->hooks))
+        return acme_error_nomem(err);
     out->must_staple = lineage->must_staple;
     out->reuse_key = lineage->reuse_key;
     out->allow_subset = lineage->allow_subset;
@@ -349,6 +358,7 @@ same_wish(const struct acme_declaration *a, const struct acme_declaration *b)
         a->reuse_key != b->reuse_key || a->allow_subset != b->allow_subset ||
         !acme_text_same(a->csr_file, b->csr_file) ||
         !acme_proof_equal(&a->proof, &b->proof) ||
+        !acme_hooks_equal(&a->hooks, &b->hooks) ||
         !acme_issuer_equal(&a->issuer, &b->issuer))
         return false;
     for (i = 0; i < a->nfallbacks; i++)

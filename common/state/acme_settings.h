@@ -28,6 +28,7 @@ struct acme_declaration {
     bool must_staple, reuse_key, allow_subset; /* see struct acme_lineage */
     const char *csr_file;                      /* or NULL */
     struct acme_proof proof;
+    struct acme_hooks hooks;
 };
 
 struct acme_settings {
@@ -59,8 +60,8 @@ bool acme_settings_withdraw(struct acme_settings *settings, const char *by);
 /*
  * What is wanted now: the union of all names (the oldest declarer's first)
  * and of all key types, into `arena`.  Policy is declared[0]'s, so are the
- * issuers and the proof: wanted->name and wanted->proof are NULL,
- * wanted->issuer and wanted->nfallbacks 0.
+ * issuers, the proof and the hooks: wanted->name, ->proof and ->hooks are
+ * NULL, wanted->issuer and wanted->nfallbacks 0.
  * Declared by nobody: no names. *conflict, when two declarers name different
  * CAs, or different keys of one algorithm, is text for people; else NULL.
  */

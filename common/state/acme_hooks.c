@@ -1,0 +1,395 @@
+#include "state/acme_hooks.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/acme_log.h"
+
+#define TIMEOUT 300
+#define TIMEOUT_MOST 3600
+#define WARN_PERCENT 10
+#define DAY 86400L
+
+static const char *const names[ACME_HOOKS_ITEMS] = {
+    [ACME_HOOKS_PRE] = "pre",
+    [ACME_HOOKS_DEPLOY] = "deploy",
+    [ACME_HOOKS_POST] = "post",
+    [ACME_HOOKS_EVENT] = "event",
+    [ACME_HOOKS_DIRECTORIES] = "directories",
+    [ACME_HOOKS_VALIDATION] = "validation",
+    [ACME_HOOKS_TIMEOUT] = "timeout",
+    [ACME_HOOKS_WARN_WINDOW] = "warn_window",
+};
+
+static bool
+has(const struct acme_hooks *hooks, size_t item)
+{
+    return (hooks->said & 1u << item) != 0;
+}
+
+void
+acme_hooks_init(struct acme_hooks *hooks)
+{
+    memset(hooks, 0, sizeof(*hooks));
+    hooks->directories = hooks->validation = true;
+    hooks->timeout = TIMEOUT;
+    hooks->warn_percent = WARN_PERCENT;
+}
+
+const char *
+acme_hooks_item_name(enum acme_hooks_item item)
+{
+    return names[item] != NULL ? names[item] : "";
+}
+
+enum acme_rc
+acme_hooks_stage(const char *word, enum acme_hooks_item *item,
+    struct acme_error *err)
+{
+    size_t i;
+
+    for (i = ACME_HOOKS_PRE; i <= ACME_HOOKS_POST; i++)
+        if (strcasecmp(word, names[i]) == 0) {
+            *item = (enum acme_hooks_item)i;
+            return ACME_OK;
+        }
+    return acme_words_bad(err, word, "it must be pre, deploy or post");
+}
+
+/* ---- words ------------------------------------------------------------ */
+
+static enum acme_rc
+set_command(struct acme_hooks *hooks, enum acme_hooks_item item,
+    const char *const *word, size_t n, struct acme_error *err)
+{
+    const size_t most = item == ACME_HOOKS_EVENT ? 1 : ACME_HOOKS_MAX;
+    struct acme_hook *hook;
+
+    if (n == 0)
+        return acme_words_count(err,
+            "it needs a command, such as \"systemctl reload postfix\"");
+    if (n == 1 && strcasecmp(word[0], "none") == 0) {
+        if (hooks->n[item] == 0)
+            return ACME_OK;
+        return acme_words_bad(err, word[0], "there is a command beside it");
+    }
+    if (word[0][strspn(word[0], " \t")] == '\0')
+        return acme_words_bad(err, word[0], "the command is empty");
+    if (hooks->n[item] == most || (has(hooks, item) && hooks->n[item] == 0))
+        return acme_words_bad(err, word[0],
+            hooks->n[item] == 0 ? "there is \"none\" beside it"
+                                : "it is one command too many; write a script "
+                                  "that runs them");
+    if (n > ACME_COMMAND_WORDS_MAX)
+        return acme_words_bad(err, word[ACME_COMMAND_WORDS_MAX],
+            "it is one word too many; write a script");
+    hook = &hooks->list[item][hooks->n[item]++];
+    hook->nwords = n;
+    memcpy(hook->word, word, n * sizeof(word[0]));
+    return ACME_OK;
+}
+
+/* "10%", "30d" or "30". */
+static enum acme_rc
+set_warn_window(struct acme_hooks *hooks, const char *word,
+    struct acme_error *err)
+{
+    char *end;
+    const unsigned long value = strtoul(word, &end, 10);
+    const bool percent = strcmp(end, "%") == 0;
+
+    if (end == word || *word == '-' || value == 0 ||
+        value > (percent ? 99u : 3650u) ||
+        (!percent && *end != '\0' && strcmp(end, "d") != 0))
+        return acme_words_bad(err, word,
+            "it must be 1% to 99% of the life, or days such as 7d");
+    hooks->warn_percent = percent ? (unsigned)value : 0;
+    hooks->warn_days = percent ? 0 : (unsigned)value;
+    return ACME_OK;
+}
+
+enum acme_rc
+acme_hooks_set(struct acme_hooks *hooks, enum acme_hooks_item item,
+    const char *const *word, size_t n, struct acme_error *err)
+{
+    enum acme_rc rc = ACME_OK;
+
+    if (item > ACME_HOOKS_COMMANDS && n != 1)
+        return acme_words_count(err, "it needs one");
+    switch (item) {
+    case ACME_HOOKS_PRE:
+    case ACME_HOOKS_DEPLOY:
+    case ACME_HOOKS_POST:
+    case ACME_HOOKS_EVENT:
+        rc = set_command(hooks, item, word, n, err);
+        break;
+    case ACME_HOOKS_DIRECTORIES:
+        rc = acme_words_flag(word[0], &hooks->directories, err);
+        break;
+    case ACME_HOOKS_VALIDATION:
+        rc = acme_words_flag(word[0], &hooks->validation, err);
+        break;
+    case ACME_HOOKS_TIMEOUT:
+        rc = acme_words_seconds(word[0], TIMEOUT_MOST, &hooks->timeout, err);
+        break;
+    case ACME_HOOKS_WARN_WINDOW:
+        rc = set_warn_window(hooks, word[0], err);
+        break;
+    case ACME_HOOKS_COMMANDS:
+    case ACME_HOOKS_ITEMS:
+        break;
+    }
+    if (rc == ACME_OK)
+        hooks->said |= 1u << item;
+    return rc;
+}
+
+/* ---- as values -------------------------------------------------------- */
+
+static void
+take_item(struct acme_hooks *to, const struct acme_hooks *from,
+    enum acme_hooks_item item)
+{
+    switch (item) {
+    case ACME_HOOKS_PRE:
+    case ACME_HOOKS_DEPLOY:
+    case ACME_HOOKS_POST:
+    case ACME_HOOKS_EVENT:
+        to->n[item] = from->n[item];
+        memcpy(to->list[item], from->list[item], sizeof(to->list[item]));
+        break;
+    case ACME_HOOKS_DIRECTORIES:
+        to->directories = from->directories;
+        break;
+    case ACME_HOOKS_VALIDATION:
+        to->validation = from->validation;
+        break;
+    case ACME_HOOKS_TIMEOUT:
+        to->timeout = from->timeout;
+        break;
+    case ACME_HOOKS_WARN_WINDOW:
+        to->warn_percent = from->warn_percent;
+        to->warn_days = from->warn_days;
+        break;
+    case ACME_HOOKS_COMMANDS:
+    case ACME_HOOKS_ITEMS:
+        break;
+    }
+    to->said |= 1u << item;
+}
+
+void
+acme_hooks_merge(struct acme_hooks *narrow, const struct acme_hooks *wide)
+{
+    size_t item;
+
+    for (item = 0; item < ACME_HOOKS_ITEMS; item++)
+        if (!has(narrow, item) && has(wide, item))
+            take_item(narrow, wide, (enum acme_hooks_item)item);
+}
+
+bool
+acme_hooks_copy(struct acme_arena *arena, struct acme_hooks *to,
+    const struct acme_hooks *from)
+{
+    struct acme_hooks copy = *from;
+    size_t item, i, k;
+
+    for (item = 0; item < ACME_HOOKS_COMMANDS; item++)
+        for (i = 0; i < copy.n[item]; i++)
+            for (k = 0; k < copy.list[item][i].nwords; k++) {
+                const char **word = &copy.list[item][i].word[k];
+
+                *word = acme_arena_strdup(arena, *word);
+                if (*word == NULL)
+                    return false;
+            }
+    *to = copy;
+    return true;
+}
+
+bool
+acme_hook_equal(const struct acme_hook *a, const struct acme_hook *b)
+{
+    size_t i;
+
+    if (a->nwords != b->nwords)
+        return false;
+    for (i = 0; i < a->nwords; i++)
+        if (strcmp(a->word[i], b->word[i]) != 0)
+            return false;
+    return true;
+}
+
+bool
+acme_hooks_equal(const struct acme_hooks *a, const struct acme_hooks *b)
+{
+    size_t item, i;
+
+    if (a->said != b->said || a->directories != b->directories ||
+        a->validation != b->validation || a->timeout != b->timeout ||
+        a->warn_percent != b->warn_percent || a->warn_days != b->warn_days)
+        return false;
+    for (item = 0; item < ACME_HOOKS_COMMANDS; item++) {
+        if (a->n[item] != b->n[item])
+            return false;
+        for (i = 0; i < a->n[item]; i++)
+            if (!acme_hook_equal(&a->list[item][i], &b->list[item][i]))
+                return false;
+    }
+    return true;
+}
+
+bool
+acme_hooks_any(const struct acme_hooks *hooks)
+{
+    size_t item;
+
+    for (item = 0; item < ACME_HOOKS_COMMANDS; item++)
+        if (hooks->n[item] > 0)
+            return true;
+    return false;
+}
+
+const char *
+acme_hook_text(const struct acme_hook *hook, char *out, size_t size)
+{
+    char text[512];
+    size_t i, len = 0;
+
+    for (i = 0; i < hook->nwords && len < sizeof(text); i++)
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s",
+            i > 0 ? " " : "", hook->word[i]);
+    if (len >= sizeof(text))
+        len = sizeof(text) - 1;
+    return acme_log_clean(out, size, text, len);
+}
+
+long
+acme_hooks_warn_window(const struct acme_hooks *hooks, long life)
+{
+    if (hooks->warn_percent != 0)
+        return (long)(life * (double)hooks->warn_percent / 100);
+    return (long)hooks->warn_days * DAY;
+}
+
+/* ---- JSON: the words of the directives -------------------------------- */
+
+static struct acme_json *
+render_hook(const struct acme_hook *hook)
+{
+    struct acme_json *list = acme_json_array();
+    size_t i;
+
+    for (i = 0; i < hook->nwords; i++)
+        acme_json_append_str(list, hook->word[i]);
+    return list;
+}
+
+static void
+render_commands(const struct acme_hooks *hooks, size_t item,
+    struct acme_json *json)
+{
+    struct acme_json *list = acme_json_array();
+    size_t i;
+
+    for (i = 0; i < hooks->n[item]; i++)
+        acme_json_append(list, render_hook(&hooks->list[item][i]));
+    acme_json_set(json, names[item], list);
+}
+
+static void
+render_setting(const struct acme_hooks *hooks, enum acme_hooks_item item,
+    struct acme_json *json)
+{
+    char text[32] = "";
+
+    if (item == ACME_HOOKS_DIRECTORIES || item == ACME_HOOKS_VALIDATION)
+        (void)snprintf(text, sizeof(text), "%s",
+            (item == ACME_HOOKS_DIRECTORIES ? hooks->directories
+                                            : hooks->validation)
+                ? "on"
+                : "off");
+    else if (item == ACME_HOOKS_TIMEOUT)
+        (void)snprintf(text, sizeof(text), "%u", hooks->timeout);
+    else if (hooks->warn_percent != 0)
+        (void)snprintf(text, sizeof(text), "%u%%", hooks->warn_percent);
+    else
+        (void)snprintf(text, sizeof(text), "%ud", hooks->warn_days);
+    acme_json_set_str(json, names[item], text);
+}
+
+struct acme_json *
+acme_hooks_render(const struct acme_hooks *hooks)
+{
+    struct acme_json *json = acme_json_object();
+    size_t item;
+
+    for (item = 0; item < ACME_HOOKS_ITEMS; item++) {
+        if (!has(hooks, item))
+            continue;
+        if (item < ACME_HOOKS_COMMANDS)
+            render_commands(hooks, item, json);
+        else
+            render_setting(hooks, (enum acme_hooks_item)item, json);
+    }
+    return json;
+}
+
+static enum acme_rc
+parse_hook(struct acme_hooks *hooks, enum acme_hooks_item item,
+    const struct acme_json *list, struct acme_error *err)
+{
+    const char *word[ACME_COMMAND_WORDS_MAX + 1];
+    size_t n = acme_json_count(list), i;
+
+    for (i = 0; i < n && i < ACME_COMMAND_WORDS_MAX + 1; i++) {
+        word[i] = acme_json_text(acme_json_at(list, i));
+        if (word[i] == NULL)
+            return ACME_WIRE;
+    }
+    return acme_hooks_set(hooks, item, word, n, err);
+}
+
+static enum acme_rc
+parse_item(struct acme_hooks *hooks, enum acme_hooks_item item,
+    const struct acme_json *value, struct acme_error *err)
+{
+    const char *word = acme_json_text(value);
+    enum acme_rc rc = ACME_OK;
+    size_t i;
+
+    if (item > ACME_HOOKS_COMMANDS)
+        return word != NULL ? acme_hooks_set(hooks, item, &word, 1, err)
+                            : ACME_WIRE;
+    if (word != NULL)
+        return ACME_WIRE;
+    for (i = 0; i < acme_json_count(value) && rc == ACME_OK; i++)
+        rc = parse_hook(hooks, item, acme_json_at(value, i), err);
+    hooks->said |= 1u << item;
+    return rc;
+}
+
+enum acme_rc
+acme_hooks_parse(struct acme_arena *arena, const struct acme_json *json,
+    struct acme_hooks *hooks, struct acme_error *err)
+{
+    const struct acme_json *value;
+    struct acme_hooks parsed;
+    struct acme_error why;
+    size_t item;
+
+    acme_hooks_init(&parsed);
+    for (item = 0; item < ACME_HOOKS_ITEMS; item++) {
+        value = names[item] != NULL ? acme_json_get(json, names[item]) : NULL;
+        acme_error_clear(&why);
+        if (value != NULL && parse_item(&parsed, (enum acme_hooks_item)item,
+                                 value, &why) != ACME_OK)
+            return acme_error_set(err, ACME_WIRE, "%s is malformed",
+                names[item]);
+    }
+    return acme_hooks_copy(arena, hooks, &parsed) ? ACME_OK
+                                                  : acme_error_nomem(err);
+}
