@@ -19,7 +19,8 @@ struct acme_child {
     int frame;   /* the pair between store and engine */
     int ready;   /* store, first life: closed when the area is filled */
     int wake[2]; /* engine: what acme_child_wake() writes to */
-    int runner;  /* engine: its end of the pair with the runner */
+    int runner;  /* engine, store: their ends of pairs with the runner */
+    int store;   /* runner: its end of the pair with the store */
 };
 
 /*

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "drive/acme_runner.h"
+#include "drive/acme_runner_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +22,6 @@
 #include "drive/acme_sandbox.h"
 #include "drive/acme_store_process.h"
 #include "drive/acme_workdir.h"
-#include "wrap/acme_hash.h"
 
 /* How often it is looked whether a program has ended (ms). */
 #define LOOK_MS 20
@@ -34,352 +33,244 @@
 /* Private directories that nobody has come back to: as old as orders get. */
 #define DIR_AGE_MAX ACME_ORDER_AGE_MAX
 
-/* One that was asked for. */
-struct errand {
-    bool used;
-    pid_t pid; /* of its handler; 0: it waits */
-    unsigned long long number;
-    uint32_t lineage;
-    int answer;
-    struct acme_buf frame;
-};
-
-struct runner {
-    const struct acme_config *config;
-    struct acme_child *child;
-    struct acme_host host;
-    int life[2]; /* handlers see its end when we are gone */
-    unsigned long long count;
-    struct errand errand[ACME_ERRANDS_MAX];
-};
-
-static const struct acme_lineage *
-lineage_of(const struct runner *runner, const struct errand *errand)
+const struct acme_lineage *
+acme_task_lineage(const struct acme_runner *runner,
+    const struct acme_task *task)
 {
-    return &runner->config->lineage[errand->lineage];
-}
-
-/* ---- in a handler: one errand ----------------------------------------- */
-
-struct handler {
-    const struct runner *runner;
-    const struct acme_lineage *lineage;
-    struct acme_errand errand;
-    struct acme_command_user user;
-    struct acme_workdir dir;
-    char id[ACME_HASH_HEX];
-    char path[PATH_MAX]; /* private to the record */
-    struct acme_buf output;
-    struct acme_errand_end end;
-};
-
-/* The same for the one that makes a record and the one that takes it away,
- * whichever server of the state directory runs it. */
-static enum acme_rc
-name_directory(struct handler *handler, struct acme_error *err)
-{
-    const char *const part[] = { handler->runner->config->state_dir,
-        handler->lineage->name, handler->errand.owner, handler->errand.token };
-    struct acme_buf text;
-    size_t i;
-
-    acme_buf_init(&text, ACME_FRAME_MAX);
-    for (i = 0; i < sizeof(part) / sizeof(part[0]); i++)
-        acme_buf_add(&text, part[i], strlen(part[i]) + 1);
-    handler->id[0] = '\0';
-    if (acme_buf_ok(&text))
-        acme_hash_hex(text.data, text.len, handler->id);
-    acme_buf_clear(&text);
-    return handler->id[0] != '\0' ? ACME_OK : acme_error_nomem(err);
-}
-
-static enum acme_rc
-make_directory(struct handler *handler, struct acme_error *err)
-{
-    const struct acme_command_user *user = &handler->user;
-    const struct acme_errand *errand = &handler->errand;
-    enum acme_rc rc = name_directory(handler, err);
-
-    if (rc == ACME_OK)
-        rc = acme_workdir_open(&handler->dir, err);
-    if (rc == ACME_OK)
-        rc = acme_workdir_make(&handler->dir, handler->id, user->uid,
-            user->gid, handler->path, err);
-    if (rc == ACME_OK && errand->all_len > ACME_COMMAND_LIST_MAX)
-        rc = acme_workdir_put(&handler->dir, handler->id, "domains",
-            errand->all, errand->all_len, user->uid, user->gid, err);
-    return rc;
-}
-
-/* White space at both ends is of no use to anybody, as Certbot has it. */
-static void
-trim(struct acme_buf *output)
-{
-    static const char space[] = " \t\r\n\v\f";
-    const char *text = acme_buf_str(output);
-    size_t from = strspn(text, space), len = output->len;
-
-    while (len > from && strchr(space, text[len - 1]) != NULL)
-        len--;
-    if (output->data == NULL)
-        return;
-    memmove(output->data, output->data + from, len - from);
-    output->len = len - from;
-    output->data[output->len] = '\0';
-}
-
-static enum acme_rc
-execute(struct handler *handler, const struct acme_command_run *run,
-    int answer, struct acme_error *err)
-{
-    const struct acme_command *command = &handler->lineage->proof->command;
-    const struct acme_program program = { .path = run->path,
-        .shown = run->shown,
-        .argv = run->argv,
-        .envp = run->envp,
-        .become = handler->user.become,
-        .uid = handler->user.uid,
-        .gid = handler->user.gid,
-        .timeout = command->timeout,
-        .stop = { handler->runner->life[0], answer } };
-    struct acme_program_end end;
-    enum acme_rc rc = acme_program_run(&program, &handler->output, &end, err);
-
-    handler->end.refused = !end.began;
-    if (rc == ACME_OK && end.left > 0)
-        acme_log(&handler->runner->host, ACME_LOG_WARN,
-            "program \"%s\" left %u %s running, killed now, lineage \"%s\"",
-            run->shown, end.left, end.left == 1 ? "process" : "processes",
-            handler->lineage->name);
-    if (rc != ACME_OK)
-        acme_buf_reset(&handler->output);
-    trim(&handler->output);
-    /* uacme(1): one that does not accept a challenge is not told of its end.
-     */
-    if (rc == ACME_IO && command->kind == ACME_COMMAND_UACME &&
-        handler->errand.add) {
-        handler->end.refused = true;
-        handler->end.declined = end.status > 0;
-        if (handler->end.declined)
-            (void)acme_error_wrap(err, "the challenge is declined");
-    }
-    return rc;
-}
-
-static enum acme_rc
-carry_out(struct handler *handler, int answer, struct acme_error *err)
-{
-    const struct acme_lineage *lineage = handler->lineage;
-    struct acme_arena *arena = acme_arena_new();
-    struct acme_command_run run;
-    struct acme_error why;
-    bool nothing = false;
-    enum acme_rc rc;
-
-    if (arena == NULL)
-        return acme_error_nomem(err);
-    acme_error_clear(&why);
-    handler->end.refused = true;
-    rc = acme_command_user(handler->runner->config, &lineage->proof->command,
-        &handler->user, &why, err);
-    if (rc == ACME_OK)
-        rc = make_directory(handler, err);
-    if (rc == ACME_OK)
-        rc = acme_command_run(lineage, &handler->errand, &handler->user,
-            handler->path, arena, &run, &nothing, err);
-    if (rc == ACME_OK && !nothing)
-        rc = execute(handler, &run, answer, err);
-    acme_arena_free(arena);
-    return rc;
+    return &runner->config->lineage[task->lineage];
 }
 
 static __attribute__((noreturn)) void
-become_handler(const struct runner *runner, struct errand *errand)
+become_handler(const struct acme_runner *runner, struct acme_task *task)
 {
-    const int keep[] = { runner->life[0], runner->child->log, errand->answer };
-    struct acme_error err, ignored;
-    struct acme_frame frame;
-    struct handler handler;
-    struct acme_buf reply;
+    const int keep[] = { runner->life[0], runner->child->log, task->answer,
+        runner->child->store };
 
-    memset(&handler, 0, sizeof(handler));
-    acme_error_clear(&err);
-    acme_error_clear(&ignored);
     acme_child_begin("acme-hook", keep, sizeof(keep) / sizeof(keep[0]));
-    handler.runner = runner;
-    handler.lineage = lineage_of(runner, errand);
-    handler.dir.base = -1;
-    acme_buf_init(&handler.output, ACME_COMMAND_OUTPUT_MAX);
-    acme_buf_init(&reply, ACME_FRAME_MAX);
-    if (!acme_frame_open(&frame, errand->frame.data, errand->frame.len) ||
-        !acme_errand_parse(&frame, handler.lineage->proof, &handler.errand))
-        _exit(ACME_EXIT_FAILED); /* it was good a moment ago */
-    (void)carry_out(&handler, errand->answer, &err);
-    if (handler.dir.base != -1 &&
-        (!handler.errand.add || handler.end.refused) &&
-        err.rc != ACME_STOPPING)
-        acme_workdir_remove(&handler.dir, handler.id);
-    acme_errand_reply(&err, &handler.output, &handler.end, &reply);
-    (void)acme_frame_send(errand->answer, &reply, &ignored);
-    _exit(ACME_EXIT_STOPPED);
+    if (task->is_stage)
+        acme_runner_stage(runner, task);
+    acme_runner_dns(runner, task);
 }
 
-/* ---- errands ---------------------------------------------------------- */
+/* ---- tasks ----------------------------------------------------------- */
 
 static void
-forget(struct errand *errand)
+forget(struct acme_task *task)
 {
-    if (errand->answer != -1)
-        close(errand->answer);
-    acme_buf_clear(&errand->frame);
-    memset(errand, 0, sizeof(*errand));
-    errand->answer = -1;
+    if (task->answer != -1)
+        close(task->answer);
+    acme_buf_clear(&task->frame);
+    acme_arena_free(task->arena);
+    acme_batch_free(task->batch);
+    memset(task, 0, sizeof(*task));
+    task->answer = -1;
 }
 
-static struct errand *
-free_errand(struct runner *runner)
+static struct acme_task *
+free_task(struct acme_runner *runner)
 {
     size_t i;
 
     for (i = 0; i < ACME_ERRANDS_MAX; i++)
-        if (!runner->errand[i].used)
-            return &runner->errand[i];
+        if (!runner->task[i].used)
+            return &runner->task[i];
     return NULL;
 }
 
-/* Takes one from the engine; an exit status, or -1 to go on. */
-static int
-take(struct runner *runner, struct errand *errand)
+/* False: it is nothing that may be asked for. */
+static bool
+accept_record(const struct acme_runner *runner, const struct acme_task *task,
+    struct acme_frame *frame)
+{
+    const struct acme_proof *proof;
+    struct acme_errand ignored;
+
+    if (task->of_store || frame->index >= runner->config->nlineages)
+        return false;
+    proof = runner->config->lineage[frame->index].proof;
+    return proof->command.kind != ACME_COMMAND_NONE &&
+           acme_errand_parse(frame, proof, &ignored);
+}
+
+static bool
+accept_stage(struct acme_runner *runner, struct acme_task *task,
+    struct acme_frame *frame)
 {
     struct acme_error err;
-    struct acme_errand asked;
+
+    acme_error_clear(&err);
+    if (!acme_stage_ask_parse(frame, runner->config, !task->of_store,
+            &task->ask))
+        return false;
+    if (task->ask.unit != ACME_STAGE_ALL)
+        task->lineage = (uint32_t)acme_unit_lineage(task->ask.unit);
+    task->is_stage = true;
+    if (acme_runner_settle_stage(runner, task, &err) != ACME_OK) {
+        task->list.n = 0;
+        acme_log(&runner->host, ACME_LOG_ERROR, "hooks are not run: %s",
+            err.what);
+    }
+    return true;
+}
+
+static bool
+accept_frame(struct acme_runner *runner, struct acme_task *task)
+{
     struct acme_frame frame;
+
+    if (!acme_frame_open(&frame, task->frame.data, task->frame.len))
+        return false;
+    if (frame.verb == ACME_VERB_STAGE)
+        return accept_stage(runner, task, &frame);
+    task->lineage = frame.index;
+    return accept_record(runner, task, &frame);
+}
+
+/* Takes one from the engine, or the store; an exit status, or -1 to go on. */
+static int
+take(struct acme_runner *runner, struct acme_task *task, bool of_store)
+{
+    struct acme_error err;
     enum acme_rc rc;
 
     acme_error_clear(&err);
-    acme_buf_init(&errand->frame, ACME_FRAME_MAX);
-    rc = acme_frame_recv_fd(runner->child->frame, &errand->frame,
-        &errand->answer, &err);
+    acme_buf_init(&task->frame, ACME_FRAME_MAX);
+    rc = acme_frame_recv_fd(of_store ? runner->child->store
+                                     : runner->child->frame,
+        &task->frame, &task->answer, &err);
     if (rc != ACME_OK)
         return rc == ACME_NOENT ? ACME_EXIT_PEER_GONE : ACME_EXIT_FAILED;
-    if (errand->answer == -1 ||
-        !acme_frame_open(&frame, errand->frame.data, errand->frame.len) ||
-        frame.index >= runner->config->nlineages ||
-        runner->config->lineage[frame.index].proof->command.kind ==
-            ACME_COMMAND_NONE ||
-        !acme_errand_parse(&frame, runner->config->lineage[frame.index].proof,
-            &asked))
+    task->of_store = of_store;
+    task->number = ++runner->count;
+    if ((task->answer == -1) != of_store || !accept_frame(runner, task))
         return ACME_EXIT_BAD_PEER;
-    errand->used = true;
-    errand->lineage = frame.index;
-    errand->number = ++runner->count;
+    task->used = true;
     return -1;
 }
 
 /* Its asker has ended, or does not want it any more. */
 static bool
-is_unwanted(const struct errand *errand)
+is_unwanted(const struct acme_task *task)
 {
-    struct pollfd pfd = { errand->answer, POLLIN, 0 };
+    struct pollfd pfd = { task->answer, POLLIN, 0 };
 
-    return poll(&pfd, 1, 0) == 1;
+    return !task->of_store && poll(&pfd, 1, 0) == 1;
 }
 
 /* What must not run twice at a time. */
 static const char *
-program_of(const struct runner *runner, const struct errand *errand)
+program_of(const struct acme_runner *runner, const struct acme_task *task)
 {
-    const struct acme_command *command =
-        &lineage_of(runner, errand)->proof->command;
+    const struct acme_command *command;
 
+    if (task->is_stage)
+        return task->ask.stage == ACME_HOOKS_EVENT ? "events" : "hooks";
+    command = &acme_task_lineage(runner, task)->proof->command;
     return command->word[command->kind == ACME_COMMAND_ACME_SH];
 }
 
 static bool
-is_running(const struct runner *runner, const char *program)
+is_running(const struct acme_runner *runner, const char *program)
 {
     size_t i;
 
     for (i = 0; i < ACME_ERRANDS_MAX; i++)
-        if (runner->errand[i].used && runner->errand[i].pid != 0 &&
-            strcmp(program_of(runner, &runner->errand[i]), program) == 0)
+        if (runner->task[i].used && runner->task[i].pid != 0 &&
+            strcmp(program_of(runner, &runner->task[i]), program) == 0)
             return true;
     return false;
 }
 
+/* The engine sees the end of what was to have the answer. */
 static void
-start(struct runner *runner, struct errand *errand)
+answer_and_forget(const struct acme_runner *runner, struct acme_task *task,
+    const struct acme_error *err)
 {
-    errand->pid = fork();
-    if (errand->pid == 0)
-        become_handler(runner, errand);
-    if (errand->pid == -1) {
-        acme_log(&runner->host, ACME_LOG_ERROR, "cannot fork: %s (%d)",
-            strerror(errno), errno);
-        forget(errand); /* the engine sees its end */
+    if (task->is_stage)
+        acme_runner_answer_nothing(runner, task, err);
+    forget(task);
+}
+
+static void
+start(struct acme_runner *runner, struct acme_task *task)
+{
+    struct acme_error err;
+
+    acme_error_clear(&err);
+    if (task->is_stage && task->list.n == 0) {
+        answer_and_forget(runner, task, &err);
+        return;
+    }
+    task->pid = fork();
+    if (task->pid == 0)
+        become_handler(runner, task);
+    if (task->pid == -1) {
+        (void)acme_error_errno(&err, ACME_IO, errno, "cannot fork");
+        acme_log(&runner->host, ACME_LOG_ERROR, "%s", err.what);
+        answer_and_forget(runner, task, &err);
     }
 }
 
 /* The one that has waited longest among those that may run. */
-static struct errand *
-next_errand(struct runner *runner)
+static struct acme_task *
+next_task(struct acme_runner *runner)
 {
-    struct errand *found = NULL;
+    struct acme_task *found = NULL;
     size_t i;
 
     for (i = 0; i < ACME_ERRANDS_MAX; i++) {
-        struct errand *errand = &runner->errand[i];
+        struct acme_task *task = &runner->task[i];
 
-        if (!errand->used || errand->pid != 0)
+        if (!task->used || task->pid != 0)
             continue;
-        if (is_unwanted(errand))
-            forget(errand);
-        else if ((found == NULL || errand->number < found->number) &&
-                 !is_running(runner, program_of(runner, errand)))
-            found = errand;
+        if (is_unwanted(task))
+            forget(task);
+        else if ((found == NULL || task->number < found->number) &&
+                 !is_running(runner, program_of(runner, task)))
+            found = task;
     }
     return found;
 }
 
 static void
-start_all(struct runner *runner)
+start_all(struct acme_runner *runner)
 {
-    struct errand *errand;
+    struct acme_task *task;
 
-    while ((errand = next_errand(runner)) != NULL)
-        start(runner, errand);
+    while ((task = next_task(runner)) != NULL)
+        start(runner, task);
 }
 
 /* Returns how many handlers there are still.  One that was killed has left
  * what it ran to us: *killed. */
 static size_t
-reap(struct runner *runner, bool *killed)
+reap(struct acme_runner *runner, bool *killed)
 {
     int status = 0;
     size_t i, n = 0;
 
     for (i = 0; i < ACME_ERRANDS_MAX; i++) {
-        struct errand *errand = &runner->errand[i];
+        struct acme_task *task = &runner->task[i];
 
-        if (!errand->used || errand->pid == 0)
+        if (!task->used || task->pid == 0)
             continue;
-        if (waitpid(errand->pid, &status, WNOHANG) == 0) {
+        if (waitpid(task->pid, &status, WNOHANG) == 0) {
             n++;
             continue;
         }
         *killed = *killed || WIFSIGNALED(status);
-        forget(errand);
+        forget(task);
     }
     return n;
 }
 
 static size_t
-count_waiting(const struct runner *runner)
+count_waiting(const struct acme_runner *runner)
 {
     size_t i, n = 0;
 
     for (i = 0; i < ACME_ERRANDS_MAX; i++)
-        n += runner->errand[i].used;
+        n += runner->task[i].used;
     return n;
 }
 
@@ -404,7 +295,7 @@ by_files(const void *a, const void *b)
 }
 
 static void
-tell_user(const struct runner *runner, const struct acme_command *command)
+tell_user(const struct acme_runner *runner, const struct acme_command *command)
 {
     struct acme_command_user user;
     struct acme_error why, err;
@@ -422,7 +313,7 @@ tell_user(const struct runner *runner, const struct acme_command *command)
 
 /* Who runs what, once, where it is not root.  False: out of memory. */
 static bool
-tell_users(const struct runner *runner)
+tell_users(const struct acme_runner *runner)
 {
     const struct acme_config *config = runner->config;
     const struct acme_command **all;
@@ -456,7 +347,7 @@ sweep(void)
 
 /* Handlers end what they run when their pipe does. */
 static void
-stop_all(struct runner *runner)
+stop_all(struct acme_runner *runner)
 {
     const long long until = acme_time_ms() + STOP_MS;
     bool ignored = false;
@@ -468,11 +359,12 @@ stop_all(struct runner *runner)
 }
 
 static int
-serve(struct runner *runner)
+serve(struct acme_runner *runner)
 {
-    struct pollfd fds[2] = { { runner->child->stop, POLLIN, 0 },
+    struct pollfd fds[3] = { { runner->child->stop, POLLIN, 0 },
+        { runner->child->store, POLLIN, 0 },
         { runner->child->frame, POLLIN, 0 } };
-    struct errand *errand;
+    struct acme_task *task;
     bool busy, killed = false;
     int status = -1;
 
@@ -481,22 +373,27 @@ serve(struct runner *runner)
         if (killed)
             return ACME_EXIT_FAILED;
         start_all(runner);
-        errand = free_errand(runner);
-        fds[1].fd = errand != NULL ? runner->child->frame : -1;
-        if (poll(fds, 2, busy ? LOOK_MS : -1) < 0 && errno != EINTR)
+        task = free_task(runner);
+        fds[1].fd = task != NULL ? runner->child->store : -1;
+        fds[2].fd = task != NULL ? runner->child->frame : -1;
+        if (poll(fds, 3, busy ? LOOK_MS : -1) < 0 && errno != EINTR)
             return ACME_EXIT_FAILED;
         if (fds[0].revents != 0)
             return ACME_EXIT_STOPPED;
-        if (fds[1].revents != 0 && errand != NULL)
-            status = take(runner, errand);
+        /* The store's first: what the engine ends may have begun there. */
+        if (fds[1].revents != 0 && task != NULL)
+            status = take(runner, task, true);
+        else if (fds[2].revents != 0 && task != NULL)
+            status = take(runner, task, false);
     }
     return status;
 }
 
 void
-acme_runner_process(const struct acme_config *config, struct acme_child *child)
+acme_runner_process(const struct acme_config *config, struct acme_child *child,
+    bool holds)
 {
-    struct runner *runner = calloc(1, sizeof(*runner));
+    struct acme_runner *runner = calloc(1, sizeof(*runner));
     size_t i;
     int status;
 
@@ -505,14 +402,21 @@ acme_runner_process(const struct acme_config *config, struct acme_child *child)
     runner->config = config;
     runner->child = child;
     runner->host = acme_child_host(child);
+    runner->holds = holds;
+    runner->batch = acme_batch_new(acme_unit(config->nlineages, 0));
+    if (runner->batch == NULL)
+        _exit(ACME_EXIT_FAILED);
+    acme_stage_find_places(config, &runner->places);
     for (i = 0; i < ACME_ERRANDS_MAX; i++)
-        runner->errand[i].answer = -1;
+        runner->task[i].answer = -1;
     acme_sandbox_process();
 #ifdef __linux__
     /* A handler that is killed leaves us what it has started. */
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 #endif
-    if (pipe2(runner->life, O_CLOEXEC) != 0 || !tell_users(runner))
+    if (pipe2(runner->life, O_CLOEXEC) != 0)
+        _exit(ACME_EXIT_FAILED);
+    if (!tell_users(runner))
         _exit(ACME_EXIT_FAILED);
     sweep();
     status = serve(runner);

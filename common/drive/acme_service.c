@@ -71,7 +71,8 @@ struct supervisor {
     int log[2];
     int ready; /* -1 once used */
     struct part store, engine, runner, watcher;
-    int hooks; /* the engine's end of its pair with the runner; -1: none */
+    /* Ends of pairs with the runner, while the parts are started; -1: none. */
+    int engine_runner, store_runner, runner_store;
     long long watcher_at; /* not before (ms) */
     bool crashed;         /* the last engine, or store, died of itself */
 };
@@ -114,6 +115,7 @@ static void
 become_store(struct supervisor *supervisor, struct acme_child *child)
 {
     int keep[] = { child->stop, child->log, child->frame, child->ready,
+        child->runner,
         supervisor->errand != NULL ? supervisor->errand->answers : -1 };
 
     set_title(supervisor, "acme store");
@@ -138,13 +140,13 @@ become_engine(struct supervisor *supervisor, struct acme_child *child)
 static void
 become_runner(struct supervisor *supervisor, struct acme_child *child)
 {
-    int keep[] = { child->stop, child->log, child->frame };
+    int keep[] = { child->stop, child->log, child->frame, child->store };
 
     set_title(supervisor, "acme runner");
     acme_child_begin("acme-runner", keep, sizeof(keep) / sizeof(keep[0]));
     /* It starts programs of others. */
     acme_area_free(supervisor->area);
-    acme_runner_process(supervisor->config, child);
+    acme_runner_process(supervisor->config, child, supervisor->errand != NULL);
 }
 
 static void
@@ -162,16 +164,20 @@ start_part(struct supervisor *supervisor, struct part *part, int frame,
     void (*become)(struct supervisor *supervisor, struct acme_child *child))
 {
     struct acme_child child = { -1, supervisor->log[1], frame, -1, { -1, -1 },
-        -1 };
+        -1, -1 };
     int stop[2];
 
     if (pipe2(stop, O_CLOEXEC) != 0)
         return false;
     child.stop = stop[0];
     if (part == &supervisor->engine)
-        child.runner = supervisor->hooks;
-    else if (part != &supervisor->runner)
+        child.runner = supervisor->engine_runner;
+    else if (part == &supervisor->runner)
+        child.store = supervisor->runner_store;
+    else
         child.ready = supervisor->ready;
+    if (part == &supervisor->store)
+        child.runner = supervisor->store_runner;
     part->stop = stop[1];
     part->pid = fork();
     if (part->pid == 0)
@@ -185,24 +191,29 @@ start_part(struct supervisor *supervisor, struct part *part, int frame,
     return true;
 }
 
-/* Where there is something to run. */
+/* Where there may be something to run. */
 static bool
 start_runner(struct supervisor *supervisor)
 {
     struct acme_error err;
-    int pair[2];
+    int engine[2], store[2];
     bool started;
 
-    supervisor->hooks = -1;
-    if (!acme_config_has_command(supervisor->config))
+    if (!acme_config_runs_programs(supervisor->config))
         return true;
     acme_error_clear(&err);
-    if (acme_frame_pair(pair, &err) != ACME_OK)
+    if (acme_frame_pair(engine, &err) != ACME_OK)
         return false;
+    supervisor->engine_runner = engine[1];
+    if (acme_frame_pair(store, &err) != ACME_OK) {
+        close(engine[0]);
+        return false;
+    }
+    supervisor->store_runner = store[1];
+    supervisor->runner_store = store[0];
     started =
-        start_part(supervisor, &supervisor->runner, pair[0], become_runner);
-    close(pair[0]);
-    supervisor->hooks = pair[1];
+        start_part(supervisor, &supervisor->runner, engine[0], become_runner);
+    close(engine[0]);
     return started;
 }
 
@@ -222,7 +233,9 @@ start_parts(struct supervisor *supervisor)
         start_part(supervisor, &supervisor->engine, frame[1], become_engine);
     close(frame[0]);
     close(frame[1]);
-    close_fd(&supervisor->hooks);
+    close_fd(&supervisor->engine_runner);
+    close_fd(&supervisor->store_runner);
+    close_fd(&supervisor->runner_store);
     close_fd(&supervisor->ready);
     return started;
 }
@@ -533,7 +546,9 @@ acme_service_start(const struct acme_config *config, struct acme_area *area,
     supervisor.area = area;
     supervisor.server = server;
     supervisor.master = -1;
-    supervisor.watcher.stop = supervisor.hooks = -1;
+    supervisor.watcher.stop = -1;
+    supervisor.engine_runner = supervisor.store_runner = -1;
+    supervisor.runner_store = -1;
     if ((flags & ACME_SERVICE_RELOAD) != 0)
         supervisor.pace.settle_ms = SETTLE_MS;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, lifetime) != 0 ||
@@ -669,6 +684,8 @@ acme_service_run_once(const struct acme_config *config,
     supervisor.master = supervisor.ready = -1;
     supervisor.store.stop = supervisor.engine.stop = -1;
     supervisor.runner.stop = supervisor.watcher.stop = -1;
+    supervisor.engine_runner = supervisor.store_runner = -1;
+    supervisor.runner_store = -1;
     if (pipe2(lifetime, O_CLOEXEC) != 0 ||
         !acme_child_log_pair(supervisor.log))
         return acme_error_errno(err, ACME_IO, errno, "cannot make a pipe");

@@ -147,7 +147,10 @@ acme_stage_user(const struct acme_config *config,
     enum acme_rc rc = ACME_OK;
 
     acme_error_clear(&ignored);
-    if (acme_stage_program(&hook->hook, hook->item, path, &ignored) != ACME_OK)
+    if (hook->file)
+        (void)snprintf(path, sizeof(path), "%s", hook->hook.word[0]);
+    else if (acme_stage_program(&hook->hook, hook->item, path, &ignored) !=
+             ACME_OK)
         /* A line of the administrator's that the shell understands. */
         (void)snprintf(path, sizeof(path), "%s", ACME_COMMAND_SHELL);
     if (geteuid() == 0)
@@ -160,14 +163,15 @@ acme_stage_user(const struct acme_config *config,
 /* In the way of being made. */
 struct making {
     struct acme_arena *arena;
+    enum acme_hooks_item stage;
+    unsigned timeout;
     struct acme_stage_list *list;
     size_t room;
 };
 
 /* False: out of memory. */
 static bool
-append(struct making *making, enum acme_hooks_item item,
-    const struct acme_hook *hook, bool file)
+append(struct making *making, const struct acme_hook *hook, bool file)
 {
     struct acme_stage_list *list = making->list;
     char text[512];
@@ -185,7 +189,8 @@ append(struct making *making, enum acme_hooks_item item,
         making->room = room;
     }
     list->hook[list->n].hook = *hook;
-    list->hook[list->n].item = item;
+    list->hook[list->n].item = making->stage;
+    list->hook[list->n].timeout = making->timeout;
     list->hook[list->n].file = file;
     list->hook[list->n].text = acme_arena_strdup(making->arena,
         acme_hook_text(hook, text, sizeof(text)));
@@ -219,8 +224,8 @@ read_names(DIR *dir, char *name[FILES_MAX])
 }
 
 static enum acme_rc
-add_names(struct making *making, enum acme_hooks_item stage, const char *path,
-    char *const *name, int n, struct acme_error *err)
+add_names(struct making *making, const char *path, char *const *name, int n,
+    struct acme_error *err)
 {
     int i;
 
@@ -229,7 +234,7 @@ add_names(struct making *making, enum acme_hooks_item stage, const char *path,
         const struct acme_hook hook = { 1, { file } };
 
         if (file == NULL ||
-            (is_executable(file) && !append(making, stage, &hook, true)))
+            (is_executable(file) && !append(making, &hook, true)))
             return acme_error_nomem(err);
     }
     return ACME_OK;
@@ -237,8 +242,7 @@ add_names(struct making *making, enum acme_hooks_item stage, const char *path,
 
 static enum acme_rc
 add_directory(struct making *making, const char *place,
-    enum acme_hooks_item stage, struct acme_error *trouble,
-    struct acme_error *err)
+    struct acme_error *trouble, struct acme_error *err)
 {
     char path[PATH_MAX + 16], *name[FILES_MAX] = { NULL };
     struct acme_error ignored;
@@ -248,7 +252,7 @@ add_directory(struct making *making, const char *place,
 
     acme_error_clear(&ignored);
     (void)snprintf(path, sizeof(path), "%s/%s", place,
-        acme_hooks_item_name(stage));
+        acme_hooks_item_name(making->stage));
     dir = opendir(path);
     if (dir == NULL)
         return ACME_OK;
@@ -259,7 +263,7 @@ add_directory(struct making *making, const char *place,
     }
     n = read_names(dir, name);
     rc = n == -1 ? acme_error_nomem(err)
-                 : add_names(making, stage, path, name, n, err);
+                 : add_names(making, path, name, n, err);
     for (i = 0; i < FILES_MAX; i++)
         free(name[i]);
     closedir(dir);
@@ -296,7 +300,7 @@ acme_stage_list(const struct acme_stage_places *places,
     struct acme_arena *arena, struct acme_stage_list *list,
     struct acme_error *trouble, struct acme_error *err)
 {
-    struct making making = { arena, list, 0 };
+    struct making making = { arena, stage, hooks->timeout, list, 0 };
     enum acme_rc rc = ACME_OK;
     size_t i;
 
@@ -304,10 +308,10 @@ acme_stage_list(const struct acme_stage_places *places,
     for (i = 0; renews && hooks->directories && rc == ACME_OK &&
                 i < ACME_STAGE_PLACES;
          i++)
-        rc = add_directory(&making, places->path[i], stage, trouble, err);
+        rc = add_directory(&making, places->path[i], trouble, err);
     for (i = 0; rc == ACME_OK && i < hooks->n[stage]; i++)
         if (!is_listed(&making, &hooks->list[stage][i]) &&
-            !append(&making, stage, &hooks->list[stage][i], false))
+            !append(&making, &hooks->list[stage][i], false))
             rc = acme_error_nomem(err);
     return rc;
 }

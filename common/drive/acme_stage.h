@@ -22,6 +22,7 @@ struct acme_stage_hook {
     enum acme_hooks_item item;
     struct acme_hook hook;
     bool file;        /* of a directory: word[0] is its path */
+    unsigned timeout; /* seconds */
     const char *text; /* for people */
 };
 

@@ -394,12 +394,14 @@ acme_config_has_thumbprint_file(const struct acme_config *config)
 }
 
 bool
-acme_config_has_command(const struct acme_config *config)
+acme_config_runs_programs(const struct acme_config *config)
 {
     size_t i;
 
     for (i = 0; i < config->nlineages; i++)
-        if (config->lineage[i].proof->command.kind != ACME_COMMAND_NONE)
+        if (config->lineage[i].proof->command.kind != ACME_COMMAND_NONE ||
+            config->lineage[i].hooks->directories ||
+            acme_hooks_any(config->lineage[i].hooks))
             return true;
     return false;
 }

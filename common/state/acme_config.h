@@ -163,8 +163,9 @@ bool acme_config_is_unnamed(const struct acme_config *config, size_t lineage);
 enum acme_rc acme_config_rename(struct acme_config *config, size_t lineage,
     const char *name, struct acme_error *err);
 
-/* Whether a lineage has a command that changes the DNS. */
-bool acme_config_has_command(const struct acme_config *config);
+/* Whether a lineage may have programs of the administrator's: a command that
+ * changes the DNS, hooks, or directories of them, which he may fill later. */
+bool acme_config_runs_programs(const struct acme_config *config);
 
 /* The lineage of that (lineage) name; false: none. */
 bool acme_config_find_lineage(const struct acme_config *config,

@@ -191,7 +191,7 @@ configure(struct world *w, enum acme_command_kind kind, const char *path,
 static void
 start(struct world *w)
 {
-    struct acme_child child = { -1, -1, -1, -1, { -1, -1 }, -1 };
+    struct acme_child child = { -1, -1, -1, -1, { -1, -1 }, -1, -1 };
     int frame[2], stop[2], log[2];
 
     assert_int_equal(acme_frame_pair(frame, &w->err), ACME_OK);
@@ -206,7 +206,7 @@ start(struct world *w)
         child.stop = stop[0];
         child.log = log[1];
         child.frame = frame[0];
-        acme_runner_process(w->config, &child);
+        acme_runner_process(w->config, &child, false);
     }
     close(frame[0]);
     close(stop[0]);

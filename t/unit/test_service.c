@@ -792,10 +792,10 @@ test_descriptors(void **state)
     assert_int_equal(shared_sockets(w->service.pid, w->store), 1);
     assert_int_equal(shared_sockets(w->service.pid, w->engine), 1);
     n = descriptors(w->service.pid, text, sizeof(text));
-    if (n > 10) /* 0 to 2, lifetime, master, log, lines twice, stop twice */
+    if (n > 11) /* 0 to 2, lifetime, master, log, lines twice, stop thrice */
         fail_msg("supervisor:\n%s", text);
     n = descriptors(w->store, text, sizeof(text));
-    if (n > 7) /* 0 to 2, stop, lines, frames, control socket */
+    if (n > 8) /* 0 to 2, stop, lines, frames, runner, control socket */
         fail_msg("store:\n%s", text);
     close(leak);
     close(listener);
@@ -867,7 +867,7 @@ test_clean_lines(void **state)
 static void
 test_flood(void **state)
 {
-    struct acme_child child = { -1, -1, -1, -1, { -1, -1 }, -1 };
+    struct acme_child child = { -1, -1, -1, -1, { -1, -1 }, -1, -1 };
     struct acme_host host;
     char text[4096] = "";
     int fds[2], i;

@@ -1,0 +1,63 @@
+/*
+ * What the files behind acme_runner.h share: the process and its queue
+ * (acme_runner.c), and what its handlers do, a process each: records of the
+ * DNS (_dns.c), hooks and events (_stage.c).
+ */
+#ifndef ACME_RUNNER_PRIVATE_H
+#define ACME_RUNNER_PRIVATE_H
+
+#include "drive/acme_batch.h"
+#include "drive/acme_errand.h"
+#include "drive/acme_runner.h"
+#include "drive/acme_stage.h"
+#include "drive/acme_stage_ask.h"
+
+/* One that was asked for. */
+struct acme_task {
+    bool used;
+    pid_t pid; /* of its handler; 0: it waits */
+    unsigned long long number;
+    bool of_store; /* whose socket has the answer; else: */
+    int answer;
+    uint32_t lineage;
+    struct acme_buf frame;
+    bool is_stage; /* then: */
+    struct acme_stage_ask ask;
+    struct acme_arena *arena; /* of the rest */
+    struct acme_stage_list list;
+    struct acme_batch *batch; /* that it ends, or NULL; its: */
+    const char *renewed, *failed;
+};
+
+struct acme_runner {
+    const struct acme_config *config;
+    struct acme_child *child;
+    struct acme_host host;
+    bool holds;  /* post hooks wait until the store says so */
+    int life[2]; /* handlers see its end when we are gone */
+    unsigned long long count;
+    struct acme_stage_places places;
+    struct acme_batch *batch;
+    struct acme_task task[ACME_ERRANDS_MAX];
+};
+
+const struct acme_lineage *acme_task_lineage(const struct acme_runner *runner,
+    const struct acme_task *task);
+
+/*
+ * In the runner: settles what the task, a stage, is to run.  ACME_NOMEM.
+ */
+enum acme_rc acme_runner_settle_stage(struct acme_runner *runner,
+    struct acme_task *task, struct acme_error *err);
+
+/* Answers a stage that has nothing to run. */
+void acme_runner_answer_nothing(const struct acme_runner *runner,
+    const struct acme_task *task, const struct acme_error *err);
+
+/* In a handler, until exit. */
+void acme_runner_dns(const struct acme_runner *runner, struct acme_task *task)
+    __attribute__((noreturn));
+void acme_runner_stage(const struct acme_runner *runner,
+    struct acme_task *task) __attribute__((noreturn));
+
+#endif
