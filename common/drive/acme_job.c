@@ -199,7 +199,9 @@ try_to_obtain(struct acme_run *run)
         rc = ask_clock(run, &due);
     if (rc != ACME_OK || !due)
         return rc;
-    rc = acme_enroll(&account, run->err);
+    rc = acme_job_begin(run);
+    if (rc == ACME_OK)
+        rc = acme_enroll(&account, run->err);
     if (rc == ACME_OK)
         rc = enter(run, "order");
     if (rc == ACME_OK)
@@ -313,6 +315,7 @@ acme_job_run(const struct acme_job *job, struct acme_job_result *result,
         rc = run_locked(&run);
         note_clock(&run);
         acme_vault_unlock(job->vault, job->unit);
+        acme_job_end(&run, rc);
     }
     acme_vault_unit_clear(&run.now);
     acme_json_free(run.memo);

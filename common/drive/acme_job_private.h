@@ -48,6 +48,21 @@ struct acme_run {
 };
 
 /*
+ * Asks the runner and waits for the answer; others have the turn meanwhile.
+ * `frame` is wiped.  ACME_STOPPING, ACME_IO: it cannot be asked, or has ended.
+ */
+enum acme_rc acme_job_ask_runner(const struct acme_run *run,
+    struct acme_buf *frame, struct acme_buf *answer, struct acme_error *err);
+
+/* Before an order: pre hooks, if they have not been run for this attempt.  One
+ * that fails is no failure of ours. */
+enum acme_rc acme_job_begin(struct acme_run *run);
+
+/* After it, unless it goes on later: post hooks, which wait for others that
+ * are under way. */
+void acme_job_end(const struct acme_run *run, enum acme_rc outcome);
+
+/*
  * The order of an earlier run, or a new one: run->order, its memo and its key
  * are there afterwards, also in the state directory.
  */

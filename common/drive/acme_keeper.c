@@ -7,6 +7,10 @@
 #include "drive/acme_keeper_private.h"
 #include "state/acme_dir.h"
 
+/* Hooks that another store has not run to their end are looked for so often
+ * (seconds). */
+#define DUE_EVERY 60
+
 void
 acme_keeper_log(const struct acme_keeper *keeper, enum acme_level level,
     const struct acme_error *err, const char *what)
@@ -76,6 +80,7 @@ acme_keeper_new(const struct acme_config *config, struct acme_store *store,
     keeper->store = store;
     keeper->area = area;
     keeper->host = host;
+    keeper->runner = -1;
     keeper->kept = calloc(config->nlineages + 1, sizeof(*keeper->kept));
     keeper->own = calloc(config->nissuers + 1, sizeof(struct acme_key *));
     keeper->own_trouble =
@@ -177,6 +182,7 @@ acme_keeper_free(struct acme_keeper *keeper)
     acme_keeper_forget_accounts(keeper);
     acme_keeper_free_bindings(keeper);
     acme_keeper_free_tsigs(keeper);
+    acme_keeper_free_asked(keeper);
     acme_roster_free(keeper->roster);
     acme_keeper_status_free(keeper);
     free(keeper->token);
@@ -933,6 +939,11 @@ acme_keeper_look(struct acme_keeper *keeper,
     if (keeper->area != NULL)
         acme_area_beat(keeper->area, now);
     acme_keeper_tell_expiring(keeper);
+    acme_keeper_send_asked(keeper);
+    if (now >= keeper->due_at) {
+        acme_keeper_find_due(keeper);
+        keeper->due_at = now + DUE_EVERY;
+    }
     (void)acme_store_changed(keeper->store, &keeper->watch, now, &live,
         &orders, &err);
     if (live)

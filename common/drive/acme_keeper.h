@@ -78,6 +78,17 @@ void acme_keeper_look(struct acme_keeper *keeper,
  * the next one may come soon. */
 bool acme_keeper_is_behind(const struct acme_keeper *keeper);
 
+/*
+ * The socket of the runner, which is asked to run deploy hooks; without it
+ * there are none.  Before acme_keeper_start().  _hear reads an answer that is
+ * there; false: the runner is gone.  _asked counts questions without an
+ * answer; _end_hooks asks for what was to wait until the end.
+ */
+void acme_keeper_use_runner(struct acme_keeper *keeper, int fd);
+bool acme_keeper_hear_runner(struct acme_keeper *keeper);
+size_t acme_keeper_asked(const struct acme_keeper *keeper);
+void acme_keeper_end_hooks(struct acme_keeper *keeper);
+
 /* The directories outside the state directory that the store may read in:
  * how many there are, and as many of them as fit (borrowed). */
 size_t acme_keeper_csr_dirs(const struct acme_keeper *keeper, int *fds,

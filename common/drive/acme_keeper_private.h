@@ -83,6 +83,17 @@ struct acme_keeper_status {
     time_t since; /* when we began */
 };
 
+/* What the runner was asked for, and has not answered yet. */
+struct acme_asked {
+    struct acme_asked *next; /* an older one */
+    uint64_t id;
+    enum acme_hooks_item stage;
+    size_t lineage; /* SIZE_MAX: all of them */
+    char fingerprint[sizeof(((struct acme_due *)0)->fingerprint)];
+    int lock;              /* held until then, or -1 */
+    struct acme_buf frame; /* not sent yet; or empty */
+};
+
 struct acme_keeper {
     const struct acme_config *config;
     struct acme_store *store;
@@ -106,6 +117,10 @@ struct acme_keeper {
     bool started;       /* what is published from now on is news */
     bool journal_fails; /* which has been said */
     size_t looked_at;   /* the lineage whose end is looked at next */
+    int runner;         /* -1: there is none */
+    struct acme_asked *asked;
+    uint64_t asked_count;
+    time_t due_at; /* when due hooks are looked for next */
     void (*done)(void *ctx, uint64_t id, bool ok, const char *text);
     void *done_ctx;
 };
@@ -240,6 +255,23 @@ void acme_keeper_tell_rolled_back(struct acme_keeper *keeper, size_t lineage,
 /* Some lineages whose certificates end soon, and that this was not said of for
  * a day.  Often. */
 void acme_keeper_tell_expiring(struct acme_keeper *keeper);
+
+/* ---- hooks ------------------------------------------------------------ */
+
+/* Before a version with that certificate is made live: its deploy hooks are
+ * due then. */
+enum acme_rc acme_keeper_mark_due(struct acme_keeper *keeper, size_t lineage,
+    const struct acme_chain *chain, bool renews, struct acme_error *err);
+
+/* Has the due deploy hooks of a lineage run, if what is due is live. */
+void acme_keeper_deploy(struct acme_keeper *keeper, size_t lineage);
+
+/* The same of all lineages: those that nobody runs. */
+void acme_keeper_find_due(struct acme_keeper *keeper);
+
+/* Sends questions that the runner had no room for. */
+void acme_keeper_send_asked(struct acme_keeper *keeper);
+void acme_keeper_free_asked(struct acme_keeper *keeper);
 
 /* ---- answers ---------------------------------------------------------- */
 

@@ -286,7 +286,7 @@ note_reuse(const struct acme_call *call, const struct acme_version *live,
 }
 
 static enum acme_rc
-add_others(struct acme_call *call, struct acme_version *version)
+add_others(struct acme_call *call, struct acme_version *version, bool *renews)
 {
     struct acme_version live;
     struct acme_error ignored;
@@ -297,6 +297,7 @@ add_others(struct acme_call *call, struct acme_version *version)
     rc =
         acme_store_live_read(call->keeper->store, call->name, &live, &ignored);
     if (rc == ACME_OK) {
+        *renews = own_pair(call, &live) != NULL;
         note_reuse(call, &live, &version->pair[0]);
         rc = carry_over(call, &live, version);
     } else {
@@ -320,6 +321,7 @@ commit(struct acme_call *call, const struct acme_key *key,
     struct acme_pair *pair = &version.pair[0];
     struct acme_error ignored;
     enum acme_rc rc = ACME_OK;
+    bool renews = false;
 
     acme_version_init(&version);
     version.npairs = 1;
@@ -335,7 +337,10 @@ commit(struct acme_call *call, const struct acme_key *key,
         rc = acme_chain_to_der(chain, 0, acme_chain_useful(chain),
             &pair->chain, &call->err);
     if (rc == ACME_OK)
-        rc = add_others(call, &version);
+        rc = add_others(call, &version, &renews);
+    if (rc == ACME_OK)
+        rc = acme_keeper_mark_due(keeper, call->index, chain, renews,
+            &call->err);
     if (rc == ACME_OK)
         rc = acme_store_version_write(keeper->store, call->name, &version, now,
             &call->err);
@@ -352,6 +357,7 @@ commit(struct acme_call *call, const struct acme_key *key,
         acme_call_drop_order(call, &ignored);
         rc =
             acme_keeper_put_version(keeper, call->index, &version, &call->err);
+        acme_keeper_deploy(keeper, call->index);
     }
     *number = version.number;
     acme_version_clear(&version);

@@ -240,12 +240,13 @@ run_one(struct handler *handler, const struct acme_stage_hook *hook)
     acme_buf_clear(&tail);
 }
 
+/* The store keeps what became of them, whoever has asked. */
 void
 acme_runner_stage(const struct acme_runner *runner, struct acme_task *task)
 {
     struct handler handler;
     struct acme_error ignored;
-    struct acme_buf answer;
+    struct acme_buf answer, copy;
     size_t i;
 
     memset(&handler, 0, sizeof(handler));
@@ -262,6 +263,11 @@ acme_runner_stage(const struct acme_runner *runner, struct acme_task *task)
         run_one(&handler, &task->list.hook[i]);
     acme_stage_answer_begin(&task->ask, &handler.err, &answer);
     acme_buf_add(&answer, handler.outcomes.data, handler.outcomes.len);
+    if (!task->of_store && runner->child->store != -1) {
+        acme_buf_init(&copy, ACME_FRAME_MAX);
+        acme_buf_add(&copy, answer.data, answer.len);
+        (void)acme_frame_send(runner->child->store, &copy, &ignored);
+    }
     (void)acme_frame_send(answer_fd(runner, task), &answer, &ignored);
     _exit(ACME_EXIT_STOPPED);
 }

@@ -635,7 +635,8 @@ take_answer(int fd, const struct acme_service_work *work)
     return good;
 }
 
-/* Until every lineage has been answered for, or a part has died. */
+/* Until every lineage has been answered for and the store has ended, which
+ * waits for hooks, where there are any; or a part has died. */
 static bool
 await_work(struct supervisor *supervisor, int answers,
     const struct acme_service_work *work)
@@ -646,7 +647,7 @@ await_work(struct supervisor *supervisor, int answers,
                   (work->account != NULL) +
                   (work->selftest != NULL ? work->selftest->n : 0);
 
-    while (left > 0) {
+    while (left > 0 || supervisor->runner.pid != 0) {
         bool engine_ended, store_ended;
 
         (void)watch(supervisor, 50);

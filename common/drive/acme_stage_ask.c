@@ -107,8 +107,9 @@ acme_stage_answer_begin(const struct acme_stage_ask *ask,
     const struct acme_error *err, struct acme_buf *frame)
 {
     acme_frame_begin(frame, ACME_VERB_STAGE, ask->unit);
-    acme_frame_add_error(frame, err);
+    acme_frame_add_u64(frame, ask->stage);
     acme_frame_add_u64(frame, ask->id);
+    acme_frame_add_error(frame, err);
 }
 
 void
@@ -123,27 +124,26 @@ acme_stage_answer_add(const struct acme_stage_outcome *outcome,
     acme_frame_add_text(frame, outcome->tail);
 }
 
-enum acme_rc
+bool
 acme_stage_answer_open(struct acme_frame *frame, const struct acme_buf *data,
-    uint64_t *id, struct acme_error *err)
+    struct acme_stage_answer *answer)
 {
-    struct acme_error said;
-    enum acme_rc rc = ACME_IO;
+    uint64_t stage;
 
-    acme_error_clear(&said);
-    if (acme_frame_open(frame, data->data, data->len) &&
-        frame->verb == ACME_VERB_STAGE) {
-        rc = acme_frame_get_error(frame, &said);
-        *id = acme_frame_get_u64(frame);
-    } else {
-        frame->bad = true;
-    }
-    if (frame->bad)
-        return acme_error_set(err, ACME_IO,
-            "the runner's answer is malformed");
-    if (rc != ACME_OK)
-        *err = said;
-    return rc;
+    memset(answer, 0, sizeof(*answer));
+    acme_error_clear(&answer->err);
+    if (!acme_frame_open(frame, data->data, data->len) ||
+        frame->verb != ACME_VERB_STAGE)
+        return false;
+    answer->unit = frame->index;
+    stage = acme_frame_get_u64(frame);
+    answer->id = acme_frame_get_u64(frame);
+    (void)acme_frame_get_error(frame, &answer->err);
+    if (frame->bad || stage >= ACME_HOOKS_COMMANDS)
+        return false;
+    answer->stage = (enum acme_hooks_item)stage;
+    answer->has_outcomes = frame->at != frame->end;
+    return true;
 }
 
 bool

@@ -73,10 +73,17 @@ void acme_stage_answer_begin(const struct acme_stage_ask *ask,
 void acme_stage_answer_add(const struct acme_stage_outcome *outcome,
     struct acme_buf *frame);
 
-/* Out of one: the rc, ACME_IO if it is none.  Then one outcome after the
- * other, until false. */
-enum acme_rc acme_stage_answer_open(struct acme_frame *frame,
-    const struct acme_buf *data, uint64_t *id, struct acme_error *err);
+/* Out of one; false: it is none.  Then one outcome after the other, until
+ * false. */
+struct acme_stage_answer {
+    uint32_t unit;
+    enum acme_hooks_item stage;
+    uint64_t id; /* 0: the engine has asked */
+    struct acme_error err;
+    bool has_outcomes;
+};
+bool acme_stage_answer_open(struct acme_frame *frame,
+    const struct acme_buf *data, struct acme_stage_answer *answer);
 bool acme_stage_answer_next(struct acme_frame *frame,
     struct acme_stage_outcome *outcome);
 

@@ -26,6 +26,7 @@ struct process {
     struct acme_control *control;
     struct acme_buf request, reply;
     size_t sent, answered; /* of the errand */
+    bool hooks_ended;
 };
 
 /* How often others' work is looked for (ms). */
@@ -136,6 +137,24 @@ go_on_with_errand(struct process *process)
         process->sent++;
 }
 
+/* All of its questions are answered, and all hooks have been run: those that
+ * were to wait for that last. */
+static bool
+is_errand_done(struct process *process)
+{
+    const struct acme_store_errand *errand = process->errand;
+
+    if (errand == NULL ||
+        process->answered < errand->nlineages + errand->nrevocations +
+                                errand->nchecks + (errand->account != NULL) +
+                                count_rows(errand))
+        return false;
+    if (!process->hooks_ended)
+        acme_keeper_end_hooks(process->keeper);
+    process->hooks_ended = true;
+    return acme_keeper_asked(process->keeper) == 0;
+}
+
 /* ---- life ------------------------------------------------------------- */
 
 static enum acme_rc
@@ -210,7 +229,7 @@ is_gone(const struct process *process)
 static int
 serve(struct process *process)
 {
-    struct pollfd fds[2 + 1 + ACME_CONTROL_CLIENTS];
+    struct pollfd fds[3 + 1 + ACME_CONTROL_CLIENTS];
     long long now = acme_time_ms(), look_at = now;
     const long long settled = now + process->settle_ms;
     int status = -1;
@@ -218,9 +237,10 @@ serve(struct process *process)
     memset(fds, 0, sizeof(fds));
     fds[0].fd = process->child->stop;
     fds[1].fd = process->child->frame;
-    fds[0].events = fds[1].events = POLLIN;
+    fds[2].fd = process->child->runner;
+    fds[0].events = fds[1].events = fds[2].events = POLLIN;
     while (status == -1) {
-        size_t n = 2 + acme_control_poll(process->control, fds + 2);
+        size_t n = 3 + acme_control_poll(process->control, fds + 3);
 
         if (poll(fds, n, now < look_at ? (int)(look_at - now) : 0) < 0 &&
             errno != EINTR)
@@ -229,6 +249,8 @@ serve(struct process *process)
             return ACME_EXIT_STOPPED;
         if (fds[1].revents != 0)
             status = serve_engine(process);
+        if (fds[2].revents != 0 && !acme_keeper_hear_runner(process->keeper))
+            fds[2].fd = -1;
         acme_control_serve(process->control, on_renew, process);
         now = acme_time_ms();
         if (now >= look_at) {
@@ -241,12 +263,7 @@ serve(struct process *process)
                               : LOOK);
         }
         go_on_with_errand(process);
-        if (process->errand != NULL &&
-            process->answered == process->errand->nlineages +
-                                     process->errand->nrevocations +
-                                     process->errand->nchecks +
-                                     (process->errand->account != NULL) +
-                                     count_rows(process->errand))
+        if (is_errand_done(process))
             return ACME_EXIT_STOPPED;
     }
     return status;
@@ -309,6 +326,7 @@ run(struct process *process)
     }
     enter_sandbox(process, &sandbox);
     report(process, &sandbox);
+    acme_keeper_use_runner(process->keeper, process->child->runner);
     acme_keeper_start(process->keeper,
         process->errand == NULL ? ACME_KEEPER_DECLARES : ACME_KEEPER_OBEYS);
     if (process->area != NULL)

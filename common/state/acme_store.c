@@ -22,13 +22,13 @@
 
 static const char *const directories[] = { "accounts", "keys", "archive",
     "live", "renewal", "record", "orders", "ledger", "locks", "servers",
-    "revoked", "renewal-hooks/pre", "renewal-hooks/deploy",
+    "revoked", "told", "due", "renewal-hooks/pre", "renewal-hooks/deploy",
     "renewal-hooks/post" };
 
 /* Where durable writes without a lock of their own leave something after a
  * crash. */
 static const char *const swept[] = { ".", "keys", "live", "renewal", "record",
-    "orders", "servers", "revoked" };
+    "orders", "servers", "revoked", "told", "due" };
 
 /* How often, and so long (ms), a lock is waited for that is held for some
  * milliseconds. */

@@ -17,6 +17,7 @@
 #include "state/acme_area.h"
 #include "state/acme_event.h"
 #include "state/acme_settings.h"
+#include "state/acme_told.h"
 #include "wrap/acme_x509.h"
 
 struct acme_store;
@@ -186,6 +187,37 @@ bool acme_store_is_revoked(const struct acme_store *store, const void *der,
     size_t len);
 bool acme_store_is_barred(const struct acme_store *store,
     const struct acme_key *key);
+
+/* ---- hooks ------------------------------------------------------------ */
+
+/* told/NAME.json.  What cannot be read is as good as nothing; what is written
+ * may be undone by a loss of power. */
+void acme_store_told_read(const struct acme_store *store, const char *lineage,
+    struct acme_told *told);
+enum acme_rc acme_store_told_write(struct acme_store *store,
+    const char *lineage, const struct acme_told *told, struct acme_error *err);
+
+/*
+ * due/NAME.json: deploy hooks are to be run as soon as a certificate is live
+ * that has this fingerprint.  It is there from before the switch until they
+ * have been run, so that no crash keeps other programs from hearing of a
+ * certificate.  _read is false where there is none that can be read.
+ */
+struct acme_due {
+    char fingerprint[sizeof(((struct acme_leaf *)0)->fingerprint)];
+    bool renews; /* the lineage had a certificate before */
+};
+enum acme_rc acme_store_due_write(struct acme_store *store,
+    const char *lineage, const struct acme_due *due, struct acme_error *err);
+bool acme_store_due_read(const struct acme_store *store, const char *lineage,
+    struct acme_due *due);
+void acme_store_due_done(struct acme_store *store, const char *lineage);
+
+/* Every lineage that has one. */
+enum acme_rc acme_store_due(const struct acme_store *store,
+    enum acme_rc (
+        *visit)(void *ctx, const char *lineage, struct acme_error *err),
+    void *ctx, struct acme_error *err);
 
 /* ---- orders ----------------------------------------------------------- */
 

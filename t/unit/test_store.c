@@ -128,8 +128,8 @@ test_layout(void **state)
 {
     static const char *const dirs[] = { "accounts", "keys", "archive", "live",
         "renewal", "record", "orders", "ledger", "locks", "servers", "revoked",
-        "renewal-hooks", "renewal-hooks/pre", "renewal-hooks/deploy",
-        "renewal-hooks/post" };
+        "told", "due", "renewal-hooks", "renewal-hooks/pre",
+        "renewal-hooks/deploy", "renewal-hooks/post" };
     char path[100];
     size_t i;
 

@@ -1,0 +1,373 @@
+/*
+ * Deploy hooks: which are due is noted before a certificate is live, the
+ * runner is asked for them afterwards, and what became of them is kept.  The
+ * store says what has happened; which programs are run for it, the runner
+ * has from the configuration.
+ */
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/acme_log.h"
+#include "drive/acme_keeper_private.h"
+#include "drive/acme_stage_ask.h"
+
+/* Names of a certificate, as text. */
+#define DOMAINS_MAX ((size_t)128 * 1024)
+
+/* The end of a run that holds post hooks back has no lineage. */
+#define NO_LINEAGE SIZE_MAX
+
+void
+acme_keeper_use_runner(struct acme_keeper *keeper, int fd)
+{
+    keeper->runner = fd;
+}
+
+/* ---- questions -------------------------------------------------------- */
+
+/* A new one, which is sent when there is room.  NULL: out of memory. */
+static struct acme_asked *
+add_asked(struct acme_keeper *keeper, size_t lineage)
+{
+    struct acme_asked *asked = calloc(1, sizeof(*asked));
+
+    if (asked == NULL)
+        return NULL;
+    asked->id = ++keeper->asked_count;
+    asked->lineage = lineage;
+    asked->lock = -1;
+    acme_buf_init(&asked->frame, ACME_FRAME_MAX);
+    asked->next = keeper->asked;
+    keeper->asked = asked;
+    return asked;
+}
+
+static void
+free_asked(struct acme_asked *asked)
+{
+    if (asked->lock != -1)
+        close(asked->lock);
+    acme_buf_clear(&asked->frame);
+    free(asked);
+}
+
+static void
+forget(struct acme_keeper *keeper, struct acme_asked *asked)
+{
+    struct acme_asked **at = &keeper->asked;
+
+    while (*at != asked)
+        at = &(*at)->next;
+    *at = asked->next;
+    free_asked(asked);
+}
+
+void
+acme_keeper_free_asked(struct acme_keeper *keeper)
+{
+    while (keeper->asked != NULL)
+        forget(keeper, keeper->asked);
+}
+
+size_t
+acme_keeper_asked(const struct acme_keeper *keeper)
+{
+    const struct acme_asked *asked;
+    size_t n = 0;
+
+    for (asked = keeper->asked; asked != NULL; asked = asked->next)
+        n++;
+    return n;
+}
+
+/* The runner reads when it has room for another task: never wait for it.  The
+ * oldest one is last in the list. */
+void
+acme_keeper_send_asked(struct acme_keeper *keeper)
+{
+    struct pollfd pfd = { keeper->runner, POLLOUT, 0 };
+    struct acme_asked *asked, *oldest;
+    struct acme_error ignored;
+
+    while (keeper->runner != -1) {
+        oldest = NULL;
+        for (asked = keeper->asked; asked != NULL; asked = asked->next)
+            if (asked->frame.len > 0)
+                oldest = asked;
+        if (oldest == NULL || poll(&pfd, 1, 0) != 1 ||
+            (pfd.revents & POLLOUT) == 0)
+            return;
+        acme_error_clear(&ignored);
+        if (acme_frame_send(keeper->runner, &oldest->frame, &ignored) !=
+            ACME_OK)
+            forget(keeper, oldest);
+    }
+}
+
+/* False: out of memory. */
+static bool
+ask(struct acme_keeper *keeper, struct acme_asked *asked,
+    struct acme_stage_ask *stage)
+{
+    stage->id = asked->id;
+    asked->stage = stage->stage;
+    acme_stage_ask_render(stage, &asked->frame);
+    if (!acme_buf_ok(&asked->frame)) {
+        forget(keeper, asked);
+        return false;
+    }
+    acme_keeper_send_asked(keeper);
+    return true;
+}
+
+/* ---- deploy hooks ----------------------------------------------------- */
+
+enum acme_rc
+acme_keeper_mark_due(struct acme_keeper *keeper, size_t lineage,
+    const struct acme_chain *chain, bool renews, struct acme_error *err)
+{
+    struct acme_leaf leaf;
+    struct acme_due due = { .renews = renews };
+    enum acme_rc rc;
+
+    if (keeper->runner == -1)
+        return ACME_OK;
+    rc = acme_chain_leaf(chain, &leaf, err);
+    if (rc != ACME_OK)
+        return rc;
+    memcpy(due.fingerprint, leaf.fingerprint, sizeof(due.fingerprint));
+    return acme_store_due_write(keeper->store,
+        keeper->config->lineage[lineage].name, &due, err);
+}
+
+/* With spaces between. */
+static void
+list_names(const struct acme_chain *chain, struct acme_buf *domains)
+{
+    struct acme_error ignored;
+    size_t i;
+
+    acme_error_clear(&ignored);
+    (void)acme_chain_names(chain, domains, &ignored);
+    for (i = 0; i < domains->len; i++)
+        if (domains->data[i] == '\n')
+            domains->data[i] = ' ';
+    if (domains->len > 0)
+        domains->len--;
+}
+
+/* The pair of the live version that is the due one; its names. */
+static bool
+find_pair(const struct acme_version *live, const struct acme_due *due,
+    struct acme_buf *domains)
+{
+    struct acme_chain *chain = NULL;
+    struct acme_error ignored;
+    struct acme_leaf leaf;
+    bool found = false;
+    size_t i;
+
+    for (i = 0; i < live->npairs && !found; i++) {
+        acme_error_clear(&ignored);
+        if (acme_chain_from_der(live->pair[i].chain.data,
+                live->pair[i].chain.len, &chain, &ignored) != ACME_OK)
+            continue;
+        found = acme_chain_leaf(chain, &leaf, &ignored) == ACME_OK &&
+                strcmp(leaf.fingerprint, due->fingerprint) == 0;
+        if (found)
+            list_names(chain, domains);
+        acme_chain_free(chain);
+        chain = NULL;
+    }
+    return found;
+}
+
+/* The due ones of what is live; false: nothing is. */
+static bool
+ask_deploy(struct acme_keeper *keeper, size_t lineage, int lock)
+{
+    const char *name = keeper->config->lineage[lineage].name;
+    struct acme_stage_ask stage = { .stage = ACME_HOOKS_DEPLOY };
+    struct acme_asked *asked = NULL;
+    struct acme_version live;
+    struct acme_error ignored;
+    struct acme_buf domains;
+    struct acme_due due;
+
+    acme_error_clear(&ignored);
+    acme_version_init(&live);
+    acme_buf_init(&domains, DOMAINS_MAX);
+    if (acme_store_due_read(keeper->store, name, &due) &&
+        acme_store_live_read(keeper->store, name, &live, &ignored) ==
+            ACME_OK &&
+        find_pair(&live, &due, &domains))
+        asked = add_asked(keeper, lineage);
+    if (asked != NULL) {
+        asked->lock = lock;
+        memcpy(asked->fingerprint, due.fingerprint, sizeof(due.fingerprint));
+        stage.unit = (uint32_t)acme_unit(lineage, 0);
+        stage.renews = due.renews;
+        stage.version = live.number;
+        stage.domains = acme_buf_str(&domains);
+        stage.domains_len = domains.len;
+        (void)ask(keeper, asked, &stage);
+    }
+    acme_buf_clear(&domains);
+    acme_version_clear(&live);
+    return asked != NULL;
+}
+
+void
+acme_keeper_deploy(struct acme_keeper *keeper, size_t lineage)
+{
+    const char *name = keeper->config->lineage[lineage].name;
+    struct acme_error ignored;
+    int lock = -1;
+
+    acme_error_clear(&ignored);
+    if (keeper->runner == -1)
+        return;
+    /* Another store, or this one, may be at it, for what was live before, and
+     * will see that there is something new. */
+    if (acme_store_lock(keeper->store, "deploy", name, &lock, &ignored) !=
+        ACME_OK)
+        return;
+    if (!ask_deploy(keeper, lineage, lock)) {
+        acme_store_due_done(keeper->store, name);
+        close(lock);
+    }
+}
+
+static enum acme_rc
+visit_due(void *ctx, const char *name, struct acme_error *err)
+{
+    struct acme_keeper *keeper = ctx;
+    size_t lineage;
+
+    (void)err;
+    if (acme_config_find_lineage(keeper->config, name, &lineage))
+        acme_keeper_deploy(keeper, lineage);
+    return ACME_OK;
+}
+
+void
+acme_keeper_find_due(struct acme_keeper *keeper)
+{
+    struct acme_error ignored;
+
+    acme_error_clear(&ignored);
+    if (keeper->runner != -1)
+        (void)acme_store_due(keeper->store, visit_due, keeper, &ignored);
+}
+
+void
+acme_keeper_end_hooks(struct acme_keeper *keeper)
+{
+    struct acme_stage_ask stage = { .stage = ACME_HOOKS_POST,
+        .unit = ACME_STAGE_ALL };
+    struct acme_asked *asked =
+        keeper->runner != -1 ? add_asked(keeper, NO_LINEAGE) : NULL;
+
+    if (asked != NULL)
+        (void)ask(keeper, asked, &stage);
+}
+
+/* ---- answers ---------------------------------------------------------- */
+
+/* What became of each program of a stage. */
+static void
+keep_outcomes(struct acme_keeper *keeper, size_t lineage, const char *stage,
+    struct acme_frame *frame)
+{
+    const char *name = keeper->config->lineage[lineage].name;
+    struct acme_stage_outcome outcome;
+    struct acme_told *told = malloc(sizeof(*told));
+    struct acme_told_hook hook;
+    struct acme_error err;
+
+    if (told == NULL)
+        return;
+    acme_error_clear(&err);
+    acme_store_told_read(keeper->store, name, told);
+    acme_told_begin(told, stage);
+    while (acme_stage_answer_next(frame, &outcome)) {
+        memset(&hook, 0, sizeof(hook));
+        (void)snprintf(hook.stage, sizeof(hook.stage), "%s", stage);
+        memcpy(hook.text, outcome.text, sizeof(hook.text));
+        memcpy(hook.error, outcome.error, sizeof(hook.error));
+        memcpy(hook.tail, outcome.tail, sizeof(hook.tail));
+        hook.ms = outcome.ms;
+        hook.at = keeper->host->now(keeper->host->ctx);
+        acme_told_add(told, &hook);
+    }
+    if (acme_store_told_write(keeper->store, name, told, &err) != ACME_OK)
+        acme_keeper_log(keeper, ACME_LOG_WARN, &err,
+            "cannot remember what hooks did");
+    free(told);
+}
+
+/* What has become live while the hooks ran has its turn now. */
+static void
+conclude(struct acme_keeper *keeper, struct acme_asked *asked)
+{
+    const bool deploy = asked->stage == ACME_HOOKS_DEPLOY;
+    const size_t lineage = asked->lineage;
+    struct acme_due due;
+    bool done = true;
+
+    if (deploy) {
+        const char *name = keeper->config->lineage[lineage].name;
+
+        done = !acme_store_due_read(keeper->store, name, &due) ||
+               strcmp(due.fingerprint, asked->fingerprint) == 0;
+        if (done)
+            acme_store_due_done(keeper->store, name);
+    }
+    forget(keeper, asked);
+    if (!done)
+        acme_keeper_deploy(keeper, lineage);
+}
+
+static void
+take_answer(struct acme_keeper *keeper, const struct acme_buf *data)
+{
+    struct acme_stage_answer answer;
+    struct acme_asked *asked;
+    struct acme_frame frame;
+    size_t lineage;
+
+    if (!acme_stage_answer_open(&frame, data, &answer))
+        return;
+    lineage = acme_unit_lineage(answer.unit);
+    if (answer.unit != ACME_STAGE_ALL && answer.has_outcomes &&
+        lineage < keeper->config->nlineages)
+        keep_outcomes(keeper, lineage, acme_hooks_item_name(answer.stage),
+            &frame);
+    for (asked = keeper->asked; asked != NULL; asked = asked->next)
+        if (answer.id != 0 && asked->id == answer.id)
+            break;
+    if (asked != NULL)
+        conclude(keeper, asked);
+}
+
+bool
+acme_keeper_hear_runner(struct acme_keeper *keeper)
+{
+    struct acme_error ignored;
+    struct acme_buf data;
+    bool there;
+
+    acme_error_clear(&ignored);
+    acme_buf_init(&data, ACME_FRAME_MAX);
+    there = acme_frame_recv(keeper->runner, &data, &ignored) == ACME_OK;
+    if (there)
+        take_answer(keeper, &data);
+    else
+        keeper->runner = -1;
+    acme_buf_clear(&data);
+    acme_keeper_send_asked(keeper);
+    return there;
+}
