@@ -48,6 +48,7 @@ settings_init(struct acme_httpd_settings *settings)
     settings->allow_subset = -1;
     settings->account_type = ACME_KEY_NONE;
     acme_proof_init(&settings->proof);
+    acme_hooks_init(&settings->hooks);
 }
 
 void *
@@ -112,6 +113,7 @@ acme_httpd_settings_merge(const struct acme_httpd_settings *wide,
         merged.account_file = wide->account_file;
     }
     acme_proof_merge(&merged.proof, &wide->proof);
+    acme_hooks_merge(&merged.hooks, &wide->hooks);
     return merged;
 }
 
@@ -456,6 +458,24 @@ set_proof(cmd_parms *cmd, void *dir, int argc, char *const argv[])
     return acme_httpd_set_proof(cmd, &settings_in(server)->proof, argc, argv);
 }
 
+static const char *
+set_hook(cmd_parms *cmd, void *dir, int argc, char *const argv[])
+{
+    struct acme_httpd_server *server = acme_httpd_server_of(cmd->server);
+
+    (void)dir;
+    return acme_httpd_set_hook(cmd, &settings_in(server)->hooks, argc, argv);
+}
+
+static const char *
+set_hooks(cmd_parms *cmd, void *dir, int argc, char *const argv[])
+{
+    struct acme_httpd_server *server = acme_httpd_server_of(cmd->server);
+
+    (void)dir;
+    return acme_httpd_set_hooks(cmd, &settings_in(server)->hooks, argc, argv);
+}
+
 /* The directives that are on or off, and where they are kept. */
 static const struct {
     const char *name;
@@ -728,6 +748,20 @@ const command_rec acme_httpd_commands[] = {
         "are asked, or off"),
     AP_INIT_TAKE_ARGV("ACMEDNSResolver", set_proof, IN_SECTION, RSRC_CONF,
         "addresses of the name servers that are asked about other zones"),
+    AP_INIT_TAKE_ARGV("ACMEHook", set_hook, IN_SECTION, RSRC_CONF,
+        "pre, deploy or post, and a command to be run then, or none"),
+    AP_INIT_TAKE_ARGV("ACMEEventCmd", set_hooks, IN_SECTION, RSRC_CONF,
+        "program that is told of events, or none"),
+    AP_INIT_TAKE_ARGV("ACMEMessageCmd", set_hooks, IN_SECTION, RSRC_CONF,
+        "the same, as mod_md names it"),
+    AP_INIT_TAKE_ARGV("ACMEDirectoryHooks", set_hooks, IN_SECTION, RSRC_CONF,
+        "whether renewals run what is in renewal-hooks/: on or off"),
+    AP_INIT_TAKE_ARGV("ACMEHookValidation", set_hooks, IN_SECTION, RSRC_CONF,
+        "whether programs of hooks must exist at start: on or off"),
+    AP_INIT_TAKE_ARGV("ACMEHookTimeout", set_hooks, IN_SECTION, RSRC_CONF,
+        "how long one hook may run"),
+    AP_INIT_TAKE_ARGV("ACMEWarnWindow", set_hooks, IN_SECTION, RSRC_CONF,
+        "what is left of a certificate's life when people are warned"),
     AP_INIT_FLAG("ACMEMustStaple", set_flag, IN_SECTION, RSRC_CONF,
         "whether the certificate demands a stapled OCSP answer: on or off"),
     AP_INIT_FLAG("ACMEReuseKey", set_flag, IN_SECTION, RSRC_CONF,

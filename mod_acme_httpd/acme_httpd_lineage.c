@@ -714,12 +714,15 @@ add_lineage(struct build *b, struct acme_httpd_domain *domain)
     lineage.allow_subset = settings.allow_subset == 1;
     lineage.csr_file = settings.csr_file;
     lineage.proof = &settings.proof;
+    lineage.hooks = &settings.hooks;
     if (!check_csr(b, domain, settings.csr_file))
         return false;
     settle_command(b, domain, &settings.proof.command);
     rc = use_issuers(b, &settings, &lineage, &err);
     if (rc == ACME_OK)
         rc = acme_host_check_csr(&lineage, &err);
+    if (rc == ACME_OK)
+        rc = acme_host_check_hooks(&settings.hooks, &err);
     if (rc == ACME_OK)
         rc = acme_config_add_lineage(b->conf->config, &lineage,
             &domain->lineage, &err);
@@ -902,7 +905,8 @@ same_settings(const struct acme_httpd_settings *one,
            memcmp(one->type, other->type, sizeof(one->type)) == 0 &&
            one->account_type == other->account_type &&
            one->account_file == other->account_file &&
-           acme_proof_equal(&one->proof, &other->proof);
+           acme_proof_equal(&one->proof, &other->proof) &&
+           acme_hooks_equal(&one->hooks, &other->hooks);
 }
 
 /* They are for what is written next to them, not for what is served there. */

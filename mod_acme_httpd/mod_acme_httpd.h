@@ -49,6 +49,7 @@ struct acme_httpd_settings {
     enum acme_key_type account_type;
     const char *account_file; /* instead of account_type */
     struct acme_proof proof;
+    struct acme_hooks hooks;
 };
 
 /* An ACMEDomain: one certificate. */
@@ -133,6 +134,15 @@ struct acme_httpd_server *acme_httpd_server_of(const server_rec *s);
 struct acme_httpd_settings acme_httpd_settings_merge(
     const struct acme_httpd_settings *wide,
     const struct acme_httpd_settings *narrow);
+
+/* ---- acme_httpd_hooks.c ----------------------------------------------- */
+
+/* ACMEHook, and the directives that say one thing about hooks: NULL, or what
+ * is wrong. */
+const char *acme_httpd_set_hook(cmd_parms *cmd, struct acme_hooks *hooks,
+    int argc, char *const argv[]);
+const char *acme_httpd_set_hooks(cmd_parms *cmd, struct acme_hooks *hooks,
+    int argc, char *const argv[]);
 
 /* ---- acme_httpd_proof.c ----------------------------------------------- */
 

@@ -31,6 +31,14 @@ static char *ngx_acme_placeholder(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 
+static enum acme_hooks_item  ngx_acme_hooks_event = ACME_HOOKS_EVENT;
+static enum acme_hooks_item  ngx_acme_hooks_directories =
+    ACME_HOOKS_DIRECTORIES;
+static enum acme_hooks_item  ngx_acme_hooks_validation = ACME_HOOKS_VALIDATION;
+static enum acme_hooks_item  ngx_acme_hooks_timeout = ACME_HOOKS_TIMEOUT;
+static enum acme_hooks_item  ngx_acme_hooks_warn_window =
+    ACME_HOOKS_WARN_WINDOW;
+
 static enum acme_proof_item  ngx_acme_proof_challenge = ACME_PROOF_CHALLENGE;
 static enum acme_proof_item  ngx_acme_proof_command = ACME_PROOF_COMMAND;
 static enum acme_proof_item  ngx_acme_proof_preflight = ACME_PROOF_PREFLIGHT;
@@ -150,6 +158,48 @@ ngx_command_t  ngx_acme_commands[] = {
       NGX_HTTP_SRV_CONF_OFFSET,
       0,
       &ngx_acme_proof_dns_resolver },
+
+    { ngx_string("acme_hook"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_2MORE,
+      ngx_acme_hook,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("acme_event_cmd"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,
+      ngx_acme_hooks,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      &ngx_acme_hooks_event },
+
+    { ngx_string("acme_directory_hooks"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_acme_hooks,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      &ngx_acme_hooks_directories },
+
+    { ngx_string("acme_hook_validation"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_acme_hooks,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      &ngx_acme_hooks_validation },
+
+    { ngx_string("acme_hook_timeout"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_acme_hooks,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      &ngx_acme_hooks_timeout },
+
+    { ngx_string("acme_warn_window"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_acme_hooks,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      &ngx_acme_hooks_warn_window },
 
     { ngx_string("acme_must_staple"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_FLAG,

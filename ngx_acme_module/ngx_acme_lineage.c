@@ -582,6 +582,7 @@ ngx_acme_add_server(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
     ngx_array_t           names;
     struct acme_error     err;
     struct acme_proof     proof;
+    struct acme_hooks     hooks;
     struct acme_lineage   lineage;
     ngx_acme_srv_conf_t  *http;
 
@@ -613,11 +614,15 @@ ngx_acme_add_server(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
         return NGX_ERROR;
     }
 
+    ngx_acme_hooks_of(cf, ascf, &hooks);
+
     lineage.proof = &proof;
+    lineage.hooks = &hooks;
     lineage.names = names.elts;
     lineage.nnames = names.nelts;
 
     if (acme_host_check_csr(&lineage, &err) != ACME_OK
+        || acme_host_check_hooks(&hooks, &err) != ACME_OK
         || acme_config_add_lineage(amcf->config, &lineage, &ascf->lineage,
                                    &err)
            != ACME_OK)

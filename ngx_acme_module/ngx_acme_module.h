@@ -84,6 +84,7 @@ typedef struct {
     ngx_flag_t                allow_subset;
     ngx_uint_t                placeholder;
     struct acme_proof        *proof;          /* NULL: nothing was said */
+    struct acme_hooks        *hooks;          /* the same */
 
     ngx_acme_main_conf_t     *main;
     ngx_http_ssl_srv_conf_t  *ssl;
@@ -109,6 +110,13 @@ char *ngx_acme_text(ngx_conf_t *cf, const char *text);
 /* ngx_acme_lineage.c */
 
 char *ngx_acme_init_main_conf(ngx_conf_t *cf, void *conf);
+
+/* ngx_acme_hooks.c */
+
+char *ngx_acme_hook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_acme_hooks(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+void ngx_acme_hooks_of(ngx_conf_t *cf, ngx_acme_srv_conf_t *ascf,
+    struct acme_hooks *hooks);
 
 /* ngx_acme_proof.c */
 

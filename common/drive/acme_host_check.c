@@ -12,6 +12,7 @@
 #include "base/acme_name.h"
 #include "drive/acme_command.h"
 #include "drive/acme_csr_file.h"
+#include "drive/acme_stage.h"
 #include "protocol/acme_binding.h"
 #include "state/acme_dir.h"
 #include "state/acme_roster.h"
@@ -338,6 +339,12 @@ acme_host_check_command(const struct acme_command *command,
     if (rc == ACME_OK && n > 0 && command->credentials != NULL)
         rc = check_secret_file("credentials file", command->credentials, err);
     return rc;
+}
+
+enum acme_rc
+acme_host_check_hooks(const struct acme_hooks *hooks, struct acme_error *err)
+{
+    return acme_stage_check(hooks, err);
 }
 
 bool

@@ -351,23 +351,24 @@ static bool
 set_environment(struct acme_command_run *run, struct acme_arena *arena,
     const struct acme_stage_facts *facts)
 {
-    const char *live = acme_arena_printf(arena, "%s/live/%s", facts->state_dir,
-        facts->lineage);
+    const char *live;
     char number[16];
 
-    if (live == NULL ||
-        !acme_command_set_env(run, arena, "ACME_LINEAGE", facts->lineage) ||
-        !acme_command_set_env(run, arena, "ACME_HOOK", facts->stage) ||
+    if (!acme_command_set_env(run, arena, "ACME_HOOK", facts->stage) ||
         !set_domains(run, arena, "RENEWED_DOMAINS", facts->domains) ||
-        !set_domains(run, arena, "FAILED_DOMAINS", facts->failed))
-        return false;
-    if (facts->event != NULL &&
-        !acme_command_set_env(run, arena, "ACME_EVENT", facts->event))
+        !set_domains(run, arena, "FAILED_DOMAINS", facts->failed) ||
+        (facts->lineage != NULL && !acme_command_set_env(run, arena,
+                                       "ACME_LINEAGE", facts->lineage)) ||
+        (facts->event != NULL &&
+            !acme_command_set_env(run, arena, "ACME_EVENT", facts->event)))
         return false;
     if (facts->version == 0)
         return true;
     (void)snprintf(number, sizeof(number), "%u", facts->version);
-    return acme_command_set_env(run, arena, "ACME_VERSION", number) &&
+    live = acme_arena_printf(arena, "%s/live/%s", facts->state_dir,
+        facts->lineage);
+    return live != NULL &&
+           acme_command_set_env(run, arena, "ACME_VERSION", number) &&
            acme_command_set_env(run, arena, "RENEWED_LINEAGE", live);
 }
 

@@ -75,7 +75,7 @@ enum acme_rc acme_stage_user(const struct acme_config *config,
 /* What a hook is told. */
 struct acme_stage_facts {
     const char *state_dir;
-    const char *lineage;
+    const char *lineage; /* NULL: several */
     const char *stage;   /* "pre", "deploy", "post", "event" */
     const char *domains; /* with spaces between; NULL: none */
     const char *failed;  /* those of attempts that failed; NULL: none */

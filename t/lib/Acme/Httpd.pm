@@ -25,6 +25,10 @@ my %SETTING = (
     dns_update => 'ACMEDNSUpdate',
     dns_delegation => 'ACMEDNSDelegation', preflight => 'ACMEPreflight',
     dns_propagation => 'ACMEDNSPropagation', dns_resolver => 'ACMEDNSResolver',
+    hook => 'ACMEHook', event_cmd => 'ACMEEventCmd',
+    directory_hooks => 'ACMEDirectoryHooks',
+    hook_validation => 'ACMEHookValidation',
+    hook_timeout => 'ACMEHookTimeout', warn_window => 'ACMEWarnWindow',
 );
 my %SITE = (must_staple => 'ACMEMustStaple', reuse_key => 'ACMEReuseKey',
     allow_subset => 'ACMEAllowSubset',
@@ -180,8 +184,7 @@ sub acme ($self, $model)
     push @lines, "ACMEPlaceholder $PLACEHOLDER{ $s->{placeholder} }"
         if defined $s->{placeholder};
     push @lines, "ACMEUser $s->{user}" if defined $s->{user};
-    push @lines, map { "$SETTING{$_} $s->{$_}" }
-        grep { defined $s->{$_} } sort keys %SETTING;
+    push @lines, $self->directives($s, %SETTING);
     push @lines, 'ACMECertificateAgreement accepted' if $s->{terms};
     push @lines, $self->issuer_lines($issuers[0]) if @issuers == 1;
     return @lines, $self->domains($model);
@@ -242,8 +245,7 @@ sub domains ($self, $model)
         my @settings = map { "ACMEPrivateKeys $_" }
             grep { defined } ref $site->{key} ? "@{ $site->{key} }"
                 : $site->{key};
-        push @settings, map { "$SITE{$_} $site->{$_}" }
-            grep { defined $site->{$_} } sort keys %SITE;
+        push @settings, $self->directives($site, %SITE);
         my $what = join ' ', sort @{ $site->{identifiers}
             // $site->{names} };
         next if $seen{"@settings $site->{acme} $what"}++;

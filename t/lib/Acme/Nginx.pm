@@ -13,6 +13,11 @@ use Acme::Tool qw(built);
 # Log lines that fail a test which did not ask for them.
 use constant ALARMING => qr/\[(?:alert|crit|emerg)\]/;
 
+# For all sites or for one.
+my @POLICY = qw(preflight challenge challenge_cmd dns_update dns_delegation
+    dns_propagation dns_resolver hook event_cmd directory_hooks
+    hook_validation hook_timeout warn_window);
+
 sub new ($class, $test, %o)
 {
     return $class->SUPER::new($test, %o,
@@ -84,10 +89,9 @@ sub global ($self, $model)
 
     push @lines, "acme_state_path $s->{state};" if defined $s->{state};
     push @lines, 'acme_accept_terms_of_service;' if $s->{terms};
-    push @lines, "acme_$_ $s->{$_};"
-        for grep { defined $s->{$_} } qw(stateless thumbprint placeholder
-            user preflight challenge challenge_cmd dns_update dns_delegation
-            dns_propagation dns_resolver);
+    push @lines, map { "$_;" } $self->directives($s,
+        map { $_ => "acme_$_" } qw(stateless thumbprint placeholder user),
+        @POLICY);
     push @lines, map { $self->issuer_block($_) } @{ $model->{issuers} };
     push @lines, grep { length } $self->text($model->{global});
     return join "\n", @lines, '';
@@ -141,10 +145,9 @@ sub server ($self, $site)
     push @lines, "ssl_certificate $site->{certificate}[0];",
         "ssl_certificate_key $site->{certificate}[1];"
         if $site->{certificate};
-    push @lines, map { "acme_$_ $site->{$_};" } grep { defined $site->{$_} }
-        qw(must_staple reuse_key allow_subset preflight stateless thumbprint
-            challenge challenge_cmd dns_update dns_delegation dns_propagation
-            dns_resolver);
+    push @lines, map { "$_;" } $self->directives($site,
+        map { $_ => "acme_$_" } qw(must_staple reuse_key allow_subset
+            stateless thumbprint), @POLICY);
     push @lines, "root $site->{root};";
     push @lines, grep { length } $self->text($site->{extra});
     return "server {\n" . $self->indent(join "\n", @lines, '') . "}\n";

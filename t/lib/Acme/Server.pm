@@ -55,6 +55,19 @@ sub text ($self, $text)
     return (ref $text ? $text->{ $self->name } : $text) // '';
 }
 
+# "NAME VALUE" for each of the settings that $of has; a list is one directive
+# each.
+sub directives ($self, $of, %name)
+{
+    my @lines;
+
+    for my $key (grep { defined $of->{$_} } sort keys %name) {
+        my $value = $of->{$key};
+        push @lines, map { "$name{$key} $_" } ref $value ? @$value : $value;
+    }
+    return @lines;
+}
+
 sub indent ($self, $text)
 {
     return $text =~ s/^(?=.)/    /gmr;
