@@ -75,7 +75,7 @@ struct fake_drive {
     uint32_t random; /* what the engine draws */
     unsigned present_ms;
     const struct acme_preflight_means *preflight; /* NULL: there is none */
-    const struct acme_hooks *hooks; /* the same, of single jobs */
+    const struct acme_runner_link *runner; /* the same, of single jobs */
     const struct acme_dns_servers *resolver;
     bool crashed; /* told to the engine when it plans */
 

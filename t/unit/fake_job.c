@@ -21,7 +21,7 @@ fake_job_run(struct fake_drive *d, size_t lineage, bool force,
         .issuer = d->config->lineage[lineage].issuer,
         .force = force,
         .present_ms = d->present_ms,
-        .hooks = d->hooks,
+        .runner = d->runner,
         .preflight = d->preflight,
         .resolver = d->resolver };
     struct acme_connection *connection;

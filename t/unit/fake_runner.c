@@ -11,6 +11,7 @@
 
 #include "base/acme_base64.h"
 #include "base/acme_name.h"
+#include "drive/acme_stage_ask.h"
 #include "fake_runner.h"
 #include "wrap/acme_hash.h"
 
@@ -84,6 +85,27 @@ answer(struct fake_runner *runner, const struct acme_errand *errand, int fd)
     acme_buf_clear(&frame);
 }
 
+/* Hooks, of which there are none. */
+static void
+answer_stage(struct fake_runner *runner, struct acme_frame *frame, int fd)
+{
+    struct acme_stage_ask ask;
+    struct acme_error none;
+    struct acme_buf reply;
+    size_t len = strlen(runner->stages);
+
+    acme_error_clear(&none);
+    acme_buf_init(&reply, ACME_FRAME_MAX);
+    assert_true(acme_stage_ask_parse(frame, runner->d->config, true, &ask));
+    (void)snprintf(runner->stages + len, sizeof(runner->stages) - len,
+        "%s%s%s ", acme_hooks_item_name(ask.stage),
+        ask.renews ? " renews" : "", ask.failed ? " failed" : "");
+    acme_stage_answer_begin(&ask, &none, &reply);
+    assert_int_equal(acme_frame_send(fd, &reply, &none), ACME_OK);
+    close(fd);
+    acme_buf_clear(&reply);
+}
+
 static void
 serve(struct fake_runner *runner)
 {
@@ -102,6 +124,11 @@ serve(struct fake_runner *runner)
     assert_int_equal(acme_frame_recv_fd(runner->fd, &data, &fd, &err),
         ACME_OK);
     assert_true(acme_frame_open(&frame, data.data, data.len));
+    if (frame.verb == ACME_VERB_STAGE) {
+        answer_stage(runner, &frame, fd);
+        acme_buf_clear(&data);
+        return;
+    }
     assert_true(frame.index < runner->d->config->nlineages);
     lineage = &runner->d->config->lineage[frame.index];
     assert_true(acme_errand_parse(&frame, lineage->proof, &errand));
@@ -179,12 +206,12 @@ fake_runner_open(struct fake_runner *runner, struct fake_drive *d)
     acme_error_clear(&err);
     assert_int_equal(acme_frame_pair(fds, &err), ACME_OK);
     runner->d = d;
-    runner->hooks.fd = fds[0];
+    runner->link.fd = fds[0];
     runner->fd = fds[1];
     runner->held = -1;
     runner->wait = d->host.host.wait;
     d->host.host.wait = wait_and_serve;
-    d->hooks = &runner->hooks;
+    d->runner = &runner->link;
     validate_other = d->ca->conf.validate;
     d->ca->conf.validate = validate;
     current = runner;
@@ -194,9 +221,9 @@ void
 fake_runner_close(struct fake_runner *runner)
 {
     runner->d->host.host.wait = runner->wait;
-    runner->d->hooks = NULL;
+    runner->d->runner = NULL;
     runner->d->ca->conf.validate = validate_other;
-    close(runner->hooks.fd);
+    close(runner->link.fd);
     close(runner->fd);
     if (runner->held != -1)
         close(runner->held);

@@ -32,7 +32,8 @@ struct fake_run {
 
 struct fake_runner {
     struct fake_drive *d;
-    struct acme_hooks hooks; /* of the job */
+    char stages[256]; /* of hooks that were asked for: "pre post " */
+    struct acme_runner_link link; /* of the job */
     int fd;
     int held; /* the answer that nobody gets; -1: none */
     bool (*wait)(void *ctx, unsigned ms); /* the host's own */

@@ -1106,7 +1106,7 @@ run_job(size_t unit, struct acme_job_result *result, struct acme_error *err)
         .host = &d->host.host,
         .vault = d->vault,
         .unit = unit,
-        .hooks = d->hooks,
+        .runner = d->runner,
         .preflight = d->preflight };
     struct acme_transport transport = { .perform = perform };
     struct acme_connection *connection;

@@ -138,7 +138,7 @@ test_layout(void **state)
         (void)snprintf(path, sizeof(path), "state/%s", dirs[i]);
         assert_int_equal(helper_tmp_mode(&tmp, path), 0700);
     }
-    assert_int_equal(helper_tmp_count(&tmp, "state"), 13);
+    assert_int_equal(helper_tmp_count(&tmp, "state"), 15);
     assert_int_equal(helper_tmp_mode(&tmp, "state"), 0700);
     assert_int_equal(helper_tmp_mode(&tmp, "state/format"), 0600);
     assert_content("state/format", "1\n");
