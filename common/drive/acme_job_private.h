@@ -54,9 +54,13 @@ struct acme_run {
 enum acme_rc acme_job_ask_runner(const struct acme_run *run,
     struct acme_buf *frame, struct acme_buf *answer, struct acme_error *err);
 
-/* Before an order: pre hooks, if they have not been run for this attempt.  One
- * that fails is no failure of ours. */
+/* Before an order: the command for events is asked, and pre hooks are run, if
+ * they have not been for this attempt.  A hook that fails is no failure of
+ * ours.  ACME_UNREADY: the command says no. */
 enum acme_rc acme_job_begin(struct acme_run *run);
+
+/* The same of a challenge that is presented: "http-01:NAME". */
+enum acme_rc acme_job_ask_challenge(struct acme_run *run, const char *subject);
 
 /* After it, unless it goes on later: post hooks, which wait for others that
  * are under way. */

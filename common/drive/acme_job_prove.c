@@ -276,15 +276,16 @@ present_records(struct acme_run *run, struct acme_proved *proved, size_t n,
 }
 
 /* What was answered in a run of before has been told of. */
-static void
-tell_challenges(const struct acme_run *run, const struct acme_proved *proved,
+static enum acme_rc
+tell_challenges(struct acme_run *run, const struct acme_proved *proved,
     size_t n)
 {
     struct acme_event event;
     char subject[ACME_EVENT_TEXT_MAX];
+    enum acme_rc rc = ACME_OK;
     size_t i;
 
-    for (i = 0; i < n; i++) {
+    for (i = 0; i < n && rc == ACME_OK; i++) {
         if (proved[i].type == ACME_DNS_PERSIST_01 ||
             find_answer(run, proved[i].challenge->url) != NULL)
             continue;
@@ -295,7 +296,9 @@ tell_challenges(const struct acme_run *run, const struct acme_proved *proved,
         acme_event_put(event.text, "the proof is there for the CA to find");
         acme_vault_event(run->job->vault, run->job->unit, run->job->issuer,
             &event);
+        rc = acme_job_ask_challenge(run, subject);
     }
+    return rc;
 }
 
 /* All challenges are presented before the first is answered. */
@@ -316,9 +319,7 @@ present(struct acme_run *run)
     } while (rc == ACME_OK && again);
     if (rc == ACME_OK)
         rc = present_tokens(run, proved, n);
-    if (rc == ACME_OK)
-        tell_challenges(run, proved, n);
-    return rc;
+    return rc == ACME_OK ? tell_challenges(run, proved, n) : rc;
 }
 
 /* ---- answering -------------------------------------------------------- */

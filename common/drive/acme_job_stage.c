@@ -1,8 +1,9 @@
 /*
  * What the administrator has run around an attempt: hooks before its order,
  * and when it is over.  What they do is theirs to know: an attempt does not
- * fail because a hook did.
+ * fail because a hook did.  The command that is told of events may say no.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "drive/acme_job_private.h"
@@ -27,6 +28,65 @@ ask(const struct acme_run *run, const struct acme_stage_ask *stage,
     return rc;
 }
 
+/* ---- events ----------------------------------------------------------- */
+
+/* A command that lets an attempt begin is not asked again so soon (seconds),
+ * as mod_md has it. */
+#define TOLD_EVERY 3600
+
+static bool
+has_event_command(const struct acme_run *run)
+{
+    return run->job->runner != NULL &&
+           run->lineage->hooks->n[ACME_HOOKS_EVENT] > 0;
+}
+
+/* ACME_UNREADY: it says no, and why. */
+static enum acme_rc
+ask_event(const struct acme_run *run, const char *word)
+{
+    struct acme_stage_ask stage = { .stage = ACME_HOOKS_EVENT,
+        .unit = (uint32_t)run->job->unit };
+    struct acme_stage_answer answer;
+    enum acme_rc rc;
+
+    (void)snprintf(stage.event, sizeof(stage.event), "%s", word);
+    rc = ask(run, &stage, &answer, run->err);
+    if (rc == ACME_OK && answer.err.rc != ACME_OK)
+        rc = acme_error_set(run->err, ACME_UNREADY,
+            "the event command refuses \"%s\": %s", word, answer.err.what);
+    return rc;
+}
+
+static enum acme_rc
+ask_to_begin(struct acme_run *run)
+{
+    const time_t now = run->job->host->now(run->job->host->ctx);
+    struct acme_record *record = &run->now.record;
+    enum acme_rc rc;
+
+    if (!has_event_command(run) || run->now.order ||
+        (record->told <= now && record->told + TOLD_EVERY > now))
+        return ACME_OK;
+    rc = ask_event(run, "renewing");
+    if (rc == ACME_OK)
+        record->told = now;
+    return rc;
+}
+
+enum acme_rc
+acme_job_ask_challenge(struct acme_run *run, const char *subject)
+{
+    char word[ACME_EVENT_WORD_MAX];
+
+    if (!has_event_command(run))
+        return ACME_OK;
+    (void)snprintf(word, sizeof(word), "challenge-setup:%s", subject);
+    return ask_event(run, word);
+}
+
+/* ---- hooks ------------------------------------------------------------ */
+
 enum acme_rc
 acme_job_begin(struct acme_run *run)
 {
@@ -34,10 +94,12 @@ acme_job_begin(struct acme_run *run)
         .unit = (uint32_t)run->job->unit,
         .renews = run->now.leaf != NULL };
     struct acme_stage_answer answer;
+    enum acme_rc rc;
 
     if (run->job->runner == NULL)
         return ACME_OK;
-    return ask(run, &stage, &answer, run->err);
+    rc = ask_to_begin(run);
+    return rc == ACME_OK ? ask(run, &stage, &answer, run->err) : rc;
 }
 
 void

@@ -26,6 +26,13 @@ acme_keeper_use_runner(struct acme_keeper *keeper, int fd)
     keeper->runner = fd;
 }
 
+/* Whether it has to be told in the end. */
+static bool
+is_insistent(enum acme_event_kind kind)
+{
+    return kind == ACME_EVENT_RENEWED || kind == ACME_EVENT_EXPIRING;
+}
+
 /* ---- questions -------------------------------------------------------- */
 
 /* A new one, which is sent when there is room.  NULL: out of memory. */
@@ -72,6 +79,7 @@ acme_keeper_free_asked(struct acme_keeper *keeper)
         forget(keeper, keeper->asked);
 }
 
+/* Those that wait for their time are nobody's concern who ends. */
 size_t
 acme_keeper_asked(const struct acme_keeper *keeper)
 {
@@ -79,32 +87,51 @@ acme_keeper_asked(const struct acme_keeper *keeper)
     size_t n = 0;
 
     for (asked = keeper->asked; asked != NULL; asked = asked->next)
-        n++;
+        n += asked->again == 0;
     return n;
 }
 
-/* The runner reads when it has room for another task: never wait for it.  The
- * oldest one is last in the list. */
+/* The oldest that is to be sent now; it is last in the list. */
+static struct acme_asked *
+next_to_send(const struct acme_keeper *keeper)
+{
+    const time_t now = keeper->host->now(keeper->host->ctx);
+    struct acme_asked *asked, *oldest = NULL;
+
+    for (asked = keeper->asked; asked != NULL; asked = asked->next)
+        if (!asked->sent || (asked->again != 0 && asked->again <= now))
+            oldest = asked;
+    return oldest;
+}
+
+/* What may have to be told again is kept. */
+static enum acme_rc
+send_one(struct acme_keeper *keeper, struct acme_asked *asked)
+{
+    struct acme_error ignored;
+    struct acme_buf frame;
+
+    acme_error_clear(&ignored);
+    acme_buf_init(&frame, ACME_FRAME_MAX);
+    acme_buf_add(&frame, asked->frame.data, asked->frame.len);
+    asked->sent = true;
+    asked->again = 0;
+    if (!is_insistent(asked->kind))
+        acme_buf_clear(&asked->frame);
+    return acme_frame_send(keeper->runner, &frame, &ignored);
+}
+
+/* The runner reads when it has room for another task: never wait for it. */
 void
 acme_keeper_send_asked(struct acme_keeper *keeper)
 {
     struct pollfd pfd = { keeper->runner, POLLOUT, 0 };
-    struct acme_asked *asked, *oldest;
-    struct acme_error ignored;
+    struct acme_asked *asked;
 
-    while (keeper->runner != -1) {
-        oldest = NULL;
-        for (asked = keeper->asked; asked != NULL; asked = asked->next)
-            if (asked->frame.len > 0)
-                oldest = asked;
-        if (oldest == NULL || poll(&pfd, 1, 0) != 1 ||
-            (pfd.revents & POLLOUT) == 0)
-            return;
-        acme_error_clear(&ignored);
-        if (acme_frame_send(keeper->runner, &oldest->frame, &ignored) !=
-            ACME_OK)
-            forget(keeper, oldest);
-    }
+    while (keeper->runner != -1 && (asked = next_to_send(keeper)) != NULL &&
+           poll(&pfd, 1, 0) == 1 && (pfd.revents & POLLOUT) != 0)
+        if (send_one(keeper, asked) != ACME_OK)
+            forget(keeper, asked);
 }
 
 /* False: out of memory. */
@@ -275,6 +302,102 @@ acme_keeper_end_hooks(struct acme_keeper *keeper)
         (void)ask(keeper, asked, &stage);
 }
 
+/* ---- events ----------------------------------------------------------- */
+
+#define HOUR ((time_t)3600)
+#define DAY (24 * HOUR)
+
+/* Told again after a failure: at first after so long, doubled up to the most.
+ */
+#define AGAIN_LEAST ((time_t)60)
+#define AGAIN_MOST HOUR
+
+/* How often a command wants to hear of it at most, as mod_md has it. */
+static time_t
+rate_of(enum acme_event_kind kind)
+{
+    switch (kind) {
+    case ACME_EVENT_RENEWED:
+    case ACME_EVENT_INSTALLED:
+    case ACME_EVENT_EXPIRING:
+        return DAY;
+    case ACME_EVENT_ERRORED:
+        return HOUR;
+    default:
+        return 0;
+    }
+}
+
+/* The engine asks of these itself, as the answer counts. */
+static bool
+is_engines(enum acme_event_kind kind)
+{
+    return kind == ACME_EVENT_RENEWING || kind == ACME_EVENT_CHALLENGE_SETUP;
+}
+
+static bool
+was_told(const struct acme_keeper *keeper, const struct acme_event *event)
+{
+    struct acme_told *told = malloc(sizeof(*told));
+    const time_t rate = rate_of(event->kind);
+    time_t at = 0;
+
+    if (told != NULL && rate > 0) {
+        acme_store_told_read(keeper->store, event->lineage, told);
+        at = acme_told_at(told, acme_event_word(event->kind));
+    }
+    free(told);
+    return at != 0 && at <= event->at && at + rate > event->at;
+}
+
+/* A newer one of its kind says all that the older one would. */
+static void
+forget_older(struct acme_keeper *keeper, size_t lineage,
+    enum acme_event_kind kind)
+{
+    struct acme_asked *asked, *next;
+
+    for (asked = keeper->asked; asked != NULL; asked = next) {
+        next = asked->next;
+        if (asked->stage == ACME_HOOKS_EVENT && asked->lineage == lineage &&
+            asked->kind == kind && asked->again != 0)
+            forget(keeper, asked);
+    }
+}
+
+void
+acme_keeper_react(struct acme_keeper *keeper, const struct acme_event *event)
+{
+    struct acme_stage_ask stage = { .stage = ACME_HOOKS_EVENT };
+    struct acme_asked *asked = NULL;
+    struct acme_error ignored;
+    struct acme_buf line;
+    size_t lineage;
+
+    if (keeper->runner == -1 || is_engines(event->kind) ||
+        !acme_config_find_lineage(keeper->config, event->lineage, &lineage) ||
+        keeper->config->lineage[lineage].hooks->n[ACME_HOOKS_EVENT] == 0 ||
+        was_told(keeper, event))
+        return;
+    acme_error_clear(&ignored);
+    acme_buf_init(&line, ACME_STAGE_JSON_MAX);
+    forget_older(keeper, lineage, event->kind);
+    if (acme_event_render(event, &line, &ignored) == ACME_OK)
+        asked = add_asked(keeper, lineage);
+    if (asked != NULL) {
+        acme_buf_add_str(&line, "\n");
+        asked->kind = event->kind;
+        stage.unit = (uint32_t)acme_unit(lineage, 0);
+        stage.version = event->version;
+        stage.json = acme_buf_str(&line);
+        stage.json_len = line.len;
+        (void)snprintf(stage.event, sizeof(stage.event), "%s",
+            acme_event_word(event->kind));
+        (void)ask(keeper, asked, &stage);
+    }
+    acme_buf_clear(&line);
+}
+
 /* ---- answers ---------------------------------------------------------- */
 
 /* What became of each program of a stage. */
@@ -309,15 +432,47 @@ keep_outcomes(struct acme_keeper *keeper, size_t lineage, const char *stage,
     free(told);
 }
 
+/* True: it is told again later. */
+static bool
+conclude_event(struct acme_keeper *keeper, struct acme_asked *asked, bool good)
+{
+    const time_t now = keeper->host->now(keeper->host->ctx);
+    const char *name = keeper->config->lineage[asked->lineage].name;
+    struct acme_told *told;
+    struct acme_error ignored;
+    time_t pause = AGAIN_LEAST;
+    unsigned i;
+
+    if (!good) {
+        for (i = 0; i < asked->tries && pause < AGAIN_MOST; i++)
+            pause *= 2;
+        asked->tries++;
+        asked->again = now + (pause < AGAIN_MOST ? pause : AGAIN_MOST);
+        return is_insistent(asked->kind);
+    }
+    acme_error_clear(&ignored);
+    told = malloc(sizeof(*told));
+    if (told != NULL) {
+        acme_store_told_read(keeper->store, name, told);
+        acme_told_note(told, acme_event_word(asked->kind), now);
+        (void)acme_store_told_write(keeper->store, name, told, &ignored);
+    }
+    free(told);
+    return false;
+}
+
 /* What has become live while the hooks ran has its turn now. */
 static void
-conclude(struct acme_keeper *keeper, struct acme_asked *asked)
+conclude(struct acme_keeper *keeper, struct acme_asked *asked, bool good)
 {
     const bool deploy = asked->stage == ACME_HOOKS_DEPLOY;
     const size_t lineage = asked->lineage;
     struct acme_due due;
     bool done = true;
 
+    if (asked->stage == ACME_HOOKS_EVENT &&
+        conclude_event(keeper, asked, good))
+        return;
     if (deploy) {
         const char *name = keeper->config->lineage[lineage].name;
 
@@ -350,7 +505,7 @@ take_answer(struct acme_keeper *keeper, const struct acme_buf *data)
         if (answer.id != 0 && asked->id == answer.id)
             break;
     if (asked != NULL)
-        conclude(keeper, asked);
+        conclude(keeper, asked, answer.err.rc == ACME_OK);
 }
 
 bool

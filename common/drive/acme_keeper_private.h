@@ -90,8 +90,12 @@ struct acme_asked {
     enum acme_hooks_item stage;
     size_t lineage; /* SIZE_MAX: all of them */
     char fingerprint[sizeof(((struct acme_due *)0)->fingerprint)];
-    int lock;              /* held until then, or -1 */
-    struct acme_buf frame; /* not sent yet; or empty */
+    enum acme_event_kind kind; /* of an event */
+    unsigned tries;            /* of an event that must be heard of, */
+    time_t again;              /* and when it is told again; 0: not */
+    int lock;                  /* held until then, or -1 */
+    bool sent;
+    struct acme_buf frame;
 };
 
 struct acme_keeper {
@@ -269,7 +273,13 @@ void acme_keeper_deploy(struct acme_keeper *keeper, size_t lineage);
 /* The same of all lineages: those that nobody runs. */
 void acme_keeper_find_due(struct acme_keeper *keeper);
 
-/* Sends questions that the runner had no room for. */
+/* Has the lineage's command told of an event, as often as it wants to hear of
+ * such. */
+void acme_keeper_react(struct acme_keeper *keeper,
+    const struct acme_event *event);
+
+/* Sends questions that the runner had no room for, and those whose time has
+ * come again. */
 void acme_keeper_send_asked(struct acme_keeper *keeper);
 void acme_keeper_free_asked(struct acme_keeper *keeper);
 

@@ -239,6 +239,7 @@ parse_members(const struct acme_json *root, struct acme_record *record)
     parse_window(acme_json_get(root, "renewal_info"), &record->window);
     parse_revocation(acme_json_get(root, "revocation"), &record->revocation);
     record->forced = parse_time(root, "forced");
+    record->told = parse_time(root, "told");
     acme_left_out_parse(acme_json_get(root, "left_out"), &record->left_out);
     parse_text(root, "left_out_serial", record->left_out_serial,
         sizeof(record->left_out_serial));
@@ -448,6 +449,7 @@ acme_record_render(const struct acme_record *record, struct acme_buf *out,
         acme_json_set(root, "revocation",
             render_revocation(&record->revocation));
     acme_json_set_time(root, "forced", record->forced);
+    acme_json_set_time(root, "told", record->told);
     if (record->left_out.n > 0) {
         acme_json_set(root, "left_out",
             acme_left_out_render(&record->left_out));

@@ -71,6 +71,7 @@ struct acme_record {
     struct acme_record_window window; /* that its CA suggests */
     struct acme_record_revocation revocation;
     time_t forced; /* last order made by force */
+    time_t told;   /* when the command for events let one begin last */
     /* Names that the certificate of this serial is without (allow_subset),
      * how often that was so in a row, and when they are tried again. */
     struct acme_left_out left_out;

@@ -10,12 +10,9 @@
 
 #include "state/acme_config.h"
 
-/* So little of its life (percent) is left when a certificate is warned of. */
-#define ACME_WARN_WINDOW 10
-unsigned acme_warn_window(const struct acme_lineage *lineage);
-
-/* Whether that is so, or it has expired.  not_after 0: there is none, and
- * nothing to warn of. */
+/* Whether so little is left of its life that people are warned
+ * (acme_hooks_warn_window()), or it has expired.  not_after 0: there is none,
+ * and nothing to warn of. */
 bool acme_warn_is_due(const struct acme_lineage *lineage, time_t not_before,
     time_t not_after, time_t now);
 
