@@ -235,11 +235,15 @@ add_versions(struct view *view)
     unsigned number[VERSIONS_SHOWN];
     struct acme_error ignored;
     size_t i, n = 0;
+    int tries;
 
-    acme_error_clear(&ignored);
-    (void)acme_store_version_numbers(view->store, view->name, number,
-        VERSIONS_SHOWN, &n, &ignored);
-    note(view, &ignored);
+    /* a directory may be unreadable because memory is short */
+    for (tries = 0; n == 0 && tries < 2; tries++) {
+        acme_error_clear(&ignored);
+        (void)acme_store_version_numbers(view->store, view->name, number,
+            VERSIONS_SHOWN, &n, &ignored);
+        note(view, &ignored);
+    }
     for (i = 0; i < n; i++)
         acme_json_append_int(list, number[i]);
     if (n > 0)
@@ -258,23 +262,35 @@ describe_leaf(struct acme_json *json, const struct acme_leaf *leaf)
     acme_json_set_time(json, "not_after", leaf->not_after);
 }
 
+static bool
+parse_leaf(const struct acme_pair *pair, struct acme_chain **chain,
+    struct acme_leaf *leaf)
+{
+    struct acme_error ignored;
+
+    acme_error_clear(&ignored);
+    return acme_chain_from_der(pair->chain.data,
+               acme_chain_der_first(pair->chain.data, pair->chain.len), chain,
+               &ignored) == ACME_OK &&
+           acme_chain_leaf(*chain, leaf, &ignored) == ACME_OK;
+}
+
 /* The leaf alone.  The store has verified the pair: that it can't be read can
  * only be a lack of memory, which OpenSSL does not always call that; what it
- * lacks has to be found twice. */
+ * lacks has to be found twice, as OpenSSL remembers what it did not find. */
 static struct acme_chain *
 read_leaf(struct view *view, const struct acme_pair *pair,
     struct acme_leaf *leaf)
 {
     struct acme_chain *chain = NULL;
-    struct acme_error ignored;
+    bool good = parse_leaf(pair, &chain, leaf);
 
-    acme_error_clear(&ignored);
-    if (acme_chain_from_der(pair->chain.data,
-            acme_chain_der_first(pair->chain.data, pair->chain.len), &chain,
-            &ignored) == ACME_OK &&
-        acme_chain_leaf(chain, leaf, &ignored) == ACME_OK &&
-        ((leaf->ari_id[0] != '\0' && leaf->issuer[0] != '\0') ||
-            acme_chain_leaf(chain, leaf, &ignored) == ACME_OK))
+    if (good && (leaf->ari_id[0] == '\0' || leaf->issuer[0] == '\0')) {
+        acme_chain_free(chain);
+        chain = NULL;
+        good = parse_leaf(pair, &chain, leaf);
+    }
+    if (good)
         return chain;
     view->nomem = true;
     acme_chain_free(chain);
