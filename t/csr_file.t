@@ -54,6 +54,9 @@ my $first = serial();
 ok $t->wait_for(sub { serial() ne $first }, 40), 'renewed';
 is `openssl x509 -in @{[live('cert')]} -noout -pubkey`, $public,
     'for the same key';
+my %told = map { $_->{event} => 1 } $t->events;
+ok $told{renewed} && !$told{installed},
+    'events say that it is renewed, and not that we serve it';
 is_deeply [grep { -e } map { ("$_/privkey.pem", "$_/privkey.rsa.pem") }
     glob "$state/archive/*/* $state/orders/*"], [],
     'no private key anywhere';

@@ -529,7 +529,9 @@ acme_keeper_put_version(struct acme_keeper *keeper, size_t i,
     for (n = 0; rc == ACME_OK && n < version->npairs; n++)
         rc = keep_pair(keeper, i, &version->pair[n], err);
     kept->unread = rc == ACME_NOMEM;
-    if (keeper->started && keeper->area != NULL && before != version->number)
+    /* of an operator's own key he alone knows who serves it */
+    if (keeper->started && keeper->area != NULL && pair->key.len > 0 &&
+        before != version->number)
         acme_keeper_tell_installed(keeper, i, version, pair);
     return rc;
 }
