@@ -110,6 +110,25 @@ print_others(const struct acme_json *list)
     }
 }
 
+/* Those that failed. */
+static void
+print_hooks(const struct acme_json *hooks)
+{
+    size_t i;
+
+    for (i = 0; i < acme_json_count(hooks); i++) {
+        const struct acme_json *hook = acme_json_at(hooks, i);
+        const char *error = acme_json_str(hook, "error");
+        const char *stage = acme_json_str(hook, "stage");
+        char label[32];
+
+        if (error == NULL || stage == NULL)
+            continue;
+        (void)snprintf(label, sizeof(label), "%s hook", stage);
+        print_text(label, error);
+    }
+}
+
 /* Of the last attempt: "account 10:00:01Z, order 10:00:02Z, ..." */
 static void
 print_steps(const struct acme_json *steps)
@@ -257,6 +276,7 @@ print_lineage(const struct ctl *ctl, const char *state_dir,
         print_steps(acme_json_get(lineage, "steps"));
     print_error(acme_json_get(lineage, "error"));
     print_text("pre-flight", acme_json_str(lineage, "preflight"));
+    print_hooks(acme_json_get(lineage, "hooks"));
     print_clock(lineage);
     print_text("conflict", acme_json_str(lineage, "conflict"));
     print_text("damage", acme_json_str(lineage, "damage"));

@@ -429,6 +429,7 @@ keep_outcomes(struct acme_keeper *keeper, size_t lineage, const char *stage,
     if (acme_store_told_write(keeper->store, name, told, &err) != ACME_OK)
         acme_keeper_log(keeper, ACME_LOG_WARN, &err,
             "cannot remember what hooks did");
+    acme_keeper_touch(keeper, lineage);
     free(told);
 }
 

@@ -129,8 +129,9 @@ acme_stage_check(const struct acme_hooks *hooks, struct acme_error *err)
             if (acme_stage_program(hook, (enum acme_hooks_item)item, path,
                     &why) != ACME_OK)
                 return acme_error_set(err, ACME_CONFIG,
-                    "%s hook \"%s\": %s; if that is as it should be, switch "
-                    "off the validation of hooks",
+                    "%s hook \"%s\": %s; \"acme_hook_validation off\" "
+                    "(nginx) or \"ACMEHookValidation off\" (Apache httpd) "
+                    "accepts it all the same",
                     acme_hooks_item_name((enum acme_hooks_item)item),
                     acme_hook_text(hook, text, sizeof(text)), why.what);
         }

@@ -759,6 +759,22 @@ add_findings(struct view *view)
     }
 }
 
+/* What hooks did last. */
+static void
+add_hooks(struct view *view)
+{
+    struct acme_told *told = malloc(sizeof(*told));
+
+    if (told == NULL) {
+        view->nomem = true;
+        return;
+    }
+    acme_store_told_read(view->store, view->name, told);
+    if (told->nhooks > 0)
+        acme_json_set(view->json, "hooks", acme_told_render_hooks(told));
+    free(told);
+}
+
 /* When, and why; what is due at once has no time. */
 static void
 add_renewal(struct view *view)
@@ -806,6 +822,7 @@ fill(struct view *view, struct acme_status_lineage *status)
     add_renewal(view);
     add_attempts(view);
     add_findings(view);
+    add_hooks(view);
     add_condition(view, status);
 }
 

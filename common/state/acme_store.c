@@ -626,6 +626,8 @@ acme_store_stamp(const struct acme_store *store, const char *name)
         stamp = add_stamp(store, stamp, path);
     if (acme_store_path(path, "live/", name, "", &ignored) == ACME_OK)
         stamp = add_stamp(store, stamp, path);
+    if (acme_store_path(path, "told/", name, ".json", &ignored) == ACME_OK)
+        stamp = add_stamp(store, stamp, path);
     for (i = 0; i < ACME_ALGORITHMS; i++) {
         acme_store_unit_name(unit, name, i);
         if (acme_store_unit_path(path, "record/", unit, ".json", &ignored) ==
