@@ -103,7 +103,7 @@ failure_level(const struct acme_engine *engine, size_t unit,
 {
     const struct planned *planned = &engine->planned[unit];
 
-    if (acme_warn_is_due(wish_of(engine, unit), planned->not_before,
+    if (acme_warn_is_due(wish_of(engine, unit)->hooks, planned->not_before,
             planned->not_after,
             now(engine) + acme_engine_offset(engine, unit)))
         return ACME_LOG_CRIT;

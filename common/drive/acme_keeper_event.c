@@ -195,8 +195,8 @@ find_ending(struct acme_keeper *keeper, size_t i)
         if (served->type == ACME_KEY_NONE)
             continue;
         learn_life(served);
-        if (acme_warn_is_due(&keeper->config->lineage[i], served->not_before,
-                served->not_after, now(keeper)) &&
+        if (acme_warn_is_due(keeper->config->lineage[i].hooks,
+                served->not_before, served->not_after, now(keeper)) &&
             (ending == NULL || served->not_after < ending->not_after))
             ending = served;
     }

@@ -9,6 +9,7 @@
 #include "base/acme_name.h"
 #include "drive/acme_control.h"
 #include "state/acme_settings.h"
+#include "state/acme_warn.h"
 #include "wrap/acme_url.h"
 
 /* Version numbers that are told: the newest. */
@@ -382,8 +383,12 @@ static void
 note_life(struct view *view, const struct acme_leaf *leaf)
 {
     struct acme_condition_facts *facts = &view->facts;
-    time_t expiring =
-        acme_condition_expiring(leaf->not_before, leaf->not_after);
+    const struct acme_settings *settings = view->settings;
+    const struct acme_hooks *hooks =
+        settings != NULL && settings->ndeclared > 0
+            ? &settings->declared[0].hooks
+            : NULL;
+    time_t expiring = acme_warn_at(hooks, leaf->not_before, leaf->not_after);
 
     if (facts->not_after == 0 || leaf->not_after < facts->not_after)
         facts->not_after = leaf->not_after;

@@ -30,13 +30,6 @@ acme_condition_word(enum acme_condition condition)
     return condition < ACME_CONDITIONS ? words[condition] : "";
 }
 
-time_t
-acme_condition_expiring(time_t not_before, time_t not_after)
-{
-    return not_after > not_before ? not_after - (not_after - not_before) / 10
-                                  : not_after;
-}
-
 bool
 acme_condition_is_at_work(const struct acme_record *record)
 {

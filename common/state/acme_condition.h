@@ -18,7 +18,7 @@ enum acme_condition {
     ACME_IS_DORMANT,  /* kept, but nobody wants it any more */
     ACME_IS_EXPIRED,  /* what is served has expired */
     ACME_IS_REVOKED,  /* what is served was revoked */
-    ACME_IS_EXPIRING, /* less than a tenth of its life is left */
+    ACME_IS_EXPIRING, /* people are warned of its end */
     ACME_IS_WAITING,  /* the last attempt failed: only a change helps */
     ACME_IS_FAILING,  /* the last attempt failed: the next one has a time */
     ACME_IS_DAMAGED,  /* files of it cannot be used */
@@ -38,15 +38,12 @@ struct acme_condition_facts {
     time_t now;
     bool conflict, declared, damaged, revoked;
     time_t not_after; /* 0: no certificate */
-    time_t expiring;  /* of acme_condition_expiring() */
+    time_t expiring;  /* when that begins (acme_warn_at()) */
     const char *due;  /* why an order is due at once; or NULL */
     time_t renew_at;  /* else when; 0: not planned */
     const char *why;  /* and why then; or NULL */
     const struct acme_record *record; /* of the unit that is worst off */
 };
-
-/* From when on a certificate counts as expiring. */
-time_t acme_condition_expiring(time_t not_before, time_t not_after);
 
 /* Whether an attempt has begun that has not come to its end. */
 bool acme_condition_is_at_work(const struct acme_record *record);

@@ -2,17 +2,23 @@
 
 #include <stddef.h>
 
-bool
-acme_warn_is_due(const struct acme_lineage *lineage, time_t not_before,
-    time_t not_after, time_t now)
+time_t
+acme_warn_at(const struct acme_hooks *hooks, time_t not_before,
+    time_t not_after)
 {
     struct acme_hooks usual;
-    const struct acme_hooks *hooks = lineage->hooks;
 
     acme_hooks_init(&usual);
-    if (hooks == NULL)
-        hooks = &usual;
-    return not_after != 0 &&
-           now > not_after - (time_t)acme_hooks_warn_window(hooks,
-                                 (long)(not_after - not_before));
+    if (not_after <= not_before)
+        return not_after;
+    return not_after -
+           (time_t)acme_hooks_warn_window(hooks != NULL ? hooks : &usual,
+               (long)(not_after - not_before));
+}
+
+bool
+acme_warn_is_due(const struct acme_hooks *hooks, time_t not_before,
+    time_t not_after, time_t now)
+{
+    return not_after != 0 && now > acme_warn_at(hooks, not_before, not_after);
 }

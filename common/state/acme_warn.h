@@ -8,12 +8,16 @@
 #include <stdbool.h>
 #include <time.h>
 
-#include "state/acme_config.h"
+#include "state/acme_hooks.h"
 
-/* Whether so little is left of its life that people are warned
- * (acme_hooks_warn_window()), or it has expired.  not_after 0: there is none,
- * and nothing to warn of. */
-bool acme_warn_is_due(const struct acme_lineage *lineage, time_t not_before,
+/* From when on (acme_hooks_warn_window()); hooks NULL: nothing was said of
+ * it. */
+time_t acme_warn_at(const struct acme_hooks *hooks, time_t not_before,
+    time_t not_after);
+
+/* Whether that is so, or it has expired.  not_after 0: there is none, and
+ * nothing to warn of. */
+bool acme_warn_is_due(const struct acme_hooks *hooks, time_t not_before,
     time_t not_after, time_t now);
 
 #endif

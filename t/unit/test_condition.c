@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "state/acme_condition.h"
+#include "state/acme_warn.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -174,9 +175,9 @@ static void
 test_expiring(void **state)
 {
     (void)state;
-    assert_int_equal(acme_condition_expiring(NOW, NOW + 100), NOW + 90);
-    assert_int_equal(acme_condition_expiring(NOW, NOW), NOW);
-    assert_int_equal(acme_condition_expiring(NOW + 1, NOW), NOW);
+    assert_int_equal(acme_warn_at(NULL, NOW, NOW + 100), NOW + 90);
+    assert_int_equal(acme_warn_at(NULL, NOW, NOW), NOW);
+    assert_int_equal(acme_warn_at(NULL, NOW + 1, NOW), NOW);
 }
 
 /* ---- why -------------------------------------------------------------- */

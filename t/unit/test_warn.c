@@ -16,9 +16,7 @@
 static bool
 is_due(time_t life, time_t age)
 {
-    static const struct acme_lineage lineage;
-
-    return acme_warn_is_due(&lineage, START, START + life, START + age);
+    return acme_warn_is_due(NULL, START, START + life, START + age);
 }
 
 static void
@@ -44,11 +42,33 @@ test_tenth(void **state)
 static void
 test_nothing(void **state)
 {
-    static const struct acme_lineage lineage;
+    (void)state;
+    assert_false(acme_warn_is_due(NULL, 0, 0, START));
+}
+
+static void
+test_configured(void **state)
+{
+    static const char *const words[] = { "7d", "50%" };
+    struct acme_hooks hooks;
+    struct acme_error err;
 
     (void)state;
-    assert_false(acme_warn_is_due(&lineage, 0, 0, START));
-    assert_int_equal(acme_warn_window(&lineage), 10);
+    acme_error_clear(&err);
+    acme_hooks_init(&hooks);
+    assert_int_equal(
+        acme_hooks_set(&hooks, ACME_HOOKS_WARN_WINDOW, words, 1, &err),
+        ACME_OK);
+    assert_int_equal(acme_warn_at(&hooks, START, START + 90 * DAY),
+        START + 83 * DAY);
+    assert_int_equal(
+        acme_hooks_set(&hooks, ACME_HOOKS_WARN_WINDOW, &words[1], 1, &err),
+        ACME_OK);
+    assert_int_equal(acme_warn_at(&hooks, START, START + 90 * DAY),
+        START + 45 * DAY);
+    /* longer than it lives: always */
+    (void)acme_hooks_set(&hooks, ACME_HOOKS_WARN_WINDOW, words, 1, &err);
+    assert_true(acme_warn_is_due(&hooks, START, START + DAY, START));
 }
 
 int
@@ -57,6 +77,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tenth),
         cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_configured),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
