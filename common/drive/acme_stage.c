@@ -241,6 +241,23 @@ add_names(struct making *making, const char *path, char *const *name, int n,
     return ACME_OK;
 }
 
+/* acme_dir_check() leaves the mode of the directory itself to who opens it.
+ */
+static enum acme_rc
+check_directory(DIR *dir, const char *path, struct acme_error *err)
+{
+    struct stat st;
+
+    if (fstat(dirfd(dir), &st) == -1)
+        return acme_error_errno(err, ACME_IO, errno, "cannot look at \"%s\"",
+            path);
+    if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        return acme_error_set(err, ACME_IO,
+            "directory \"%s\" can be written to by others; chmod go-w it",
+            path);
+    return acme_dir_check(path, geteuid(), err);
+}
+
 static enum acme_rc
 add_directory(struct making *making, const char *place,
     struct acme_error *trouble, struct acme_error *err)
@@ -257,7 +274,7 @@ add_directory(struct making *making, const char *place,
     dir = opendir(path);
     if (dir == NULL)
         return ACME_OK;
-    rc = acme_dir_check(path, geteuid(), trouble != NULL ? trouble : &ignored);
+    rc = check_directory(dir, path, trouble != NULL ? trouble : &ignored);
     if (rc != ACME_OK) {
         closedir(dir);
         return ACME_OK;
