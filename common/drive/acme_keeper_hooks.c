@@ -262,10 +262,10 @@ acme_keeper_deploy(struct acme_keeper *keeper, size_t lineage)
     if (acme_store_lock(keeper->store, "deploy", name, &lock, &ignored) !=
         ACME_OK)
         return;
-    if (!ask_deploy(keeper, lineage, lock)) {
-        acme_store_due_done(keeper->store, name);
+    /* What is due but not live stays so: somebody may be about to switch, and
+     * the next certificate has it overwritten. */
+    if (!ask_deploy(keeper, lineage, lock))
         close(lock);
-    }
 }
 
 static enum acme_rc
