@@ -149,6 +149,12 @@ acme_batch_end(struct acme_batch *batch, uint32_t unit,
 }
 
 bool
+acme_batch_has_begun(const struct acme_batch *batch, uint32_t unit)
+{
+    return batch->begun[unit];
+}
+
+bool
 acme_batch_is_open(const struct acme_batch *batch)
 {
     return batch->open > 0;
@@ -161,20 +167,4 @@ acme_batch_take(const struct acme_batch *batch, struct acme_batch_end *end)
     end->renewed =
         batch->renewed.len > 0 ? acme_buf_str(&batch->renewed) : NULL;
     end->failed = batch->failed.len > 0 ? acme_buf_str(&batch->failed) : NULL;
-}
-
-void
-acme_batch_reset(struct acme_batch *batch)
-{
-    struct acme_arena *fresh = acme_arena_new();
-
-    memset(&batch->pre, 0, sizeof(batch->pre));
-    memset(&batch->post, 0, sizeof(batch->post));
-    acme_buf_reset(&batch->renewed);
-    acme_buf_reset(&batch->failed);
-    /* Short of memory the old one goes on. */
-    if (fresh == NULL)
-        return;
-    acme_arena_free(batch->arena);
-    batch->arena = fresh;
 }

@@ -29,17 +29,17 @@ enum acme_rc acme_batch_end(struct acme_batch *batch, uint32_t unit,
     const struct acme_lineage *lineage, const struct acme_stage_list *list,
     bool failed, struct acme_error *err);
 
-/* Whether somebody is under way. */
+/* Whether a unit is under way; whether anybody is. */
+bool acme_batch_has_begun(const struct acme_batch *batch, uint32_t unit);
 bool acme_batch_is_open(const struct acme_batch *batch);
 
 /* The hooks that were kept, and the names of what was renewed and what failed;
- * valid until acme_batch_reset(), after which the next one begins anew. */
+ * valid as long as the batch.  What begins afterwards is another one. */
 struct acme_batch_end {
     struct acme_stage_list list;
     const char *renewed, *failed; /* with spaces between; NULL: none */
 };
 void acme_batch_take(const struct acme_batch *batch,
     struct acme_batch_end *end);
-void acme_batch_reset(struct acme_batch *batch);
 
 #endif

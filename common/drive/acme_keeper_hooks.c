@@ -462,10 +462,13 @@ conclude_event(struct acme_keeper *keeper, struct acme_asked *asked, bool good)
     return false;
 }
 
-/* What has become live while the hooks ran has its turn now. */
+/* What has become live while the hooks ran has its turn now.  Those that could
+ * not be begun are looked for again in a minute. */
 static void
-conclude(struct acme_keeper *keeper, struct acme_asked *asked, bool good)
+conclude(struct acme_keeper *keeper, struct acme_asked *asked,
+    const struct acme_stage_answer *answer)
 {
+    const bool good = answer->err.rc == ACME_OK;
     const bool deploy = asked->stage == ACME_HOOKS_DEPLOY;
     const size_t lineage = asked->lineage;
     struct acme_due due;
@@ -479,7 +482,7 @@ conclude(struct acme_keeper *keeper, struct acme_asked *asked, bool good)
 
         done = !acme_store_due_read(keeper->store, name, &due) ||
                strcmp(due.fingerprint, asked->fingerprint) == 0;
-        if (done)
+        if (done && (good || answer->has_outcomes))
             acme_store_due_done(keeper->store, name);
     }
     forget(keeper, asked);
@@ -506,7 +509,7 @@ take_answer(struct acme_keeper *keeper, const struct acme_buf *data)
         if (answer.id != 0 && asked->id == answer.id)
             break;
     if (asked != NULL)
-        conclude(keeper, asked, answer.err.rc == ACME_OK);
+        conclude(keeper, asked, &answer);
 }
 
 bool

@@ -52,21 +52,46 @@ take_batch(struct acme_runner *runner, struct acme_task *task,
     return ACME_OK;
 }
 
+/* A unit's attempt is over; its hooks wait for the end of the batch. */
+static enum acme_rc
+end_unit(struct acme_runner *runner, struct acme_task *task, uint32_t unit,
+    bool failed, struct acme_error *err)
+{
+    enum acme_rc rc;
+
+    task->lineage = (uint32_t)acme_unit_lineage(unit);
+    rc = find_list(runner, task, err);
+    if (rc == ACME_OK)
+        rc = acme_batch_end(runner->batch, unit,
+            acme_task_lineage(runner, task), &task->list, failed, err);
+    task->list.n = 0;
+    return rc;
+}
+
+/* Nobody goes on with those that are under way still. */
+static enum acme_rc
+end_all_units(struct acme_runner *runner, struct acme_task *task,
+    struct acme_error *err)
+{
+    const size_t n = acme_unit(runner->config->nlineages, 0);
+    enum acme_rc rc = ACME_OK;
+    uint32_t unit;
+
+    for (unit = 0; unit < n && rc == ACME_OK; unit++)
+        if (acme_batch_has_begun(runner->batch, unit))
+            rc = end_unit(runner, task, unit, true, err);
+    return rc;
+}
+
 static enum acme_rc
 settle_post(struct acme_runner *runner, struct acme_task *task,
     struct acme_error *err)
 {
     const bool all = task->ask.unit == ACME_STAGE_ALL;
-    enum acme_rc rc = ACME_OK;
+    enum acme_rc rc;
 
-    if (!all) {
-        rc = find_list(runner, task, err);
-        if (rc == ACME_OK)
-            rc = acme_batch_end(runner->batch, task->ask.unit,
-                acme_task_lineage(runner, task), &task->list, task->ask.failed,
-                err);
-        task->list.n = 0;
-    }
+    rc = all ? end_all_units(runner, task, err)
+             : end_unit(runner, task, task->ask.unit, task->ask.failed, err);
     if (rc == ACME_OK && !acme_batch_is_open(runner->batch) &&
         (all || !runner->holds))
         rc = take_batch(runner, task, err);
