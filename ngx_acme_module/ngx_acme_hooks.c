@@ -58,7 +58,7 @@ ngx_acme_hooks_words(ngx_conf_t *cf, struct acme_hooks **hooks,
 {
     ngx_str_t          *value;
     ngx_uint_t          i;
-    const char         *word[NGX_CONF_MAX_ARGS];
+    const char        **word;
     struct acme_error   err;
 
     if (*hooks == NULL) {
@@ -72,7 +72,12 @@ ngx_acme_hooks_words(ngx_conf_t *cf, struct acme_hooks **hooks,
 
     value = cf->args->elts;
 
-    for (i = first; i < cf->args->nelts && i < NGX_CONF_MAX_ARGS; i++) {
+    word = ngx_palloc(cf->pool, cf->args->nelts * sizeof(char *));
+    if (word == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = first; i < cf->args->nelts; i++) {
         word[i] = (char *) value[i].data;
     }
 

@@ -31,11 +31,16 @@ ngx_acme_proof_words(ngx_conf_t *cf, struct acme_proof **proof,
 {
     ngx_str_t          *value;
     ngx_uint_t          i, n;
-    const char         *word[NGX_CONF_MAX_ARGS];
+    const char        **word;
     struct acme_error   err;
 
     value = cf->args->elts;
-    n = ngx_min(cf->args->nelts, NGX_CONF_MAX_ARGS) - 1;
+    n = cf->args->nelts - 1;
+
+    word = ngx_palloc(cf->pool, cf->args->nelts * sizeof(char *));
+    if (word == NULL) {
+        return NGX_CONF_ERROR;
+    }
 
     if (*proof == NULL) {
         *proof = ngx_palloc(cf->pool, sizeof(struct acme_proof));
