@@ -15,6 +15,8 @@ static const struct {
     { "ACMEHookValidation", ACME_HOOKS_VALIDATION },
     { "ACMEHookTimeout", ACME_HOOKS_TIMEOUT },
     { "ACMEWarnWindow", ACME_HOOKS_WARN_WINDOW },
+    { "ACMEMirror", ACME_HOOKS_MIRROR },
+    { "ACMEMirrorFailure", ACME_HOOKS_MIRROR_FAILURE },
 };
 
 static const char *

@@ -38,6 +38,9 @@ static enum acme_hooks_item  ngx_acme_hooks_validation = ACME_HOOKS_VALIDATION;
 static enum acme_hooks_item  ngx_acme_hooks_timeout = ACME_HOOKS_TIMEOUT;
 static enum acme_hooks_item  ngx_acme_hooks_warn_window =
     ACME_HOOKS_WARN_WINDOW;
+static enum acme_hooks_item  ngx_acme_hooks_mirror = ACME_HOOKS_MIRROR;
+static enum acme_hooks_item  ngx_acme_hooks_mirror_failure =
+    ACME_HOOKS_MIRROR_FAILURE;
 
 static enum acme_proof_item  ngx_acme_proof_challenge = ACME_PROOF_CHALLENGE;
 static enum acme_proof_item  ngx_acme_proof_command = ACME_PROOF_COMMAND;
@@ -200,6 +203,20 @@ ngx_command_t  ngx_acme_commands[] = {
       NGX_HTTP_SRV_CONF_OFFSET,
       0,
       &ngx_acme_hooks_warn_window },
+
+    { ngx_string("acme_mirror"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,
+      ngx_acme_hooks,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      &ngx_acme_hooks_mirror },
+
+    { ngx_string("acme_mirror_failure"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_acme_hooks,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      &ngx_acme_hooks_mirror_failure },
 
     { ngx_string("acme_must_staple"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_FLAG,

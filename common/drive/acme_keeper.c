@@ -943,8 +943,8 @@ acme_keeper_look(struct acme_keeper *keeper,
     acme_keeper_tell_expiring(keeper);
     acme_keeper_send_asked(keeper);
     if (now >= keeper->due_at) {
-        acme_keeper_find_due(keeper);
         keeper->due_at = now + DUE_EVERY;
+        acme_keeper_find_due(keeper);
     }
     (void)acme_store_changed(keeper->store, &keeper->watch, now, &live,
         &orders, &err);

@@ -1,7 +1,7 @@
 /*
- * Deploy hooks: which are due is noted before a certificate is live, the
- * runner is asked for them afterwards, and what became of them is kept.  The
- * store says what has happened; which programs are run for it, the runner
+ * Deploy hooks and the mirror: what is due is noted before a certificate is
+ * live, the runner is asked for it afterwards, and what became of it is kept.
+ * The store says what has happened; which programs are run for it, the runner
  * has from the configuration.
  */
 #include <poll.h>
@@ -24,6 +24,20 @@ void
 acme_keeper_use_runner(struct acme_keeper *keeper, int fd)
 {
     keeper->runner = fd;
+}
+
+/* Again after a failure: at first after so long, doubled up to the most. */
+#define AGAIN_LEAST ((time_t)60)
+#define AGAIN_MOST ((time_t)3600)
+
+static time_t
+pause_after(unsigned tries)
+{
+    time_t pause = AGAIN_LEAST;
+
+    while (tries-- > 0 && pause < AGAIN_MOST)
+        pause *= 2;
+    return pause < AGAIN_MOST ? pause : AGAIN_MOST;
 }
 
 /* Whether it has to be told in the end. */
@@ -91,15 +105,30 @@ acme_keeper_asked(const struct acme_keeper *keeper)
     return n;
 }
 
+/* Mirrors wait here for one another: the runner's room is for others. */
+static bool
+is_mirroring(const struct acme_keeper *keeper)
+{
+    const struct acme_asked *asked;
+
+    for (asked = keeper->asked; asked != NULL; asked = asked->next)
+        if (asked->stage == ACME_HOOKS_MIRROR && asked->sent)
+            return true;
+    return false;
+}
+
 /* The oldest that is to be sent now; it is last in the list. */
 static struct acme_asked *
 next_to_send(const struct acme_keeper *keeper)
 {
     const time_t now = keeper->host->now(keeper->host->ctx);
+    const bool mirroring = is_mirroring(keeper);
     struct acme_asked *asked, *oldest = NULL;
 
     for (asked = keeper->asked; asked != NULL; asked = asked->next)
-        if (!asked->sent || (asked->again != 0 && asked->again <= now))
+        if (mirroring && asked->stage == ACME_HOOKS_MIRROR)
+            continue;
+        else if (!asked->sent || (asked->again != 0 && asked->again <= now))
             oldest = asked;
     return oldest;
 }
@@ -150,14 +179,34 @@ ask(struct acme_keeper *keeper, struct acme_asked *asked,
     return true;
 }
 
-/* ---- deploy hooks ----------------------------------------------------- */
+/* ---- deploy hooks and mirror ------------------------------------------ */
+
+static const char *const lock_name[] = { "deploy", "mirror" };
+
+static const enum acme_hooks_item due_stage[] = { ACME_HOOKS_DEPLOY,
+    ACME_HOOKS_MIRROR };
+
+static bool
+has_mirror(const struct acme_keeper *keeper, size_t lineage)
+{
+    return keeper->config->lineage[lineage].hooks->n[ACME_HOOKS_MIRROR] > 0;
+}
+
+/* There is something new, whatever became of the older. */
+static void
+hurry_mirror(struct acme_keeper *keeper, size_t lineage)
+{
+    keeper->kept[lineage].mirror_tries = 0;
+    keeper->kept[lineage].mirror_at = 0;
+}
 
 enum acme_rc
 acme_keeper_mark_due(struct acme_keeper *keeper, size_t lineage,
     const struct acme_chain *chain, bool renews, struct acme_error *err)
 {
-    struct acme_leaf leaf;
+    const char *name = keeper->config->lineage[lineage].name;
     struct acme_due due = { .renews = renews };
+    struct acme_leaf leaf;
     enum acme_rc rc;
 
     if (keeper->runner == -1)
@@ -166,8 +215,12 @@ acme_keeper_mark_due(struct acme_keeper *keeper, size_t lineage,
     if (rc != ACME_OK)
         return rc;
     memcpy(due.fingerprint, leaf.fingerprint, sizeof(due.fingerprint));
-    return acme_store_due_write(keeper->store,
-        keeper->config->lineage[lineage].name, &due, err);
+    rc = acme_store_due_write(keeper->store, ACME_DUE_DEPLOY, name, &due, err);
+    if (rc != ACME_OK || !has_mirror(keeper, lineage))
+        return rc;
+    hurry_mirror(keeper, lineage);
+    return acme_store_due_write(keeper->store, ACME_DUE_MIRROR, name, &due,
+        err);
 }
 
 /* With spaces between. */
@@ -212,12 +265,13 @@ find_pair(const struct acme_version *live, const struct acme_due *due,
     return found;
 }
 
-/* The due ones of what is live; false: nothing is. */
+/* What is due of what is live; false: nothing is. */
 static bool
-ask_deploy(struct acme_keeper *keeper, size_t lineage, int lock)
+ask_due(struct acme_keeper *keeper, size_t lineage, enum acme_due_kind kind,
+    int lock)
 {
     const char *name = keeper->config->lineage[lineage].name;
-    struct acme_stage_ask stage = { .stage = ACME_HOOKS_DEPLOY };
+    struct acme_stage_ask stage = { .stage = due_stage[kind] };
     struct acme_asked *asked = NULL;
     struct acme_version live;
     struct acme_error ignored;
@@ -227,7 +281,7 @@ ask_deploy(struct acme_keeper *keeper, size_t lineage, int lock)
     acme_error_clear(&ignored);
     acme_version_init(&live);
     acme_buf_init(&domains, DOMAINS_MAX);
-    if (acme_store_due_read(keeper->store, name, &due) &&
+    if (acme_store_due_read(keeper->store, kind, name, &due) &&
         acme_store_live_read(keeper->store, name, &live, &ignored) ==
             ACME_OK &&
         find_pair(&live, &due, &domains))
@@ -247,25 +301,58 @@ ask_deploy(struct acme_keeper *keeper, size_t lineage, int lock)
     return asked != NULL;
 }
 
-void
-acme_keeper_deploy(struct acme_keeper *keeper, size_t lineage)
+static void
+run_due(struct acme_keeper *keeper, size_t lineage, enum acme_due_kind kind)
 {
     const char *name = keeper->config->lineage[lineage].name;
     struct acme_error ignored;
     int lock = -1;
 
     acme_error_clear(&ignored);
-    if (keeper->runner == -1)
-        return;
     /* Another store, or this one, may be at it, for what was live before, and
      * will see that there is something new. */
-    if (acme_store_lock(keeper->store, "deploy", name, &lock, &ignored) !=
-        ACME_OK)
+    if (acme_store_lock(keeper->store, lock_name[kind], name, &lock,
+            &ignored) != ACME_OK)
         return;
     /* What is due but not live stays so: somebody may be about to switch, and
      * the next certificate has it overwritten. */
-    if (!ask_deploy(keeper, lineage, lock))
+    if (!ask_due(keeper, lineage, kind, lock))
         close(lock);
+}
+
+void
+acme_keeper_deploy(struct acme_keeper *keeper, size_t lineage)
+{
+    if (keeper->runner != -1)
+        run_due(keeper, lineage, ACME_DUE_DEPLOY);
+}
+
+void
+acme_keeper_mirror(struct acme_keeper *keeper, size_t lineage)
+{
+    const time_t at = keeper->kept[lineage].mirror_at;
+    struct acme_due due;
+
+    if (keeper->runner == -1 || !has_mirror(keeper, lineage) ||
+        acme_store_due_read(keeper->store, ACME_DUE_DEPLOY,
+            keeper->config->lineage[lineage].name, &due))
+        return;
+    if (at <= keeper->host->now(keeper->host->ctx))
+        run_due(keeper, lineage, ACME_DUE_MIRROR);
+    else if (at < keeper->due_at)
+        keeper->due_at = at;
+}
+
+static enum acme_rc
+visit_due_mirror(void *ctx, const char *name, struct acme_error *err)
+{
+    struct acme_keeper *keeper = ctx;
+    size_t lineage;
+
+    (void)err;
+    if (acme_config_find_lineage(keeper->config, name, &lineage))
+        acme_keeper_mirror(keeper, lineage);
+    return ACME_OK;
 }
 
 static enum acme_rc
@@ -286,8 +373,12 @@ acme_keeper_find_due(struct acme_keeper *keeper)
     struct acme_error ignored;
 
     acme_error_clear(&ignored);
-    if (keeper->runner != -1)
-        (void)acme_store_due(keeper->store, visit_due, keeper, &ignored);
+    if (keeper->runner == -1)
+        return;
+    (void)acme_store_due(keeper->store, ACME_DUE_DEPLOY, visit_due, keeper,
+        &ignored);
+    (void)acme_store_due(keeper->store, ACME_DUE_MIRROR, visit_due_mirror,
+        keeper, &ignored);
 }
 
 void
@@ -306,11 +397,6 @@ acme_keeper_end_hooks(struct acme_keeper *keeper)
 
 #define HOUR ((time_t)3600)
 #define DAY (24 * HOUR)
-
-/* Told again after a failure: at first after so long, doubled up to the most.
- */
-#define AGAIN_LEAST ((time_t)60)
-#define AGAIN_MOST HOUR
 
 /* How often a command wants to hear of it at most, as mod_md has it. */
 static time_t
@@ -441,14 +527,9 @@ conclude_event(struct acme_keeper *keeper, struct acme_asked *asked, bool good)
     const char *name = keeper->config->lineage[asked->lineage].name;
     struct acme_told *told;
     struct acme_error ignored;
-    time_t pause = AGAIN_LEAST;
-    unsigned i;
 
     if (!good) {
-        for (i = 0; i < asked->tries && pause < AGAIN_MOST; i++)
-            pause *= 2;
-        asked->tries++;
-        asked->again = now + (pause < AGAIN_MOST ? pause : AGAIN_MOST);
+        asked->again = now + pause_after(asked->tries++);
         return is_insistent(asked->kind);
     }
     acme_error_clear(&ignored);
@@ -462,32 +543,69 @@ conclude_event(struct acme_keeper *keeper, struct acme_asked *asked, bool good)
     return false;
 }
 
-/* What has become live while the hooks ran has its turn now.  Those that could
- * not be begun are looked for again in a minute. */
+/* The mirror has not got what it is to have: it is tried again. */
+static void
+postpone_mirror(struct acme_keeper *keeper, size_t lineage)
+{
+    struct acme_kept *kept = &keeper->kept[lineage];
+    const time_t pause = pause_after(kept->mirror_tries++);
+
+    kept->mirror_at = keeper->host->now(keeper->host->ctx) + pause;
+    if (kept->mirror_at < keeper->due_at)
+        keeper->due_at = kept->mirror_at;
+    acme_log(keeper->host, ACME_LOG_NOTICE,
+        "mirror is run again in %ld seconds, lineage \"%s\"", (long)pause,
+        keeper->config->lineage[lineage].name);
+}
+
+static void
+conclude_mirror(struct acme_keeper *keeper, size_t lineage,
+    const struct acme_stage_answer *answer)
+{
+    const struct acme_lineage *whose = &keeper->config->lineage[lineage];
+
+    if (answer->err.rc != ACME_OK && !whose->hooks->mirror_ignore)
+        postpone_mirror(keeper, lineage);
+    else if (answer->err.rc == ACME_OK || answer->has_outcomes)
+        acme_store_due_done(keeper->store, ACME_DUE_MIRROR, whose->name);
+}
+
+/* What has become live while it ran has its turn now.  What could not be begun
+ * is looked for again in a minute. */
+static void
+conclude_due(struct acme_keeper *keeper, struct acme_asked *asked,
+    const struct acme_stage_answer *answer)
+{
+    const bool mirror = asked->stage == ACME_HOOKS_MIRROR;
+    const enum acme_due_kind kind = mirror ? ACME_DUE_MIRROR : ACME_DUE_DEPLOY;
+    const size_t lineage = asked->lineage;
+    const char *name = keeper->config->lineage[lineage].name;
+    struct acme_due due;
+    const bool newer = acme_store_due_read(keeper->store, kind, name, &due) &&
+                       strcmp(due.fingerprint, asked->fingerprint) != 0;
+
+    if (mirror && !newer)
+        conclude_mirror(keeper, lineage, answer);
+    else if (mirror)
+        hurry_mirror(keeper, lineage);
+    else if (!newer && (answer->err.rc == ACME_OK || answer->has_outcomes))
+        acme_store_due_done(keeper->store, kind, name);
+    forget(keeper, asked);
+    if (newer && !mirror)
+        acme_keeper_deploy(keeper, lineage);
+    else if (newer || !mirror)
+        acme_keeper_mirror(keeper, lineage);
+}
+
 static void
 conclude(struct acme_keeper *keeper, struct acme_asked *asked,
     const struct acme_stage_answer *answer)
 {
-    const bool good = answer->err.rc == ACME_OK;
-    const bool deploy = asked->stage == ACME_HOOKS_DEPLOY;
-    const size_t lineage = asked->lineage;
-    struct acme_due due;
-    bool done = true;
-
-    if (asked->stage == ACME_HOOKS_EVENT &&
-        conclude_event(keeper, asked, good))
-        return;
-    if (deploy) {
-        const char *name = keeper->config->lineage[lineage].name;
-
-        done = !acme_store_due_read(keeper->store, name, &due) ||
-               strcmp(due.fingerprint, asked->fingerprint) == 0;
-        if (done && (good || answer->has_outcomes))
-            acme_store_due_done(keeper->store, name);
-    }
-    forget(keeper, asked);
-    if (!done)
-        acme_keeper_deploy(keeper, lineage);
+    if (asked->stage == ACME_HOOKS_DEPLOY || asked->stage == ACME_HOOKS_MIRROR)
+        conclude_due(keeper, asked, answer);
+    else if (asked->stage != ACME_HOOKS_EVENT ||
+             !conclude_event(keeper, asked, answer->err.rc == ACME_OK))
+        forget(keeper, asked);
 }
 
 static void

@@ -47,6 +47,8 @@ struct acme_kept {
     bool unread;          /* memory was short for what is live, */
     bool unsettled;       /* or for what is wanted */
     time_t expiring;      /* when that was told last; 0: not since the start */
+    unsigned mirror_tries; /* how often the mirror has failed by now, */
+    time_t mirror_at;      /* and when it is tried again */
     struct acme_served served[ACME_ALGORITHMS];
     struct acme_note note[ACME_ALGORITHMS];
 };
@@ -262,15 +264,19 @@ void acme_keeper_tell_expiring(struct acme_keeper *keeper);
 
 /* ---- hooks ------------------------------------------------------------ */
 
-/* Before a version with that certificate is made live: its deploy hooks are
- * due then. */
+/* Before a version with that certificate is made live: its deploy hooks and
+ * its mirror are due then. */
 enum acme_rc acme_keeper_mark_due(struct acme_keeper *keeper, size_t lineage,
     const struct acme_chain *chain, bool renews, struct acme_error *err);
 
 /* Has the due deploy hooks of a lineage run, if what is due is live. */
 void acme_keeper_deploy(struct acme_keeper *keeper, size_t lineage);
 
-/* The same of all lineages: those that nobody runs. */
+/* Has the version that is live mirrored, if that is due and its deploy hooks
+ * are through. */
+void acme_keeper_mirror(struct acme_keeper *keeper, size_t lineage);
+
+/* Both of all lineages: those that nobody runs. */
 void acme_keeper_find_due(struct acme_keeper *keeper);
 
 /* Has the lineage's command told of an event, as often as it wants to hear of

@@ -76,11 +76,12 @@ search(const char *name, char *path, struct acme_error *err)
         "program \"%s\" is not in PATH (%s)", name, ACME_COMMAND_PATH);
 }
 
-/* For the shell: events are told as mod_md does it, without one. */
+/* For the shell: events are told as mod_md does it, without one, and no word
+ * of a mirror's is looked at by one. */
 static bool
 is_line(const struct acme_hook *hook, enum acme_hooks_item item)
 {
-    return hook->nwords == 1 && item != ACME_HOOKS_EVENT;
+    return hook->nwords == 1 && item <= ACME_HOOKS_POST;
 }
 
 enum acme_rc
@@ -323,8 +324,8 @@ acme_stage_list(const struct acme_stage_places *places,
     size_t i;
 
     memset(list, 0, sizeof(*list));
-    for (i = 0; renews && hooks->directories && rc == ACME_OK &&
-                i < ACME_STAGE_PLACES;
+    for (i = 0; renews && hooks->directories && stage <= ACME_HOOKS_POST &&
+                rc == ACME_OK && i < ACME_STAGE_PLACES;
          i++)
         rc = add_directory(&making, places->path[i], trouble, err);
     for (i = 0; rc == ACME_OK && i < hooks->n[stage]; i++)

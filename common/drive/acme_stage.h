@@ -16,8 +16,8 @@
 #include "state/acme_config.h"
 
 /* One program of a stage: a line for the shell, a program and its words
- * (which the command told of events always is), or an executable of a
- * directory. */
+ * (which the command told of events and the mirror always are), or an
+ * executable of a directory. */
 struct acme_stage_hook {
     enum acme_hooks_item item;
     struct acme_hook hook;
@@ -42,8 +42,8 @@ void acme_stage_find_places(const struct acme_config *config,
     struct acme_stage_places *places);
 
 /*
- * The list of a stage (ACME_HOOKS_PRE, _DEPLOY, _POST): with `renews`, and if
- * the lineage has not switched them off, the executables of the directories
+ * The list of a stage: of _PRE, _DEPLOY and _POST, with `renews`, and if the
+ * lineage has not switched them off, the executables of the directories
  * first, by the bytes of their names ("*~" is left out); then those of the
  * configuration, except one that is the path of such an executable.  A
  * directory that cannot be read, or that others could write to, is left out:
@@ -76,7 +76,7 @@ enum acme_rc acme_stage_user(const struct acme_config *config,
 struct acme_stage_facts {
     const char *state_dir;
     const char *lineage; /* NULL: several */
-    const char *stage;   /* "pre", "deploy", "post", "event" */
+    const char *stage;   /* "pre", "deploy", "post", "event", "mirror" */
     const char *domains; /* with spaces between; NULL: none */
     const char *failed;  /* those of attempts that failed; NULL: none */
     unsigned version;    /* 0: none */

@@ -27,7 +27,7 @@
 #define ACME_STAGE_TAIL_MAX 1024
 
 struct acme_stage_ask {
-    enum acme_hooks_item stage; /* PRE, DEPLOY, POST or EVENT */
+    enum acme_hooks_item stage; /* of ACME_HOOKS_COMMANDS */
     uint32_t unit;
     bool renews;      /* there was a certificate before */
     bool failed;      /* POST: the attempt came to nothing */

@@ -17,10 +17,12 @@ static const char *const names[ACME_HOOKS_ITEMS] = {
     [ACME_HOOKS_DEPLOY] = "deploy",
     [ACME_HOOKS_POST] = "post",
     [ACME_HOOKS_EVENT] = "event",
+    [ACME_HOOKS_MIRROR] = "mirror",
     [ACME_HOOKS_DIRECTORIES] = "directories",
     [ACME_HOOKS_VALIDATION] = "validation",
     [ACME_HOOKS_TIMEOUT] = "timeout",
     [ACME_HOOKS_WARN_WINDOW] = "warn_window",
+    [ACME_HOOKS_MIRROR_FAILURE] = "mirror_failure",
 };
 
 static bool
@@ -64,7 +66,7 @@ static enum acme_rc
 set_command(struct acme_hooks *hooks, enum acme_hooks_item item,
     const char *const *word, size_t n, struct acme_error *err)
 {
-    const size_t most = item == ACME_HOOKS_EVENT ? 1 : ACME_HOOKS_MAX;
+    const size_t most = item <= ACME_HOOKS_POST ? ACME_HOOKS_MAX : 1;
     struct acme_hook *hook;
 
     if (n == 0)
@@ -110,6 +112,18 @@ set_warn_window(struct acme_hooks *hooks, const char *word,
     return ACME_OK;
 }
 
+static enum acme_rc
+set_mirror_failure(struct acme_hooks *hooks, const char *word,
+    struct acme_error *err)
+{
+    const bool ignore = strcasecmp(word, "ignore") == 0;
+
+    if (!ignore && strcasecmp(word, "retry") != 0)
+        return acme_words_bad(err, word, "it must be retry or ignore");
+    hooks->mirror_ignore = ignore;
+    return ACME_OK;
+}
+
 enum acme_rc
 acme_hooks_set(struct acme_hooks *hooks, enum acme_hooks_item item,
     const char *const *word, size_t n, struct acme_error *err)
@@ -123,6 +137,7 @@ acme_hooks_set(struct acme_hooks *hooks, enum acme_hooks_item item,
     case ACME_HOOKS_DEPLOY:
     case ACME_HOOKS_POST:
     case ACME_HOOKS_EVENT:
+    case ACME_HOOKS_MIRROR:
         rc = set_command(hooks, item, word, n, err);
         break;
     case ACME_HOOKS_DIRECTORIES:
@@ -136,6 +151,9 @@ acme_hooks_set(struct acme_hooks *hooks, enum acme_hooks_item item,
         break;
     case ACME_HOOKS_WARN_WINDOW:
         rc = set_warn_window(hooks, word[0], err);
+        break;
+    case ACME_HOOKS_MIRROR_FAILURE:
+        rc = set_mirror_failure(hooks, word[0], err);
         break;
     case ACME_HOOKS_COMMANDS:
     case ACME_HOOKS_ITEMS:
@@ -157,6 +175,7 @@ take_item(struct acme_hooks *to, const struct acme_hooks *from,
     case ACME_HOOKS_DEPLOY:
     case ACME_HOOKS_POST:
     case ACME_HOOKS_EVENT:
+    case ACME_HOOKS_MIRROR:
         to->n[item] = from->n[item];
         memcpy(to->list[item], from->list[item], sizeof(to->list[item]));
         break;
@@ -172,6 +191,9 @@ take_item(struct acme_hooks *to, const struct acme_hooks *from,
     case ACME_HOOKS_WARN_WINDOW:
         to->warn_percent = from->warn_percent;
         to->warn_days = from->warn_days;
+        break;
+    case ACME_HOOKS_MIRROR_FAILURE:
+        to->mirror_ignore = from->mirror_ignore;
         break;
     case ACME_HOOKS_COMMANDS:
     case ACME_HOOKS_ITEMS:
@@ -230,7 +252,8 @@ acme_hooks_equal(const struct acme_hooks *a, const struct acme_hooks *b)
 
     if (a->said != b->said || a->directories != b->directories ||
         a->validation != b->validation || a->timeout != b->timeout ||
-        a->warn_percent != b->warn_percent || a->warn_days != b->warn_days)
+        a->warn_percent != b->warn_percent || a->warn_days != b->warn_days ||
+        a->mirror_ignore != b->mirror_ignore)
         return false;
     for (item = 0; item < ACME_HOOKS_COMMANDS; item++) {
         if (a->n[item] != b->n[item])
@@ -314,6 +337,9 @@ render_setting(const struct acme_hooks *hooks, enum acme_hooks_item item,
                 : "off");
     else if (item == ACME_HOOKS_TIMEOUT)
         (void)snprintf(text, sizeof(text), "%u", hooks->timeout);
+    else if (item == ACME_HOOKS_MIRROR_FAILURE)
+        (void)snprintf(text, sizeof(text), "%s",
+            hooks->mirror_ignore ? "ignore" : "retry");
     else if (hooks->warn_percent != 0)
         (void)snprintf(text, sizeof(text), "%u%%", hooks->warn_percent);
     else

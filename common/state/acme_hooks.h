@@ -23,12 +23,14 @@ enum acme_hooks_item {
     ACME_HOOKS_DEPLOY,      /* with each new certificate */
     ACME_HOOKS_POST,        /* when all orders of the moment are through */
     ACME_HOOKS_EVENT,       /* told of each event */
+    ACME_HOOKS_MIRROR,      /* copies each new version elsewhere */
     ACME_HOOKS_COMMANDS,    /* their number; then: */
     ACME_HOOKS_DIRECTORIES, /* on or off: renewal-hooks/ */
     ACME_HOOKS_VALIDATION,  /* on or off: programs must exist at start */
     ACME_HOOKS_TIMEOUT,     /* SECONDS for one run */
     ACME_HOOKS_WARN_WINDOW, /* N%, or N[d] days */
-    ACME_HOOKS_ITEMS        /* their number */
+    ACME_HOOKS_MIRROR_FAILURE, /* retry or ignore */
+    ACME_HOOKS_ITEMS           /* their number */
 };
 
 /* One word is a line for /bin/sh; more are a program and its arguments. */
@@ -46,6 +48,7 @@ struct acme_hooks {
     /* What is left of a certificate's life when people are warned: */
     unsigned warn_percent; /* of its life, or 0: */
     unsigned warn_days;
+    bool mirror_ignore; /* a mirror that fails is not tried again */
 };
 
 /* Nothing but what counts when nothing was said. */
@@ -60,7 +63,8 @@ enum acme_rc acme_hooks_set(struct acme_hooks *hooks,
     enum acme_hooks_item item, const char *const *word, size_t nwords,
     struct acme_error *err);
 
-/* "pre", "deploy", "post", "event", ...: the item's name in the JSON form. */
+/* "pre", "deploy", "post", "event", "mirror", ...: the item's name in the JSON
+ * form. */
 const char *acme_hooks_item_name(enum acme_hooks_item item);
 
 /* One of "pre", "deploy", "post".  ACME_CONFIG. */

@@ -22,13 +22,13 @@
 
 static const char *const directories[] = { "accounts", "keys", "archive",
     "live", "renewal", "record", "orders", "ledger", "locks", "servers",
-    "revoked", "told", "due", "renewal-hooks/pre", "renewal-hooks/deploy",
-    "renewal-hooks/post" };
+    "revoked", "told", "due", "due-mirror", "renewal-hooks/pre",
+    "renewal-hooks/deploy", "renewal-hooks/post" };
 
 /* Where durable writes without a lock of their own leave something after a
  * crash. */
 static const char *const swept[] = { ".", "keys", "live", "renewal", "record",
-    "orders", "servers", "revoked", "told", "due" };
+    "orders", "servers", "revoked", "told", "due", "due-mirror" };
 
 /* How often, and so long (ms), a lock is waited for that is held for some
  * milliseconds. */
@@ -536,16 +536,14 @@ enum acme_rc
 acme_store_lock(struct acme_store *store, const char *kind, const char *name,
     int *fd, struct acme_error *err)
 {
-    char path[ACME_STORE_PATH_MAX];
+    char path[ACME_STORE_PATH_MAX], before[32];
     enum acme_rc rc;
 
     rc = acme_store_writable(store, err);
     if (rc != ACME_OK)
         return rc;
-    if (strcmp(kind, "lineage") == 0)
-        rc = acme_store_path(path, "locks/lineage-", name, "", err);
-    else
-        rc = acme_store_path(path, "locks/account-", name, "", err);
+    (void)snprintf(before, sizeof(before), "locks/%s-", kind);
+    rc = acme_store_path(path, before, name, "", err);
     if (rc == ACME_OK)
         rc = acme_dir_lock(store->fd, path, fd, err);
     return rc;

@@ -201,20 +201,28 @@ enum acme_rc acme_store_told_write(struct acme_store *store,
  * due/NAME.json: deploy hooks are to be run as soon as a certificate is live
  * that has this fingerprint.  It is there from before the switch until they
  * have been run, so that no crash keeps other programs from hearing of a
- * certificate.  _read is false where there is none that can be read.
+ * certificate.  due-mirror/NAME.json is the same for the mirror, until it has
+ * the version.  _read is false where there is none that can be read.
  */
+enum acme_due_kind {
+    ACME_DUE_DEPLOY,
+    ACME_DUE_MIRROR
+};
 struct acme_due {
     char fingerprint[sizeof(((struct acme_leaf *)0)->fingerprint)];
     bool renews; /* the lineage had a certificate before */
 };
 enum acme_rc acme_store_due_write(struct acme_store *store,
-    const char *lineage, const struct acme_due *due, struct acme_error *err);
-bool acme_store_due_read(const struct acme_store *store, const char *lineage,
-    struct acme_due *due);
-void acme_store_due_done(struct acme_store *store, const char *lineage);
+    enum acme_due_kind kind, const char *lineage, const struct acme_due *due,
+    struct acme_error *err);
+bool acme_store_due_read(const struct acme_store *store,
+    enum acme_due_kind kind, const char *lineage, struct acme_due *due);
+void acme_store_due_done(struct acme_store *store, enum acme_due_kind kind,
+    const char *lineage);
 
 /* Every lineage that has one. */
 enum acme_rc acme_store_due(const struct acme_store *store,
+    enum acme_due_kind kind,
     enum acme_rc (
         *visit)(void *ctx, const char *lineage, struct acme_error *err),
     void *ctx, struct acme_error *err);
@@ -407,8 +415,8 @@ enum acme_rc acme_store_events(const struct acme_store *store,
 
 /* ---- together with others --------------------------------------------- */
 
-/* Exclusive, without waiting: kind "lineage" or "account" and its name.
- * ACME_BUSY names the holder.  Closing *fd releases it. */
+/* Exclusive, without waiting: kind "lineage", "account", "deploy" or "mirror",
+ * and its name.  ACME_BUSY names the holder.  Closing *fd releases it. */
 enum acme_rc acme_store_lock(struct acme_store *store, const char *kind,
     const char *name, int *fd, struct acme_error *err);
 

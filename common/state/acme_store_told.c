@@ -1,7 +1,8 @@
 /*
- * told/NAME.json and due/NAME.json: what hooks have done, and what they have
- * yet to be told.
+ * told/NAME.json, due/NAME.json and due-mirror/NAME.json: what hooks have
+ * done, and what they have yet to be told.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/acme_name.h"
@@ -50,9 +51,24 @@ acme_store_told_write(struct acme_store *store, const char *lineage,
 
 /* ---- due -------------------------------------------------------------- */
 
+static const char *const due_directory[] = {
+    [ACME_DUE_DEPLOY] = "due",
+    [ACME_DUE_MIRROR] = "due-mirror",
+};
+
+static enum acme_rc
+due_path(char path[ACME_STORE_PATH_MAX], enum acme_due_kind kind,
+    const char *lineage, struct acme_error *err)
+{
+    char before[32];
+
+    (void)snprintf(before, sizeof(before), "%s/", due_directory[kind]);
+    return acme_store_path(path, before, lineage, ".json", err);
+}
+
 enum acme_rc
-acme_store_due_write(struct acme_store *store, const char *lineage,
-    const struct acme_due *due, struct acme_error *err)
+acme_store_due_write(struct acme_store *store, enum acme_due_kind kind,
+    const char *lineage, const struct acme_due *due, struct acme_error *err)
 {
     char path[ACME_STORE_PATH_MAX];
     struct acme_json *root;
@@ -60,7 +76,7 @@ acme_store_due_write(struct acme_store *store, const char *lineage,
     enum acme_rc rc = acme_store_writable(store, err);
 
     if (rc == ACME_OK)
-        rc = acme_store_path(path, "due/", lineage, ".json", err);
+        rc = due_path(path, kind, lineage, err);
     if (rc != ACME_OK)
         return rc;
     acme_buf_init(&text, ACME_STATE_JSON_MAX);
@@ -77,8 +93,8 @@ acme_store_due_write(struct acme_store *store, const char *lineage,
 }
 
 bool
-acme_store_due_read(const struct acme_store *store, const char *lineage,
-    struct acme_due *due)
+acme_store_due_read(const struct acme_store *store, enum acme_due_kind kind,
+    const char *lineage, struct acme_due *due)
 {
     char path[ACME_STORE_PATH_MAX];
     struct acme_json *root = NULL;
@@ -87,7 +103,7 @@ acme_store_due_read(const struct acme_store *store, const char *lineage,
 
     memset(due, 0, sizeof(*due));
     acme_error_clear(&ignored);
-    if (acme_store_path(path, "due/", lineage, ".json", &ignored) != ACME_OK ||
+    if (due_path(path, kind, lineage, &ignored) != ACME_OK ||
         acme_store_json_read(store, path, &root, &ignored) != ACME_OK)
         return false;
     fingerprint = acme_json_str(root, "fingerprint");
@@ -99,13 +115,14 @@ acme_store_due_read(const struct acme_store *store, const char *lineage,
 }
 
 void
-acme_store_due_done(struct acme_store *store, const char *lineage)
+acme_store_due_done(struct acme_store *store, enum acme_due_kind kind,
+    const char *lineage)
 {
     char path[ACME_STORE_PATH_MAX];
     struct acme_error ignored;
 
     acme_error_clear(&ignored);
-    if (acme_store_path(path, "due/", lineage, ".json", &ignored) == ACME_OK)
+    if (due_path(path, kind, lineage, &ignored) == ACME_OK)
         (void)acme_dir_remove_soon(store->fd, path, &ignored);
 }
 
@@ -136,12 +153,13 @@ visit_file(void *ctx, const char *file, struct acme_error *err)
 }
 
 enum acme_rc
-acme_store_due(const struct acme_store *store,
+acme_store_due(const struct acme_store *store, enum acme_due_kind kind,
     enum acme_rc (
         *visit)(void *ctx, const char *lineage, struct acme_error *err),
     void *ctx, struct acme_error *err)
 {
     struct visit visiting = { visit, ctx };
 
-    return acme_dir_list(store->fd, "due", visit_file, &visiting, err);
+    return acme_dir_list(store->fd, due_directory[kind], visit_file, &visiting,
+        err);
 }

@@ -122,6 +122,9 @@ bad_words_are_refused_with_the_cure(void **state)
     assert_refused(ACME_HOOKS_WARN_WINDOW, NULL, "100%", "1% to 99%");
     assert_refused(ACME_HOOKS_WARN_WINDOW, NULL, "7w", "days such as 7d");
     assert_refused(ACME_HOOKS_WARN_WINDOW, NULL, "-1", "days such as 7d");
+    assert_refused(ACME_HOOKS_MIRROR, "x", "y", "one command too many");
+    assert_refused(ACME_HOOKS_MIRROR, "none", "y", "\"none\" beside it");
+    assert_refused(ACME_HOOKS_MIRROR_FAILURE, NULL, "no", "retry or ignore");
 }
 
 static void
@@ -173,10 +176,16 @@ json_says_the_same(void **state)
     (void)set(&hooks, ACME_HOOKS_VALIDATION, "off");
     (void)set(&hooks, ACME_HOOKS_TIMEOUT, "9");
     (void)set(&hooks, ACME_HOOKS_WARN_WINDOW, "3d");
+    (void)set(&hooks, ACME_HOOKS_MIRROR, "/bin/mirror|a b");
+    (void)set(&hooks, ACME_HOOKS_MIRROR_FAILURE, "Ignore");
+    assert_true(hooks.mirror_ignore);
     json = acme_hooks_render(&hooks);
     assert_int_equal(acme_hooks_parse(arena, json, &back, &err), ACME_OK);
     assert_true(acme_hooks_equal(&hooks, &back));
     back.list[ACME_HOOKS_DEPLOY][1].word[1] = "others";
+    assert_false(acme_hooks_equal(&hooks, &back));
+    (void)acme_hooks_parse(arena, json, &back, &err);
+    back.mirror_ignore = false;
     assert_false(acme_hooks_equal(&hooks, &back));
     acme_json_free(json);
     assert_int_equal(acme_hooks_parse(arena, NULL, &back, &err), ACME_OK);

@@ -29,6 +29,7 @@ my %SETTING = (
     directory_hooks => 'ACMEDirectoryHooks',
     hook_validation => 'ACMEHookValidation',
     hook_timeout => 'ACMEHookTimeout', warn_window => 'ACMEWarnWindow',
+    mirror => 'ACMEMirror', mirror_failure => 'ACMEMirrorFailure',
 );
 my %SITE = (must_staple => 'ACMEMustStaple', reuse_key => 'ACMEReuseKey',
     allow_subset => 'ACMEAllowSubset',
