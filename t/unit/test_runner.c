@@ -27,6 +27,7 @@
 #include "base/acme_time.h"
 #include "drive/acme_errand.h"
 #include "drive/acme_runner.h"
+#include "drive/acme_stage_ask.h"
 #include "drive/acme_store_process.h"
 #include "drive/acme_workdir.h"
 #include "helper_skip.h"
@@ -965,6 +966,118 @@ test_bad_errands(void **state)
     assert_int_equal(exit_status(w), ACME_EXIT_BAD_PEER);
 }
 
+/* ---- stages ----------------------------------------------------------- */
+
+static int
+send_stage(struct world *w, const struct acme_stage_ask *asked)
+{
+    struct acme_buf frame;
+    int pair[2];
+
+    acme_buf_init(&frame, ACME_FRAME_MAX);
+    assert_int_equal(
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    acme_stage_ask_render(asked, &frame);
+    assert_int_equal(acme_frame_send_fd(w->frame, &frame, pair[1], &w->err),
+        ACME_OK);
+    acme_buf_clear(&frame);
+    close(pair[1]);
+    return pair[0];
+}
+
+static enum acme_rc
+stage(struct world *w, const struct acme_stage_ask *asked)
+{
+    struct acme_stage_answer said;
+    struct acme_frame frame;
+    struct acme_buf data;
+    int fd = send_stage(w, asked);
+
+    acme_error_clear(&w->err);
+    acme_buf_init(&data, ACME_FRAME_MAX);
+    if (acme_frame_recv(fd, &data, &w->err) == ACME_OK) {
+        assert_true(acme_stage_answer_open(&frame, &data, &said));
+        w->err = said.err;
+    }
+    acme_buf_clear(&data);
+    close(fd);
+    return w->err.rc;
+}
+
+/* Executables of directories, which leave "runs" behind. */
+static void
+add_hooks(struct world *w)
+{
+    static const char *const stages[] = { "pre", "deploy", "post" };
+    char name[64];
+    size_t i;
+
+    helper_tmp_mkdir(&w->tmp, "renewal-hooks");
+    for (i = 0; i < COUNT(stages); i++) {
+        (void)snprintf(name, sizeof(name), "renewal-hooks/%s", stages[i]);
+        helper_tmp_mkdir(&w->tmp, name);
+        (void)snprintf(name, sizeof(name), "renewal-hooks/%s/hook", stages[i]);
+        (void)script(w, name, ": >${0%/*}/../../runs");
+    }
+    configure(w, ACME_COMMAND_CERTBOT, "/bin/true", 30);
+}
+
+static void
+test_stages(void **state)
+{
+    struct acme_stage_ask asked = { .stage = ACME_HOOKS_PRE };
+    struct world *w = *state;
+
+    add_hooks(w);
+    start(w);
+    assert_int_equal(stage(w, &asked), ACME_OK);
+    assert_false(helper_tmp_exists(&w->tmp, "runs"));
+    end(w);
+    close(w->log);
+    start(w);
+    asked.renews = true;
+    assert_int_equal(stage(w, &asked), ACME_OK);
+    assert_true(helper_tmp_exists(&w->tmp, "runs"));
+    helper_tmp_remove(&w->tmp, "runs");
+    asked.stage = ACME_HOOKS_POST;
+    assert_int_equal(stage(w, &asked), ACME_OK);
+    assert_true(helper_tmp_exists(&w->tmp, "runs"));
+}
+
+/* What an engine may not say: it is killed for it, and nothing is run. */
+static void
+test_bad_stages(void **state)
+{
+    struct acme_stage_ask bad[] = {
+        { .stage = ACME_HOOKS_DEPLOY, .version = 1 },
+        { .stage = ACME_HOOKS_DEPLOY },
+        { .stage = ACME_HOOKS_PRE, .unit = 100 },
+        { .stage = ACME_HOOKS_POST, .unit = ACME_STAGE_ALL },
+        { .stage = ACME_HOOKS_PRE, .domains = "$(id)", .domains_len = 5 },
+        { .stage = ACME_HOOKS_PRE, .json = "{}", .json_len = 2 },
+        { .stage = ACME_HOOKS_PRE, .id = 7 },
+        { .stage = ACME_HOOKS_EVENT, .event = "renewed" },
+        { .stage = ACME_HOOKS_EVENT,
+            .event = "challenge-setup:http-01:b.test" },
+        { .stage = ACME_HOOKS_EVENT,
+            .event = "challenge-setup:http-01:a.test\n" },
+    };
+    struct world *w = *state;
+    size_t i;
+
+    add_hooks(w);
+    for (i = 0; i < COUNT(bad); i++) {
+        bad[i].renews = true;
+        start(w);
+        close(send_stage(w, &bad[i]));
+        assert_int_equal(exit_status(w), ACME_EXIT_BAD_PEER);
+        end(w);
+        close(w->log);
+        w->log = -1;
+        assert_false(helper_tmp_exists(&w->tmp, "runs"));
+    }
+}
+
 static void
 stop(struct world *w)
 {
@@ -1104,6 +1217,8 @@ main(void)
         TEST(test_unwanted),
         TEST(test_runner_killed),
         TEST(test_bad_errands),
+        TEST(test_stages),
+        TEST(test_bad_stages),
         TEST(test_good_owners),
         TEST(test_bad_frames),
     };
