@@ -139,6 +139,7 @@ send_one(struct acme_keeper *keeper, struct acme_asked *asked)
 {
     struct acme_error ignored;
     struct acme_buf frame;
+    enum acme_rc rc;
 
     acme_error_clear(&ignored);
     acme_buf_init(&frame, ACME_FRAME_MAX);
@@ -147,7 +148,9 @@ send_one(struct acme_keeper *keeper, struct acme_asked *asked)
     asked->again = 0;
     if (!is_insistent(asked->kind))
         acme_buf_clear(&asked->frame);
-    return acme_frame_send(keeper->runner, &frame, &ignored);
+    rc = acme_frame_send(keeper->runner, &frame, &ignored);
+    acme_buf_clear(&frame);
+    return rc;
 }
 
 /* The runner reads when it has room for another task: never wait for it. */
