@@ -90,4 +90,24 @@ is $status, 0, 'when told so' or diag $text;
 like git('show', 'HEAD:lineages/keys.test/privkey.pem'), qr/PRIVATE KEY/,
     'the private key is copied too';
 
+# a remote, which is not there at first
+my $remote = $t->dir . '/remote.git';
+git('remote', 'add', 'far', $remote);
+($status, $text) = mirror('far.test', $live, '--push', 'far', $repository);
+isnt $status, 0, 'a push that fails is a failure: it is due again';
+is((commits())[0], 'far.test: version 7', 'though it was committed');
+is system('git', 'init', '-q', '--bare', $remote), 0, 'later there is one';
+($status, $text) = mirror('far.test', $live, '--push', 'far', $repository);
+is $status, 0, 'which gets it, with nothing left to commit' or diag $text;
+is git('--git-dir', $remote, 'rev-parse', '--all'), git('rev-parse', 'HEAD'),
+    'as it is here';
+
+# git would run what others write there
+chmod 0777, $repository;
+($status, $text) = mirror('a.test', $live, $repository);
+like "$status $text", qr/^1 .*nobody else can write to/, 'others can write';
+chmod 0700, $repository;
+($status, $text) = mirror('a.test', $live, 'relative');
+like "$status $text", qr/^1 .*"relative" is no absolute path/, 'a bad path';
+
 $t->done;
