@@ -54,6 +54,11 @@ struct acme_run {
 enum acme_rc acme_job_ask_runner(const struct acme_run *run,
     struct acme_buf *frame, struct acme_buf *answer, struct acme_error *err);
 
+/* The same of what needs no answer: it is done whether somebody waits or not.
+ */
+enum acme_rc acme_job_tell_runner(const struct acme_run *run,
+    struct acme_buf *frame, struct acme_error *err);
+
 /* Before an order: the command for events is asked, and pre hooks are run, if
  * they have not been for this attempt.  A hook that fails is no failure of
  * ours.  ACME_UNREADY: the command says no. */
@@ -62,8 +67,8 @@ enum acme_rc acme_job_begin(struct acme_run *run);
 /* The same of a challenge that is presented: "http-01:NAME". */
 enum acme_rc acme_job_ask_challenge(struct acme_run *run, const char *subject);
 
-/* After it, unless it goes on later: post hooks, which wait for others that
- * are under way. */
+/* After it, unless it goes on later: post hooks, for which nobody waits, as
+ * they wait for others that are under way. */
 void acme_job_end(const struct acme_run *run, enum acme_rc outcome);
 
 /*

@@ -76,9 +76,10 @@ take_answer(const struct acme_run *run, int fd, struct acme_buf *data,
     return rc;
 }
 
-enum acme_rc
-acme_job_ask_runner(const struct acme_run *run, struct acme_buf *frame,
-    struct acme_buf *answer, struct acme_error *err)
+/* Sends the question; the answer comes to *answer. */
+static enum acme_rc
+begin(const struct acme_run *run, struct acme_buf *frame, int *answer,
+    struct acme_error *err)
 {
     int pair[2];
     enum acme_rc rc;
@@ -92,9 +93,36 @@ acme_job_ask_runner(const struct acme_run *run, struct acme_buf *frame,
     rc = send_question(run, frame, pair[1], err);
     close(pair[1]); /* or its end would never be seen */
     if (rc == ACME_OK)
-        rc = await_answer(run, pair[0], err);
+        *answer = pair[0];
+    else
+        close(pair[0]);
+    return rc;
+}
+
+enum acme_rc
+acme_job_ask_runner(const struct acme_run *run, struct acme_buf *frame,
+    struct acme_buf *answer, struct acme_error *err)
+{
+    int fd = -1;
+    enum acme_rc rc = begin(run, frame, &fd, err);
+
+    if (rc != ACME_OK)
+        return rc;
+    rc = await_answer(run, fd, err);
     if (rc == ACME_OK)
-        rc = take_answer(run, pair[0], answer, err);
-    close(pair[0]);
+        rc = take_answer(run, fd, answer, err);
+    close(fd);
+    return rc;
+}
+
+enum acme_rc
+acme_job_tell_runner(const struct acme_run *run, struct acme_buf *frame,
+    struct acme_error *err)
+{
+    int fd = -1;
+    enum acme_rc rc = begin(run, frame, &fd, err);
+
+    if (rc == ACME_OK)
+        close(fd);
     return rc;
 }

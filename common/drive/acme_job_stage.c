@@ -109,12 +109,15 @@ acme_job_end(const struct acme_run *run, enum acme_rc outcome)
         .unit = (uint32_t)run->job->unit,
         .renews = run->now.leaf != NULL,
         .failed = outcome != ACME_OK };
-    struct acme_stage_answer answer;
     struct acme_error ignored;
+    struct acme_buf frame;
 
     acme_error_clear(&ignored);
     if (run->job->runner == NULL || outcome == ACME_LATER ||
         outcome == ACME_STOPPING || outcome == ACME_BUSY)
         return;
-    (void)ask(run, &stage, &answer, &ignored);
+    acme_buf_init(&frame, ACME_FRAME_MAX);
+    acme_stage_ask_render(&stage, &frame);
+    (void)acme_job_tell_runner(run, &frame, &ignored);
+    acme_buf_clear(&frame);
 }

@@ -148,13 +148,21 @@ take(struct acme_runner *runner, struct acme_task *task, bool of_store)
     return -1;
 }
 
+/* What is to be done whether somebody waits for it or not. */
+static bool
+is_told(const struct acme_task *task)
+{
+    return task->of_store ||
+           (task->is_stage && task->ask.stage == ACME_HOOKS_POST);
+}
+
 /* Its asker has ended, or does not want it any more. */
 static bool
 is_unwanted(const struct acme_task *task)
 {
     struct pollfd pfd = { task->answer, POLLIN, 0 };
 
-    return !task->of_store && poll(&pfd, 1, 0) == 1;
+    return !is_told(task) && poll(&pfd, 1, 0) == 1;
 }
 
 /* What must not run twice at a time. */

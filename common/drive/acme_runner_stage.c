@@ -203,7 +203,8 @@ run_program(struct handler *handler, const struct acme_stage_hook *hook,
             .input = task->ask.json_len > 0 ? task->ask.json : NULL,
             .input_len = task->ask.json_len,
             .tail = true,
-            .stop = { runner->life[0], task->answer } };
+            .stop = { runner->life[0],
+                task->ask.stage == ACME_HOOKS_POST ? -1 : task->answer } };
 
         rc = acme_program_run(&program, tail, &end, err);
     }

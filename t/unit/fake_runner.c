@@ -101,7 +101,8 @@ answer_stage(struct fake_runner *runner, struct acme_frame *frame, int fd)
         "%s%s%s ", acme_hooks_item_name(ask.stage),
         ask.renews ? " renews" : "", ask.failed ? " failed" : "");
     acme_stage_answer_begin(&ask, &none, &reply);
-    assert_int_equal(acme_frame_send(fd, &reply, &none), ACME_OK);
+    if (ask.stage != ACME_HOOKS_POST) /* nobody waits for that */
+        assert_int_equal(acme_frame_send(fd, &reply, &none), ACME_OK);
     close(fd);
     acme_buf_clear(&reply);
 }
