@@ -88,6 +88,8 @@ for my $name (qw(others below linked)) {
     unlike $of->{gid}, qr/\b0\b/, 'and none of root\'s';
 }
 is_deeply [glob "$out/inj*"], [], 'nothing was injected';
+is scalar(() = $t->log =~ /deploy hook ".*" is run as uid $uid, not as root/g),
+    3, 'the log says who does not run as root';
 
 # What is planted among our files leads nowhere.
 my $outside = spew($t->dir . '/outside', "precious\n");

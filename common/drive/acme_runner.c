@@ -426,7 +426,7 @@ acme_runner_process(const struct acme_config *config, struct acme_child *child,
 #endif
     if (pipe2(runner->life, O_CLOEXEC) != 0)
         _exit(ACME_EXIT_FAILED);
-    if (!tell_users(runner))
+    if (!tell_users(runner) || !acme_runner_tell_hooks(runner))
         _exit(ACME_EXIT_FAILED);
     sweep();
     status = serve(runner);

@@ -44,6 +44,9 @@ struct acme_runner {
 const struct acme_lineage *acme_task_lineage(const struct acme_runner *runner,
     const struct acme_task *task);
 
+/* Who runs which hooks, once, where it is not root.  False: out of memory. */
+bool acme_runner_tell_hooks(const struct acme_runner *runner);
+
 /*
  * In the runner: settles what the task, a stage, is to run.  ACME_NOMEM.
  */

@@ -4,6 +4,7 @@
  * fails is told of and keeps nobody from going on.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,6 +13,64 @@
 #include "drive/acme_program.h"
 #include "drive/acme_runner_private.h"
 #include "drive/acme_store_process.h"
+
+/* ---- as whom ---------------------------------------------------------- */
+
+static void
+tell_user(const struct acme_runner *runner, enum acme_hooks_item item,
+    const struct acme_hook *hook)
+{
+    char text[256];
+    const struct acme_stage_hook one = { .item = item, .hook = *hook };
+    const char *stage = acme_hooks_item_name(item);
+    struct acme_command_user user;
+    struct acme_error why, err;
+
+    acme_error_clear(&why);
+    acme_error_clear(&err);
+    (void)acme_hook_text(hook, text, sizeof(text));
+    if (acme_stage_user(runner->config, &one, &user, &why, &err) != ACME_OK)
+        acme_log(&runner->host, ACME_LOG_ERROR, "%s hook \"%s\": %s", stage,
+            text, err.what);
+    else if (user.become)
+        acme_log(&runner->host, ACME_LOG_WARN,
+            "%s hook \"%s\" is run as uid %lu, not as root: %s", stage, text,
+            (unsigned long)user.uid, why.what);
+}
+
+static int
+by_address(const void *a, const void *b)
+{
+    const uintptr_t x = (uintptr_t) * (const struct acme_hooks *const *)a;
+    const uintptr_t y = (uintptr_t) * (const struct acme_hooks *const *)b;
+
+    return (x > y) - (x < y);
+}
+
+bool
+acme_runner_tell_hooks(const struct acme_runner *runner)
+{
+    const struct acme_config *config = runner->config;
+    const struct acme_hooks **all;
+    size_t i, k, item;
+
+    all = calloc(config->nlineages + 1, sizeof(*all));
+    if (all == NULL)
+        return false;
+    for (i = 0; i < config->nlineages; i++)
+        all[i] = config->lineage[i].hooks;
+    /* Those alike are one. */
+    qsort(all, config->nlineages, sizeof(*all), by_address);
+    for (i = 0; i < config->nlineages; i++)
+        for (item = 0;
+             item < ACME_HOOKS_COMMANDS && (i == 0 || all[i] != all[i - 1]);
+             item++)
+            for (k = 0; k < all[i]->n[item]; k++)
+                tell_user(runner, (enum acme_hooks_item)item,
+                    &all[i]->list[item][k]);
+    free(all);
+    return true;
+}
 
 /* ---- what is to be run ------------------------------------------------ */
 
