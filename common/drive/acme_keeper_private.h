@@ -9,6 +9,7 @@
 
 #include "drive/acme_heap.h"
 #include "drive/acme_keeper.h"
+#include "drive/acme_stage_ask.h"
 #include "protocol/acme_binding.h"
 #include "state/acme_condition.h"
 #include "state/acme_frame.h"
@@ -93,9 +94,10 @@ struct acme_asked {
     size_t lineage; /* SIZE_MAX: all of them */
     char fingerprint[sizeof(((struct acme_due *)0)->fingerprint)];
     enum acme_event_kind kind; /* of an event */
-    unsigned tries;            /* of an event that must be heard of, */
-    time_t again;              /* and when it is told again; 0: not */
-    int lock;                  /* held until then, or -1 */
+    bool kept;                 /* an event that must be heard of: */
+    unsigned tries;
+    time_t again; /* and when it is told again; 0: not */
+    int lock;     /* held until then, or -1 */
     bool sent;
     struct acme_buf frame;
 };
@@ -288,6 +290,24 @@ void acme_keeper_react(struct acme_keeper *keeper,
  * come again. */
 void acme_keeper_send_asked(struct acme_keeper *keeper);
 void acme_keeper_free_asked(struct acme_keeper *keeper);
+
+/* A new question, which is sent when there is room.  NULL: out of memory. */
+struct acme_asked *acme_asked_new(struct acme_keeper *keeper, size_t lineage);
+
+/* Makes it that, and sends it.  False: out of memory, it is forgotten. */
+bool acme_asked_send(struct acme_keeper *keeper, struct acme_asked *asked,
+    struct acme_stage_ask *stage);
+void acme_asked_forget(struct acme_keeper *keeper, struct acme_asked *asked);
+
+/* How long is waited after so many failures (seconds). */
+time_t acme_asked_pause(unsigned tries);
+
+/* Answers: of what was due, which is forgotten, and of an event; true: that
+ * is told again later. */
+void acme_asked_conclude_due(struct acme_keeper *keeper,
+    struct acme_asked *asked, const struct acme_stage_answer *answer);
+bool acme_asked_conclude_event(struct acme_keeper *keeper,
+    struct acme_asked *asked, bool good);
 
 /* ---- answers ---------------------------------------------------------- */
 
