@@ -2,7 +2,8 @@
  * What the files behind acme_keeper.h share: what is known and published
  * (acme_keeper.c, _spare.c), and what the engine's frames are answered with
  * (acme_keeper_answer.c has the list; _unit.c, _account.c, _binding.c,
- * _tsig.c, _order.c, _csr.c, _version.c and _event.c have the answers).
+ * _tsig.c, _order.c, _csr.c, _version.c and _event.c have the answers), and
+ * what the runner is asked for (_asked.c; _hooks.c and _react.c say when).
  */
 #ifndef ACME_KEEPER_PRIVATE_H
 #define ACME_KEEPER_PRIVATE_H
