@@ -368,6 +368,11 @@ stop_all(struct acme_runner *runner)
     (void)acme_program_kill_children(LOOK_MS);
 }
 
+/*
+ * The store's questions first: what the engine ends may have begun there.
+ * Where post hooks wait for the store's word that all is over, the engine's:
+ * by then it has told what has ended, and that may still be unread.
+ */
 static int
 serve(struct acme_runner *runner)
 {
@@ -390,11 +395,9 @@ serve(struct acme_runner *runner)
             return ACME_EXIT_FAILED;
         if (fds[0].revents != 0)
             return ACME_EXIT_STOPPED;
-        /* The store's first: what the engine ends may have begun there. */
-        if (fds[1].revents != 0 && task != NULL)
-            status = take(runner, task, true);
-        else if (fds[2].revents != 0 && task != NULL)
-            status = take(runner, task, false);
+        if (task != NULL && (fds[1].revents != 0 || fds[2].revents != 0))
+            status = take(runner, task,
+                runner->holds ? fds[2].revents == 0 : fds[1].revents != 0);
     }
     return status;
 }

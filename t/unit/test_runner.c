@@ -50,6 +50,7 @@ struct world {
     const char *zone;
     pid_t pid; /* 0: not started, or gone */
     int frame, stop, log;
+    int store; /* -1: there is none; else post hooks wait for it */
     char lines[LOG_SIZE];
     struct acme_buf output;
     struct acme_errand_end end;
@@ -66,7 +67,7 @@ setup(void **state)
     acme_buf_init(&w->output, ACME_COMMAND_OUTPUT_MAX);
     helper_tmp_init(&w->tmp);
     assert_int_equal(chmod(w->tmp.path, 0755), 0);
-    w->frame = w->stop = w->log = -1;
+    w->frame = w->stop = w->log = w->store = -1;
     *state = w;
     return 0;
 }
@@ -78,7 +79,9 @@ end(struct world *w)
         close(w->stop);
     if (w->frame != -1)
         close(w->frame);
-    w->stop = w->frame = -1;
+    if (w->store != -1)
+        close(w->store);
+    w->stop = w->frame = w->store = -1;
     if (w->pid != 0)
         (void)waitpid(w->pid, NULL, 0);
     w->pid = 0;
@@ -190,31 +193,43 @@ configure(struct world *w, enum acme_command_kind kind, const char *path,
 }
 
 static void
-start(struct world *w)
+start_with(struct world *w, bool holds)
 {
     struct acme_child child = { -1, -1, -1, -1, { -1, -1 }, -1, -1 };
-    int frame[2], stop[2], log[2];
+    int frame[2], stop[2], log[2], store[2] = { -1, -1 };
 
     assert_int_equal(acme_frame_pair(frame, &w->err), ACME_OK);
+    if (holds)
+        assert_int_equal(acme_frame_pair(store, &w->err), ACME_OK);
     assert_int_equal(pipe2(stop, O_CLOEXEC), 0);
     assert_true(acme_child_log_pair(log));
     w->pid = fork();
     assert_int_not_equal(w->pid, -1);
     if (w->pid == 0) {
-        const int keep[] = { stop[0], log[1], frame[0] };
+        const int keep[] = { stop[0], log[1], frame[0], store[0] };
 
-        acme_child_begin("acme-runner", keep, 3);
+        acme_child_begin("acme-runner", keep, holds ? 4 : 3);
         child.stop = stop[0];
         child.log = log[1];
         child.frame = frame[0];
-        acme_runner_process(w->config, &child, false);
+        child.store = store[0];
+        acme_runner_process(w->config, &child, holds);
     }
     close(frame[0]);
     close(stop[0]);
     close(log[1]);
+    if (holds)
+        close(store[0]);
     w->frame = frame[1];
     w->stop = stop[1];
     w->log = log[0];
+    w->store = store[1];
+}
+
+static void
+start(struct world *w)
+{
+    start_with(w, false);
 }
 
 static void
@@ -1044,6 +1059,42 @@ test_stages(void **state)
     assert_true(helper_tmp_exists(&w->tmp, "runs"));
 }
 
+/* The store says that all is over when the engine has told what has ended,
+ * which the runner need not have read yet. */
+static void
+test_held_post_hooks(void **state)
+{
+    struct acme_stage_ask asked = { .stage = ACME_HOOKS_PRE, .renews = true };
+    const struct acme_stage_ask over = { .stage = ACME_HOOKS_POST,
+        .unit = ACME_STAGE_ALL };
+    struct world *w = *state;
+    struct acme_stage_answer said;
+    struct acme_frame frame;
+    struct acme_buf data;
+    char *runs;
+
+    add_hooks(w);
+    (void)script(w, "renewal-hooks/post/hook",
+        "echo $RENEWED_DOMAINS:$FAILED_DOMAINS >${0%/*}/../../runs");
+    start_with(w, true);
+    assert_int_equal(stage(w, &asked), ACME_OK);
+    asked.stage = ACME_HOOKS_POST;
+    assert_int_equal(kill(w->pid, SIGSTOP), 0);
+    close(send_stage(w, &asked));
+    acme_buf_init(&data, ACME_FRAME_MAX);
+    acme_stage_ask_render(&over, &data);
+    assert_int_equal(acme_frame_send(w->store, &data, &w->err), ACME_OK);
+    assert_int_equal(kill(w->pid, SIGCONT), 0);
+    do
+        assert_int_equal(acme_frame_recv(w->store, &data, &w->err), ACME_OK);
+    while (!acme_stage_answer_open(&frame, &data, &said) ||
+           said.stage != ACME_HOOKS_POST);
+    acme_buf_clear(&data);
+    runs = helper_tmp_gets(&w->tmp, "runs");
+    assert_string_equal(runs, "a.test:\n");
+    free(runs);
+}
+
 /* What an engine may not say: it is killed for it, and nothing is run. */
 static void
 test_bad_stages(void **state)
@@ -1218,6 +1269,7 @@ main(void)
         TEST(test_runner_killed),
         TEST(test_bad_errands),
         TEST(test_stages),
+        TEST(test_held_post_hooks),
         TEST(test_bad_stages),
         TEST(test_good_owners),
         TEST(test_bad_frames),

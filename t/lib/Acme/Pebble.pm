@@ -170,6 +170,12 @@ sub set_renewal_info ($self, $pem, $answer)
     return $reply->{status} == 200;
 }
 
+# How many orders it has made; one that was sent again for its nonce is one.
+sub orders ($self)
+{
+    return scalar(() = $self->log =~ /There are now \d+ orders/g);
+}
+
 # The root that certificates lead to; $n for the alternates.
 sub root_pem ($self, $n = 0) { return $self->get("/roots/$n") }
 sub intermediate_pem ($self, $n = 0)
