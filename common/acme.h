@@ -27,6 +27,7 @@
 #include "base/acme_host.h"
 #include "base/acme_log.h"
 #include "base/acme_name.h"
+#include "base/acme_time.h"
 #include "base/acme_version.h"
 #include "drive/acme_challenge.h"
 #include "drive/acme_host_check.h"

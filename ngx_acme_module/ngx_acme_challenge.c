@@ -49,6 +49,8 @@ ngx_acme_challenge_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    ngx_acme_note_answer(r);
+
     ngx_memzero(&cv, sizeof(ngx_http_complex_value_t));
 
     cv.value.len = ngx_strlen(answer);

@@ -25,6 +25,8 @@ static ngx_int_t ngx_acme_issuer_flag(ngx_conf_t *cf, ngx_str_t *value,
 static char *ngx_acme_accept_terms(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_acme_user(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *ngx_acme_shared_zone(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 static char *ngx_acme_certificate(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_acme_placeholder(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -85,8 +87,15 @@ ngx_command_t  ngx_acme_commands[] = {
       0,
       NULL },
 
+    { ngx_string("acme_shared_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_acme_shared_zone,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("acme_certificate"),
-      NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,
       ngx_acme_certificate,
       NGX_HTTP_SRV_CONF_OFFSET,
       0,
@@ -646,6 +655,59 @@ ngx_acme_user(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     amcf->user = value[1];
+
+    return NGX_CONF_OK;
+}
+
+
+/*
+ * Of nginx's own module, where it bounds what can be kept.  Here memory is as
+ * large as the certificates of the configuration need it: the words are
+ * checked and nothing follows from them.
+ */
+
+static char *
+ngx_acme_shared_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_acme_main_conf_t  *amcf = conf;
+
+    u_char     *p;
+    ssize_t     n;
+    ngx_str_t  *value, size;
+
+    if (amcf->shared_zone) {
+        return "is duplicate";
+    }
+
+    amcf->shared_zone = 1;
+
+    value = cf->args->elts;
+
+    p = ngx_strlchr(value[1].data, value[1].data + value[1].len, ':');
+
+    if (ngx_strncmp(value[1].data, "zone=", 5) != 0 || p == NULL
+        || p == value[1].data + 5)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\" in \"%V\" directive, it "
+                           "must be \"zone=name:size\"; or remove it, memory "
+                           "is as large as needed", &value[1], &cmd->name);
+        return NGX_CONF_ERROR;
+    }
+
+    size.data = p + 1;
+    size.len = value[1].data + value[1].len - size.data;
+
+    n = ngx_parse_size(&size);
+
+    if (n == NGX_ERROR || n < (ssize_t) (8 * ngx_pagesize)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid size \"%V\" in \"%V\" directive, it must "
+                           "be %uik or more, such as \"256k\"; or remove it, "
+                           "memory is as large as needed",
+                           &size, &cmd->name, 8 * ngx_pagesize / 1024);
+        return NGX_CONF_ERROR;
+    }
 
     return NGX_CONF_OK;
 }

@@ -15,6 +15,8 @@ static ngx_int_t ngx_acme_add_issuers(ngx_conf_t *cf,
     ngx_acme_main_conf_t *amcf);
 static ngx_int_t ngx_acme_add_servers(ngx_conf_t *cf,
     ngx_acme_main_conf_t *amcf, ngx_http_core_main_conf_t *cmcf);
+static void ngx_acme_inherit(ngx_acme_srv_conf_t *http,
+    ngx_acme_srv_conf_t *ascf);
 static ngx_int_t ngx_acme_finish_config(ngx_conf_t *cf,
     ngx_acme_main_conf_t *amcf);
 static ngx_int_t ngx_acme_inject_servers(ngx_conf_t *cf,
@@ -66,6 +68,8 @@ static void ngx_acme_warn_unicode(ngx_conf_t *cf,
 static ngx_int_t ngx_acme_push_server_name(ngx_conf_t *cf,
     ngx_acme_srv_conf_t *ascf, const struct acme_proof *proof,
     ngx_array_t *names, ngx_http_server_name_t *sn, struct acme_error *err);
+static ngx_int_t ngx_acme_push_dotted(ngx_conf_t *cf, ngx_array_t *names,
+    ngx_str_t *name, struct acme_error *err);
 static ngx_int_t ngx_acme_push_name(ngx_conf_t *cf, ngx_array_t *names,
     u_char *data, size_t len, struct acme_error *err);
 
@@ -154,12 +158,12 @@ ngx_acme_add_servers(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
     ngx_http_core_main_conf_t *cmcf)
 {
     ngx_uint_t                  i;
-    ngx_acme_srv_conf_t        *ascf;
+    ngx_acme_srv_conf_t        *ascf, *http;
     ngx_http_core_srv_conf_t  **cscf;
 
-    ascf = ngx_http_conf_get_module_srv_conf(cf, ngx_acme_module);
+    http = ngx_http_conf_get_module_srv_conf(cf, ngx_acme_module);
 
-    if (ngx_acme_answering_init(cf, amcf, ascf) != NGX_OK) {
+    if (ngx_acme_answering_init(cf, amcf, http) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -171,6 +175,8 @@ ngx_acme_add_servers(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
         ascf = cscf[i]->ctx->srv_conf[ngx_acme_module.ctx_index];
         ascf->main = amcf;
 
+        ngx_acme_inherit(http, ascf);
+
         if (ngx_acme_answering_init(cf, amcf, ascf) != NGX_OK
             || (ascf->certificate != NULL
                 && ngx_acme_add_server(cf, amcf, cscf[i], ascf) != NGX_OK))
@@ -180,6 +186,38 @@ ngx_acme_add_servers(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * What http{} says is for servers that speak TLS and say nothing; a redirect
+ * from port 80 needs no certificate.  "off" is none at all.
+ */
+
+static void
+ngx_acme_inherit(ngx_acme_srv_conf_t *http, ngx_acme_srv_conf_t *ascf)
+{
+    ngx_str_t  *word;
+
+    if (ascf->certificate == NULL) {
+
+        if (http->certificate == NULL || !ascf->tls) {
+            return;
+        }
+
+        ascf->certificate = http->certificate;
+        ascf->file = http->file;
+        ascf->line = http->line;
+        ascf->inherited = 1;
+    }
+
+    word = ascf->certificate->elts;
+
+    if (ascf->certificate->nelts == 1
+        && ngx_strcmp(word[0].data, "off") == 0)
+    {
+        ascf->certificate = NULL;
+    }
 }
 
 
@@ -218,10 +256,11 @@ ngx_acme_inject_servers(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
     for (i = 0; i < cmcf->servers.nelts; i++) {
         ascf = cscf[i]->ctx->srv_conf[ngx_acme_module.ctx_index];
 
-        if (ascf->managed
-            && ngx_acme_tls_inject(cf, cscf[i], ascf,
-                                   amcf->config->lineage[ascf->lineage].name)
-               != NGX_OK)
+        if (ngx_acme_tls_inject(cf, cscf[i], ascf,
+                                ascf->managed
+                                ? amcf->config->lineage[ascf->lineage].name
+                                : NULL)
+            != NGX_OK)
         {
             return NGX_ERROR;
         }
@@ -579,6 +618,7 @@ static ngx_int_t
 ngx_acme_add_server(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
     ngx_http_core_srv_conf_t *cscf, ngx_acme_srv_conf_t *ascf)
 {
+    ngx_int_t             rc;
     ngx_array_t           names;
     struct acme_error     err;
     struct acme_proof     proof;
@@ -608,10 +648,12 @@ ngx_acme_add_server(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
 
     ngx_acme_proof_of(cf, amcf, ascf, lineage.issuer, &proof);
 
-    if (names.nelts == 0
-        && ngx_acme_server_names(cf, cscf, ascf, &proof, &names) != NGX_OK)
-    {
-        return NGX_ERROR;
+    if (names.nelts == 0) {
+        rc = ngx_acme_server_names(cf, cscf, ascf, &proof, &names);
+
+        if (rc != NGX_OK) {
+            return rc == NGX_DECLINED ? NGX_OK : NGX_ERROR;
+        }
     }
 
     ngx_acme_hooks_of(cf, ascf, &hooks);
@@ -710,7 +752,7 @@ ngx_acme_parameter(ngx_conf_t *cf, ngx_str_t *word,
         return NGX_DECLINED;
     }
 
-    return ngx_acme_push_name(cf, names, word->data, word->len, err);
+    return ngx_acme_push_dotted(cf, names, word, err);
 }
 
 
@@ -754,7 +796,7 @@ ngx_acme_csr_parameter(ngx_conf_t *cf, ngx_str_t *value,
 /*
  * The names of the server: ".x" means x and www.x; what no certificate can
  * be had for, and wildcards that cannot be proved, are left out with a
- * warning.
+ * warning.  NGX_DECLINED: none, and that is no mistake.
  */
 
 static ngx_int_t
@@ -795,6 +837,13 @@ ngx_acme_server_names(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
     }
 
     ngx_acme_public_names(cf, ascf, names);
+
+    if (names->nelts == 0 && ascf->inherited) {
+
+        /* a catch-all, say: http{} did not mean this one */
+
+        return NGX_DECLINED;
+    }
 
     if (names->nelts == 0) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
@@ -902,9 +951,7 @@ ngx_acme_push_server_name(ngx_conf_t *cf, ngx_acme_srv_conf_t *ascf,
     const struct acme_proof *proof, ngx_array_t *names,
     ngx_http_server_name_t *sn, struct acme_error *err)
 {
-    u_char     *p, www[ACME_IDN_TEXT_MAX + sizeof("www.")];
-    ngx_int_t   rc;
-    ngx_str_t   name;
+    ngx_str_t  name;
 
 #if (NGX_PCRE)
     if (sn->regex) {
@@ -923,21 +970,35 @@ ngx_acme_push_server_name(ngx_conf_t *cf, ngx_acme_srv_conf_t *ascf,
         return NGX_DECLINED;
     }
 
-    if (name.data[0] == '.') {
-        name.data++;
-        name.len--;
+    return ngx_acme_push_dotted(cf, names, &name, err);
+}
 
-        rc = ngx_acme_push_name(cf, names, name.data, name.len, err);
-        if (rc != NGX_OK) {
-            return rc;
-        }
 
-        p = ngx_snprintf(www, sizeof(www), "www.%V", &name);
-        name.data = www;
-        name.len = p - www;
+/* ".x" is x and www.x; as ngx_acme_push_name() */
+
+static ngx_int_t
+ngx_acme_push_dotted(ngx_conf_t *cf, ngx_array_t *names, ngx_str_t *name,
+    struct acme_error *err)
+{
+    u_char     *p, www[ACME_IDN_TEXT_MAX + sizeof("www.")];
+    ngx_int_t   rc;
+    ngx_str_t   bare;
+
+    if (name->len < 2 || name->data[0] != '.') {
+        return ngx_acme_push_name(cf, names, name->data, name->len, err);
     }
 
-    return ngx_acme_push_name(cf, names, name.data, name.len, err);
+    bare.data = name->data + 1;
+    bare.len = name->len - 1;
+
+    rc = ngx_acme_push_name(cf, names, bare.data, bare.len, err);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    p = ngx_snprintf(www, sizeof(www), "www.%V", &bare);
+
+    return ngx_acme_push_name(cf, names, www, p - www, err);
 }
 
 

@@ -9,13 +9,14 @@
 #include "ngx_acme_module.h"
 
 
+static ngx_int_t ngx_acme_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_acme_postconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_acme_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_acme_init_process(ngx_cycle_t *cycle);
 
 
 static ngx_http_module_t  ngx_acme_module_ctx = {
-    ngx_acme_tls_preconfiguration,         /* preconfiguration */
+    ngx_acme_preconfiguration,             /* preconfiguration */
     ngx_acme_postconfiguration,            /* postconfiguration */
 
     ngx_acme_create_main_conf,             /* create main configuration */
@@ -43,6 +44,17 @@ ngx_module_t  ngx_acme_module = {
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
+
+
+static ngx_int_t
+ngx_acme_preconfiguration(ngx_conf_t *cf)
+{
+    if (ngx_acme_tls_preconfiguration(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_acme_add_variables(cf);
+}
 
 
 static ngx_int_t

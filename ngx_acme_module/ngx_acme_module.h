@@ -63,6 +63,7 @@ typedef struct {
     ngx_event_t               watch;          /* of worker 0 */
 
     unsigned                  used:1;         /* by a directive of http{} */
+    unsigned                  shared_zone:1;  /* said, and nothing more */
 } ngx_acme_main_conf_t;
 
 
@@ -91,6 +92,8 @@ typedef struct {
     size_t                    lineage;
     unsigned                  tls:1;          /* has an ssl listener */
     unsigned                  managed:1;      /* has a lineage */
+    unsigned                  inherited:1;    /* certificate is http{}'s */
+    unsigned                  own:1;          /* has $acme_certificate */
     unsigned                  injected:1;     /* has no ssl_certificate */
     unsigned                  answers_told:1;
 } ngx_acme_srv_conf_t;
@@ -155,6 +158,11 @@ ngx_int_t ngx_acme_answering_init(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
     ngx_acme_srv_conf_t *ascf);
 ngx_int_t ngx_acme_answering_merge(ngx_conf_t *cf, ngx_acme_srv_conf_t *prev,
     ngx_acme_srv_conf_t *conf);
+
+/* ngx_acme_variables.c */
+
+ngx_int_t ngx_acme_add_variables(ngx_conf_t *cf);
+void ngx_acme_note_answer(ngx_http_request_t *r);
 
 /* ngx_acme_host.c */
 

@@ -12,8 +12,16 @@
 
 static ngx_int_t ngx_acme_none_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_acme_tls_own(ngx_conf_t *cf,
+    ngx_http_core_srv_conf_t *cscf, ngx_acme_srv_conf_t *ascf);
+static ngx_uint_t ngx_acme_tls_is(ngx_str_t *value, const char *variable);
+static void ngx_acme_tls_warn(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf);
 static ngx_uint_t ngx_acme_tls_wanted(ngx_conf_t *cf,
     ngx_acme_srv_conf_t *ascf);
+#if (nginx_version < 1025001)
+static void ngx_acme_tls_mark_enabled(ngx_conf_t *cf,
+    ngx_http_core_main_conf_t *cmcf);
+#endif
 static ngx_array_t *ngx_acme_tls_pseudo(ngx_conf_t *cf, ngx_str_t *name);
 static int ngx_acme_certificate(ngx_ssl_conn_t *ssl_conn, void *data);
 
@@ -61,7 +69,11 @@ ngx_acme_tls_inject(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
 
     ascf->ssl = cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
 
-    if (!ngx_acme_tls_wanted(cf, ascf)) {
+    if (ngx_acme_tls_own(cf, cscf, ascf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (!ascf->managed || !ngx_acme_tls_wanted(cf, ascf)) {
         return NGX_OK;
     }
 
@@ -102,6 +114,132 @@ ngx_acme_tls_inject(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
 }
 
 
+/*
+ * "ssl_certificate $acme_certificate" with its key, of the server or inherited:
+ * the certificate of the server's acme_certificate, which is put into
+ * handshakes without a look at variables.  Such pairs are taken out; what else
+ * there is counts as the explicit certificate.
+ */
+
+static ngx_int_t
+ngx_acme_tls_own(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
+    ngx_acme_srv_conf_t *ascf)
+{
+    ngx_str_t                *cert, *key, *to;
+    ngx_uint_t                i, own;
+    ngx_array_t              *certs, *keys, *other[2];
+    ngx_http_conf_ctx_t      *ctx;
+    ngx_http_ssl_srv_conf_t  *msscf;
+
+    ctx = cf->ctx;
+    msscf = ctx->srv_conf[ngx_http_ssl_module.ctx_index];
+
+    certs = ascf->ssl->certificates;
+    keys = ascf->ssl->certificate_keys;
+
+    if (certs == NGX_CONF_UNSET_PTR) {
+        certs = msscf->certificates;
+    }
+
+    if (keys == NGX_CONF_UNSET_PTR) {
+        keys = msscf->certificate_keys;
+    }
+
+    if (certs == NGX_CONF_UNSET_PTR || keys == NGX_CONF_UNSET_PTR
+        || certs->nelts != keys->nelts)
+    {
+        return NGX_OK;
+    }
+
+    other[0] = ngx_array_create(cf->pool, certs->nelts, sizeof(ngx_str_t));
+    other[1] = ngx_array_create(cf->pool, certs->nelts, sizeof(ngx_str_t));
+
+    if (other[0] == NULL || other[1] == NULL) {
+        return NGX_ERROR;
+    }
+
+    cert = certs->elts;
+    key = keys->elts;
+
+    for (i = 0, own = 0; i < certs->nelts; i++) {
+
+        if (ngx_acme_tls_is(&cert[i], "acme_certificate")
+            && ngx_acme_tls_is(&key[i], "acme_certificate_key"))
+        {
+            own = 1;
+            continue;
+        }
+
+        to = ngx_array_push(other[0]);
+        *to = cert[i];
+
+        to = ngx_array_push(other[1]);
+        *to = key[i];
+    }
+
+    if (!own) {
+        return NGX_OK;
+    }
+
+    if (!ascf->managed && ascf->tls) {
+        ngx_acme_tls_warn(cf, cscf);
+        return NGX_OK;
+    }
+
+    if (other[0]->nelts == 0) {
+
+        /* NULL: nobody asks this server for a certificate */
+
+        ascf->own = ascf->managed;
+        other[0] = ascf->tls ? NGX_CONF_UNSET_PTR : NULL;
+        other[1] = other[0];
+    }
+
+    ascf->ssl->certificates = other[0];
+    ascf->ssl->certificate_keys = other[1];
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_acme_tls_is(ngx_str_t *value, const char *variable)
+{
+    u_char  *p, *last;
+    size_t   len;
+
+    p = value->data;
+    last = p + value->len;
+
+    if (p == last || *p++ != '$') {
+        return 0;
+    }
+
+    if (last - p > 2 && *p == '{' && last[-1] == '}') {
+        p++;
+        last--;
+    }
+
+    len = ngx_strlen(variable);
+
+    /* names of variables are of any case */
+
+    return (size_t) (last - p) == len
+           && ngx_strncasecmp(p, (u_char *) variable, len) == 0;
+}
+
+
+static void
+ngx_acme_tls_warn(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf)
+{
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                  "\"ssl_certificate $acme_certificate\" of the server in "
+                  "%s:%ui has no certificate: add \"acme_certificate\" to "
+                  "the server, or handshakes with it fail",
+                  cscf->file_name, cscf->line);
+}
+
+
 /* the server speaks TLS, and nobody has given it a certificate */
 
 static ngx_uint_t
@@ -113,22 +251,16 @@ ngx_acme_tls_wanted(ngx_conf_t *cf, ngx_acme_srv_conf_t *ascf)
     ctx = cf->ctx;
     msscf = ctx->srv_conf[ngx_http_ssl_module.ctx_index];
 
+    if (ascf->own) {
+        return ascf->tls;
+    }
+
     if (ascf->ssl->certificates != NGX_CONF_UNSET_PTR
         || ascf->ssl->certificate_keys != NGX_CONF_UNSET_PTR
         || msscf->certificates != NGX_CONF_UNSET_PTR)
     {
         return 0;
     }
-
-#if (nginx_version < 1025001)
-
-    /* the "ssl on" directive */
-
-    if (ascf->ssl->enable == 1 || msscf->enable == 1) {
-        ascf->tls = 1;
-    }
-
-#endif
 
     return ascf->tls;
 }
@@ -150,6 +282,10 @@ ngx_acme_tls_mark(ngx_conf_t *cf)
     ngx_http_core_main_conf_t  *cmcf;
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+#if (nginx_version < 1025001)
+    ngx_acme_tls_mark_enabled(cf, cmcf);
+#endif
 
     if (cmcf->ports == NULL) {
         return;
@@ -176,6 +312,40 @@ ngx_acme_tls_mark(ngx_conf_t *cf)
         }
     }
 }
+
+
+#if (nginx_version < 1025001)
+
+
+/* the "ssl on" directive */
+
+static void
+ngx_acme_tls_mark_enabled(ngx_conf_t *cf, ngx_http_core_main_conf_t *cmcf)
+{
+    ngx_uint_t                  i;
+    ngx_http_conf_ctx_t        *ctx;
+    ngx_acme_srv_conf_t        *ascf;
+    ngx_http_ssl_srv_conf_t    *sscf, *msscf;
+    ngx_http_core_srv_conf_t  **cscf;
+
+    ctx = cf->ctx;
+    msscf = ctx->srv_conf[ngx_http_ssl_module.ctx_index];
+    cscf = cmcf->servers.elts;
+
+    for (i = 0; i < cmcf->servers.nelts; i++) {
+        ascf = cscf[i]->ctx->srv_conf[ngx_acme_module.ctx_index];
+        sscf = cscf[i]->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
+
+        if (sscf->enable == 1
+            || (sscf->enable == NGX_CONF_UNSET && msscf->enable == 1))
+        {
+            ascf->tls = 1;
+        }
+    }
+}
+
+
+#endif
 
 
 static ngx_array_t *

@@ -449,6 +449,51 @@ acme_live_apply(struct acme_live_cache *cache, size_t lineage, SSL *ssl)
     return result;
 }
 
+/* ---- what it is, without a connection --------------------------------- */
+
+time_t
+acme_live_not_after(struct acme_live_cache *cache, size_t lineage)
+{
+    time_t first = 0, one;
+    struct set *set;
+    size_t i;
+
+    ERR_set_mark();
+    set = get(cache, lineage);
+    for (i = 0; set != NULL && i < set->npairs; i++) {
+        if (set->pair[i].spare != set->pair[0].spare)
+            continue;
+        one = acme_chain_not_after(set->pair[i].chain);
+        if (first == 0 || one < first)
+            first = one;
+    }
+    set_unref(set);
+    ERR_pop_to_mark();
+    return first;
+}
+
+bool
+acme_live_pem(struct acme_live_cache *cache, size_t lineage,
+    struct acme_buf *chain, struct acme_buf *key)
+{
+    struct acme_error ignored;
+    struct set *set;
+    bool good;
+
+    acme_error_clear(&ignored);
+    ERR_set_mark();
+    set = get(cache, lineage);
+    good = set != NULL && set->npairs > 0 &&
+           acme_chain_to_pem(set->pair[0].chain, 0, 0, chain, &ignored) ==
+               ACME_OK &&
+           acme_key_to_pem(set->pair[0].key, key, &ignored) == ACME_OK;
+    set_unref(set);
+    ERR_pop_to_mark();
+    return good;
+}
+
+/* ---- placeholder ------------------------------------------------------ */
+
 enum acme_live_result
 acme_live_apply_placeholder(struct acme_live_cache *cache, SSL *ssl)
 {

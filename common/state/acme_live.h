@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <time.h>
 
 #include "base/acme_error.h"
 #include "state/acme_area.h"
@@ -34,6 +35,20 @@ enum acme_live_result {
  */
 enum acme_live_result acme_live_apply(struct acme_live_cache *cache,
     size_t lineage, struct ssl_st *ssl);
+
+/* When the first of the certificates that are served for the lineage is no
+ * longer valid, those lent by others left out if it has its own; 0: there is
+ * none. */
+time_t acme_live_not_after(struct acme_live_cache *cache, size_t lineage);
+
+/*
+ * The lineage's first certificate with its issuers, and the key that belongs
+ * to it, for libraries that load files.  Appends PEM; `key` is a secret
+ * buffer.  False: there is none, or memory is short; what was appended is of
+ * no use.
+ */
+bool acme_live_pem(struct acme_live_cache *cache, size_t lineage,
+    struct acme_buf *chain, struct acme_buf *key);
 
 /* The shared self-signed certificate, made on first use. */
 enum acme_live_result acme_live_apply_placeholder(

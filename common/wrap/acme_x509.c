@@ -360,6 +360,17 @@ read_leaf(X509 *cert, struct acme_leaf *leaf, struct acme_error *err)
     return ACME_OK;
 }
 
+time_t
+acme_chain_not_after(const struct acme_chain *chain)
+{
+    time_t not_after = 0;
+
+    return acme_x509_time(X509_get0_notAfter(acme_chain_x509(chain, 0)),
+               &not_after)
+               ? not_after
+               : 0;
+}
+
 enum acme_rc
 acme_chain_leaf(const struct acme_chain *chain, struct acme_leaf *leaf,
     struct acme_error *err)

@@ -61,6 +61,9 @@ struct acme_leaf {
 enum acme_rc acme_chain_leaf(const struct acme_chain *chain,
     struct acme_leaf *leaf, struct acme_error *err);
 
+/* When the leaf is no longer valid; 0: it does not say.  No allocation. */
+time_t acme_chain_not_after(const struct acme_chain *chain);
+
 /* Whether the topmost certificate of the chain names an issuer with exactly
  * this CN (its root, which the chain need not have). */
 bool acme_chain_ends_at(const struct acme_chain *chain, const char *cn);

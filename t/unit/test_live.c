@@ -350,6 +350,49 @@ test_two_types(void **state)
 }
 
 /* Another lineage's certificate for the names that only it covers. */
+/* What can be told and had of the lineage without a connection. */
+static void
+test_told(void **state)
+{
+    struct fixture *fix = start(state, 4);
+    struct acme_area_pair both[2];
+    struct acme_buf chain, key;
+    struct acme_leaf leaf;
+    struct acme_error err;
+    struct acme_key *read = NULL;
+    struct acme_chain *parsed = NULL;
+
+    acme_error_clear(&err);
+    acme_buf_init(&chain, ACME_STATE_PEM_MAX);
+    acme_buf_init_secret(&key, ACME_STATE_PEM_MAX);
+    assert_int_equal(acme_live_not_after(fix->cache, 0), 0);
+    assert_int_equal(acme_live_not_after(fix->cache, NLINEAGES), 0);
+    assert_false(acme_live_pem(fix->cache, 0, &chain, &key));
+
+    both[0] = as_area_pair(&fix->pair[RSA_1]);
+    both[1] = as_area_pair(&fix->pair[EC_1]);
+    put_pairs(fix, 0, both, 2);
+    assert_int_equal(acme_chain_leaf(fix->pair[EC_1].chain, &leaf, &err),
+        ACME_OK);
+    assert_int_equal(acme_live_not_after(fix->cache, 0), leaf.not_after);
+    assert_true(acme_live_pem(fix->cache, 0, &chain, &key));
+    assert_int_equal(
+        acme_key_from_pem(acme_buf_str(&key), key.len, &read, &err), ACME_OK);
+    assert_int_equal(
+        acme_chain_from_pem(acme_buf_str(&chain), chain.len, &parsed, &err),
+        ACME_OK);
+    assert_true(acme_chain_matches(parsed, read));
+    assert_true(acme_chain_matches(parsed, fix->pair[RSA_1].key));
+    assert_int_equal(acme_chain_count(parsed),
+        acme_chain_count(fix->pair[RSA_1].chain));
+
+    acme_chain_free(parsed);
+    acme_key_unref(read);
+    acme_buf_clear(&chain);
+    acme_buf_clear(&key);
+    stop(fix);
+}
+
 static void
 test_spare(void **state)
 {
@@ -841,6 +884,7 @@ main(void)
         cmocka_unit_test(test_nothing_yet),
         cmocka_unit_test(test_swap),
         cmocka_unit_test(test_two_types),
+        cmocka_unit_test(test_told),
         cmocka_unit_test(test_spare),
         cmocka_unit_test(test_bad_slot),
         cmocka_unit_test(test_parsed_once),
