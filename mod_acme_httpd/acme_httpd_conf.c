@@ -114,6 +114,7 @@ acme_httpd_settings_merge(const struct acme_httpd_settings *wide,
     }
     acme_proof_merge(&merged.proof, &wide->proof);
     acme_hooks_merge(&merged.hooks, &wide->hooks);
+    acme_timing_merge(&merged.timing, &wide->timing);
     return merged;
 }
 
@@ -476,6 +477,13 @@ set_hooks(cmd_parms *cmd, void *dir, int argc, char *const argv[])
     return acme_httpd_set_hooks(cmd, &settings_in(server)->hooks, argc, argv);
 }
 
+static const char *
+set_timing(cmd_parms *cmd, void *dir, int argc, char *const argv[])
+{
+    (void)dir;
+    return acme_httpd_set_timing(cmd, &settings_of(cmd)->timing, argc, argv);
+}
+
 /* The directives that are on or off, and where they are kept. */
 static const struct {
     const char *name;
@@ -762,6 +770,23 @@ const command_rec acme_httpd_commands[] = {
         "how long one hook may run"),
     AP_INIT_TAKE_ARGV("ACMEWarnWindow", set_hooks, IN_SECTION, RSRC_CONF,
         "what is left of a certificate's life when people are warned"),
+    AP_INIT_TAKE_ARGV("ACMERenewMode", set_timing, IN_SECTION, RSRC_CONF,
+        "whether certificates are renewed: auto, always (also unused ones) or "
+        "manual"),
+    AP_INIT_TAKE_ARGV("ACMEDriveMode", set_timing, IN_SECTION, RSRC_CONF,
+        "the same, as mod_md named it once"),
+    AP_INIT_TAKE_ARGV("ACMERenewWindow", set_timing, IN_SECTION, RSRC_CONF,
+        "what is left of a certificate's life when it is renewed"),
+    AP_INIT_TAKE_ARGV("ACMECheckInterval", set_timing, IN_SECTION, RSRC_CONF,
+        "how often a CA that names no time is asked when to renew"),
+    AP_INIT_TAKE_ARGV("ACMEInitialDelay", set_timing, IN_SECTION, RSRC_CONF,
+        "how long nothing is ordered after a start"),
+    AP_INIT_TAKE_ARGV("ACMERetryDelay", set_timing, IN_SECTION, RSRC_CONF,
+        "how long after the first failure it is tried again"),
+    AP_INIT_TAKE_ARGV("ACMERetryFailover", set_timing, IN_SECTION, RSRC_CONF,
+        "how many failures before the next CA is asked"),
+    AP_INIT_TAKE_ARGV("ACMEActivationDelay", set_timing, IN_SECTION, RSRC_CONF,
+        "how old a new certificate is when it is first served"),
     AP_INIT_TAKE_ARGV("ACMEMirror", set_hooks, IN_SECTION, RSRC_CONF,
         "program that copies each new certificate elsewhere, or none"),
     AP_INIT_TAKE_ARGV("ACMEMirrorFailure", set_hooks, IN_SECTION, RSRC_CONF,

@@ -694,10 +694,11 @@ add_lineage(struct build *b, struct acme_httpd_domain *domain)
     struct acme_error err;
     enum acme_rc rc;
 
-    if (!domain->used) {
+    if (!domain->used && settings.timing.mode != ACME_RENEW_ALWAYS) {
         say(b, APLOG_WARNING,
             "%s: no virtual host has any of these names, no certificate is "
-            "requested; name one in a ServerName or ServerAlias",
+            "requested; name one in a ServerName or ServerAlias, or write "
+            "\"ACMERenewMode always\"",
             describe(b, domain));
         return true;
     }
@@ -715,6 +716,7 @@ add_lineage(struct build *b, struct acme_httpd_domain *domain)
     lineage.csr_file = settings.csr_file;
     lineage.proof = &settings.proof;
     lineage.hooks = &settings.hooks;
+    lineage.timing = settings.timing;
     if (!check_csr(b, domain, settings.csr_file))
         return false;
     settle_command(b, domain, &settings.proof.command);
@@ -906,7 +908,8 @@ same_settings(const struct acme_httpd_settings *one,
            one->account_type == other->account_type &&
            one->account_file == other->account_file &&
            acme_proof_equal(&one->proof, &other->proof) &&
-           acme_hooks_equal(&one->hooks, &other->hooks);
+           acme_hooks_equal(&one->hooks, &other->hooks) &&
+           acme_timing_equal(&one->timing, &other->timing);
 }
 
 /* They are for what is written next to them, not for what is served there. */

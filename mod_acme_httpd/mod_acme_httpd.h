@@ -50,6 +50,7 @@ struct acme_httpd_settings {
     const char *account_file; /* instead of account_type */
     struct acme_proof proof;
     struct acme_hooks hooks;
+    struct acme_timing timing;
 };
 
 /* An ACMEDomain: one certificate. */
@@ -142,6 +143,13 @@ struct acme_httpd_settings acme_httpd_settings_merge(
 const char *acme_httpd_set_hook(cmd_parms *cmd, struct acme_hooks *hooks,
     int argc, char *const argv[]);
 const char *acme_httpd_set_hooks(cmd_parms *cmd, struct acme_hooks *hooks,
+    int argc, char *const argv[]);
+
+/* ---- acme_httpd_timing.c ---------------------------------------------- */
+
+/* The directives about when to renew and to try again: NULL, or what is
+ * wrong. */
+const char *acme_httpd_set_timing(cmd_parms *cmd, struct acme_timing *timing,
     int argc, char *const argv[]);
 
 /* ---- acme_httpd_proof.c ----------------------------------------------- */

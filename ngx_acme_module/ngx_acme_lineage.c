@@ -660,6 +660,7 @@ ngx_acme_add_server(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
 
     lineage.proof = &proof;
     lineage.hooks = &hooks;
+    lineage.timing = ngx_acme_timing_of(cf, ascf);
     lineage.names = names.elts;
     lineage.nnames = names.nelts;
 

@@ -86,6 +86,7 @@ typedef struct {
     ngx_uint_t                placeholder;
     struct acme_proof        *proof;          /* NULL: nothing was said */
     struct acme_hooks        *hooks;          /* the same */
+    struct acme_timing        timing;
 
     ngx_acme_main_conf_t     *main;
     ngx_http_ssl_srv_conf_t  *ssl;
@@ -120,6 +121,12 @@ char *ngx_acme_hook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_acme_hooks(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 void ngx_acme_hooks_of(ngx_conf_t *cf, ngx_acme_srv_conf_t *ascf,
     struct acme_hooks *hooks);
+
+/* ngx_acme_timing.c */
+
+char *ngx_acme_timing(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+struct acme_timing ngx_acme_timing_of(ngx_conf_t *cf,
+    ngx_acme_srv_conf_t *ascf);
 
 /* ngx_acme_proof.c */
 

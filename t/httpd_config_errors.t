@@ -109,6 +109,23 @@ my @values = (
     ['ACMEHookTimeout', '2h', qr/"2h": it must be a time of 1 to 3600/],
     ['ACMEWarnWindow', '100%', qr/"100%": it must be 1% to 99% of the life/],
     ['ACMEWarnWindow', '2w', qr/"2w": it must be .* or days such as 7d/],
+    ['ACMERenewMode', '', qr/few parameters: it must be auto, always or man/],
+    ['ACMERenewMode', 'auto now', qr/many or too few .* auto, always or man/],
+    ['ACMERenewMode', 'never', qr/"never": it must be auto, always or manual/],
+    ['ACMEDriveMode', 'never', qr/"never": it must be auto, always or manual/],
+    ['ACMERenewWindow', '', qr/few parameters: it must be 1% to 99%/],
+    ['ACMERenewWindow', '10 d', qr/many or too few .* 1% to 99%/],
+    (map { ['ACMERenewWindow', "\"$_\"", qr/"\Q$_\E": it must be 1% to 99%/] }
+        '2w', '1month', '10 d', '100%', '110%', '0', '-1d', '99999d'),
+    (map { ["ACME$_->[0]", $_->[1], qr/"\Q$_->[1]\E": it must be a time of $_->[2], such as/],
+            ["ACME$_->[0]", '', qr/too few parameters/] }
+        ['CheckInterval', '0', '1s to 30d'],
+        ['InitialDelay', '31d', '0 to 30d'], ['RetryDelay', 'soon', '1s to 1d'],
+        ['RetryDelay', '2d', '1s to 1d'],
+        ['ActivationDelay', '8d', '0 to 7d']),
+    (map { ['ACMERetryFailover', $_,
+            qr/"$_": it must be a number of failures, 1 to 1000/] }
+        '0', '1001', '3s'),
     (map { [$_, 'maybe', qr/must be On or Off/] } qw(ACMEProfileMandatory
         ACMERenewViaARI ACMECommonNameInCSR ACMEMustStaple ACMEReuseKey
         ACMEAllowSubset)),
@@ -310,7 +327,10 @@ my @directives = ('ACMEStateDir %%STATE%%', 'ACMEStoreDir %%STATE%%',
     'ACMEReuseKey on', 'ACMEAllowSubset on', 'ACMECSRFile x', 'ACMEPrivateKeys rsa',
     'ACMEHook pre none', 'ACMEEventCmd none', 'ACMEMessageCmd none',
     'ACMEDirectoryHooks off', 'ACMEHookValidation off', 'ACMEHookTimeout 9',
-    'ACMEWarnWindow 9%', 'ACMEDomain a.test', section(''));
+    'ACMEWarnWindow 9%', 'ACMERenewMode auto', 'ACMEDriveMode auto',
+    'ACMERenewWindow 9%', 'ACMECheckInterval 9h', 'ACMEInitialDelay 9',
+    'ACMERetryDelay 9', 'ACMERetryFailover 9', 'ACMEActivationDelay 0',
+    'ACMEDomain a.test', section(''));
 my %context = (Directory => '%%WWW%%', Location => '/', Files => '*',
     If => 'true');
 

@@ -61,6 +61,7 @@ acme_engine_new(const struct acme_engine_conf *conf, struct acme_engine **out,
     if (engine == NULL)
         return acme_error_nomem(err);
     engine->conf = *conf;
+    engine->started = now(engine);
     engine->planned =
         calloc(count_units(engine) + 1, sizeof(engine->planned[0]));
     engine->question =

@@ -63,8 +63,8 @@ acme_engine_tended(struct acme_engine *engine,
         tended->failures = 0;
         return;
     }
-    next = acme_schedule_after(&ended->err, ++tended->failures, 0, now(engine),
-        0, draw(engine));
+    next = acme_schedule_after(NULL, &ended->err, ++tended->failures, 0,
+        now(engine), 0, draw(engine));
     tended->at = next.wait_for_config ? 0 : next.at;
     if (ended->err.rc != ACME_STOPPING)
         acme_log(engine->conf.host, ACME_LOG_WARN,

@@ -52,8 +52,8 @@ acme_engine_after(struct acme_engine *engine, size_t unit,
     struct acme_schedule_next next;
 
     asked->failures = n > 1 ? asked->failures + 1 : record->failures;
-    next = acme_schedule_after(err, asked->failures, 0, now(engine),
-        live_until(engine, unit), draw(engine));
+    next = acme_schedule_after(&wish->timing, err, asked->failures, 0,
+        now(engine), live_until(engine, unit), draw(engine));
     asked->next = next.at;
     asked->wait_for_config = next.wait_for_config;
     if (next.next_ca && view->conflict == NULL)

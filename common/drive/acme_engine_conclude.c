@@ -122,6 +122,7 @@ on_failure(struct acme_engine *engine, size_t unit,
     size_t other;
     char line[ACME_LOG_LINE_MAX], when[ACME_TIME_TEXT], key[32];
     char whom[ACME_LOG_LINE_MAX / 2] = "";
+    const bool manual = acme_schedule_is_manual(&wish->timing);
 
     acme_engine_note_life(engine, unit, view);
     acme_engine_forget_others(engine, unit, view);
@@ -138,15 +139,18 @@ on_failure(struct acme_engine *engine, size_t unit,
     (void)acme_error_line(err, line, sizeof(line));
     acme_log(engine->conf.host, failure_level(engine, unit, &next),
         "certificate not %s, lineage \"%s\"%s, issuer \"%s\": %s; next "
-        "attempt %sat %s%s (%s)",
+        "attempt %s%s%s (%s)",
         view->leaf == NULL ? "obtained" : "renewed", wish->name,
         key_text(engine, unit, view, key), issuer->name, line,
-        next.wait_for_config ? "when the configuration changes, or " : "",
-        acme_time_format(next.at, when), whom, next.why);
+        manual                 ? "with acmectl renew alone"
+        : next.wait_for_config ? "when the configuration changes, or at "
+                               : "at ",
+        manual ? "" : acme_time_format(next.at, when), whom, next.why);
     if (acme_url_is_link(err->instance))
         acme_log(engine->conf.host, ACME_LOG_NOTICE, "lineage \"%s\": see %s",
             wish->name, err->instance);
-    acme_engine_tell_error(engine, unit, asked, err, line, next.at);
+    acme_engine_tell_error(engine, unit, asked, err, line,
+        manual ? 0 : next.at);
     if (other != asked)
         acme_engine_tell_failover(engine, unit, asked, other, next.why);
     /* Who waits is told when no CA is left to be asked at once. */
@@ -164,6 +168,13 @@ on_later(struct acme_engine *engine, struct acme_vault_unit *view,
     char line[ACME_LOG_LINE_MAX];
 
     view->record.next_attempt = until;
+    if (ended->result.staged) {
+        (void)acme_error_line(&ended->err, line, sizeof(line));
+        acme_log(engine->conf.host, ACME_LOG_NOTICE, "lineage \"%s\": %s",
+            wish_of(engine, ended->unit)->name, line);
+        prepare(answer, true, line);
+        return;
+    }
     if (view->order || until <= now(engine) + ACCOUNT_PATIENCE)
         return;
     acme_engine_forget_others(engine, ended->unit, view);

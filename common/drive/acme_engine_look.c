@@ -178,6 +178,7 @@ acme_engine_apply_window(struct acme_engine *engine, size_t unit,
     renewal.usual = record->renew_usual;
     renewal.pick = window->pick;
     renewal.suggested = window->suggested;
+    renewal.strict = record->renew_window[0] != '\0';
     record->renew_at = acme_schedule_renewal(&renewal);
     return record->renew_at != renew_at || window->pick != before.pick ||
            window->end != before.end;
@@ -208,7 +209,7 @@ log_window(const struct acme_engine *engine, size_t unit,
 
 /* True: it says something new; *explained: with words that are new. */
 static bool
-take_window(const struct acme_engine *engine,
+take_window(const struct acme_engine *engine, size_t unit,
     struct acme_record_window *window, const struct acme_renewal *found,
     bool *explained)
 {
@@ -221,8 +222,9 @@ take_window(const struct acme_engine *engine,
     (void)snprintf(window->explanation, sizeof(window->explanation), "%s",
         found->explanation);
     window->failures = 0;
-    window->next_look = acme_schedule_look_after(found->retry_after,
-        now(engine), draw(engine));
+    window->next_look =
+        acme_schedule_look_after(&wish_of(engine, unit)->timing,
+            found->retry_after, now(engine), draw(engine));
     return changed || *explained;
 }
 
@@ -236,8 +238,8 @@ take_failure(const struct acme_engine *engine, size_t unit,
 
     window->failures++;
     if (err->rc == ACME_NOENT) /* a CA without it is not asked that often */
-        window->next_look =
-            acme_schedule_look_after(ACME_LOOK_MAX, now(engine), draw(engine));
+        window->next_look = acme_schedule_look_after(NULL, ACME_LOOK_MAX,
+            now(engine), draw(engine));
     else
         window->next_look = acme_schedule_look_failed(err, window->failures,
             now(engine), draw(engine));
@@ -269,8 +271,8 @@ note_look(struct acme_engine *engine, const struct acme_crew_ended *ended,
         rc = acme_chain_leaf(view.leaf, &leaf, err);
     if (rc == ACME_OK && strcmp(leaf.ari_id, ended->ari_id) == 0) {
         if (ended->err.rc == ACME_OK)
-            is_new = take_window(engine, &view.record.window, &ended->renewal,
-                &explained);
+            is_new = take_window(engine, ended->unit, &view.record.window,
+                &ended->renewal, &explained);
         else
             take_failure(engine, ended->unit, &view.record.window, issuer,
                 &ended->err);

@@ -170,9 +170,11 @@ static void
 pick_usual(struct acme_engine *engine, size_t unit, struct acme_record *record,
     const struct acme_leaf *leaf, bool is_new)
 {
-    time_t at = acme_schedule_renew_at(leaf->not_before, leaf->not_after,
+    const struct acme_timing *timing = &wish_of(engine, unit)->timing;
+    time_t at = acme_schedule_usual(timing, leaf->not_before, leaf->not_after,
         draw(engine));
 
+    (void)acme_timing_text(timing, ACME_TIMING_WINDOW, record->renew_window);
     if (is_new)
         at = not_at_once(engine, unit, leaf, at);
     record->renew_usual = record->renew_at = at;
@@ -188,13 +190,19 @@ pick_renewal(struct acme_engine *engine, size_t unit,
     struct acme_error *err)
 {
     struct acme_record *record = &view->record;
+    char window[ACME_TIMING_TEXT];
     struct acme_leaf leaf;
     enum acme_rc rc = acme_chain_leaf(view->leaf, &leaf, err);
+    bool is_other;
 
     if (rc != ACME_OK)
         return rc;
-    if (strcmp(record->renew_serial, leaf.serial) != 0) {
+    (void)acme_timing_text(&wish_of(engine, unit)->timing, ACME_TIMING_WINDOW,
+        window);
+    is_other = strcmp(record->renew_serial, leaf.serial) != 0;
+    if (is_other)
         acme_engine_new_window(engine, unit, record);
+    if (is_other || strcmp(record->renew_window, window) != 0) {
         pick_usual(engine, unit, record, &leaf, is_new);
         *picked = true;
     }
@@ -216,6 +224,25 @@ plan_left_out(struct acme_engine *engine, struct acme_record *record,
         return false;
     record->complete_at = now(engine);
     return true;
+}
+
+/* By itself, or not at all: what a person wants to be asked for goes on if it
+ * was, and is forgotten if not. */
+static void
+put_off(struct acme_engine *engine, size_t unit,
+    const struct acme_vault_unit *view, time_t at)
+{
+    const struct acme_timing *timing = &wish_of(engine, unit)->timing;
+    const bool asked = engine->planned[unit].asked;
+
+    if (acme_schedule_is_manual(timing) && !asked && !view->order) {
+        acme_heap_remove(engine->later, unit);
+        return;
+    }
+    if (!asked) /* a clock that was set back starts anew */
+        at = acme_schedule_first(timing,
+            engine->started < now(engine) ? engine->started : now(engine), at);
+    acme_engine_put_off(engine, unit, at);
 }
 
 enum acme_rc
@@ -250,7 +277,7 @@ acme_engine_plan_view(struct acme_engine *engine, size_t unit,
     if ((!record->wait_for_config || strcmp(hash, record->config) == 0) &&
         next > at)
         at = next;
-    acme_engine_put_off(engine, unit, at);
+    put_off(engine, unit, view, at);
     return rc;
 }
 
@@ -278,8 +305,8 @@ close_attempt(struct acme_engine *engine, size_t unit,
             acme_record_last_step(record));
         record->failures++;
         record->crashes++;
-        next = acme_schedule_after(&cut, record->failures, record->crashes,
-            now(engine), 0, draw(engine));
+        next = acme_schedule_after(&wish_of(engine, unit)->timing, &cut,
+            record->failures, record->crashes, now(engine), 0, draw(engine));
         record->next_attempt = next.at;
         record->error = cut;
         record->error_time = now(engine);

@@ -60,6 +60,7 @@ struct acme_engine {
     struct acme_engine_conf conf;
     struct clock *clock;   /* nissuers */
     bool replan;           /* what is due when has changed for many */
+    time_t started;        /* by our clock */
     time_t wall;           /* our clock when we last looked at it, */
     long long wall_ms;     /* and ticks_ms() */
     struct tended *tended; /* nissuers */

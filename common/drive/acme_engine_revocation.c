@@ -118,7 +118,7 @@ acme_engine_plan_revocation(struct acme_engine *engine, size_t unit,
     if (is_new) {
         memset(is, 0, sizeof(*is));
         memcpy(is->certificate, leaf->fingerprint, sizeof(is->certificate));
-        is->next_look = acme_schedule_look_after(ACME_LOOK_DEFAULT,
+        is->next_look = acme_schedule_look_after(NULL, ACME_LOOK_DEFAULT,
             now(engine), draw(engine));
     }
     if (is->revoked)
@@ -160,7 +160,7 @@ take_finding(const struct acme_engine *engine, size_t unit,
             found->by, found->reason, err) != ACME_OK)
         return err->rc;
     is->failures = 0;
-    is->next_look = acme_schedule_look_after(
+    is->next_look = acme_schedule_look_after(NULL,
         (long)(found->until - now(engine)), now(engine), draw(engine));
     if (!found->revoked)
         return ACME_OK;

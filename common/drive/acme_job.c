@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/acme_log.h"
+#include "base/acme_time.h"
 #include "drive/acme_enroll.h"
 #include "drive/acme_job_private.h"
 
@@ -183,6 +184,44 @@ ask_clock(struct acme_run *run, bool *due)
     return ACME_OK;
 }
 
+/* ---- when it is served ------------------------------------------------ */
+
+/* The administrator may want a certificate to be of some age before it is
+ * served.  It is then left at the CA, whose order goes on later; not one that
+ * a person has by force, nor the first. */
+static enum acme_rc
+stage(struct acme_run *run)
+{
+    const struct acme_timing *timing = &run->lineage->timing;
+    const time_t now = run->job->host->now(run->job->host->ctx);
+    time_t issued = (time_t)acme_json_time(run->memo, "issued"), until;
+    char when[ACME_TIME_TEXT];
+    struct acme_leaf live;
+    enum acme_rc rc;
+
+    if (timing->activation_delay == 0 || run->job->force ||
+        run->now.leaf == NULL)
+        return ACME_OK;
+    rc = acme_chain_leaf(run->now.leaf, &live, run->err);
+    if (rc == ACME_OK && issued == 0) {
+        issued = now;
+        acme_json_set_time(run->memo, "issued", issued);
+        rc = acme_job_save_memo(run, false, run->err);
+    }
+    if (rc != ACME_OK)
+        return rc;
+    until = acme_schedule_activate_at(timing, issued, live.not_before,
+        live.not_after);
+    if (until <= now)
+        return ACME_OK;
+    run->result->staged = true;
+    (void)acme_error_set(run->err, ACME_LATER,
+        "the new certificate is served from %s on",
+        acme_time_format(until, when));
+    run->err->retry_at = until;
+    return ACME_LATER;
+}
+
 /* ---- the story -------------------------------------------------------- */
 
 static enum acme_rc
@@ -215,6 +254,8 @@ try_to_obtain(struct acme_run *run)
         if (rc == ACME_OK)
             rc = complete_order(run);
     }
+    if (rc == ACME_OK)
+        rc = stage(run);
     if (rc == ACME_OK)
         rc = enter(run, "download");
     if (rc == ACME_OK)
@@ -277,7 +318,7 @@ run_locked(struct acme_run *run)
     rc = acme_job_choose_names(run);
     if (rc == ACME_OK)
         rc = obtain(run);
-    if (rc == ACME_LATER)
+    if (rc == ACME_LATER && !run->result->staged)
         grow_patience(run);
     /* On success the store has dropped it together with the switch. */
     acme_error_clear(&ignored);

@@ -52,6 +52,7 @@ struct acme_job_result {
     bool clock_known;      /* the CA has told its time: */
     long ahead;            /* how many seconds it is ahead of ours */
     struct acme_leaf leaf; /* of that version */
+    bool staged;           /* the certificate is there, and waits */
     unsigned left_out;     /* names that could not be proved; see the record */
     /* Names that this run has failed to prove, besides what the error says:
      * their numbers in the unit's list. */

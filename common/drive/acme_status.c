@@ -149,6 +149,20 @@ add_wanted(struct view *view, const struct acme_settings *settings)
     note(view, &ignored);
 }
 
+/* The first declarer's, as far as he says something. */
+static void
+add_timing(struct view *view, const struct acme_settings *settings)
+{
+    const struct acme_timing *timing;
+
+    if (settings->ndeclared == 0)
+        return;
+    timing = &settings->declared[0].timing;
+    view->facts.manual = acme_schedule_is_manual(timing);
+    if (timing->said != 0)
+        acme_json_set(view->json, "timing", acme_timing_render(timing));
+}
+
 static void
 add_settings(struct view *view)
 {
@@ -159,6 +173,7 @@ add_settings(struct view *view)
             &err) == ACME_OK) {
         add_declarations(view, view->settings);
         add_wanted(view, view->settings);
+        add_timing(view, view->settings);
     } else if (err.rc != ACME_NOENT) {
         set_clean(view->json, "damage", err.what);
         view->facts.damaged = true;
@@ -732,7 +747,8 @@ add_attempts(struct view *view)
     const struct acme_record *record = view->facts.record;
 
     add_asked(view);
-    acme_json_set_time(view->json, "next_attempt", record->next_attempt);
+    if (!view->facts.manual)
+        acme_json_set_time(view->json, "next_attempt", record->next_attempt);
     acme_json_set_int(view->json, "failures", record->failures);
     if (record->wait_for_config && record->failures > 0)
         acme_json_set_bool(view->json, "wait_for_config", true);

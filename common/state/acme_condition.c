@@ -113,6 +113,11 @@ say_cure(struct sentence *sentence, const struct acme_condition_facts *facts)
     const struct acme_record *record = facts->record;
     char when[ACME_TIME_TEXT];
 
+    if (record->failures > 0 && facts->manual) {
+        say(sentence, "; the last attempt failed, the next one is with "
+                      "acmectl renew");
+        return;
+    }
     if (record->failures > 0) {
         say(sentence, "; the last attempt failed, the next one is %sat %s",
             record->wait_for_config ? "when the configuration changes, or "
@@ -122,7 +127,8 @@ say_cure(struct sentence *sentence, const struct acme_condition_facts *facts)
     }
     say(sentence, "; %s",
         acme_condition_is_at_work(record) ? "it is being ordered"
-                                          : "an order is due");
+        : facts->manual ? "an order is due, with acmectl renew alone"
+                        : "an order is due");
     if (facts->due != NULL && facts->not_after != 0)
         say(sentence, ": %s", facts->due);
     else if (facts->why != NULL)
@@ -136,7 +142,8 @@ say_plan(struct sentence *sentence, const struct acme_condition_facts *facts)
 
     if (facts->renew_at == 0)
         return;
-    say(sentence, "; to be renewed at %s",
+    say(sentence, "; to be renewed %s%s",
+        facts->manual ? "with acmectl renew, best at " : "at ",
         acme_time_format(facts->renew_at, when));
     if (facts->why != NULL)
         say(sentence, ": %s", facts->why);
@@ -189,6 +196,8 @@ acme_condition_why(const struct acme_record *record, time_t not_before,
                    ? "later than usual, as suggested by the CA, but not in "
                      "the last tenth of its life"
                    : "suggested by the CA, but not again so soon";
+    if (record->renew_window[0] != '\0')
+        return "as configured";
     return not_after - not_before < SHORT_LIFE ? "half of its life"
                                                : "two thirds of its life";
 }

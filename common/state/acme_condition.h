@@ -42,6 +42,7 @@ struct acme_condition_facts {
     const char *due;  /* why an order is due at once; or NULL */
     time_t renew_at;  /* else when; 0: not planned */
     const char *why;  /* and why then; or NULL */
+    bool manual;      /* nothing is ordered before a person asks for it */
     const struct acme_record *record; /* of the unit that is worst off */
 };
 

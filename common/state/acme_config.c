@@ -762,15 +762,20 @@ static char *
 define(struct acme_arena *arena, const struct acme_lineage *lineage,
     const struct policies *at, const struct name *sorted, size_t n)
 {
-    char head[256], *text, *to;
+    const struct acme_timing *when = &lineage->timing;
+    char head[384], *text, *to;
     unsigned types = 0;
     size_t i, len;
 
     for (i = 0; i < lineage->ntypes; i++)
         types |= 1u << lineage->type[i];
-    len = (size_t)snprintf(head, sizeof(head), "%x %d%d%d %zu %zu %zu", types,
+    len = (size_t)snprintf(head, sizeof(head),
+        "%x %d%d%d %x:%d:%u:%u:%u:%u:%u:%u:%u %zu %zu %zu", types,
         lineage->must_staple, lineage->reuse_key, lineage->allow_subset,
-        at->proof, at->hooks, lineage->issuer);
+        when->said, (int)when->mode, when->window_percent, when->window,
+        when->check_interval, when->initial_delay, when->retry_delay,
+        when->retry_failover, when->activation_delay, at->proof, at->hooks,
+        lineage->issuer);
     for (i = 0; i < lineage->nfallbacks; i++)
         len += (size_t)snprintf(head + len, sizeof(head) - len, ",%zu",
             lineage->fallback[i]);

@@ -16,6 +16,7 @@
 #include "state/acme_issuer.h"
 #include "state/acme_proof.h"
 #include "state/acme_thumbprint.h"
+#include "state/acme_timing.h"
 #include "wrap/acme_address.h"
 #include "wrap/acme_key.h"
 
@@ -40,6 +41,7 @@ struct acme_lineage {
      * given: nothing was said. */
     const struct acme_proof *proof;
     const struct acme_hooks *hooks; /* what is run; the same */
+    struct acme_timing timing;      /* when it is renewed and tried again */
 };
 
 /* Where this server can be talked to from this host. */

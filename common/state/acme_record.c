@@ -236,6 +236,8 @@ parse_members(const struct acme_json *root, struct acme_record *record)
     parse_text(root, "renew_serial", record->renew_serial,
         sizeof(record->renew_serial));
     record->renew_usual = parse_time(root, "renew_usual");
+    parse_text(root, "renew_window", record->renew_window,
+        sizeof(record->renew_window));
     parse_window(acme_json_get(root, "renewal_info"), &record->window);
     parse_revocation(acme_json_get(root, "revocation"), &record->revocation);
     record->forced = parse_time(root, "forced");
@@ -443,6 +445,7 @@ acme_record_render(const struct acme_record *record, struct acme_buf *out,
     acme_json_set_time(root, "renew_at", record->renew_at);
     render_text(root, "renew_serial", record->renew_serial);
     acme_json_set_time(root, "renew_usual", record->renew_usual);
+    render_text(root, "renew_window", record->renew_window);
     if (!is_empty(&record->window))
         acme_json_set(root, "renewal_info", render_window(&record->window));
     if (record->revocation.certificate[0] != '\0')

@@ -13,6 +13,7 @@
 #include "base/acme_error.h"
 #include "state/acme_left_out.h"
 #include "state/acme_schedule.h"
+#include "state/acme_timing.h"
 #include "wrap/acme_json.h"
 
 #define ACME_STEP_DONE "done"
@@ -68,7 +69,8 @@ struct acme_record {
     time_t renew_at;       /* of the live version; 0: not picked */
     char renew_serial[64]; /* serial that the pick belongs to */
     time_t renew_usual;    /* picked by its life, whatever its CA says */
-    struct acme_record_window window; /* that its CA suggests */
+    char renew_window[ACME_TIMING_TEXT]; /* the window asked for then, or "" */
+    struct acme_record_window window;    /* that its CA suggests */
     struct acme_record_revocation revocation;
     time_t forced; /* last order made by force */
     time_t told;   /* when the command for events let one begin last */

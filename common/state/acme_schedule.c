@@ -42,6 +42,57 @@ acme_schedule_renew_at(time_t not_before, time_t not_after, uint32_t random)
     return (time_t)(from + early - spread + pick(random, 2 * spread + 1));
 }
 
+/* Seconds before not_after that the administrator wants; 0: he says nothing
+ * that could be meant. */
+static int64_t
+window_of(const struct acme_timing *timing, int64_t life)
+{
+    int64_t window = timing->window;
+
+    if (timing->window_percent != 0)
+        window = life / 100 * timing->window_percent +
+                 life % 100 * timing->window_percent / 100;
+    return window < life ? window : 0;
+}
+
+time_t
+acme_schedule_usual(const struct acme_timing *timing, time_t not_before,
+    time_t not_after, uint32_t random)
+{
+    int64_t to = clamp(not_after), life = to - clamp(not_before);
+    int64_t window = life > 0 ? window_of(timing, life) : 0;
+
+    if (window == 0)
+        return acme_schedule_renew_at(not_before, not_after, random);
+    return (time_t)(to - window + pick(random, window / 100 + 1));
+}
+
+bool
+acme_schedule_is_manual(const struct acme_timing *timing)
+{
+    return timing->mode == ACME_RENEW_MANUAL;
+}
+
+time_t
+acme_schedule_first(const struct acme_timing *timing, time_t started,
+    time_t at)
+{
+    int64_t first = clamp(started) + timing->initial_delay;
+
+    return timing->initial_delay > 0 && clamp(at) < first ? (time_t)first : at;
+}
+
+time_t
+acme_schedule_activate_at(const struct acme_timing *timing, time_t issued,
+    time_t not_before, time_t not_after)
+{
+    int64_t to = clamp(not_after), life = to - clamp(not_before);
+    int64_t at = clamp(issued) + timing->activation_delay;
+    int64_t last = to - (life > 0 ? life / 10 : 0);
+
+    return (time_t)(at < last ? at : last);
+}
+
 enum acme_urgency
 acme_schedule_urgency(time_t not_before, time_t not_after, time_t now,
     bool traffic)
@@ -98,6 +149,8 @@ acme_schedule_renewal(const struct acme_schedule_renewal *renewal)
         return renewal->usual;
     if (last < usual)
         last = usual;
+    if (at >= usual && renewal->strict)
+        return renewal->usual;
     if (at >= usual)
         return (time_t)(at < last ? at : last);
     if (at < again)
@@ -150,10 +203,15 @@ acme_schedule_crl(time_t next_update, time_t now)
 }
 
 time_t
-acme_schedule_look_after(long retry_after, time_t now, uint32_t random)
+acme_schedule_look_after(const struct acme_timing *timing, long retry_after,
+    time_t now, uint32_t random)
 {
-    int64_t wait = retry_after < 0 ? ACME_LOOK_DEFAULT : retry_after;
+    int64_t wait = retry_after;
 
+    if (wait < 0)
+        wait = timing != NULL && timing->check_interval > 0
+                   ? timing->check_interval
+                   : ACME_LOOK_DEFAULT;
     wait = within(wait, ACME_LOOK_MIN, ACME_LOOK_MAX);
     return (time_t)(clamp(now) + wait + pick(random, wait / 20 + 1));
 }
@@ -166,7 +224,7 @@ acme_schedule_look_failed(const struct acme_error *err, unsigned failures,
     int64_t wait = doubled(5 * MINUTE, failures, ACME_LOOK_DEFAULT);
 
     if (asked > 0)
-        return acme_schedule_look_after((long)asked, now, random);
+        return acme_schedule_look_after(NULL, (long)asked, now, random);
     return (time_t)(start + wait - pick(random, wait / 2 + 1));
 }
 
@@ -365,17 +423,34 @@ acme_schedule_is_validation(const struct acme_error *err)
     return policy_of(err) == VALIDATION;
 }
 
-/* Seconds of back-off before the n-th failure's next attempt. */
+/* Seconds after the first failure. */
 static int64_t
-back_off(enum policy policy, unsigned n)
+first_wait(const struct acme_timing *timing, enum policy policy)
 {
-    int64_t wait = policies[policy].first;
+    int64_t asked = timing != NULL ? timing->retry_delay : 0;
 
+    if (asked == 0 || policy == CRASH)
+        return policies[policy].first;
+    return policy <= OUTAGE || asked > policies[policy].first
+               ? asked
+               : policies[policy].first;
+}
+
+/* ... and before the n-th failure's next attempt; an administrator's delay
+ * may be longer than what is the longest else. */
+static int64_t
+back_off(const struct acme_timing *timing, enum policy policy, unsigned n)
+{
+    int64_t wait = first_wait(timing, policy);
+    int64_t most = policies[policy].most;
+
+    if (wait > most)
+        most = wait;
     if (policy == CRASH && n >= 3)
-        return policies[policy].most;
-    while (n-- > 1 && wait < policies[policy].most)
+        return most;
+    while (n-- > 1 && wait < most)
         wait *= 2;
-    return wait < policies[policy].most ? wait : policies[policy].most;
+    return wait < most ? wait : most;
 }
 
 static int64_t
@@ -387,7 +462,8 @@ jittered(enum policy policy, int64_t wait, uint32_t random)
         return wait - pick(random, wait / 2 + 1);
     late = wait + pick(random, wait / 10 + 1);
     /* "At most" holds; only what waits for a change has no such bound. */
-    if (policies[policy].wait_for_config || late < policies[policy].most)
+    if (policies[policy].wait_for_config || late < policies[policy].most ||
+        wait > policies[policy].most)
         return late;
     return policies[policy].most;
 }
@@ -428,11 +504,13 @@ acme_schedule_is_long(time_t until, time_t now, time_t not_after)
 
 /* `later`: the CA named a time itself. */
 static bool
-goes_elsewhere(enum policy policy, unsigned failures, int64_t left, bool later,
-    bool is_long)
+goes_elsewhere(const struct acme_timing *timing, enum policy policy,
+    unsigned failures, int64_t left, bool later, bool is_long)
 {
-    const unsigned some = left > 0 ? 10 : 3;
+    unsigned some = left > 0 ? 10 : 3;
 
+    if (timing != NULL && timing->retry_failover > 0)
+        some = timing->retry_failover;
     switch (policies[policy].elsewhere) {
     case AT_ONCE:
         return true;
@@ -458,8 +536,9 @@ acme_schedule_complete_at(unsigned times, time_t now, uint32_t random)
 }
 
 struct acme_schedule_next
-acme_schedule_after(const struct acme_error *err, unsigned failures,
-    unsigned crashes, time_t now, time_t not_after, uint32_t random)
+acme_schedule_after(const struct acme_timing *timing,
+    const struct acme_error *err, unsigned failures, unsigned crashes,
+    time_t now, time_t not_after, uint32_t random)
 {
     struct acme_schedule_next next = { 0, false, false, NULL };
     const enum policy what = crashes > 0 ? CRASH : policy_of(err);
@@ -472,7 +551,7 @@ acme_schedule_after(const struct acme_error *err, unsigned failures,
      * person has to end. */
     if (asked > 0 && policy > ACCOUNT && policy != PAUSED)
         policy = OUTAGE;
-    wait = back_off(policy, crashes > 0 ? crashes : failures);
+    wait = back_off(timing, policy, crashes > 0 ? crashes : failures);
     wait = within_life(policy, wait, clamp(not_after) - start);
     wait = jittered(policy, wait, random);
     next.why = policies[policy].why;
@@ -486,8 +565,9 @@ acme_schedule_after(const struct acme_error *err, unsigned failures,
             next.why = "the CA asked for it";
     }
     next.at = (time_t)(start + wait);
-    next.next_ca = goes_elsewhere(what, failures, clamp(not_after) - start,
-        later, acme_schedule_is_long(next.at, now, not_after));
+    next.next_ca =
+        goes_elsewhere(timing, what, failures, clamp(not_after) - start, later,
+            acme_schedule_is_long(next.at, now, not_after));
     return next;
 }
 

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/acme_error.h"
+#include "state/acme_timing.h"
 
 /*
  * When a certificate should be renewed: after 2/3 of its life (1/2 of a life
@@ -19,6 +20,28 @@
  */
 time_t acme_schedule_renew_at(time_t not_before, time_t not_after,
     uint32_t random);
+
+/*
+ * The same, or what the administrator wants: when so much of the life is left
+ * (timing's window), up to a hundredth of that later.  A window in which all
+ * of the life fits is none.
+ */
+time_t acme_schedule_usual(const struct acme_timing *timing, time_t not_before,
+    time_t not_after, uint32_t random);
+
+/* Whether a person alone has it renewed. */
+bool acme_schedule_is_manual(const struct acme_timing *timing);
+
+/* When a unit that is planned for `at` may go, in a process that began at
+ * `started`. */
+time_t acme_schedule_first(const struct acme_timing *timing, time_t started,
+    time_t at);
+
+/* When a certificate that was issued at `issued` takes the place of the live
+ * one: after the delay asked for, but before the last tenth of the live one's
+ * life. */
+time_t acme_schedule_activate_at(const struct acme_timing *timing,
+    time_t issued, time_t not_before, time_t not_after);
 
 /*
  * The time to renew in a window that the CA suggests (RFC 9773 4.2), with
@@ -34,6 +57,7 @@ struct acme_schedule_renewal {
     time_t usual;                 /* of acme_schedule_renew_at() */
     time_t pick;                  /* acme_schedule_pick(); 0: no window */
     time_t suggested; /* when it was renewed last because of a window, or 0 */
+    bool strict;      /* `usual` was asked for: no window puts it off */
 };
 
 /*
@@ -53,8 +77,8 @@ bool acme_schedule_is_suggested(time_t at, time_t usual, time_t now);
  * _look: the first time, or at start, where `planned` is 0, in the past, or
  * further away than any look is planned: soon, but `lineages` of them 2 s
  * apart, over at most 6 h.  Otherwise `planned`.
- * _look_after: after an answer; retry_after (seconds, -1: none) is kept within
- * ACME_LOOK_MIN..MAX, up to 1/20 is added.
+ * _look_after: after an answer; retry_after (seconds, -1: none, so it is
+ * timing's interval) is kept within ACME_LOOK_MIN..MAX, up to 1/20 is added.
  * _look_failed: 5 minutes, doubled with each failure in a row, at most 6 h,
  * half to whole; or err->retry_at within ACME_LOOK_MIN..MAX.
  * _look_pause: until when the CA is not asked about other certificates either:
@@ -63,7 +87,8 @@ bool acme_schedule_is_suggested(time_t at, time_t usual, time_t now);
  */
 time_t acme_schedule_look(time_t planned, size_t lineages, time_t now,
     uint32_t random);
-time_t acme_schedule_look_after(long retry_after, time_t now, uint32_t random);
+time_t acme_schedule_look_after(const struct acme_timing *timing,
+    long retry_after, time_t now, uint32_t random);
 time_t acme_schedule_look_failed(const struct acme_error *err,
     unsigned failures, time_t now, uint32_t random);
 time_t acme_schedule_look_pause(const struct acme_error *err,
@@ -113,10 +138,13 @@ struct acme_schedule_next {
  *   person ends at the CA's portal): the same
  * - crash: 1 minute, doubled, from the third on an hour
  * Where no jitter is named, up to a tenth is added, within "at most".
+ * timing (or NULL): its delay is the first one of outages and of trouble of
+ * our own, and the least of the others; its number of failures counts instead
+ * of 3 and 10.
  */
-struct acme_schedule_next acme_schedule_after(const struct acme_error *err,
-    unsigned failures, unsigned crashes, time_t now, time_t not_after,
-    uint32_t random);
+struct acme_schedule_next acme_schedule_after(const struct acme_timing *timing,
+    const struct acme_error *err, unsigned failures, unsigned crashes,
+    time_t now, time_t not_after, uint32_t random);
 
 /* Whether the CA has looked at a name and not found the proof, which it
  * counts. */

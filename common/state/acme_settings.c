@@ -158,6 +158,9 @@ parse_declaration(struct acme_arena *arena, const struct acme_json *json,
     if (rc == ACME_OK)
         rc = acme_hooks_parse(arena, acme_json_get(json, "hooks"),
             &into->hooks, err);
+    if (rc == ACME_OK)
+        rc = acme_timing_parse(acme_json_get(json, "timing"), &into->timing,
+            err);
     return rc;
 }
 
@@ -268,6 +271,8 @@ render_declaration(const struct acme_declaration *one)
         acme_json_set(json, "proof", acme_proof_render(&one->proof));
     if (one->hooks.said != 0)
         acme_json_set(json, "hooks", acme_hooks_render(&one->hooks));
+    if (one->timing.said != 0)
+        acme_json_set(json, "timing", acme_timing_render(&one->timing));
     return json;
 }
 
@@ -335,6 +340,7 @@ copy_declaration(struct acme_arena *arena, const struct acme_config *config,
     if (lineage->hooks != NULL &&
         !acme_hooks_copy(arena, &out->hooks, lineage->hooks))
         return acme_error_nomem(err);
+    out->timing = lineage->timing;
     out->must_staple = lineage->must_staple;
     out->reuse_key = lineage->reuse_key;
     out->allow_subset = lineage->allow_subset;
@@ -359,6 +365,7 @@ same_wish(const struct acme_declaration *a, const struct acme_declaration *b)
         !acme_text_same(a->csr_file, b->csr_file) ||
         !acme_proof_equal(&a->proof, &b->proof) ||
         !acme_hooks_equal(&a->hooks, &b->hooks) ||
+        !acme_timing_equal(&a->timing, &b->timing) ||
         !acme_issuer_equal(&a->issuer, &b->issuer))
         return false;
     for (i = 0; i < a->nfallbacks; i++)
@@ -584,6 +591,7 @@ acme_settings_wanted(const struct acme_settings *settings,
         united.must_staple = settings->declared[0].must_staple;
         united.reuse_key = settings->declared[0].reuse_key;
         united.allow_subset = settings->declared[0].allow_subset;
+        united.timing = settings->declared[0].timing;
         rc = unite_rest(settings, arena, &united, &text, err);
         if (rc == ACME_OK && settings->declared[0].csr_file != NULL) {
             united.csr_file =

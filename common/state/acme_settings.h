@@ -29,6 +29,7 @@ struct acme_declaration {
     const char *csr_file;                      /* or NULL */
     struct acme_proof proof;
     struct acme_hooks hooks;
+    struct acme_timing timing;
 };
 
 struct acme_settings {

@@ -318,10 +318,11 @@ test_look_after(void **state)
     (void)state;
     acme_error_clear(&err);
     for (i = 0; i < LEN(rows); i++) {
-        assert_int_equal(acme_schedule_look_after(rows[i].retry_after, NOW, 0),
-            NOW + rows[i].least);
         assert_int_equal(
-            acme_schedule_look_after(rows[i].retry_after, NOW, UINT32_MAX),
+            acme_schedule_look_after(NULL, rows[i].retry_after, NOW, 0),
+            NOW + rows[i].least);
+        assert_int_equal(acme_schedule_look_after(NULL, rows[i].retry_after,
+                             NOW, UINT32_MAX),
             NOW + rows[i].most);
         /* So does a failure that names a time. */
         if (rows[i].retry_after <= 0 || rows[i].retry_after > 2 * DAY)
@@ -409,7 +410,7 @@ test_suggested_absurd(void **state)
             for (k = 0; k < LEN(times); k++) {
                 struct acme_schedule_renewal renewal = { times[i], times[j],
                     times[k], times[(i + j) % LEN(times)],
-                    times[(j + k) % LEN(times)] };
+                    times[(j + k) % LEN(times)], false };
                 struct acme_error err;
 
                 acme_error_clear(&err);
@@ -421,7 +422,7 @@ test_suggested_absurd(void **state)
                         acme_schedule_pick(0, times[i], times[j], UINT32_MAX),
                         1, 253402300799);
                 assert_true(acme_schedule_look(times[i], 1, times[j], 0) >= 0);
-                assert_true(acme_schedule_look_after(times[i], times[j],
+                assert_true(acme_schedule_look_after(NULL, times[i], times[j],
                                 UINT32_MAX) > 0);
                 assert_true(acme_schedule_look_failed(&err, 1, times[j],
                                 UINT32_MAX) > 0);
@@ -453,17 +454,18 @@ check_wait(const struct acme_error *err, unsigned failures, unsigned crashes,
     size_t i;
 
     for (i = 0; i < LEN(randoms); i++) {
-        next = acme_schedule_after(err, failures, crashes, NOW, not_after,
-            randoms[i]);
+        next = acme_schedule_after(NULL, err, failures, crashes, NOW,
+            not_after, randoms[i]);
         if (next.at < NOW + least || next.at > NOW + most)
             fail_msg("%s %s %d, %u failures: %ld", acme_rc_name(err->rc),
                 err->type, err->http_status, failures, (long)(next.at - NOW));
         assert_true(next.why != NULL && next.why[0] != '\0');
     }
-    low = acme_schedule_after(err, failures, crashes, NOW, not_after, 0).at;
-    high =
-        acme_schedule_after(err, failures, crashes, NOW, not_after, UINT32_MAX)
-            .at;
+    low = acme_schedule_after(NULL, err, failures, crashes, NOW, not_after, 0)
+              .at;
+    high = acme_schedule_after(NULL, err, failures, crashes, NOW, not_after,
+        UINT32_MAX)
+               .at;
     assert_int_equal(low < high ? low : high, NOW + least);
     assert_int_equal(low < high ? high : low, NOW + most);
 }
@@ -538,7 +540,7 @@ check_other(const struct acme_error *err, enum other other)
     size_t i;
 
     for (i = 0; i < LEN(rows); i++) {
-        bool next_ca = acme_schedule_after(err, rows[i].failures, 0, NOW,
+        bool next_ca = acme_schedule_after(NULL, err, rows[i].failures, 0, NOW,
             rows[i].not_after, 9)
                            .next_ca;
 
@@ -647,7 +649,7 @@ test_rows(void **state)
             const struct step *step = &rows[i].step[j];
 
             check_wait(&err, step->n, 0, 0, step->least, step->most);
-            next = acme_schedule_after(&err, step->n, 0, NOW, 0, 9);
+            next = acme_schedule_after(NULL, &err, step->n, 0, NOW, 0, 9);
             assert_int_equal(next.wait_for_config, rows[i].wait_for_config);
         }
     }
@@ -715,7 +717,7 @@ test_compound(void **state)
             add_part(&err, rows[i].part[j]);
         check_wait(&err, 1, 0, 0, rows[i].least, rows[i].most);
         assert_int_equal(
-            acme_schedule_after(&err, 1, 0, NOW, 0, 9).wait_for_config,
+            acme_schedule_after(NULL, &err, 1, 0, NOW, 0, 9).wait_for_config,
             rows[i].wait_for_config);
     }
 }
@@ -745,13 +747,14 @@ test_paused(void **state)
             "Your account is temporarily prevented from requesting "
             "certificates for a.test and possibly others.");
         err.retry_at = rows[i].retry_at;
-        next = acme_schedule_after(&err, 1, 0, NOW, 0, 0);
+        next = acme_schedule_after(NULL, &err, 1, 0, NOW, 0, 0);
         assert_int_equal(next.wait_for_config, rows[i].paused);
         assert_int_equal(next.at >= NOW + DAY, rows[i].paused);
         assert_int_equal(strstr(next.why, "portal") != NULL, rows[i].paused);
     }
     err = error_of(ACME_PROBLEM, "rateLimited", 429);
-    assert_false(acme_schedule_after(&err, 1, 0, NOW, 0, 0).wait_for_config);
+    assert_false(
+        acme_schedule_after(NULL, &err, 1, 0, NOW, 0, 0).wait_for_config);
 }
 
 /* ---- which CA --------------------------------------------------------- */
@@ -783,7 +786,7 @@ test_long(void **state)
     for (i = 0; i < LEN(rows); i++) {
         err = error_of(ACME_PROBLEM, rows[i].type, rows[i].status);
         err.retry_at = NOW + rows[i].asked;
-        assert_int_equal(acme_schedule_after(&err, 1, 0, NOW,
+        assert_int_equal(acme_schedule_after(NULL, &err, 1, 0, NOW,
                              rows[i].left != 0 ? NOW + rows[i].left : 0, 0)
                              .next_ca,
             rows[i].next_ca);
@@ -920,7 +923,7 @@ test_retry_at(void **state)
     }
     err = error_of(ACME_PROBLEM, "rejectedIdentifier", 400);
     err.retry_at = NOW + 600;
-    next = acme_schedule_after(&err, 1, 0, NOW, 0, 5);
+    next = acme_schedule_after(NULL, &err, 1, 0, NOW, 0, 5);
     assert_false(next.wait_for_config);
     assert_string_equal(next.why, "the CA asked for it");
 }
@@ -989,7 +992,7 @@ test_absurd(void **state)
             for (k = 0; k < LEN(times); k++)
                 for (l = 0; l < LEN(counts); l++) {
                     err.retry_at = times[i];
-                    next = acme_schedule_after(&err, counts[l],
+                    next = acme_schedule_after(NULL, &err, counts[l],
                         counts[(l + k) % LEN(counts)], times[j], times[k],
                         UINT32_MAX);
                     assert_true(next.at > 0);

@@ -30,6 +30,11 @@ my %SETTING = (
     hook_validation => 'ACMEHookValidation',
     hook_timeout => 'ACMEHookTimeout', warn_window => 'ACMEWarnWindow',
     mirror => 'ACMEMirror', mirror_failure => 'ACMEMirrorFailure',
+    renew_mode => 'ACMERenewMode', renew_window => 'ACMERenewWindow',
+    check_interval => 'ACMECheckInterval',
+    initial_delay => 'ACMEInitialDelay', retry_delay => 'ACMERetryDelay',
+    retry_failover => 'ACMERetryFailover',
+    activation_delay => 'ACMEActivationDelay',
 );
 my %SITE = (must_staple => 'ACMEMustStaple', reuse_key => 'ACMEReuseKey',
     allow_subset => 'ACMEAllowSubset',

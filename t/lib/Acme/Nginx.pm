@@ -16,7 +16,9 @@ use constant ALARMING => qr/\[(?:alert|crit|emerg)\]/;
 # For all sites or for one.
 my @POLICY = qw(preflight challenge challenge_cmd dns_update dns_delegation
     dns_propagation dns_resolver hook event_cmd directory_hooks
-    hook_validation hook_timeout warn_window mirror mirror_failure);
+    hook_validation hook_timeout warn_window mirror mirror_failure
+    renew_mode renew_window check_interval initial_delay retry_delay
+    retry_failover activation_delay);
 
 sub new ($class, $test, %o)
 {

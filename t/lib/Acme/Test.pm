@@ -171,7 +171,9 @@ site(NAME or [NAMES], %options) adds a server with a plain and a TLS port:
     csr          FILE, a signing request; wants a certificate as well
     challenge, challenge_cmd, dns_update, dns_delegation, dns_propagation,
     dns_resolver, hook, event_cmd, directory_hooks, hook_validation,
-    hook_timeout, warn_window, mirror, mirror_failure
+    hook_timeout, warn_window, mirror, mirror_failure, renew_mode,
+    renew_window, check_interval, initial_delay, retry_delay, retry_failover,
+    activation_delay
                  the words of those directives; a list is one of them each
     stateless    'on', 'any', 'pending' or 'off'
     thumbprint   VALUE or file:PATH
@@ -193,7 +195,9 @@ configure(site => .., sites => [..], issuer => {..}, issuers => [..],
 global => TEXT, main => TEXT, and settings: state, terms, stateless,
 thumbprint, placeholder, user, challenge, dns_update, dns_delegation,
 dns_propagation, dns_resolver, preflight, hook, event_cmd, directory_hooks,
-hook_validation, hook_timeout, warn_window, mirror, mirror_failure, plain_server): all at once; each sites
+hook_validation, hook_timeout, warn_window, mirror, mirror_failure,
+renew_mode, renew_window, check_interval, initial_delay, retry_delay,
+retry_failover, activation_delay, plain_server): all at once; each sites
 entry has {names => [..]} and the options of site. preflight is "off" unless it
 is given (undef: the server's default): nobody knows the names of tests, and the
 DNS of the machine is not asked for them.  global is text at http level (of
@@ -250,7 +254,9 @@ sub configure ($self, %o)
     for my $key (qw(state terms stateless thumbprint placeholder user
         preflight challenge challenge_cmd dns_update dns_delegation
         dns_propagation dns_resolver hook event_cmd directory_hooks
-        hook_validation hook_timeout warn_window mirror mirror_failure)) {
+        hook_validation hook_timeout warn_window mirror mirror_failure
+        renew_mode renew_window check_interval initial_delay retry_delay
+        retry_failover activation_delay)) {
         $self->{model}{settings}{$key} = $o{$key} if exists $o{$key};
     }
     return $self;
