@@ -15,7 +15,8 @@
  *    cache (acme_live_cache_new()), applies certificates from within the TLS
  *    certificate callback (acme_live_apply()) and answers challenges, in
  *    requests (acme_challenge_answer()) and in handshakes
- *    (acme_live_alpn_apply()).
+ *    (acme_live_alpn_apply()), and tells what there is to be known of
+ *    certificates (acme_status_answer()).
  *
  * Workers neither block on the disk nor on the network, and hold no account
  * key.
@@ -37,6 +38,7 @@
 #include "state/acme_live.h"
 #include "state/acme_live_alpn.h"
 #include "state/acme_live_status.h"
+#include "state/acme_status_query.h"
 #include "wrap/acme_alpn.h"
 #include "wrap/acme_idn.h"
 

@@ -708,6 +708,10 @@ const command_rec acme_httpd_commands[] = {
         "thumbprint of an account key that another host has, or file:PATH"),
     AP_INIT_TAKE1("ACMEPlaceholder", set_placeholder, NULL, RSRC_CONF,
         "what https requests get before the first certificate: 503 or serve"),
+    AP_INIT_TAKE_ARGV("ACMEStatus", acme_httpd_set_status, NULL,
+        RSRC_CONF | ACCESS_CONF,
+        "what the handler acme-status is for: on, admin or off, and the names "
+        "it may be asked for by"),
     AP_INIT_TAKE_ARGV("ACMECertificateAuthority", set_cas, IN_SECTION,
         RSRC_CONF,
         "URL of a CA's ACME directory, or a short name such as letsencrypt; "

@@ -759,6 +759,7 @@ add_thumbprints(const struct build *b)
                 acme_httpd_answering_init(acme_httpd_server_of(s),
                     s == conf->base ? NULL : wide)))
             return false;
+    conf->config->workers_ask = conf->admin;
     conf->config->answers_only =
         !conf->wants_more && conf->config->nthumbprints > 0;
     return true;

@@ -91,12 +91,13 @@ register_hooks(apr_pool_t *pool)
     /* Before rewrites, redirects, proxies, access rules and caches. */
     ap_hook_quick_handler(acme_httpd_request, NULL, NULL,
         APR_HOOK_REALLY_FIRST);
+    ap_hook_handler(acme_httpd_status, NULL, NULL, APR_HOOK_MIDDLE);
 }
 
 AP_DECLARE_MODULE(acme_httpd) = {
     STANDARD20_MODULE_STUFF,
-    NULL, /* directory: nothing is set there */
-    NULL,
+    acme_httpd_create_place,
+    acme_httpd_merge_place,
     acme_httpd_create_server,
     acme_httpd_merge_server,
     acme_httpd_commands,

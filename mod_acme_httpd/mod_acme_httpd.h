@@ -85,6 +85,11 @@ struct acme_httpd_conf {
     const char *state_dir;
     const char *user;
     struct acme_port_map port_map;
+    bool admin;             /* ACMEStatus admin, somewhere */
+    int server_status;      /* in mod_status' page */
+    int certificate_status; /* at ACME_HTTPD_CERTIFICATE_STATUS */
+    const char *check_name; /* of a site that knows certificates, */
+    const char *check_url;  /* and what goes before a fingerprint there */
     unsigned dns01_version; /* of mod_md's convention; 0: nothing was said */
     apr_array_header_t *domains; /* struct acme_httpd_domain * */
     apr_array_header_t *notes;   /* struct acme_httpd_note */
@@ -118,6 +123,12 @@ struct acme_httpd_server {
     int placeholder;
     struct acme_httpd_domain *domain; /* whose certificate it serves */
     bool explicit_files;              /* has SSLCertificateFile, which stays */
+};
+
+/* What is said of one place: a server, a virtual host, a <Location>. */
+struct acme_httpd_place {
+    bool said;
+    struct acme_status_policy status;
 };
 
 extern module AP_MODULE_DECLARE_DATA acme_httpd_module;
@@ -215,6 +226,18 @@ int acme_httpd_alpn_certificate(struct ssl_st *ssl);
 
 /* Hook quick_handler. */
 int acme_httpd_request(request_rec *r, int lookup);
+
+/* ---- acme_httpd_status.c ---------------------------------------------- */
+
+void *acme_httpd_create_place(apr_pool_t *pool, char *dir);
+void *acme_httpd_merge_place(apr_pool_t *pool, void *base, void *add);
+
+/* ACMEStatus: NULL, or what is wrong. */
+const char *acme_httpd_set_status(cmd_parms *cmd, void *place, int argc,
+    char *const argv[]);
+
+/* Hook handler. */
+int acme_httpd_status(request_rec *r);
 
 /* ---- acme_httpd_host.c ------------------------------------------------ */
 

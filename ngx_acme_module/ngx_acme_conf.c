@@ -304,6 +304,13 @@ ngx_command_t  ngx_acme_commands[] = {
       0,
       NULL },
 
+    { ngx_string("acme_status"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_acme_status,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
       ngx_null_command
 };
 

@@ -226,6 +226,7 @@ ngx_acme_finish_config(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf)
 {
     struct acme_error  err;
 
+    amcf->config->workers_ask = amcf->admin;
     amcf->config->answers_only = amcf->config->nlineages == 0 && !amcf->used;
 
     acme_error_clear(&err);

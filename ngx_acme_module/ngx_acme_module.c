@@ -25,7 +25,7 @@ static ngx_http_module_t  ngx_acme_module_ctx = {
     ngx_acme_create_srv_conf,              /* create server configuration */
     ngx_acme_merge_srv_conf,               /* merge server configuration */
 
-    NULL,                                  /* create location configuration */
+    ngx_acme_create_loc_conf,              /* create location configuration */
     NULL                                   /* merge location configuration */
 };
 

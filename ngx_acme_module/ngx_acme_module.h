@@ -64,6 +64,7 @@ typedef struct {
 
     unsigned                  used:1;         /* by a directive of http{} */
     unsigned                  shared_zone:1;  /* said, and nothing more */
+    unsigned                  admin:1;        /* acme_status admin */
 } ngx_acme_main_conf_t;
 
 
@@ -98,6 +99,13 @@ typedef struct {
     unsigned                  injected:1;     /* has no ssl_certificate */
     unsigned                  answers_told:1;
 } ngx_acme_srv_conf_t;
+
+
+/* what acme_status says of a location, which others do not inherit */
+
+typedef struct {
+    struct acme_status_policy  status;
+} ngx_acme_loc_conf_t;
 
 
 /* ngx_acme_conf.c */
@@ -170,6 +178,11 @@ ngx_int_t ngx_acme_answering_merge(ngx_conf_t *cf, ngx_acme_srv_conf_t *prev,
 
 ngx_int_t ngx_acme_add_variables(ngx_conf_t *cf);
 void ngx_acme_note_answer(ngx_http_request_t *r);
+
+/* ngx_acme_status.c */
+
+void *ngx_acme_create_loc_conf(ngx_conf_t *cf);
+char *ngx_acme_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /* ngx_acme_host.c */
 

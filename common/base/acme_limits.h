@@ -279,4 +279,9 @@
 /* A forced renewal that costs an order: once in this time per lineage. */
 #define ACME_FORCE_INTERVAL 3600
 
+/* What workers ask for, who face the network: once in this time per lineage,
+ * and so often in an hour for all lineages. */
+#define ACME_ASK_INTERVAL 600
+#define ACME_ASKS_PER_HOUR 60
+
 #endif

@@ -13,6 +13,7 @@
 #include "drive/acme_control.h"
 #include "drive/acme_keeper.h"
 #include "drive/acme_sandbox.h"
+#include "drive/acme_wishes.h"
 
 struct process {
     const struct acme_config *config;
@@ -24,6 +25,7 @@ struct process {
     struct acme_store *store;
     struct acme_keeper *keeper;
     struct acme_control *control;
+    struct acme_wishes wishes;
     struct acme_buf request, reply;
     size_t sent, answered; /* of the errand */
     bool hooks_ended;
@@ -96,6 +98,12 @@ on_renew(void *ctx, const char *name, unsigned flags, uint64_t id)
     return true;
 }
 
+static bool
+on_wish(void *ctx, size_t lineage, uint64_t id)
+{
+    return notify(ctx, ACME_VERB_RENEW, lineage, ACME_RENEW_FORCE, id);
+}
+
 /* ---- to people -------------------------------------------------------- */
 
 static void
@@ -106,7 +114,8 @@ on_done(void *ctx, uint64_t id, bool ok, const char *text)
     struct acme_buf frame;
 
     if (process->errand == NULL) {
-        acme_control_done(process->control, id, ok, text);
+        if (!acme_wishes_done(&process->wishes, id, ok, text))
+            acme_control_done(process->control, id, ok, text);
         return;
     }
     acme_error_clear(&ignored);
@@ -255,6 +264,7 @@ serve(struct process *process)
         now = acme_time_ms();
         if (now >= look_at) {
             acme_keeper_look(process->keeper, on_moved, process);
+            acme_wishes_look(&process->wishes, on_wish, process);
             if (is_gone(process))
                 return ACME_EXIT_PEER_GONE;
             look_at =
@@ -356,6 +366,7 @@ acme_store_process(const struct acme_config *config, struct acme_area *area,
     process.errand = errand;
     process.settle_ms = settle_ms;
     process.host = acme_child_host(child);
+    acme_wishes_init(&process.wishes, config, area, &process.host);
     acme_buf_init_secret(&process.request, ACME_FRAME_MAX);
     acme_buf_init_secret(&process.reply, ACME_FRAME_MAX);
     acme_sandbox_process();

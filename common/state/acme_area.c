@@ -67,6 +67,7 @@ struct state {
     _Atomic uint32_t version;
     _Atomic uint32_t used; /* words ever written and not wiped since */
     uint32_t unused;
+    _Atomic word rest; /* time until which nothing can be asked for */
 };
 
 #define THUMBPRINT_WORDS WORDS(ACME_THUMBPRINT_LEN + 1)
@@ -105,6 +106,7 @@ struct status {
 
 struct head {
     _Atomic word beat;
+    _Atomic word stamp; /* of all that is told */
     _Atomic uint32_t token_sequence;
     _Atomic uint32_t ntokens;
     struct token token[ACME_TOKENS_MAX]; /* sorted by name, type and token */
@@ -117,9 +119,11 @@ struct acme_area {
     size_t nissuers;
     size_t size;
     unsigned char *map;
-    void *traffic; /* a byte for each lineage, in a mapping of its own */
-    int handle;    /* O_PATH, of the memory's file; -1: it has none */
-    bool hidden;   /* processes forked from `owner` do not have the mapping */
+    /* Two bytes for each lineage, in a mapping of its own: whether it was
+     * served, and whether it is asked for. */
+    void *traffic;
+    int handle;  /* O_PATH, of the memory's file; -1: it has none */
+    bool hidden; /* processes forked from `owner` do not have the mapping */
     pid_t owner;
 
     /* Into the mapping. */
@@ -288,12 +292,18 @@ map(struct acme_area *area, struct acme_error *err)
     return ACME_OK;
 }
 
+static size_t
+traffic_size(const struct acme_area *area)
+{
+    return pages(2 * (area->nlineages + 1));
+}
+
 /* Workers write to it, so it is apart from what they must not write to. */
 static enum acme_rc
 map_traffic(struct acme_area *area, struct acme_error *err)
 {
-    void *mapping = mmap(NULL, pages(area->nlineages + 1),
-        PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void *mapping = mmap(NULL, traffic_size(area), PROT_READ | PROT_WRITE,
+        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
     if (mapping == MAP_FAILED)
         return acme_error_errno(err, ACME_NOMEM, errno,
@@ -319,6 +329,18 @@ lay_out(struct acme_area *area)
     at += pages((area->nlineages + 1) * NEAR_BYTES);
     area->far = at;
     area->slots = at + pages((area->nlineages + 1) * FAR_BYTES);
+}
+
+/* That of another area, of before or beside this one, is another. */
+static void
+first_stamp(struct acme_area *area)
+{
+    struct timespec now = { 0, 0 };
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    atomic_store_explicit(&area->head->stamp,
+        (word)now.tv_sec * 1000000 + (word)now.tv_nsec / 1000,
+        memory_order_relaxed);
 }
 
 enum acme_rc
@@ -352,13 +374,14 @@ acme_area_new(size_t nlineages, size_t nissuers, struct acme_area **area,
         rc = map(made, err);
     if (rc != ACME_OK) {
         if (made->traffic != NULL)
-            munmap(made->traffic, pages(nlineages + 1));
+            munmap(made->traffic, traffic_size(made));
         if (made->handle != -1)
             close(made->handle);
         free(made);
         return rc;
     }
     lay_out(made);
+    first_stamp(made);
     *area = made;
     return ACME_OK;
 }
@@ -372,7 +395,7 @@ acme_area_free(struct acme_area *area)
      * closed what it inherited the number, is somebody else's by now. */
     if (!area->hidden || area->owner == getpid())
         munmap(area->map, area->size);
-    munmap(area->traffic, pages(area->nlineages + 1));
+    munmap(area->traffic, traffic_size(area));
     if (area->handle != -1 && area->owner == getpid())
         close(area->handle);
     free(area);
@@ -447,6 +470,49 @@ acme_area_note_traffic(const struct acme_area *area, size_t lineage)
     /* Once written, the others only read it. */
     if (lineage < area->nlineages && !acme_area_has_traffic(area, lineage))
         atomic_store_explicit(traffic(area, lineage), 1, memory_order_relaxed);
+}
+
+/* ---- what is asked for ------------------------------------------------ */
+
+static _Atomic unsigned char *
+asked(const struct acme_area *area, size_t lineage)
+{
+    return traffic(area, area->nlineages + 1 + lineage);
+}
+
+bool
+acme_area_ask(const struct acme_area *area, size_t lineage)
+{
+    return lineage < area->nlineages &&
+           atomic_exchange_explicit(asked(area, lineage), 1,
+               memory_order_acq_rel) == 0;
+}
+
+bool
+acme_area_is_asked(const struct acme_area *area, size_t lineage)
+{
+    return lineage < area->nlineages &&
+           atomic_load_explicit(asked(area, lineage), memory_order_acquire) !=
+               0;
+}
+
+void
+acme_area_put_rest(struct acme_area *area, size_t lineage, time_t until)
+{
+    if (lineage >= area->nlineages)
+        return;
+    atomic_store_explicit(&area->state[lineage].rest, (word)until,
+        memory_order_release);
+    atomic_store_explicit(asked(area, lineage), 0, memory_order_release);
+}
+
+time_t
+acme_area_rest(const struct acme_area *area, size_t lineage)
+{
+    if (lineage >= area->nlineages)
+        return 0;
+    return (time_t)atomic_load_explicit(&area->state[lineage].rest,
+        memory_order_acquire);
 }
 
 static _Atomic word *
@@ -723,7 +789,16 @@ acme_area_put_status(struct acme_area *area, size_t lineage, const void *text,
     store_words(far(area, i), image + NEAR_BYTES, n - first);
     atomic_store_explicit(&status->len, (uint32_t)len, memory_order_release);
     write_end(&status->sequence, odd);
+
+    /* After it: who reads the old text has the old stamp. */
+    atomic_fetch_add_explicit(&area->head->stamp, 1, memory_order_release);
     return ACME_OK;
+}
+
+uint64_t
+acme_area_status_stamp(const struct acme_area *area)
+{
+    return atomic_load_explicit(&area->head->stamp, memory_order_acquire);
 }
 
 /* What was appended of a text that was torn goes again. */

@@ -98,11 +98,24 @@ void acme_area_beat(struct acme_area *area, time_t now);
 /* Whether a worker has served the lineage since the area was made. */
 bool acme_area_has_traffic(const struct acme_area *area, size_t lineage);
 
+/* Whether a worker asks for a renewal of the lineage. */
+bool acme_area_is_asked(const struct acme_area *area, size_t lineage);
+
+/* That question has been heard; the next one is none before `until`. */
+void acme_area_put_rest(struct acme_area *area, size_t lineage, time_t until);
+
 /* ---- the workers' side ------------------------------------------------ */
 
-/* All that a worker ever writes; believed for the order of work and nothing
- * else. */
+/* This and the next one are all that a worker ever writes; believed for the
+ * order of work and nothing else. */
 void acme_area_note_traffic(const struct acme_area *area, size_t lineage);
+
+/* Asks for a renewal of the lineage.  False: somebody else has done so, and
+ * the store has not heard of it yet. */
+bool acme_area_ask(const struct acme_area *area, size_t lineage);
+
+/* No question is heard before then; 0: at once. */
+time_t acme_area_rest(const struct acme_area *area, size_t lineage);
 
 /* Best effort: read-only in this process from now on, so that a worker's
  * stray write is its own end and not that of everybody's keys. */
@@ -157,6 +170,10 @@ bool acme_area_alpn_key(const struct acme_area *area, size_t algorithm,
  * False: there is none yet, or it is torn or bad; nothing is appended. */
 bool acme_area_status(const struct acme_area *area, size_t lineage,
     struct acme_buf *out);
+
+/* Another one as soon as any of these texts is another, and in any other
+ * area; taken before the texts are read. */
+uint64_t acme_area_status_stamp(const struct acme_area *area);
 
 /* Time of the last beat; 0: none yet. */
 time_t acme_area_last_beat(const struct acme_area *area);

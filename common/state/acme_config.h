@@ -76,6 +76,7 @@ struct acme_config {
     /* Answers with those are all that is wanted: no state directory, no
      * process for it or for a CA. */
     bool answers_only;
+    bool workers_ask; /* for renewals (acme_area_ask()), and are listened to */
     struct acme_config_index *index; /* private: name -> lineage */
     struct acme_arena *arena;        /* owns all of it */
 };

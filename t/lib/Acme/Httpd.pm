@@ -297,9 +297,17 @@ sub host ($self, $port, $site, @lines)
     unshift @lines, "ServerAlias @aliases" if @aliases;
     unshift @lines, "ServerName $name" if defined $name;
     push @lines, "DocumentRoot $site->{root}",
+        $self->status_lines($site),
         grep { length } $self->text($site->{extra});
     return ("<VirtualHost $self->{address}:%%$port%%>",
         $self->indent(join "\n", @lines), '</VirtualHost>');
+}
+
+sub status_lines ($self, $site)
+{
+    return if !defined $site->{status};
+    return ('<Location /acme-status>', '    SetHandler acme-status',
+        "    ACMEStatus $site->{status}", '</Location>');
 }
 
 # --- running ---------------------------------------------------------------

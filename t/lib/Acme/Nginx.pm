@@ -151,6 +151,8 @@ sub server ($self, $site)
         map { $_ => "acme_$_" } qw(must_staple reuse_key allow_subset
             stateless thumbprint), @POLICY);
     push @lines, "root $site->{root};";
+    push @lines, "location /acme-status { acme_status $site->{status}; }"
+        if defined $site->{status};
     push @lines, grep { length } $self->text($site->{extra});
     return "server {\n" . $self->indent(join "\n", @lines, '') . "}\n";
 }

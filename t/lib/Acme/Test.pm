@@ -177,6 +177,7 @@ site(NAME or [NAMES], %options) adds a server with a plain and a TLS port:
                  the words of those directives; a list is one of them each
     stateless    'on', 'any', 'pending' or 'off'
     thumbprint   VALUE or file:PATH
+    status       the words of acme_status, ACMEStatus for /acme-status
     tls, plain   0: no such listener         default  1: default server
     extra        text of the server's own    root     docroot
 

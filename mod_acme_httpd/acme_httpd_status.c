@@ -1,0 +1,151 @@
+/*
+ * The status of this server's certificates for whoever may see it: requests
+ * are turned into the core's words, and its answer is sent.  Nothing here
+ * waits: the answer is in memory.
+ */
+#include "mod_acme_httpd.h"
+
+#include <http_protocol.h>
+#include <http_request.h>
+
+/* ---- configuration ---------------------------------------------------- */
+
+void *
+acme_httpd_create_place(apr_pool_t *pool, char *dir)
+{
+    struct acme_httpd_place *place = apr_pcalloc(pool, sizeof(*place));
+
+    (void)dir;
+    place->status.mode = ACME_STATUS_ON; /* the handler is set, or it is not */
+    return place;
+}
+
+void *
+acme_httpd_merge_place(apr_pool_t *pool, void *base, void *add)
+{
+    const struct acme_httpd_place *narrow = add;
+
+    (void)pool;
+    return narrow->said ? add : base;
+}
+
+const char *
+acme_httpd_set_status(cmd_parms *cmd, void *place, int argc,
+    char *const argv[])
+{
+    struct acme_httpd_place *to = place;
+    char name[ACME_NAME_MAX + 1];
+    struct acme_error err;
+    const char **hosts;
+    int i;
+
+    acme_error_clear(&err);
+    if (argc == 0)
+        return "ACMEStatus needs on, admin or off";
+    if (acme_status_mode_parse(argv[0], &to->status.mode, &err) != ACME_OK)
+        goto failed;
+    hosts = apr_pcalloc(cmd->pool, (apr_size_t)argc * sizeof(*hosts));
+    for (i = 1; i < argc; i++) {
+        if (acme_status_host_parse(argv[i], name, &err) != ACME_OK)
+            goto failed;
+        hosts[i - 1] = apr_pstrdup(cmd->pool, name);
+    }
+    to->said = true;
+    to->status.hosts = hosts;
+    to->status.nhosts = (size_t)argc - 1;
+    if (to->status.mode == ACME_STATUS_ADMIN)
+        acme_httpd_server_of(cmd->server)->conf->admin = true;
+    return NULL;
+
+failed:
+    return apr_psprintf(cmd->pool, "ACMEStatus: %s", err.what);
+}
+
+/* ---- requests --------------------------------------------------------- */
+
+static apr_status_t
+clear(void *body)
+{
+    acme_buf_clear(body);
+    return APR_SUCCESS;
+}
+
+static void
+ask(request_rec *r, struct acme_status_query *query)
+{
+    const apr_table_t *in = r->headers_in;
+    const char *const *name;
+
+    memset(query, 0, sizeof(*query));
+    query->method = r->method;
+    query->host = apr_table_get(in, "Host");
+    if (query->host == NULL)
+        query->host = r->hostname != NULL ? r->hostname : "";
+    query->client = (const struct sockaddr *)&r->useragent_addr->sa;
+    for (name = acme_status_forwarding; *name != NULL; name++)
+        if (apr_table_get(in, *name) != NULL)
+            query->forwarded = true;
+    query->none_match = apr_table_get(in, "If-None-Match");
+    query->origin = apr_table_get(in, "Origin");
+    query->site = apr_table_get(in, "Sec-Fetch-Site");
+    query->admin = apr_table_get(in, ACME_STATUS_ADMIN_HEADER);
+    query->path = r->path_info != NULL ? r->path_info : "";
+    query->args = r->args;
+}
+
+static void
+set_fields(request_rec *r, const struct acme_status_reply *reply)
+{
+    apr_table_setn(r->headers_out, "Cache-Control", ACME_STATUS_CACHE);
+    apr_table_setn(r->headers_out, "X-Content-Type-Options", "nosniff");
+    if (reply->allow != NULL)
+        apr_table_setn(r->headers_out, "Allow", reply->allow);
+    if (reply->etag[0] != '\0')
+        apr_table_set(r->headers_out, "ETag", reply->etag);
+    if (reply->retry_after > 0)
+        apr_table_setn(r->headers_out, "Retry-After",
+            apr_psprintf(r->pool, "%u", reply->retry_after));
+}
+
+static int
+send_body(request_rec *r, int status, const struct acme_buf *body)
+{
+    r->status = status;
+    ap_set_content_type(r, ACME_STATUS_TYPE);
+    ap_set_content_length(r, (apr_off_t)body->len);
+    apr_table_unset(r->headers_in, "Range");
+    if (!r->header_only)
+        (void)ap_rwrite(body->data, (int)body->len, r);
+    return OK;
+}
+
+/* "md-status" is what mod_md calls it. */
+int
+acme_httpd_status(request_rec *r)
+{
+    const struct acme_httpd_conf *conf = acme_httpd_server_of(r->server)->conf;
+    const struct acme_httpd_place *place =
+        ap_get_module_config(r->per_dir_config, &acme_httpd_module);
+    struct acme_status_query query;
+    struct acme_status_reply reply;
+    struct acme_buf *body;
+    int status;
+
+    if (r->handler == NULL || (strcmp(r->handler, "acme-status") != 0 &&
+                                  strcmp(r->handler, "md-status") != 0))
+        return DECLINED;
+    status = ap_discard_request_body(r);
+    if (status != OK)
+        return status;
+    ask(r, &query);
+    body = apr_palloc(r->pool, sizeof(*body));
+    acme_status_answer(conf->config, conf->cache != NULL ? conf->area : NULL,
+        &place->status, &query, &reply, body);
+    apr_pool_cleanup_register(r->pool, body, clear, apr_pool_cleanup_null);
+    if (!acme_buf_ok(body))
+        return HTTP_INTERNAL_SERVER_ERROR;
+    set_fields(r, &reply);
+    return reply.status == HTTP_NOT_MODIFIED
+               ? HTTP_NOT_MODIFIED
+               : send_body(r, reply.status, body);
+}
