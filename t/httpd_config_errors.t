@@ -69,6 +69,8 @@ my @values = (
     ['ACMEChallengeDns01Version', '3', qr/"3": it must be 1 or 2/],
     ['ACMEIssuerDomain', '192.0.2.1', qr/"192\.0\.2\.1": it must be the dom/],
     ['ACMEPlaceholder', 'x', qr/"x": it must be "503".* or "serve"/],
+    ['ACMEStatus', 'yes', qr/"yes" is none of "on" .*"admin" .*"off"/],
+    ['ACMEStatus', 'on a/b', qr{"a/b" has a character}],
     ['ACMECertificateAuthority', 'foo',
         qr/"foo": .*https URL.*letsencrypt, letsencrypt-staging/],
     ['ACMECertificateAuthority', 'http://ca.test/dir',
@@ -348,7 +350,7 @@ $t->expect_log(qr/\.htaccess: <?ACME\w+>? not allowed here/);
 $t->raw_config("Listen 127.0.0.1:%%HTTP%%\nDocumentRoot %%WWW%%\n"
     . "<Directory %%WWW%%>\nAllowOverride All\n</Directory>")->start;
 is $t->http_get('/')->{status}, 200, 'a .htaccess can be there';
-for my $line (@directives) {
+for my $line (@directives, 'ACMEStatus admin') {
     my ($name) = $line =~ /(\w+)/;
     my $mark = $t->log_mark;
 

@@ -317,6 +317,18 @@ my @wrong = (
         qr/"x{42}=" is no thumbprint/],
     ['bad acme_placeholder', "acme_placeholder x;\n" . issuer() . server(),
         qr/invalid value "x"/],
+    ['acme_status in a server', server('acme_status on;'),
+        qr/"acme_status" directive is not allowed here/],
+    ['acme_status without a word', server('location / { acme_status; }'),
+        qr/invalid number of arguments in "acme_status"/],
+    ['bad acme_status', server('location / { acme_status yes; }'),
+        qr/"acme_status": "yes" is none of "on" .*"admin" .*"off"/],
+    ['acme_status for what is no host',
+        server('location / { acme_status on a/b; }'),
+        qr/"acme_status": .*a\/b/],
+    ['acme_status twice',
+        server('location / { acme_status on; acme_status off; }'),
+        qr/"acme_status" directive is duplicate/],
 );
 
 for my $case (@wrong) {
