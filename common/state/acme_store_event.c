@@ -1,7 +1,5 @@
 /*
- * The journal of events: lines that several stores append to one file, which
- * never gets large.  A line is written by one call; one that a crash has torn
- * ends where the next begins.
+ * The journal of events, to which several stores append.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +9,7 @@
 #include <unistd.h>
 
 #include "state/acme_dir_private.h"
+#include "state/acme_journal.h"
 #include "state/acme_store_private.h"
 
 /* The newest first. */
@@ -21,145 +20,22 @@ static const char *const files[] = { "events.jsonl", "events.1.jsonl",
 
 #define LOCK "locks/events"
 
-/* An open one of them, judged. */
-struct file {
-    const char *path;
-    int fd; /* -1: there is none */
-    struct stat st;
-};
-
-static enum acme_rc
-judge(const struct acme_store *store, const struct file *file,
-    struct acme_error *err)
+static struct acme_journal
+journal_of(const struct acme_store *store)
 {
-    if (S_ISREG(file->st.st_mode) && file->st.st_uid == store->owner &&
-        file->st.st_nlink == 1)
-        return ACME_OK;
-    return acme_error_set(err, ACME_IO,
-        "\"%s\" is no regular file of ours alone; remove it", file->path);
-}
+    const struct acme_journal journal = { store->fd, store->owner, files,
+        NFILES, ACME_EVENTS_FILE_MAX };
 
-/* ACME_OK too where there is none. */
-static enum acme_rc
-open_file(const struct acme_store *store, const char *path, int flags,
-    struct file *file, struct acme_error *err)
-{
-    enum acme_rc rc;
-
-    file->path = path;
-    file->fd = acme_dir_open_file(store->fd, path, flags);
-    if (file->fd == -1 && errno == ENOENT)
-        return ACME_OK;
-    if (file->fd == -1)
-        return acme_dir_fail(err, errno, "open", path);
-    if (fstat(file->fd, &file->st) == -1)
-        rc = acme_dir_fail(err, errno, "open", path);
-    else
-        rc = judge(store, file, err);
-    if (rc == ACME_OK)
-        return rc;
-    close(file->fd);
-    file->fd = -1;
-    return rc;
+    return journal;
 }
 
 /* ---- writing ---------------------------------------------------------- */
-
-static enum acme_rc
-rotate(const struct acme_store *store, struct acme_error *err)
-{
-    struct acme_error ignored;
-    enum acme_rc rc = ACME_OK;
-    size_t i;
-
-    for (i = NFILES - 1; rc == ACME_OK && i > 0; i--) {
-        acme_error_clear(&ignored);
-        rc = acme_dir_rename_soon(store->fd, files[i - 1], files[i], &ignored);
-        if (rc == ACME_OK ||
-            faccessat(store->fd, files[i - 1], F_OK, AT_SYMLINK_NOFOLLOW) != 0)
-            rc = ACME_OK; /* or there is none */
-        else
-            rc = acme_error_set(err, rc, "%s", ignored.what);
-    }
-    return rc;
-}
-
-static enum acme_rc
-open_to_write(const struct acme_store *store, struct file *file,
-    struct acme_error *err)
-{
-    enum acme_rc rc;
-
-    /* read as well, for the last byte; a FIFO would not open otherwise */
-    rc = open_file(store, files[0], O_RDWR | O_APPEND, file, err);
-    if (rc != ACME_OK || file->fd != -1)
-        return rc;
-    rc = acme_dir_create(store->fd, files[0], 0600, "", 0, err);
-    if (rc == ACME_OK)
-        rc = open_file(store, files[0], O_RDWR | O_APPEND, file, err);
-    if (rc == ACME_OK && file->fd == -1)
-        rc = acme_dir_fail(err, ENOENT, "open", files[0]);
-    return rc;
-}
-
-/* Whether somebody has died, or found the disk full, within a line. */
-static bool
-is_torn(const struct file *file)
-{
-    char last = '\n';
-
-    return file->st.st_size > 0 &&
-           pread(file->fd, &last, 1, file->st.st_size - 1) == 1 &&
-           last != '\n';
-}
-
-/* `line` has an end of line at its beginning, too. */
-static enum acme_rc
-append(const struct file *file, const struct acme_buf *line,
-    struct acme_error *err)
-{
-    size_t skip = is_torn(file) ? 0 : 1;
-    ssize_t n;
-
-    if ((file->st.st_mode & 07777) != 0600 && fchmod(file->fd, 0600) == -1)
-        return acme_dir_fail(err, errno, "write", file->path);
-    do
-        n = write(file->fd, line->data + skip, line->len - skip);
-    while (n == -1 && errno == EINTR);
-    if (n == -1)
-        return acme_dir_fail(err, errno, "write", file->path);
-    return (size_t)n == line->len - skip
-               ? ACME_OK
-               : acme_dir_fail(err, ENOSPC, "write", file->path);
-}
-
-/* With the lock. */
-static enum acme_rc
-write_line(const struct acme_store *store, const struct acme_buf *line,
-    struct acme_error *err)
-{
-    struct file file;
-    enum acme_rc rc = open_to_write(store, &file, err);
-
-    if (rc == ACME_OK && (unsigned long long)file.st.st_size + line->len >
-                             ACME_EVENTS_FILE_MAX) {
-        close(file.fd);
-        file.fd = -1;
-        rc = rotate(store, err);
-        if (rc == ACME_OK)
-            rc = open_to_write(store, &file, err);
-    }
-    if (rc == ACME_OK)
-        rc = append(&file, line, err);
-    if (file.fd != -1)
-        close(file.fd);
-    return rc;
-}
 
 enum acme_rc
 acme_store_event_write(struct acme_store *store,
     const struct acme_event *event, struct acme_error *err)
 {
+    const struct acme_journal journal = journal_of(store);
     struct acme_buf line;
     int lock = -1;
     enum acme_rc rc = acme_store_writable(store, err);
@@ -174,7 +50,7 @@ acme_store_event_write(struct acme_store *store,
     if (rc == ACME_OK)
         rc = acme_store_lock_soon(store, LOCK, &lock, err);
     if (rc == ACME_OK)
-        rc = write_line(store, &line, err);
+        rc = acme_journal_append(&journal, &line, err);
     if (lock != -1)
         close(lock);
     acme_buf_clear(&line);
@@ -184,29 +60,29 @@ acme_store_event_write(struct acme_store *store,
 /* ---- reading ---------------------------------------------------------- */
 
 /* What is to be read: of the oldest file only what is behind `from`. */
-struct journal {
+struct reading {
     size_t nfiles;
-    struct file file[NFILES]; /* the newest first */
+    struct acme_journal_file file[NFILES]; /* the newest first */
     size_t from;
     struct acme_buf text[NFILES];
 };
 
 static void
-close_journal(struct journal *journal)
+close_reading(struct reading *reading)
 {
     size_t i;
 
-    for (i = 0; i < journal->nfiles; i++) {
-        close(journal->file[i].fd);
-        acme_buf_clear(&journal->text[i]);
+    for (i = 0; i < reading->nfiles; i++) {
+        close(reading->file[i].fd);
+        acme_buf_clear(&reading->text[i]);
     }
-    journal->nfiles = 0;
+    reading->nfiles = 0;
 }
 
 /* Of its first bytes before `end` (FNV-1a): a new file may get the inode of
  * one that is gone.  0: it cannot be read. */
 static uint64_t
-hash_head(const struct file *file, size_t end)
+hash_head(const struct acme_journal_file *file, size_t end)
 {
     uint64_t hash = 0xcbf29ce484222325;
     unsigned char head[512];
@@ -219,7 +95,8 @@ hash_head(const struct file *file, size_t end)
 }
 
 static bool
-is_at(const struct acme_events_place *place, const struct file *file)
+is_at(const struct acme_events_place *place,
+    const struct acme_journal_file *file)
 {
     return place->inode == (uint64_t)file->st.st_ino &&
            place->device == (uint64_t)file->st.st_dev &&
@@ -228,13 +105,13 @@ is_at(const struct acme_events_place *place, const struct file *file)
 }
 
 static bool
-is_open(const struct journal *journal, const struct file *file)
+is_open(const struct reading *reading, const struct acme_journal_file *file)
 {
     size_t i;
 
-    for (i = 0; i < journal->nfiles; i++) {
-        if (journal->file[i].st.st_ino == file->st.st_ino &&
-            journal->file[i].st.st_dev == file->st.st_dev)
+    for (i = 0; i < reading->nfiles; i++) {
+        if (reading->file[i].st.st_ino == file->st.st_ino &&
+            reading->file[i].st.st_dev == file->st.st_dev)
             return true;
     }
     return false;
@@ -245,31 +122,33 @@ is_open(const struct journal *journal, const struct file *file)
  * may become the next and is met twice.
  */
 static enum acme_rc
-open_journal(const struct acme_store *store,
-    const struct acme_events_place *place, struct journal *journal,
+open_reading(const struct acme_store *store,
+    const struct acme_events_place *place, struct reading *reading,
     struct acme_error *err)
 {
-    struct file file;
+    const struct acme_journal journal = journal_of(store);
+    struct acme_journal_file file;
     size_t i;
 
-    journal->nfiles = 0;
-    journal->from = 0;
+    reading->nfiles = 0;
+    reading->from = 0;
     for (i = 0; i < NFILES; i++) {
-        if (open_file(store, files[i], O_RDONLY, &file, err) != ACME_OK) {
-            close_journal(journal);
+        if (acme_journal_open(&journal, files[i], O_RDONLY, &file, err) !=
+            ACME_OK) {
+            close_reading(reading);
             return err->rc;
         }
         if (file.fd == -1)
             continue;
-        if (is_open(journal, &file)) {
+        if (is_open(reading, &file)) {
             close(file.fd);
             continue;
         }
-        acme_buf_init(&journal->text[journal->nfiles],
+        acme_buf_init(&reading->text[reading->nfiles],
             ACME_EVENTS_FILE_MAX + ACME_EVENT_LINE_MAX);
-        journal->file[journal->nfiles++] = file;
+        reading->file[reading->nfiles++] = file;
         if (is_at(place, &file)) {
-            journal->from = place->offset;
+            reading->from = place->offset;
             break; /* older ones have been read */
         }
     }
@@ -277,8 +156,8 @@ open_journal(const struct acme_store *store,
 }
 
 static enum acme_rc
-read_from(const struct file *file, size_t from, struct acme_buf *text,
-    struct acme_error *err)
+read_from(const struct acme_journal_file *file, size_t from,
+    struct acme_buf *text, struct acme_error *err)
 {
     size_t size = (size_t)file->st.st_size - from, done = 0;
     unsigned char *room;
@@ -305,14 +184,14 @@ read_from(const struct file *file, size_t from, struct acme_buf *text,
 }
 
 static enum acme_rc
-read_journal(struct journal *journal, struct acme_error *err)
+read_files(struct reading *reading, struct acme_error *err)
 {
     enum acme_rc rc = ACME_OK;
     size_t i;
 
-    for (i = 0; rc == ACME_OK && i < journal->nfiles; i++)
-        rc = read_from(&journal->file[i],
-            i + 1 == journal->nfiles ? journal->from : 0, &journal->text[i],
+    for (i = 0; rc == ACME_OK && i < reading->nfiles; i++)
+        rc = read_from(&reading->file[i],
+            i + 1 == reading->nfiles ? reading->from : 0, &reading->text[i],
             err);
     return rc;
 }
@@ -362,20 +241,20 @@ visit_text(struct walk *walk, const struct acme_buf *text, size_t *end,
 }
 
 static enum acme_rc
-visit_all(struct walk *walk, const struct journal *journal,
+visit_all(struct walk *walk, const struct reading *reading,
     struct acme_events_place *place, struct acme_error *err)
 {
     enum acme_rc rc = ACME_OK;
     size_t i, end;
 
     walk->met = 0;
-    for (i = journal->nfiles; rc == ACME_OK && i-- > 0;) {
-        const struct file *file = &journal->file[i];
+    for (i = reading->nfiles; rc == ACME_OK && i-- > 0;) {
+        const struct acme_journal_file *file = &reading->file[i];
 
-        rc = visit_text(walk, &journal->text[i], &end, err);
+        rc = visit_text(walk, &reading->text[i], &end, err);
         place->device = (uint64_t)file->st.st_dev;
         place->inode = (uint64_t)file->st.st_ino;
-        place->offset = end + (i + 1 == journal->nfiles ? journal->from : 0);
+        place->offset = end + (i + 1 == reading->nfiles ? reading->from : 0);
         place->head = hash_head(file, place->offset);
     }
     return rc;
@@ -388,19 +267,19 @@ acme_store_events(const struct acme_store *store, const char *lineage,
 {
     struct acme_events_place end = *place;
     struct walk walk = { .lineage = lineage };
-    struct journal journal;
-    enum acme_rc rc = open_journal(store, place, &journal, err);
+    struct reading reading;
+    enum acme_rc rc = open_reading(store, place, &reading, err);
 
     if (rc != ACME_OK)
         return rc;
-    rc = read_journal(&journal, err);
+    rc = read_files(&reading, err);
     if (rc == ACME_OK && most != SIZE_MAX)
-        rc = visit_all(&walk, &journal, &end, err);
+        rc = visit_all(&walk, &reading, &end, err);
     walk.skip = walk.met > most ? walk.met - most : 0;
     walk.visit = visit;
     walk.ctx = ctx;
     if (rc == ACME_OK)
-        rc = visit_all(&walk, &journal, place, err);
-    close_journal(&journal);
+        rc = visit_all(&walk, &reading, place, err);
+    close_reading(&reading);
     return rc;
 }
