@@ -793,6 +793,13 @@ const command_rec acme_httpd_commands[] = {
         "how old a new certificate is when it is first served"),
     AP_INIT_TAKE_ARGV("ACMEMirror", set_hooks, IN_SECTION, RSRC_CONF,
         "program that copies each new certificate elsewhere, or none"),
+    AP_INIT_TAKE_ARGV("ACMETracking", set_hooks, IN_SECTION, RSRC_CONF,
+        "keeps a record of each renewal: file:DIRECTORY, cmd:PROGRAM WORD "
+        "..., or none"),
+    AP_INIT_TAKE_ARGV("ACMETrackingData", set_hooks, IN_SECTION, RSRC_CONF,
+        "what those records get: csr, crt, lineage, or none"),
+    AP_INIT_TAKE_ARGV("ACMETrackingRequired", set_hooks, IN_SECTION, RSRC_CONF,
+        "nothing is ordered without a record: on or off"),
     AP_INIT_TAKE_ARGV("ACMEMirrorFailure", set_hooks, IN_SECTION, RSRC_CONF,
         "what follows when that program fails: retry or ignore"),
     AP_INIT_FLAG("ACMEMustStaple", set_flag, IN_SECTION, RSRC_CONF,

@@ -17,6 +17,9 @@ static const struct {
     { "ACMEWarnWindow", ACME_HOOKS_WARN_WINDOW },
     { "ACMEMirror", ACME_HOOKS_MIRROR },
     { "ACMEMirrorFailure", ACME_HOOKS_MIRROR_FAILURE },
+    { "ACMETracking", ACME_HOOKS_TRACKING },
+    { "ACMETrackingData", ACME_HOOKS_TRACKING_DATA },
+    { "ACMETrackingRequired", ACME_HOOKS_TRACKING_REQUIRED },
 };
 
 static const char *

@@ -43,6 +43,11 @@ static enum acme_hooks_item  ngx_acme_hooks_warn_window =
 static enum acme_hooks_item  ngx_acme_hooks_mirror = ACME_HOOKS_MIRROR;
 static enum acme_hooks_item  ngx_acme_hooks_mirror_failure =
     ACME_HOOKS_MIRROR_FAILURE;
+static enum acme_hooks_item  ngx_acme_hooks_tracking = ACME_HOOKS_TRACKING;
+static enum acme_hooks_item  ngx_acme_hooks_tracking_data =
+    ACME_HOOKS_TRACKING_DATA;
+static enum acme_hooks_item  ngx_acme_hooks_tracking_required =
+    ACME_HOOKS_TRACKING_REQUIRED;
 
 static enum acme_proof_item  ngx_acme_proof_challenge = ACME_PROOF_CHALLENGE;
 static enum acme_proof_item  ngx_acme_proof_command = ACME_PROOF_COMMAND;
@@ -275,6 +280,27 @@ ngx_command_t  ngx_acme_commands[] = {
       NGX_HTTP_SRV_CONF_OFFSET,
       0,
       &ngx_acme_hooks_mirror_failure },
+
+    { ngx_string("acme_tracking"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,
+      ngx_acme_hooks,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      &ngx_acme_hooks_tracking },
+
+    { ngx_string("acme_tracking_data"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,
+      ngx_acme_hooks,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      &ngx_acme_hooks_tracking_data },
+
+    { ngx_string("acme_tracking_required"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_acme_hooks,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      &ngx_acme_hooks_tracking_required },
 
     { ngx_string("acme_must_staple"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_FLAG,

@@ -262,6 +262,11 @@
 #define ACME_LOG_LINE_MAX 1024
 #define ACME_FOREIGN_TEXT_MAX 512
 
+/* Of a tracking record, with its end; and bytes of a file of records, of which
+ * there are two of each lineage. */
+#define ACME_TRACK_ID_MAX 65
+#define ACME_TRACK_FILE_MAX ((size_t)4 * 1024 * 1024)
+
 /* Events: each text of one, its line, in which JSON may double them, and a
  * file of them, of which three are kept: some thousands. */
 #define ACME_EVENT_TEXT_MAX 512

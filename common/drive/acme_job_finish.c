@@ -43,6 +43,8 @@ acme_job_finalize(struct acme_run *run)
             run->err);
     }
     if (rc == ACME_OK)
+        acme_job_track_request(run, &csr);
+    if (rc == ACME_OK)
         rc = acme_order_finalize(run->job->client, run->names, run->nnames,
             csr.data, csr.len, run->arena, &run->order, run->err);
     acme_buf_clear(&csr);

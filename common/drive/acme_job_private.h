@@ -59,10 +59,15 @@ enum acme_rc acme_job_ask_runner(const struct acme_run *run,
 enum acme_rc acme_job_tell_runner(const struct acme_run *run,
     struct acme_buf *frame, struct acme_error *err);
 
-/* Before an order: the command for events is asked, and pre hooks are run, if
- * they have not been for this attempt.  A hook that fails is no failure of
- * ours.  ACME_UNREADY: the command says no. */
+/* Before an order: the command for events is asked, a tracking record opened,
+ * and pre hooks are run, if they have not been for this attempt.  A hook that
+ * fails is no failure of ours.  ACME_UNREADY: the command says no, or there is
+ * no record where one is required. */
 enum acme_rc acme_job_begin(struct acme_run *run);
+
+/* Its tracking record, if it has one, gets the signing request (DER). */
+void acme_job_track_request(const struct acme_run *run,
+    const struct acme_buf *der);
 
 /* The same of a challenge that is presented: "http-01:NAME". */
 enum acme_rc acme_job_ask_challenge(struct acme_run *run, const char *subject);

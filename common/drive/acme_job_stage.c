@@ -1,13 +1,15 @@
 /*
  * What the administrator has run around an attempt: hooks before its order,
  * and when it is over.  What they do is theirs to know: an attempt does not
- * fail because a hook did.  The command that is told of events may say no.
+ * fail because a hook did.  The command that is told of events may say no, and
+ * so may tracking, where it is required.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "drive/acme_job_private.h"
 #include "drive/acme_stage_ask.h"
+#include "drive/acme_track.h"
 
 static enum acme_rc
 ask(const struct acme_run *run, const struct acme_stage_ask *stage,
@@ -85,6 +87,45 @@ acme_job_ask_challenge(struct acme_run *run, const char *subject)
     return ask_event(run, word);
 }
 
+/* ---- tracking --------------------------------------------------------- */
+
+static bool
+is_tracked(const struct acme_run *run)
+{
+    return run->job->runner != NULL &&
+           run->lineage->hooks->n[ACME_HOOKS_TRACKING] > 0;
+}
+
+/* An order that is gone on with has its record.  ACME_UNREADY: it must have
+ * one, and cannot; what is only wished for, the runner has told. */
+static enum acme_rc
+open_record(const struct acme_run *run)
+{
+    struct acme_stage_ask stage = { .stage = ACME_HOOKS_TRACKING,
+        .unit = (uint32_t)run->job->unit,
+        .renews = run->now.leaf != NULL,
+        .event = ACME_TRACK_CREATE };
+    struct acme_stage_answer answer;
+    enum acme_rc rc;
+
+    if (!is_tracked(run) || run->now.order)
+        return ACME_OK;
+    rc = ask(run, &stage, &answer, run->err);
+    if (rc == ACME_OK && answer.err.rc != ACME_OK &&
+        run->lineage->hooks->tracking_required)
+        rc = acme_error_set(run->err, ACME_UNREADY,
+            "a tracking record is required: %s", answer.err.what);
+    return rc;
+}
+
+void
+acme_job_track_request(const struct acme_run *run, const struct acme_buf *der)
+{
+    if (is_tracked(run) &&
+        (run->lineage->hooks->tracking_data & 1u << ACME_TRACK_CSR) != 0)
+        acme_vault_request(run->job->vault, run->job->unit, der);
+}
+
 /* ---- hooks ------------------------------------------------------------ */
 
 enum acme_rc
@@ -99,6 +140,8 @@ acme_job_begin(struct acme_run *run)
     if (run->job->runner == NULL)
         return ACME_OK;
     rc = ask_to_begin(run);
+    if (rc == ACME_OK)
+        rc = open_record(run);
     return rc == ACME_OK ? ask(run, &stage, &answer, run->err) : rc;
 }
 

@@ -132,6 +132,7 @@ static const struct {
     { ACME_VERB_REVOKED, OF_ISSUER, 3, acme_keeper_answer_revoked },
     { ACME_VERB_LEARNED, OF_UNIT, 3, acme_keeper_answer_learned },
     { ACME_VERB_EVENT, OF_UNIT, 6, acme_keeper_answer_event },
+    { ACME_VERB_REQUEST, OF_UNIT, 1, acme_keeper_answer_request },
     { ACME_VERB_DONE, OF_NOTHING, 3, answer_done },
 };
 

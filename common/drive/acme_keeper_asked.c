@@ -231,16 +231,20 @@ take_answer(struct acme_keeper *keeper, const struct acme_buf *data)
 {
     struct acme_stage_answer answer;
     struct acme_asked *asked;
-    struct acme_frame frame;
+    struct acme_frame frame, outcomes;
     size_t lineage;
 
     if (!acme_stage_answer_open(&frame, data, &answer))
         return;
     lineage = acme_unit_lineage(answer.unit);
+    outcomes = frame;
     if (answer.unit != ACME_STAGE_ALL && answer.has_outcomes &&
         lineage < keeper->config->nlineages)
         keep_outcomes(keeper, lineage, acme_hooks_item_name(answer.stage),
             &frame);
+    if (answer.stage == ACME_HOOKS_TRACKING && answer.id == 0 &&
+        lineage < keeper->config->nlineages)
+        acme_keeper_track_opened(keeper, &answer, &outcomes);
     for (asked = keeper->asked; asked != NULL; asked = asked->next)
         if (answer.id != 0 && asked->id == answer.id)
             break;

@@ -58,6 +58,7 @@ acme_keeper_event(struct acme_keeper *keeper, const struct acme_event *event)
     put_writer(keeper, &one);
     write_line(keeper, &one);
     acme_keeper_react(keeper, &one);
+    acme_keeper_track(keeper, &one);
 }
 
 /* ---- what is filled in ------------------------------------------------ */

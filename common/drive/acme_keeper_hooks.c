@@ -253,6 +253,9 @@ acme_asked_conclude_due(struct acme_keeper *keeper, struct acme_asked *asked,
     const bool newer = acme_store_due_read(keeper->store, kind, name, &due) &&
                        strcmp(due.fingerprint, asked->fingerprint) != 0;
 
+    if (!mirror)
+        acme_keeper_track_deployed(keeper, lineage, answer);
+
     if (mirror && !newer)
         conclude_mirror(keeper, lineage, answer);
     else if (mirror)

@@ -287,6 +287,15 @@ void acme_keeper_find_due(struct acme_keeper *keeper);
 void acme_keeper_react(struct acme_keeper *keeper,
     const struct acme_event *event);
 
+/* The lineage's tracking records: the engine has had one opened (with the
+ * runner's outcome); something has happened; deploy hooks were run. */
+void acme_keeper_track_opened(struct acme_keeper *keeper,
+    const struct acme_stage_answer *answer, struct acme_frame *outcomes);
+void acme_keeper_track(struct acme_keeper *keeper,
+    const struct acme_event *event);
+void acme_keeper_track_deployed(struct acme_keeper *keeper, size_t lineage,
+    const struct acme_stage_answer *answer);
+
 /* Sends questions that the runner had no room for, and those whose time has
  * come again. */
 void acme_keeper_send_asked(struct acme_keeper *keeper);
@@ -381,5 +390,6 @@ void acme_keeper_answer_revoked(struct acme_call *call);
 void acme_keeper_answer_learned(struct acme_call *call);
 void acme_keeper_answer_version(struct acme_call *call);
 void acme_keeper_answer_event(struct acme_call *call);
+void acme_keeper_answer_request(struct acme_call *call);
 
 #endif

@@ -173,6 +173,8 @@ program_of(const struct acme_runner *runner, const struct acme_task *task)
 
     if (task->is_stage && task->ask.stage == ACME_HOOKS_MIRROR)
         return "mirror";
+    if (task->is_stage && task->ask.stage == ACME_HOOKS_TRACKING)
+        return "tracking";
     if (task->is_stage)
         return task->ask.stage == ACME_HOOKS_EVENT ? "events" : "hooks";
     command = &acme_task_lineage(runner, task)->proof->command;

@@ -1,13 +1,14 @@
 /*
  * What the files behind acme_runner.h share: the process and its queue
  * (acme_runner.c), and what its handlers do, a process each: records of the
- * DNS (_dns.c), hooks and events (_stage.c).
+ * DNS (_dns.c), hooks and events (_stage.c), tracking (_track.c).
  */
 #ifndef ACME_RUNNER_PRIVATE_H
 #define ACME_RUNNER_PRIVATE_H
 
 #include "drive/acme_batch.h"
 #include "drive/acme_errand.h"
+#include "drive/acme_program.h"
 #include "drive/acme_runner.h"
 #include "drive/acme_stage.h"
 #include "drive/acme_stage_ask.h"
@@ -56,6 +57,22 @@ enum acme_rc acme_runner_settle_stage(struct acme_runner *runner,
 /* Answers a stage that has nothing to run. */
 void acme_runner_answer_nothing(const struct acme_runner *runner,
     const struct acme_task *task, const struct acme_error *err);
+
+/*
+ * In a handler: runs the hook's program, of which acme_stage_list() has made
+ * one, with these facts; of `how` its input and `tail` count.  ACME_IO,
+ * ACME_STOPPING, ACME_NOMEM.
+ */
+enum acme_rc acme_runner_program(const struct acme_runner *runner,
+    const struct acme_task *task, const struct acme_stage_hook *hook,
+    const struct acme_stage_facts *facts, const struct acme_program *how,
+    struct acme_buf *output, struct acme_error *err);
+
+/* The same of a tracking record: what the task asks for is done to it, and it
+ * is made first if there is none; `output` has what it is called then. */
+enum acme_rc acme_runner_track(const struct acme_runner *runner,
+    const struct acme_task *task, const struct acme_stage_hook *hook,
+    struct acme_buf *output, struct acme_error *err);
 
 /* In a handler, until exit. */
 void acme_runner_dns(const struct acme_runner *runner, struct acme_task *task)

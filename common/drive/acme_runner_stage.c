@@ -26,6 +26,8 @@ tell_user(const struct acme_runner *runner, enum acme_hooks_item item,
     struct acme_command_user user;
     struct acme_error why, err;
 
+    if (acme_hook_directory(hook) != NULL)
+        return;
     acme_error_clear(&why);
     acme_error_clear(&err);
     (void)acme_hook_text(hook, text, sizeof(text));
@@ -233,12 +235,12 @@ find_facts(struct handler *handler)
         facts->event = task->ask.event;
 }
 
-static enum acme_rc
-run_program(struct handler *handler, const struct acme_stage_hook *hook,
-    struct acme_buf *tail, struct acme_error *err)
+enum acme_rc
+acme_runner_program(const struct acme_runner *runner,
+    const struct acme_task *task, const struct acme_stage_hook *hook,
+    const struct acme_stage_facts *facts, const struct acme_program *how,
+    struct acme_buf *output, struct acme_error *err)
 {
-    const struct acme_task *task = handler->task;
-    const struct acme_runner *runner = handler->runner;
     struct acme_command_user user;
     struct acme_command_run run;
     struct acme_program_end end = { .left = 0 };
@@ -248,8 +250,7 @@ run_program(struct handler *handler, const struct acme_stage_hook *hook,
     acme_error_clear(&why);
     rc = acme_stage_user(runner->config, hook, &user, &why, err);
     if (rc == ACME_OK)
-        rc = acme_stage_run(hook, &handler->facts, &user, task->arena, &run,
-            err);
+        rc = acme_stage_run(hook, facts, &user, task->arena, &run, err);
     if (rc == ACME_OK) {
         const struct acme_program program = { .path = run.path,
             .shown = run.shown,
@@ -259,19 +260,36 @@ run_program(struct handler *handler, const struct acme_stage_hook *hook,
             .uid = user.uid,
             .gid = user.gid,
             .timeout = hook->timeout,
-            .input = task->ask.json_len > 0 ? task->ask.json : NULL,
-            .input_len = task->ask.json_len,
-            .tail = true,
+            .input = how->input,
+            .input_len = how->input_len,
+            .tail = how->tail,
             .stop = { runner->life[0],
                 task->ask.stage == ACME_HOOKS_POST ? -1 : task->answer } };
 
-        rc = acme_program_run(&program, tail, &end, err);
+        rc = acme_program_run(&program, output, &end, err);
     }
     if (end.left > 0)
         acme_log(&runner->host, ACME_LOG_WARN,
             "program \"%s\" left %u %s running, killed now", hook->text,
             end.left, end.left == 1 ? "process" : "processes");
     return rc;
+}
+
+static enum acme_rc
+run_hook(const struct handler *handler, const struct acme_stage_hook *hook,
+    struct acme_buf *tail, struct acme_error *err)
+{
+    const struct acme_stage_ask *ask = &handler->task->ask;
+    const struct acme_program how = { .input =
+                                          ask->json_len > 0 ? ask->json : NULL,
+        .input_len = ask->json_len,
+        .tail = true };
+
+    if (ask->stage == ACME_HOOKS_TRACKING)
+        return acme_runner_track(handler->runner, handler->task, hook, tail,
+            err);
+    return acme_runner_program(handler->runner, handler->task, hook,
+        &handler->facts, &how, tail, err);
 }
 
 /* ", lineage "x"", where it is about one. */
@@ -293,8 +311,11 @@ tell(const struct handler *handler, const struct acme_stage_hook *hook,
     char lineage[ACME_LINEAGE_MAX + 16];
 
     if (err->rc == ACME_OK)
-        acme_log(host, ACME_LOG_INFO, "%s hook \"%s\" was run%s",
-            handler->facts.stage, hook->text, whose(handler, lineage));
+        acme_log(host,
+            handler->task->ask.stage == ACME_HOOKS_TRACKING ? ACME_LOG_DEBUG
+                                                            : ACME_LOG_INFO,
+            "%s hook \"%s\" was run%s", handler->facts.stage, hook->text,
+            whose(handler, lineage));
     else if (err->rc != ACME_STOPPING)
         acme_log(host, ACME_LOG_ERROR, "%s hook failed%s: %s",
             handler->facts.stage, whose(handler, lineage), err->what);
@@ -311,7 +332,7 @@ run_one(struct handler *handler, const struct acme_stage_hook *hook)
     acme_error_clear(&err);
     memset(&outcome, 0, sizeof(outcome));
     acme_buf_init(&tail, ACME_COMMAND_OUTPUT_MAX);
-    if (run_program(handler, hook, &tail, &err) != ACME_OK &&
+    if (run_hook(handler, hook, &tail, &err) != ACME_OK &&
         handler->err.rc == ACME_OK)
         handler->err = err;
     tell(handler, hook, &err);

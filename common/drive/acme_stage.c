@@ -77,7 +77,7 @@ search(const char *name, char *path, struct acme_error *err)
 }
 
 /* For the shell: events are told as mod_md does it, without one, and no word
- * of a mirror's is looked at by one. */
+ * of a mirror's or of tracking's is looked at by one. */
 static bool
 is_line(const struct acme_hook *hook, enum acme_hooks_item item)
 {
@@ -127,7 +127,8 @@ acme_stage_check(const struct acme_hooks *hooks, struct acme_error *err)
             const struct acme_hook *hook = &hooks->list[item][i];
 
             acme_error_clear(&why);
-            if (acme_stage_program(hook, (enum acme_hooks_item)item, path,
+            if (acme_hook_directory(hook) == NULL &&
+                acme_stage_program(hook, (enum acme_hooks_item)item, path,
                     &why) != ACME_OK)
                 return acme_error_set(err, ACME_CONFIG,
                     "%s hook \"%s\": %s; \"acme_hook_validation off\" "
@@ -353,6 +354,8 @@ add_args(const struct acme_stage_hook *hook,
         return;
     run->argv[n++] = facts->event;
     run->argv[n++] = facts->lineage;
+    for (i = 0; i < 2 && facts->more[i] != NULL; i++)
+        run->argv[n++] = facts->more[i];
 }
 
 static bool

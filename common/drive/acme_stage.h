@@ -76,11 +76,12 @@ enum acme_rc acme_stage_user(const struct acme_config *config,
 struct acme_stage_facts {
     const char *state_dir;
     const char *lineage; /* NULL: several */
-    const char *stage;   /* "pre", "deploy", "post", "event", "mirror" */
+    const char *stage;   /* "pre", ..., as acme_hooks_item_name() has it */
     const char *domains; /* with spaces between; NULL: none */
     const char *failed;  /* those of attempts that failed; NULL: none */
     unsigned version;    /* 0: none */
-    const char *event;   /* its word; NULL: it is none */
+    const char *event;   /* its word, or what is done to a record; or NULL */
+    const char *more[2]; /* words behind the lineage; of TRACKING */
 };
 
 /*

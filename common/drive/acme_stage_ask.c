@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "drive/acme_track.h"
 #include "state/acme_challenge_type.h"
 
 #define RENEWS 1u
@@ -19,6 +20,7 @@ acme_stage_ask_render(const struct acme_stage_ask *ask, struct acme_buf *frame)
     acme_frame_add_u64(frame, ask->version);
     acme_frame_add_u64(frame, ask->id);
     acme_frame_add_text(frame, ask->event);
+    acme_frame_add_text(frame, ask->track);
     acme_frame_add(frame, ask->domains, ask->domains_len);
     acme_frame_add(frame, ask->json, ask->json_len);
 }
@@ -60,12 +62,15 @@ is_of_engine(const struct acme_config *config,
     const struct acme_lineage *lineage;
 
     if (ask->unit == ACME_STAGE_ALL || ask->domains_len != 0 ||
-        ask->json_len != 0 || ask->version != 0 || ask->id != 0)
+        ask->json_len != 0 || ask->version != 0 || ask->id != 0 ||
+        ask->track[0] != '\0')
         return false;
     lineage = &config->lineage[acme_unit_lineage(ask->unit)];
     if (ask->stage == ACME_HOOKS_EVENT)
         return strcmp(ask->event, "renewing") == 0 ||
                is_setup(lineage, ask->event);
+    if (ask->stage == ACME_HOOKS_TRACKING)
+        return strcmp(ask->event, ACME_TRACK_CREATE) == 0;
     return ask->event[0] == '\0' &&
            (ask->stage == ACME_HOOKS_PRE || ask->stage == ACME_HOOKS_POST);
 }
@@ -85,6 +90,7 @@ acme_stage_ask_parse(struct acme_frame *frame,
     ask->version = (unsigned)acme_frame_get_u64(frame);
     ask->id = acme_frame_get_u64(frame);
     acme_frame_get_text(frame, ask->event, sizeof(ask->event));
+    acme_frame_get_text(frame, ask->track, sizeof(ask->track));
     acme_frame_get(frame, &domains, &ask->domains_len);
     acme_frame_get(frame, &json, &ask->json_len);
     if (!acme_frame_end(frame) || frame->verb != ACME_VERB_STAGE ||

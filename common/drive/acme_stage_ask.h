@@ -23,17 +23,18 @@
 #define ACME_EVENT_WORD_MAX 320
 
 /* What a program was given to read, and the end of what it wrote. */
-#define ACME_STAGE_JSON_MAX ((size_t)16 * 1024)
+#define ACME_STAGE_JSON_MAX ((size_t)32 * 1024)
 #define ACME_STAGE_TAIL_MAX 1024
 
 struct acme_stage_ask {
     enum acme_hooks_item stage; /* of ACME_HOOKS_COMMANDS */
     uint32_t unit;
-    bool renews;      /* there was a certificate before */
-    bool failed;      /* POST: the attempt came to nothing */
-    unsigned version; /* 0: none */
-    uint64_t id;      /* the store's, in the answer again */
-    char event[ACME_EVENT_WORD_MAX];
+    bool renews;                     /* there was a certificate before */
+    bool failed;                     /* POST: the attempt came to nothing */
+    unsigned version;                /* 0: none */
+    uint64_t id;                     /* the store's, in the answer again */
+    char event[ACME_EVENT_WORD_MAX]; /* TRACKING: see acme_track.h */
+    char track[ACME_TRACK_ID_MAX];   /* TRACKING: the record; or "" */
     /* Borrowed, not ended by NUL: names with spaces between, and what is to be
      * read by a program. */
     const char *domains;
@@ -49,8 +50,9 @@ void acme_stage_ask_render(const struct acme_stage_ask *ask,
 /*
  * Out of one, which it borrows from then on.  False: it is malformed, the unit
  * is none of the configuration's, or (`of_engine`) it is not what an engine
- * may ask for: that an attempt begins or has ended, and whether it may be
- * "renewing" or "challenge-setup:TYPE:NAME" with a name of its lineage.
+ * may ask for: that an attempt begins or has ended, with a tracking record or
+ * not, and whether it may be "renewing" or "challenge-setup:TYPE:NAME" with a
+ * name of its lineage.
  */
 bool acme_stage_ask_parse(struct acme_frame *frame,
     const struct acme_config *config, bool of_engine,

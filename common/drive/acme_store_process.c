@@ -256,9 +256,12 @@ serve(struct process *process)
             return ACME_EXIT_FAILED;
         if (fds[0].revents != 0)
             return ACME_EXIT_STOPPED;
-        if (fds[1].revents != 0)
+        /* The runner first: the engine may go on from what it has answered,
+         * and be heard before it. */
+        if (fds[2].revents == 0 && fds[1].revents != 0)
             status = serve_engine(process);
-        if (fds[2].revents != 0 && !acme_keeper_hear_runner(process->keeper))
+        else if (fds[2].revents != 0 &&
+                 !acme_keeper_hear_runner(process->keeper))
             fds[2].fd = -1;
         acme_control_serve(process->control, on_renew, process);
         now = acme_time_ms();

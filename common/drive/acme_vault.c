@@ -922,6 +922,17 @@ acme_vault_event(struct acme_vault *vault, size_t unit, size_t issuer,
     (void)simple(vault, &ignored);
 }
 
+void
+acme_vault_request(struct acme_vault *vault, size_t unit,
+    const struct acme_buf *der)
+{
+    struct acme_error ignored;
+
+    acme_error_clear(&ignored);
+    acme_frame_add(ask(vault, ACME_VERB_REQUEST, unit), der->data, der->len);
+    (void)simple(vault, &ignored);
+}
+
 enum acme_rc
 acme_vault_ledger(struct acme_vault *vault, size_t issuer,
     struct acme_buf *text, struct acme_error *err)

@@ -225,6 +225,11 @@ enum acme_rc acme_vault_learned(struct acme_vault *vault, size_t unit,
 void acme_vault_event(struct acme_vault *vault, size_t unit, size_t issuer,
     const struct acme_event *event);
 
+/* The CA gets this signing request (DER), for the unit's tracking record.
+ * Best effort. */
+void acme_vault_request(struct acme_vault *vault, size_t unit,
+    const struct acme_buf *der);
+
 /* The issuer's ledger blob, opaque to the store. */
 enum acme_rc acme_vault_ledger(struct acme_vault *vault, size_t issuer,
     struct acme_buf *text, struct acme_error *err);

@@ -51,6 +51,7 @@ enum acme_verb {
     ACME_VERB_LEARNED,        /* fingerprint of what is live, how, reason -> */
     ACME_VERB_EVENT,          /* kind, issuer, next attempt, subject, problem,
                                  text -> */
+    ACME_VERB_REQUEST,        /* the signing request that the CA gets -> */
     ACME_VERB_HOOK,           /* to the runner, see acme_errand.h */
     ACME_VERB_STAGE,          /* to the runner, see acme_stage_ask.h */
     ACME_VERB_DONE,           /* answer to a RENEW: id, ok, text; no reply */

@@ -18,12 +18,24 @@ static const char *const names[ACME_HOOKS_ITEMS] = {
     [ACME_HOOKS_POST] = "post",
     [ACME_HOOKS_EVENT] = "event",
     [ACME_HOOKS_MIRROR] = "mirror",
+    [ACME_HOOKS_TRACKING] = "tracking",
     [ACME_HOOKS_DIRECTORIES] = "directories",
     [ACME_HOOKS_VALIDATION] = "validation",
     [ACME_HOOKS_TIMEOUT] = "timeout",
     [ACME_HOOKS_WARN_WINDOW] = "warn_window",
     [ACME_HOOKS_MIRROR_FAILURE] = "mirror_failure",
+    [ACME_HOOKS_TRACKING_DATA] = "tracking_data",
+    [ACME_HOOKS_TRACKING_REQUIRED] = "tracking_required",
 };
+
+static const char *const data_names[ACME_TRACK_DATA] = {
+    [ACME_TRACK_CSR] = "csr",
+    [ACME_TRACK_CRT] = "crt",
+    [ACME_TRACK_LINEAGE] = "lineage",
+};
+
+#define TRACK_DIRECTORY "file:"
+#define TRACK_PROGRAM "cmd:"
 
 static bool
 has(const struct acme_hooks *hooks, size_t item)
@@ -38,6 +50,23 @@ acme_hooks_init(struct acme_hooks *hooks)
     hooks->directories = hooks->validation = true;
     hooks->timeout = TIMEOUT;
     hooks->warn_percent = WARN_PERCENT;
+    hooks->tracking_data = 1u << ACME_TRACK_CSR | 1u << ACME_TRACK_CRT;
+}
+
+const char *
+acme_track_data_name(enum acme_track_data data)
+{
+    return data_names[data];
+}
+
+const char *
+acme_hook_directory(const struct acme_hook *hook)
+{
+    const size_t len = strlen(TRACK_DIRECTORY);
+
+    return strncmp(hook->word[0], TRACK_DIRECTORY, len) == 0
+               ? hook->word[0] + len
+               : NULL;
 }
 
 const char *
@@ -93,6 +122,61 @@ set_command(struct acme_hooks *hooks, enum acme_hooks_item item,
     return ACME_OK;
 }
 
+/* "file:DIR", "cmd:PROGRAM", or what the JSON form has of the latter. */
+static enum acme_rc
+set_tracking(struct acme_hooks *hooks, const char *const *word, size_t n,
+    struct acme_error *err)
+{
+    const size_t len = strlen(TRACK_PROGRAM);
+    const char *words[ACME_COMMAND_WORDS_MAX + 1];
+    const char *directory;
+    size_t i;
+
+    if (n == 0 || n > ACME_COMMAND_WORDS_MAX ||
+        strcasecmp(word[0], "none") == 0)
+        return set_command(hooks, ACME_HOOKS_TRACKING, word, n, err);
+    for (i = 0; i < n; i++)
+        words[i] = word[i];
+    if (strncmp(words[0], TRACK_PROGRAM, len) == 0)
+        words[0] += len;
+    directory = acme_hook_directory(&(struct acme_hook){ 1, { words[0] } });
+    if (directory != NULL && n > 1)
+        return acme_words_bad(err, word[1], "a directory stands alone");
+    if ((directory != NULL ? directory : words[0])[0] != '/')
+        return acme_words_bad(err, word[0],
+            "it must be file:/DIRECTORY or cmd:/PROGRAM, absolute, or none");
+    return set_command(hooks, ACME_HOOKS_TRACKING, words, n, err);
+}
+
+/* Of one word or several; the JSON form has them in one. */
+static enum acme_rc
+set_tracking_data(struct acme_hooks *hooks, const char *const *word, size_t n,
+    struct acme_error *err)
+{
+    unsigned data = 0;
+    size_t i, k, len;
+
+    for (i = 0; i < n; i++) {
+        const char *at = word[i];
+
+        do {
+            len = strcspn(at, " ");
+            for (k = 0; k < ACME_TRACK_DATA; k++)
+                if (strlen(data_names[k]) == len &&
+                    strncasecmp(at, data_names[k], len) == 0)
+                    break;
+            if (k < ACME_TRACK_DATA)
+                data |= 1u << k;
+            else if (n > 1 || strcasecmp(word[0], "none") != 0)
+                return acme_words_bad(err, word[i],
+                    "it must be csr, crt, lineage, or none alone");
+            at += len + strspn(at + len, " ");
+        } while (*at != '\0');
+    }
+    hooks->tracking_data = data;
+    return ACME_OK;
+}
+
 /* "10%", "30d" or "30". */
 static enum acme_rc
 set_warn_window(struct acme_hooks *hooks, const char *word,
@@ -130,7 +214,8 @@ acme_hooks_set(struct acme_hooks *hooks, enum acme_hooks_item item,
 {
     enum acme_rc rc = ACME_OK;
 
-    if (item > ACME_HOOKS_COMMANDS && n != 1)
+    if (item > ACME_HOOKS_COMMANDS &&
+        (item == ACME_HOOKS_TRACKING_DATA ? n == 0 : n != 1))
         return acme_words_count(err, "it needs one");
     switch (item) {
     case ACME_HOOKS_PRE:
@@ -139,6 +224,9 @@ acme_hooks_set(struct acme_hooks *hooks, enum acme_hooks_item item,
     case ACME_HOOKS_EVENT:
     case ACME_HOOKS_MIRROR:
         rc = set_command(hooks, item, word, n, err);
+        break;
+    case ACME_HOOKS_TRACKING:
+        rc = set_tracking(hooks, word, n, err);
         break;
     case ACME_HOOKS_DIRECTORIES:
         rc = acme_words_flag(word[0], &hooks->directories, err);
@@ -154,6 +242,12 @@ acme_hooks_set(struct acme_hooks *hooks, enum acme_hooks_item item,
         break;
     case ACME_HOOKS_MIRROR_FAILURE:
         rc = set_mirror_failure(hooks, word[0], err);
+        break;
+    case ACME_HOOKS_TRACKING_DATA:
+        rc = set_tracking_data(hooks, word, n, err);
+        break;
+    case ACME_HOOKS_TRACKING_REQUIRED:
+        rc = acme_words_flag(word[0], &hooks->tracking_required, err);
         break;
     case ACME_HOOKS_COMMANDS:
     case ACME_HOOKS_ITEMS:
@@ -176,6 +270,7 @@ take_item(struct acme_hooks *to, const struct acme_hooks *from,
     case ACME_HOOKS_POST:
     case ACME_HOOKS_EVENT:
     case ACME_HOOKS_MIRROR:
+    case ACME_HOOKS_TRACKING:
         to->n[item] = from->n[item];
         memcpy(to->list[item], from->list[item], sizeof(to->list[item]));
         break;
@@ -194,6 +289,12 @@ take_item(struct acme_hooks *to, const struct acme_hooks *from,
         break;
     case ACME_HOOKS_MIRROR_FAILURE:
         to->mirror_ignore = from->mirror_ignore;
+        break;
+    case ACME_HOOKS_TRACKING_DATA:
+        to->tracking_data = from->tracking_data;
+        break;
+    case ACME_HOOKS_TRACKING_REQUIRED:
+        to->tracking_required = from->tracking_required;
         break;
     case ACME_HOOKS_COMMANDS:
     case ACME_HOOKS_ITEMS:
@@ -253,7 +354,9 @@ acme_hooks_equal(const struct acme_hooks *a, const struct acme_hooks *b)
     if (a->said != b->said || a->directories != b->directories ||
         a->validation != b->validation || a->timeout != b->timeout ||
         a->warn_percent != b->warn_percent || a->warn_days != b->warn_days ||
-        a->mirror_ignore != b->mirror_ignore)
+        a->mirror_ignore != b->mirror_ignore ||
+        a->tracking_data != b->tracking_data ||
+        a->tracking_required != b->tracking_required)
         return false;
     for (item = 0; item < ACME_HOOKS_COMMANDS; item++) {
         if (a->n[item] != b->n[item])
@@ -323,27 +426,56 @@ render_commands(const struct acme_hooks *hooks, size_t item,
     acme_json_set(json, names[item], list);
 }
 
+static const char *
+on_or_off(bool on)
+{
+    return on ? "on" : "off";
+}
+
+static void
+list_data(unsigned data, char *text, size_t size)
+{
+    size_t i, len = 0;
+
+    (void)snprintf(text, size, "none");
+    for (i = 0; i < ACME_TRACK_DATA; i++)
+        if ((data & 1u << i) != 0)
+            len += (size_t)snprintf(text + len, size - len, "%s%s",
+                len > 0 ? " " : "", data_names[i]);
+}
+
 static void
 render_setting(const struct acme_hooks *hooks, enum acme_hooks_item item,
     struct acme_json *json)
 {
-    char text[32] = "";
+    char number[32];
+    const char *text = number;
 
-    if (item == ACME_HOOKS_DIRECTORIES || item == ACME_HOOKS_VALIDATION)
-        (void)snprintf(text, sizeof(text), "%s",
-            (item == ACME_HOOKS_DIRECTORIES ? hooks->directories
-                                            : hooks->validation)
-                ? "on"
-                : "off");
-    else if (item == ACME_HOOKS_TIMEOUT)
-        (void)snprintf(text, sizeof(text), "%u", hooks->timeout);
-    else if (item == ACME_HOOKS_MIRROR_FAILURE)
-        (void)snprintf(text, sizeof(text), "%s",
-            hooks->mirror_ignore ? "ignore" : "retry");
-    else if (hooks->warn_percent != 0)
-        (void)snprintf(text, sizeof(text), "%u%%", hooks->warn_percent);
-    else
-        (void)snprintf(text, sizeof(text), "%ud", hooks->warn_days);
+    switch (item) {
+    case ACME_HOOKS_DIRECTORIES:
+        text = on_or_off(hooks->directories);
+        break;
+    case ACME_HOOKS_VALIDATION:
+        text = on_or_off(hooks->validation);
+        break;
+    case ACME_HOOKS_TRACKING_REQUIRED:
+        text = on_or_off(hooks->tracking_required);
+        break;
+    case ACME_HOOKS_MIRROR_FAILURE:
+        text = hooks->mirror_ignore ? "ignore" : "retry";
+        break;
+    case ACME_HOOKS_TRACKING_DATA:
+        list_data(hooks->tracking_data, number, sizeof(number));
+        break;
+    case ACME_HOOKS_TIMEOUT:
+        (void)snprintf(number, sizeof(number), "%u", hooks->timeout);
+        break;
+    default: /* the warn window */
+        (void)snprintf(number, sizeof(number),
+            hooks->warn_percent != 0 ? "%u%%" : "%ud",
+            hooks->warn_percent != 0 ? hooks->warn_percent : hooks->warn_days);
+        break;
+    }
     acme_json_set_str(json, names[item], text);
 }
 

@@ -24,13 +24,19 @@ enum acme_hooks_item {
     ACME_HOOKS_POST,        /* when all orders of the moment are through */
     ACME_HOOKS_EVENT,       /* told of each event */
     ACME_HOOKS_MIRROR,      /* copies each new version elsewhere */
+    ACME_HOOKS_TRACKING,    /* keeps a record of each renewal: file:DIR, or
+                               cmd:PROGRAM [WORD...], which is kept without
+                               "cmd:" */
     ACME_HOOKS_COMMANDS,    /* their number; then: */
     ACME_HOOKS_DIRECTORIES, /* on or off: renewal-hooks/ */
     ACME_HOOKS_VALIDATION,  /* on or off: programs must exist at start */
     ACME_HOOKS_TIMEOUT,     /* SECONDS for one run */
     ACME_HOOKS_WARN_WINDOW, /* N%, or N[d] days */
     ACME_HOOKS_MIRROR_FAILURE, /* retry or ignore */
-    ACME_HOOKS_ITEMS           /* their number */
+    ACME_HOOKS_TRACKING_DATA,  /* csr, crt, lineage: what records get; or none
+                                */
+    ACME_HOOKS_TRACKING_REQUIRED, /* on or off: no record, no renewal */
+    ACME_HOOKS_ITEMS              /* their number */
 };
 
 /* One word is a line for /bin/sh; more are a program and its arguments. */
@@ -48,7 +54,17 @@ struct acme_hooks {
     /* What is left of a certificate's life when people are warned: */
     unsigned warn_percent; /* of its life, or 0: */
     unsigned warn_days;
-    bool mirror_ignore; /* a mirror that fails is not tried again */
+    bool mirror_ignore;     /* a mirror that fails is not tried again */
+    unsigned tracking_data; /* bit of each enum acme_track_data */
+    bool tracking_required;
+};
+
+/* What a tracking record may get besides words. */
+enum acme_track_data {
+    ACME_TRACK_CSR,
+    ACME_TRACK_CRT,
+    ACME_TRACK_LINEAGE, /* its settings */
+    ACME_TRACK_DATA     /* their number */
 };
 
 /* Nothing but what counts when nothing was said. */
@@ -88,6 +104,13 @@ bool acme_hook_equal(const struct acme_hook *a, const struct acme_hook *b);
 /* What is run, for people: its words with spaces, cut to fit. */
 const char *acme_hook_text(const struct acme_hook *hook, char *out,
     size_t size);
+
+/* "csr", "crt", "lineage". */
+const char *acme_track_data_name(enum acme_track_data data);
+
+/* The directory of records; NULL: a program keeps them, or it is no tracking.
+ */
+const char *acme_hook_directory(const struct acme_hook *hook);
 
 /* Seconds before not_after when people are warned, of a certificate that
  * lives so long. */

@@ -84,6 +84,22 @@ acme_told_render_hooks(const struct acme_told *told)
     return list;
 }
 
+static struct acme_json *
+render_tracks(const struct acme_told *told)
+{
+    struct acme_json *list = acme_json_array();
+    size_t i;
+
+    for (i = 0; i < ACME_ALGORITHMS; i++) {
+        struct acme_json *json = acme_json_object();
+
+        acme_json_set_str(json, "record", told->track[i].id);
+        acme_json_set_bool(json, "ready", told->track[i].ready);
+        acme_json_append(list, json);
+    }
+    return list;
+}
+
 enum acme_rc
 acme_told_render(const struct acme_told *told, struct acme_buf *out,
     struct acme_error *err)
@@ -95,6 +111,7 @@ acme_told_render(const struct acme_told *told, struct acme_buf *out,
     for (i = 0; i < told->nevents; i++)
         acme_json_set_time(events, told->event[i].word, told->event[i].at);
     acme_json_set(root, "events", events);
+    acme_json_set(root, "tracking", render_tracks(told));
     acme_json_set(root, "hooks", acme_told_render_hooks(told));
     rc = root == NULL ? acme_error_nomem(err)
                       : acme_json_render(root, true, out, err);
@@ -129,6 +146,16 @@ parse_hook(const struct acme_json *json, struct acme_told *told)
     acme_told_add(told, &hook);
 }
 
+static void
+parse_track(const struct acme_json *json, struct acme_told_track *track)
+{
+    const char *id = acme_json_str(json, "record");
+
+    if (id != NULL && strlen(id) < sizeof(track->id))
+        memcpy(track->id, id, strlen(id) + 1);
+    track->ready = acme_json_bool(json, "ready", false);
+}
+
 void
 acme_told_parse(const char *text, size_t len, struct acme_told *told)
 {
@@ -136,7 +163,7 @@ acme_told_parse(const char *text, size_t len, struct acme_told *told)
         "expiring", "errored", "failed-over", "rolled-back", "revoked",
         "refused", "account-created", "account-updated", "account-rekeyed",
         "account-deactivated" };
-    const struct acme_json *events, *hooks;
+    const struct acme_json *events, *hooks, *tracks;
     struct acme_json *root = NULL;
     struct acme_error ignored;
     size_t i;
@@ -155,5 +182,8 @@ acme_told_parse(const char *text, size_t len, struct acme_told *told)
     hooks = acme_json_get(root, "hooks");
     for (i = 0; i < acme_json_count(hooks); i++)
         parse_hook(acme_json_at(hooks, i), told);
+    tracks = acme_json_get(root, "tracking");
+    for (i = 0; i < acme_json_count(tracks) && i < ACME_ALGORITHMS; i++)
+        parse_track(acme_json_at(tracks, i), &told->track[i]);
     acme_json_free(root);
 }

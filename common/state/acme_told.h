@@ -1,6 +1,7 @@
 /*
  * What a store remembers of a lineage's hooks and events: how each hook went
- * last, and when the command for events was told of what.  A value and its
+ * last, when the command for events was told of what, and which tracking
+ * records are open.  A value and its
  * JSON form (told/NAME.json), written by stores alone.
  */
 #ifndef ACME_TOLD_H
@@ -12,7 +13,9 @@
 
 #include "base/acme_buf.h"
 #include "base/acme_error.h"
+#include "base/acme_limits.h"
 #include "wrap/acme_json.h"
+#include "wrap/acme_key.h"
 
 /* Hooks that are remembered, of each stage its last run; events; a tail of
  * what a program wrote. */
@@ -34,7 +37,14 @@ struct acme_told_event {
     time_t at;
 };
 
+/* A tracking record that is open. */
+struct acme_told_track {
+    char id[ACME_TRACK_ID_MAX]; /* "": there is none */
+    bool ready; /* the certificate is there, and is to be deployed */
+};
+
 struct acme_told {
+    struct acme_told_track track[ACME_ALGORITHMS];
     size_t nhooks;
     struct acme_told_hook hook[ACME_TOLD_HOOKS_MAX];
     size_t nevents;

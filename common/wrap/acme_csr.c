@@ -38,6 +38,28 @@ acme_csr_der(const struct acme_csr *csr)
     return &csr->der;
 }
 
+enum acme_rc
+acme_csr_to_pem(const struct acme_csr *csr, struct acme_buf *pem,
+    struct acme_error *err)
+{
+    BIO *bio;
+    char *data = NULL;
+    long len;
+
+    ERR_set_mark();
+    bio = BIO_new(BIO_s_mem());
+    if (bio != NULL && PEM_write_bio(bio, PEM_STRING_X509_REQ, "",
+                           csr->der.data, (long)csr->der.len) > 0) {
+        len = BIO_get_mem_data(bio, &data);
+        acme_buf_add(pem, data, (size_t)len);
+    } else {
+        pem->failed = true;
+    }
+    BIO_free(bio);
+    ERR_pop_to_mark();
+    return acme_buf_ok(pem) ? ACME_OK : acme_error_nomem(err);
+}
+
 struct acme_key *
 acme_csr_key(const struct acme_csr *csr)
 {

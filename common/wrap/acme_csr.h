@@ -29,6 +29,10 @@ void acme_csr_free(struct acme_csr *csr); /* accepts NULL */
 /* As it is sent (borrowed). */
 const struct acme_buf *acme_csr_der(const struct acme_csr *csr);
 
+/* Appends it as PEM.  ACME_NOMEM. */
+enum acme_rc acme_csr_to_pem(const struct acme_csr *csr, struct acme_buf *pem,
+    struct acme_error *err);
+
 /* Its public key (borrowed): it signs nothing and cannot be written. */
 struct acme_key *acme_csr_key(const struct acme_csr *csr);
 

@@ -253,6 +253,7 @@ static const struct {
     { ACME_VERB_LEDGER_ACCOUNT, 2, 1 },
     { ACME_VERB_TRAFFIC, 4, 0 },
     { ACME_VERB_EVENT, 4, 6 },
+    { ACME_VERB_REQUEST, 4, 1 },
     { ACME_VERB_DONE, 1, 3 },
 };
 

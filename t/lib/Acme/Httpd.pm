@@ -35,6 +35,8 @@ my %SETTING = (
     initial_delay => 'ACMEInitialDelay', retry_delay => 'ACMERetryDelay',
     retry_failover => 'ACMERetryFailover',
     activation_delay => 'ACMEActivationDelay',
+    tracking => 'ACMETracking', tracking_data => 'ACMETrackingData',
+    tracking_required => 'ACMETrackingRequired',
 );
 my %SITE = (must_staple => 'ACMEMustStaple', reuse_key => 'ACMEReuseKey',
     allow_subset => 'ACMEAllowSubset',

@@ -18,7 +18,8 @@ my @POLICY = qw(preflight challenge challenge_cmd dns_update dns_delegation
     dns_propagation dns_resolver hook event_cmd directory_hooks
     hook_validation hook_timeout warn_window mirror mirror_failure
     renew_mode renew_window check_interval initial_delay retry_delay
-    retry_failover activation_delay);
+    retry_failover activation_delay
+    tracking tracking_data tracking_required);
 
 sub new ($class, $test, %o)
 {

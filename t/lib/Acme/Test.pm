@@ -173,7 +173,7 @@ site(NAME or [NAMES], %options) adds a server with a plain and a TLS port:
     dns_resolver, hook, event_cmd, directory_hooks, hook_validation,
     hook_timeout, warn_window, mirror, mirror_failure, renew_mode,
     renew_window, check_interval, initial_delay, retry_delay, retry_failover,
-    activation_delay
+    activation_delay, tracking, tracking_data, tracking_required
                  the words of those directives; a list is one of them each
     stateless    'on', 'any', 'pending' or 'off'
     thumbprint   VALUE or file:PATH
@@ -198,7 +198,8 @@ thumbprint, placeholder, user, challenge, dns_update, dns_delegation,
 dns_propagation, dns_resolver, preflight, hook, event_cmd, directory_hooks,
 hook_validation, hook_timeout, warn_window, mirror, mirror_failure,
 renew_mode, renew_window, check_interval, initial_delay, retry_delay,
-retry_failover, activation_delay, plain_server): all at once; each sites
+retry_failover, activation_delay, tracking, tracking_data,
+tracking_required, plain_server): all at once; each sites
 entry has {names => [..]} and the options of site. preflight is "off" unless it
 is given (undef: the server's default): nobody knows the names of tests, and the
 DNS of the machine is not asked for them.  global is text at http level (of
@@ -257,7 +258,8 @@ sub configure ($self, %o)
         dns_propagation dns_resolver hook event_cmd directory_hooks
         hook_validation hook_timeout warn_window mirror mirror_failure
         renew_mode renew_window check_interval initial_delay retry_delay
-        retry_failover activation_delay)) {
+        retry_failover activation_delay
+        tracking tracking_data tracking_required)) {
         $self->{model}{settings}{$key} = $o{$key} if exists $o{$key};
     }
     return $self;
