@@ -134,7 +134,7 @@ sub wait_store ($dead)
 # --- what is done, and when it has ended -----------------------------------
 
 # True when there has been no step for half a second and $code is true.
-sub when_quiet ($code = sub { 1 })
+sub when_quiet ($code)
 {
     my ($count, $since) = (-1, 0);
 
@@ -146,11 +146,13 @@ sub when_quiet ($code = sub { 1 })
 
 sub force ($name)
 {
+    my $known = keys %{ $live{$name} };
+
     unlink $t->state('record', "$name.json");    # once an hour otherwise
     my ($exit, $out, $err) = $t->acmectl('renew', '--force', '--no-wait',
         '--cert-name', $name);
     die "not forced: $err" if $exit ne '0';
-    return when_quiet();
+    return when_quiet(sub { keys %{ $live{$name} } > $known });
 }
 
 # Does not wait for it: a store that is held keeps its server waiting.

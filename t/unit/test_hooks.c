@@ -125,6 +125,13 @@ bad_words_are_refused_with_the_cure(void **state)
     assert_refused(ACME_HOOKS_MIRROR, "x", "y", "one command too many");
     assert_refused(ACME_HOOKS_MIRROR, "none", "y", "\"none\" beside it");
     assert_refused(ACME_HOOKS_MIRROR_FAILURE, NULL, "no", "retry or ignore");
+    assert_refused(ACME_HOOKS_TRACKING, NULL, "dir", "file:/DIRECTORY");
+    assert_refused(ACME_HOOKS_TRACKING, NULL, "file:dir", "file:/DIRECTORY");
+    assert_refused(ACME_HOOKS_TRACKING, NULL, "cmd:", "cmd:/PROGRAM");
+    assert_refused(ACME_HOOKS_TRACKING, NULL, "file:/a|b", "stands alone");
+    assert_refused(ACME_HOOKS_TRACKING_DATA, NULL, "key", "csr, crt, lineage");
+    assert_refused(ACME_HOOKS_TRACKING_DATA, NULL, "csr|none", "none alone");
+    assert_refused(ACME_HOOKS_TRACKING_REQUIRED, NULL, "x", "on or off");
 }
 
 static void
@@ -178,7 +185,14 @@ json_says_the_same(void **state)
     (void)set(&hooks, ACME_HOOKS_WARN_WINDOW, "3d");
     (void)set(&hooks, ACME_HOOKS_MIRROR, "/bin/mirror|a b");
     (void)set(&hooks, ACME_HOOKS_MIRROR_FAILURE, "Ignore");
-    assert_true(hooks.mirror_ignore);
+    (void)set(&hooks, ACME_HOOKS_TRACKING, "cmd:/bin/track|a b");
+    (void)set(&hooks, ACME_HOOKS_TRACKING_DATA, "lineage|CSR");
+    (void)set(&hooks, ACME_HOOKS_TRACKING_REQUIRED, "on");
+    assert_true(hooks.mirror_ignore && hooks.tracking_required);
+    assert_string_equal(hooks.list[ACME_HOOKS_TRACKING][0].word[0],
+        "/bin/track");
+    assert_int_equal(hooks.tracking_data,
+        1u << ACME_TRACK_CSR | 1u << ACME_TRACK_LINEAGE);
     json = acme_hooks_render(&hooks);
     assert_int_equal(acme_hooks_parse(arena, json, &back, &err), ACME_OK);
     assert_true(acme_hooks_equal(&hooks, &back));
@@ -186,6 +200,12 @@ json_says_the_same(void **state)
     assert_false(acme_hooks_equal(&hooks, &back));
     (void)acme_hooks_parse(arena, json, &back, &err);
     back.mirror_ignore = false;
+    assert_false(acme_hooks_equal(&hooks, &back));
+    (void)acme_hooks_parse(arena, json, &back, &err);
+    back.tracking_data = 0;
+    assert_false(acme_hooks_equal(&hooks, &back));
+    (void)acme_hooks_parse(arena, json, &back, &err);
+    back.tracking_required = false;
     assert_false(acme_hooks_equal(&hooks, &back));
     acme_json_free(json);
     assert_int_equal(acme_hooks_parse(arena, NULL, &back, &err), ACME_OK);
