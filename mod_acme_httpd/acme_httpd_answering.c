@@ -118,7 +118,7 @@ acme_httpd_answering_finish(struct acme_httpd_server *server,
     int own = -1;
 
     acme_error_clear(&err);
-    if (server->domain != NULL && server->domain->used)
+    if (server->domain != NULL && server->domain->managed)
         own = (int)config->lineage[server->domain->lineage].issuer;
     if (acme_answering_finish(&server->answering, config, own, &err) !=
         ACME_OK)

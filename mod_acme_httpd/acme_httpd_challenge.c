@@ -28,7 +28,8 @@ answer(request_rec *r, const char *text)
 static bool
 on_placeholder(const struct acme_httpd_server *server, request_rec *r)
 {
-    return server->domain != NULL && !server->explicit_files &&
+    return server->domain != NULL && server->domain->managed &&
+           server->domain->certs == NULL && !server->explicit_files &&
            server->placeholder != ACME_HTTPD_PLACEHOLDER_SERVE &&
            (server->conf->cache == NULL ||
                acme_area_version(server->conf->area,

@@ -46,6 +46,8 @@ settings_init(struct acme_httpd_settings *settings)
     settings->must_staple = -1;
     settings->reuse_key = -1;
     settings->allow_subset = -1;
+    settings->members = -1;
+    settings->https = -1;
     settings->account_type = ACME_KEY_NONE;
     acme_proof_init(&settings->proof);
     acme_hooks_init(&settings->hooks);
@@ -102,6 +104,8 @@ acme_httpd_settings_merge(const struct acme_httpd_settings *wide,
     merge_flag(&merged.must_staple, wide->must_staple);
     merge_flag(&merged.reuse_key, wide->reuse_key);
     merge_flag(&merged.allow_subset, wide->allow_subset);
+    merge_flag(&merged.members, wide->members);
+    merge_flag(&merged.https, wide->https);
     if (merged.csr_file == NULL)
         merged.csr_file = wide->csr_file;
     if (merged.ntypes == 0) {
@@ -225,6 +229,28 @@ set_dns01_version(cmd_parms *cmd, void *dir, const char *arg)
         return error;
     return acme_httpd_set_dns01_version(cmd,
         &server_of(cmd)->conf->dns01_version, arg);
+}
+
+static const char *
+set_match_names(cmd_parms *cmd, void *dir, const char *arg)
+{
+    const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+
+    (void)dir;
+    if (error != NULL)
+        return error;
+    return acme_httpd_set_match_names(cmd, server_of(cmd)->conf, arg);
+}
+
+static const char *
+set_base_server(cmd_parms *cmd, void *dir, int on)
+{
+    const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+
+    (void)dir;
+    if (error == NULL)
+        server_of(cmd)->conf->no_base = !on;
+    return error;
 }
 
 /* ---- for a server or a virtual host ----------------------------------- */
@@ -590,24 +616,6 @@ set_private_keys(cmd_parms *cmd, void *dir, int argc, char *const argv[])
 /* ---- domains ---------------------------------------------------------- */
 
 static const char *
-add_name(cmd_parms *cmd, struct acme_httpd_domain *domain, const char *word)
-{
-    char name[ACME_NAME_MAX + 1];
-    struct acme_error err;
-    int i;
-
-    acme_error_clear(&err);
-    if (acme_idn_parse(word, strlen(word), name, &err) != ACME_OK)
-        return apr_psprintf(cmd->pool, "ACMEDomain \"%s\": %s", word,
-            err.what);
-    for (i = 0; i < domain->names->nelts; i++)
-        if (strcmp(APR_ARRAY_IDX(domain->names, i, const char *), name) == 0)
-            return NULL;
-    APR_ARRAY_PUSH(domain->names, const char *) = apr_pstrdup(cmd->pool, name);
-    return NULL;
-}
-
-static const char *
 add_domain(cmd_parms *cmd, const char *words, struct acme_httpd_domain **out)
 {
     struct acme_httpd_domain *domain = apr_pcalloc(cmd->pool, sizeof(*domain));
@@ -615,19 +623,13 @@ add_domain(cmd_parms *cmd, const char *words, struct acme_httpd_domain **out)
     const char *word, *error = NULL;
 
     domain->names = apr_array_make(cmd->pool, 4, sizeof(const char *));
-    domain->automatic = true;
     settings_init(&domain->settings);
     domain->within = cmd->server;
     domain->file = cmd->directive->filename;
     domain->line = cmd->directive->line_num;
     while (error == NULL && *words != '\0') {
         word = ap_getword_conf(cmd->pool, &words);
-        if (strcasecmp(word, "auto") == 0)
-            domain->automatic = true;
-        else if (strcasecmp(word, "manual") == 0)
-            domain->automatic = false;
-        else
-            error = add_name(cmd, domain, word);
+        error = acme_httpd_add_member(cmd, domain, word);
     }
     if (error == NULL && apr_is_empty_array(domain->names))
         error = "ACMEDomain needs the names to get a certificate for, e.g. "
@@ -637,6 +639,34 @@ add_domain(cmd_parms *cmd, const char *words, struct acme_httpd_domain **out)
     APR_ARRAY_PUSH(conf->domains, struct acme_httpd_domain *) = domain;
     *out = domain;
     return NULL;
+}
+
+static const char *
+set_members(cmd_parms *cmd, void *dir, int argc, char *const argv[])
+{
+    (void)dir;
+    return acme_httpd_set_members(cmd, server_of(cmd), argc, argv);
+}
+
+static const char *
+add_certificate_file(cmd_parms *cmd, void *dir, const char *arg)
+{
+    (void)dir;
+    return acme_httpd_add_certificate_file(cmd, server_of(cmd)->section, arg);
+}
+
+static const char *
+add_key_file(cmd_parms *cmd, void *dir, const char *arg)
+{
+    (void)dir;
+    return acme_httpd_add_key_file(cmd, server_of(cmd)->section, arg);
+}
+
+static const char *
+set_require_https(cmd_parms *cmd, void *dir, const char *arg)
+{
+    (void)dir;
+    return acme_httpd_set_require_https(cmd, &settings_of(cmd)->https, arg);
 }
 
 static const char *
@@ -812,6 +842,23 @@ const command_rec acme_httpd_commands[] = {
         RSRC_CONF, "key types: " KEY_TYPES ", or one of each"),
     AP_INIT_TAKE1("ACMECSRFile", set_csr, IN_SECTION, RSRC_CONF,
         "signing request of one ACMEDomain, whose key only you have"),
+    AP_INIT_TAKE_ARGV("ACMEMembers", set_members, IN_SECTION, RSRC_CONF,
+        "more names of the certificate; auto or manual: whether names of its "
+        "virtual hosts are put in"),
+    AP_INIT_TAKE_ARGV("ACMEMember", set_members, IN_SECTION, RSRC_CONF,
+        "the same as ACMEMembers"),
+    AP_INIT_TAKE1("ACMEMatchNames", set_match_names, NULL, RSRC_CONF,
+        "names that lead from a virtual host to its certificate: all or "
+        "servernames"),
+    AP_INIT_FLAG("ACMEBaseServer", set_base_server, NULL, RSRC_CONF,
+        "whether the main server gets a certificate: on or off"),
+    AP_INIT_TAKE1("ACMECertificateFile", add_certificate_file, IN_SECTION,
+        RSRC_CONF, "file of a certificate that you have yourself"),
+    AP_INIT_TAKE1("ACMECertificateKeyFile", add_key_file, IN_SECTION,
+        RSRC_CONF, "file of its key"),
+    AP_INIT_TAKE1("ACMERequireHttps", set_require_https, IN_SECTION, RSRC_CONF,
+        "whether plain requests are sent to https: off, temporary or "
+        "permanent"),
     AP_INIT_RAW_ARGS("ACMEDomain", domain_line, NULL, RSRC_CONF,
         "names of one certificate, then auto or manual"),
     AP_INIT_RAW_ARGS("<ACMEDomain", domain_section, NULL, RSRC_CONF,

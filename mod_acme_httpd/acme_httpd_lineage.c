@@ -104,6 +104,13 @@ lower(apr_pool_t *pool, const char *text)
 
 /* ---- names and their domains ------------------------------------------ */
 
+static struct acme_httpd_settings
+settings_of(const struct acme_httpd_domain *domain)
+{
+    return acme_httpd_settings_merge(
+        &acme_httpd_server_of(domain->within)->settings, &domain->settings);
+}
+
 static bool
 add_owner(struct build *b, struct acme_httpd_domain *domain, const char *name)
 {
@@ -146,6 +153,7 @@ index_domains(struct build *b)
         struct acme_httpd_domain *domain =
             APR_ARRAY_IDX(b->conf->domains, i, struct acme_httpd_domain *);
 
+        domain->automatic = settings_of(domain).members != 0;
         for (k = 0; k < domain->names->nelts; k++) {
             const char *name = APR_ARRAY_IDX(domain->names, k, const char *);
 
@@ -228,15 +236,24 @@ is_named(const struct build *b, const server_rec *s)
            (s->is_virtual ? written != NULL && written->name : true);
 }
 
-/* ServerName and those of ServerAlias without a wildcard, as written. */
+/* ServerName alone, as written. */
 static apr_array_header_t *
-exact_names(const struct build *b, const server_rec *s)
+server_name(const struct build *b, const server_rec *s)
 {
     apr_array_header_t *names = apr_array_make(b->pool, 4, sizeof(char *));
-    int i;
 
     if (is_named(b, s))
         APR_ARRAY_PUSH(names, const char *) = s->server_hostname;
+    return names;
+}
+
+/* And those of ServerAlias without a wildcard. */
+static apr_array_header_t *
+exact_names(const struct build *b, const server_rec *s)
+{
+    apr_array_header_t *names = server_name(b, s);
+    int i;
+
     for (i = 0; s->names != NULL && i < s->names->nelts; i++) {
         const char *name = APR_ARRAY_IDX(s->names, i, const char *);
 
@@ -261,13 +278,6 @@ separate(struct build *b)
 }
 
 /* ---- virtual hosts and their domain ----------------------------------- */
-
-static struct acme_httpd_settings
-settings_of(const struct acme_httpd_domain *domain)
-{
-    return acme_httpd_settings_merge(
-        &acme_httpd_server_of(domain->within)->settings, &domain->settings);
-}
 
 /* The domain of a name, or else of the wildcard above it. */
 static struct acme_httpd_domain *
@@ -344,9 +354,18 @@ take_in(struct build *b, const server_rec *s, struct acme_httpd_domain *domain,
     const char *written, bool *grown)
 {
     const char *name = canonical(b, written);
+    const struct acme_httpd_domain *owner =
+        name != NULL ? owner_of(b, name) : NULL;
 
-    if (name != NULL && owner_of(b, name) == domain)
+    if (owner != NULL && owner == domain)
         return true;
+    if (b->conf->servernames && (owner != NULL || !domain->automatic)) {
+        say(b, APLOG_INFO,
+            "\"%s\" of %s is not put into the certificate of %s: %s", written,
+            describe_host(b, s), describe(b, domain),
+            owner != NULL ? "another one has it" : "that is \"manual\"");
+        return true;
+    }
     if (!domain->automatic) {
         say(b, APLOG_ERR,
             "\"%s\" of %s is not among the names of %s, which is \"manual\"; "
@@ -431,7 +450,11 @@ take_in_wild(struct build *b, const server_rec *s,
 static void
 serve(server_rec *s, struct acme_httpd_domain *domain)
 {
-    acme_httpd_server_of(s)->domain = domain;
+    struct acme_httpd_server *server = acme_httpd_server_of(s);
+
+    server->domain = domain;
+    server->https = domain->settings.https != -1 ? domain->settings.https
+                                                 : server->settings.https;
     domain->used = true;
 }
 
@@ -442,7 +465,8 @@ match(struct build *b, server_rec *s, bool *grown)
     struct acme_httpd_domain *domain = NULL;
     int i;
 
-    if (!match_exact(b, s, names, &domain))
+    if (!match_exact(b, s, b->conf->servernames ? server_name(b, s) : names,
+            &domain))
         return false;
     if (domain == NULL)
         return true;
@@ -461,19 +485,21 @@ static bool
 match_hosts(struct build *b)
 {
     struct acme_httpd_domain *domain;
+    server_rec *const first =
+        b->conf->no_base ? b->conf->base->next : b->conf->base;
     bool grown = true;
     server_rec *s;
 
     separate(b);
     while (grown) {
         grown = false;
-        for (s = b->conf->base; s != NULL; s = s->next)
+        for (s = first; s != NULL; s = s->next)
             if (acme_httpd_server_of(s)->domain == NULL &&
                 !match(b, s, &grown))
                 return false;
     }
-    for (s = b->conf->base; s != NULL; s = s->next)
-        if (acme_httpd_server_of(s)->domain == NULL &&
+    for (s = first; s != NULL; s = s->next)
+        if (!b->conf->servernames && acme_httpd_server_of(s)->domain == NULL &&
             (domain = match_wild(b, s)) != NULL)
             serve(s, domain);
     return true;
@@ -692,6 +718,7 @@ add_lineage(struct build *b, struct acme_httpd_domain *domain)
     struct acme_httpd_settings settings = settings_of(domain);
     struct acme_lineage lineage;
     struct acme_error err;
+    const char *error;
     enum acme_rc rc;
 
     if (!domain->used && settings.timing.mode != ACME_RENEW_ALWAYS) {
@@ -702,6 +729,14 @@ add_lineage(struct build *b, struct acme_httpd_domain *domain)
             describe(b, domain));
         return true;
     }
+    error = acme_httpd_check_files(domain, b->pool);
+    if (error != NULL) {
+        say(b, APLOG_ERR, "%s: %s", describe(b, domain), error);
+        return false;
+    }
+    /* What has files is renewed by whoever has made them. */
+    if (domain->certs != NULL && settings.timing.mode != ACME_RENEW_ALWAYS)
+        return true;
     acme_error_clear(&err);
     memset(&lineage, 0, sizeof(lineage));
     lineage.nnames = (size_t)domain->names->nelts;
@@ -728,7 +763,8 @@ add_lineage(struct build *b, struct acme_httpd_domain *domain)
     if (rc == ACME_OK)
         rc = acme_config_add_lineage(b->conf->config, &lineage,
             &domain->lineage, &err);
-    if (rc == ACME_OK)
+    domain->managed = rc == ACME_OK;
+    if (domain->managed)
         return true;
     say(b, APLOG_ERR, "%s: %s", describe(b, domain), err.what);
     return false;
@@ -866,8 +902,9 @@ check_keys(const struct build *b)
             acme_httpd_server_of(s)->domain;
 
         written = written_in(b, s);
-        if (domain == NULL || written == NULL || !written->tls ||
-            written->certificate || b->certificate)
+        if (domain == NULL || !domain->managed || domain->certs != NULL ||
+            written == NULL || !written->tls || written->certificate ||
+            b->certificate)
             continue;
         lineage = &config->lineage[domain->lineage];
         if (lineage->csr_file == NULL)

@@ -196,6 +196,11 @@ add_cert_files(server_rec *s, apr_pool_t *pool, apr_array_header_t *cert_files,
         warn_explicit(server, s);
         return DECLINED;
     }
+    if (server->domain->certs != NULL) {
+        apr_array_cat(cert_files, server->domain->certs);
+        apr_array_cat(key_files, server->domain->keys);
+        return DONE;
+    }
     path = placeholder(server->conf, s, server->domain->lineage);
     if (path == NULL)
         return DECLINED;
@@ -215,11 +220,12 @@ certificate(SSL *ssl, void *arg)
     if (answered != DECLINED)
         return answered == OK;
     if (server->conf->cache != NULL && server->domain != NULL &&
-        !server->explicit_files)
+        server->domain->managed && !server->explicit_files)
         (void)acme_live_apply(server->conf->cache, server->domain->lineage,
             ssl);
 
-    /* Where there is nothing yet, the placeholder is still in place. */
+    /* Where there is nothing yet, the placeholder, or what the operator has
+     * instead, is still in place. */
     return 1;
 }
 

@@ -43,6 +43,8 @@ struct acme_httpd_settings {
     int must_staple;
     int reuse_key;
     int allow_subset;
+    int members; /* of virtual hosts: 1 auto, 0 manual */
+    int https;   /* ACME_HTTPD_HTTPS_... */
     const char *csr_file;
     size_t ntypes; /* of the certificate; 0: nothing was said */
     enum acme_key_type type[ACME_ALGORITHMS];
@@ -57,12 +59,15 @@ struct acme_httpd_settings {
 struct acme_httpd_domain {
     apr_array_header_t *names; /* const char *, canonical */
     bool automatic;            /* takes in the names of its virtual hosts */
+    apr_array_header_t *certs; /* const char *: files of the operator's */
+    apr_array_header_t *keys;  /* of theirs; or NULL */
     struct acme_httpd_settings settings; /* of its section */
     server_rec *within;                  /* where it was written */
     const char *file;
     int line;
     bool used;      /* by a virtual host */
-    size_t lineage; /* in the core's config, if used */
+    bool managed;   /* has a lineage: */
+    size_t lineage; /* in the core's config */
 };
 
 struct acme_httpd_file {
@@ -91,6 +96,8 @@ struct acme_httpd_conf {
     const char *check_name; /* of a site that knows certificates, */
     const char *check_url;  /* and what goes before a fingerprint there */
     unsigned dns01_version; /* of mod_md's convention; 0: nothing was said */
+    bool servernames;       /* an alias leads to no domain */
+    bool no_base;           /* the main server has no part in it */
     apr_array_header_t *domains; /* struct acme_httpd_domain * */
     apr_array_header_t *notes;   /* struct acme_httpd_note */
 
@@ -112,6 +119,10 @@ struct acme_httpd_conf {
 #define ACME_HTTPD_PLACEHOLDER_503 0
 #define ACME_HTTPD_PLACEHOLDER_SERVE 1
 
+#define ACME_HTTPD_HTTPS_OFF 0
+#define ACME_HTTPD_HTTPS_TEMPORARY 1
+#define ACME_HTTPD_HTTPS_PERMANENT 2
+
 /* A virtual host, or the server outside of them. */
 struct acme_httpd_server {
     struct acme_httpd_conf *conf;
@@ -121,6 +132,7 @@ struct acme_httpd_server {
     const char *thumbprint; /* as written, or NULL */
     struct acme_answering answering;
     int placeholder;
+    int https;                        /* as it is for requests */
     struct acme_httpd_domain *domain; /* whose certificate it serves */
     bool explicit_files;              /* has SSLCertificateFile, which stays */
 };
@@ -155,6 +167,32 @@ const char *acme_httpd_set_hook(cmd_parms *cmd, struct acme_hooks *hooks,
     int argc, char *const argv[]);
 const char *acme_httpd_set_hooks(cmd_parms *cmd, struct acme_hooks *hooks,
     int argc, char *const argv[]);
+
+/* ---- acme_httpd_members.c --------------------------------------------- */
+
+/* A name, "auto" or "manual": NULL, or what is wrong. */
+const char *acme_httpd_add_member(cmd_parms *cmd,
+    struct acme_httpd_domain *domain, const char *word);
+const char *acme_httpd_set_members(cmd_parms *cmd,
+    struct acme_httpd_server *server, int argc, char *const argv[]);
+const char *acme_httpd_set_match_names(cmd_parms *cmd,
+    struct acme_httpd_conf *conf, const char *word);
+
+/* domain NULL: not in a section, which is an error. */
+const char *acme_httpd_add_certificate_file(cmd_parms *cmd,
+    struct acme_httpd_domain *domain, const char *word);
+const char *acme_httpd_add_key_file(cmd_parms *cmd,
+    struct acme_httpd_domain *domain, const char *word);
+
+/* Whether the files of a domain are pairs: NULL, or what is wrong. */
+const char *acme_httpd_check_files(const struct acme_httpd_domain *domain,
+    apr_pool_t *pool);
+
+/* ---- acme_httpd_https.c ----------------------------------------------- */
+
+const char *acme_httpd_set_require_https(cmd_parms *cmd, int *mode,
+    const char *word);
+void acme_httpd_https_hooks(void);
 
 /* ---- acme_httpd_timing.c ---------------------------------------------- */
 
