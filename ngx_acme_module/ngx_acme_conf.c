@@ -16,6 +16,8 @@ static ngx_int_t ngx_acme_issuer_word(ngx_conf_t *cf,
     ngx_acme_issuer_t *issuer, ngx_str_t *value);
 static char *ngx_acme_issuer_eab(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
     ngx_str_t *value, ngx_uint_t n);
+static char *ngx_acme_issuer_state(ngx_conf_t *cf,
+    ngx_acme_issuer_t *issuer, ngx_str_t *value);
 static char *ngx_acme_issuer_challenge(ngx_conf_t *cf,
     ngx_acme_issuer_t *issuer, ngx_str_t *value);
 static char *ngx_acme_issuer_contact(ngx_conf_t *cf,
@@ -458,6 +460,10 @@ ngx_acme_issuer_directive(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
     value = cf->args->elts;
     n = cf->args->nelts;
 
+    if (ngx_strcmp(value[0].data, "state_path") == 0 && n == 2) {
+        return ngx_acme_issuer_state(cf, issuer, value);
+    }
+
     if (ngx_strcmp(value[0].data, "contact") == 0 && n > 1) {
         return ngx_acme_issuer_contact(cf, issuer, value, n);
     }
@@ -506,9 +512,44 @@ ngx_acme_issuer_directive(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
                        "preferred_chain CN, issuer_domain NAME, "
                        "renewal_info on|off, "
                        "common_name_in_csr on|off, ssl_trusted_certificate "
-                       "FILE, ssl_verify on|off", &value[0]);
+                       "FILE, ssl_verify on|off, state_path PATH|off",
+                       &value[0]);
 
     return NGX_CONF_ERROR;
+}
+
+
+/* of nginx's own module: what is there is taken over, once */
+
+static char *
+ngx_acme_issuer_state(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
+    ngx_str_t *value)
+{
+    if (issuer->state_path.data != NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "duplicate \"%V\" in \"acme_issuer\" \"%V\"",
+                           &value[0], &issuer->name);
+        return NGX_CONF_ERROR;
+    }
+
+    if (value[1].len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "empty \"%V\" in \"acme_issuer\" \"%V\", it must "
+                           "be a path or \"off\"", &value[0], &issuer->name);
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"state_path off\" in \"acme_issuer\" \"%V\": "
+                           "nothing is taken over, and account and "
+                           "certificates are kept in \"acme_state_path\" as "
+                           "those of other issuers are", &issuer->name);
+    }
+
+    issuer->state_path = value[1];
+
+    return NGX_CONF_OK;
 }
 
 

@@ -35,6 +35,8 @@ static ngx_int_t ngx_acme_domain(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
     struct acme_issuer *core, char domain[ACME_NAME_MAX + 1]);
 static ngx_int_t ngx_acme_trusted(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
     struct acme_issuer *core);
+static ngx_int_t ngx_acme_adopt(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
+    struct acme_issuer *core);
 static void ngx_acme_warn_issuer(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
     const struct acme_issuer *core);
 static ngx_int_t ngx_acme_account_key(ngx_conf_t *cf,
@@ -343,7 +345,8 @@ ngx_acme_add_issuer(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
 
     if (ngx_acme_directory(cf, issuer, &core) != NGX_OK
         || ngx_acme_domain(cf, issuer, &core, domain) != NGX_OK
-        || ngx_acme_trusted(cf, issuer, &core) != NGX_OK)
+        || ngx_acme_trusted(cf, issuer, &core) != NGX_OK
+        || ngx_acme_adopt(cf, issuer, &core) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -458,6 +461,48 @@ ngx_acme_trusted(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
     }
 
     core->ca_file = (char *) issuer->trusted.data;
+
+    return NGX_OK;
+}
+
+
+/* where nginx's own module keeps the state of this issuer, also by default */
+
+static ngx_int_t
+ngx_acme_adopt(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
+    struct acme_issuer *core)
+{
+    u_char     *p;
+    ngx_str_t   path;
+
+    path = issuer->state_path;
+
+    if (issuer->implicit
+        || (path.len && ngx_strcmp(path.data, "off") == 0))
+    {
+        return NGX_OK;
+    }
+
+    if (path.len == 0) {
+        path.len = sizeof("acme_") - 1 + issuer->name.len;
+        path.data = ngx_pnalloc(cf->pool, path.len + 1);
+        if (path.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        p = ngx_sprintf(path.data, "acme_%V", &issuer->name);
+        *p = '\0';
+    }
+
+    if (ngx_conf_full_name(cf->cycle, &path, 0) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    while (path.len > 1 && path.data[path.len - 1] == '/') {
+        path.data[--path.len] = '\0';
+    }
+
+    core->adopt_dir = (char *) path.data;
 
     return NGX_OK;
 }

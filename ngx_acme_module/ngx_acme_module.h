@@ -28,6 +28,7 @@ typedef struct {
     ngx_array_t               contacts;       /* char * */
     ngx_str_t                 account_key;
     ngx_str_t                 trusted;
+    ngx_str_t                 state_path;     /* of nginx's own module */
     ngx_str_t                 eab_kid;
     ngx_str_t                 eab_key;        /* FILE or data:KEY */
     const char               *eab_alg;

@@ -107,6 +107,10 @@ acme_keeper_new(const struct acme_config *config, struct acme_store *store,
     }
     read_own_keys(keeper);
     acme_keeper_open_csrs(keeper);
+    if (acme_keeper_open_adopted(keeper, err) != ACME_OK) {
+        acme_keeper_free(keeper);
+        return acme_error_nomem(err);
+    }
     *out = keeper;
     return ACME_OK;
 }
@@ -182,6 +186,7 @@ acme_keeper_free(struct acme_keeper *keeper)
     acme_keeper_forget_accounts(keeper);
     acme_keeper_free_bindings(keeper);
     acme_keeper_free_tsigs(keeper);
+    acme_keeper_free_adopted(keeper);
     acme_keeper_free_asked(keeper);
     acme_roster_free(keeper->roster);
     acme_keeper_status_free(keeper);
@@ -864,12 +869,17 @@ acme_keeper_start(struct acme_keeper *keeper, enum acme_keeper_role role)
     acme_error_clear(&err);
     keeper->role = role;
     acme_keeper_read_roster(keeper);
+    if (role == ACME_KEEPER_DECLARES)
+        acme_keeper_adopt_accounts(keeper);
     for (i = 0; i < keeper->config->nlineages; i++) {
         if (role != ACME_KEEPER_READS)
             recover(keeper, i);
+        if (role == ACME_KEEPER_DECLARES)
+            acme_keeper_adopt(keeper, i);
         publish(keeper, i);
         acme_keeper_look_at_orders(keeper, i);
     }
+    acme_keeper_free_adopted(keeper);
     acme_keeper_write_roster(keeper);
     acme_keeper_publish_thumbprints(keeper);
     publish_tokens(keeper);

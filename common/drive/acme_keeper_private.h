@@ -68,6 +68,9 @@ struct acme_kept_tsig {
     struct acme_error trouble;
 };
 
+/* What another client has left, as it was read; see acme_keeper_adopt.c. */
+struct acme_adopted;
+
 /* What workers have been told of a lineage. */
 struct acme_shown {
     bool touched; /* something of it has changed since */
@@ -115,6 +118,7 @@ struct acme_keeper {
     struct acme_kept_binding *binding; /* nissuers */
     struct acme_kept_tsig *tsig;       /* each file once */
     size_t ntsigs;
+    struct acme_adopted *adopted;       /* nissuers; until it was */
     struct acme_account_entry *account; /* nissuers, as last read: or no key */
     struct timespec keys;               /* see acme_store_keys_changed() */
     bool others_known, others;          /* other servers live here too */
@@ -147,6 +151,17 @@ void acme_keeper_free_bindings(struct acme_keeper *keeper);
 enum acme_rc acme_keeper_read_tsigs(struct acme_keeper *keeper,
     struct acme_error *err);
 void acme_keeper_free_tsigs(struct acme_keeper *keeper);
+
+/*
+ * What other clients have left (acme_issuer's adopt_dir): read before the
+ * sandbox where there is none of our own yet, then taken over, accounts all at
+ * once and certificates lineage by lineage, before they are published.
+ */
+enum acme_rc acme_keeper_open_adopted(struct acme_keeper *keeper,
+    struct acme_error *err);
+void acme_keeper_free_adopted(struct acme_keeper *keeper);
+void acme_keeper_adopt_accounts(struct acme_keeper *keeper);
+void acme_keeper_adopt(struct acme_keeper *keeper, size_t lineage);
 
 /* The directories of operators' signing requests, before the sandbox. */
 void acme_keeper_open_csrs(struct acme_keeper *keeper);

@@ -37,6 +37,10 @@ struct acme_issuer {
                            acme_issuer_domain(), or not at all */
     bool renewal_info;  /* the CA is asked when to renew (RFC 9773) */
     bool cn_in_csr;     /* the first name is also the subject's CN */
+    /* Where another client has kept its account key and certificates of this
+     * CA, which are taken over once; absolute, NULL: nowhere.  Of a server's
+     * configuration only, in no JSON form and in no comparison. */
+    const char *adopt_dir;
 };
 
 /* Nothing but what counts when nothing was said. */
