@@ -16,6 +16,10 @@ static ngx_int_t ngx_acme_issuer_word(ngx_conf_t *cf,
     ngx_acme_issuer_t *issuer, ngx_str_t *value);
 static char *ngx_acme_issuer_eab(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
     ngx_str_t *value, ngx_uint_t n);
+static char *ngx_acme_issuer_resolver(ngx_conf_t *cf,
+    ngx_acme_issuer_t *issuer, ngx_str_t *value, ngx_uint_t n);
+static char *ngx_acme_issuer_resolver_timeout(ngx_conf_t *cf,
+    ngx_acme_issuer_t *issuer, ngx_str_t *value);
 static char *ngx_acme_issuer_state(ngx_conf_t *cf,
     ngx_acme_issuer_t *issuer, ngx_str_t *value);
 static char *ngx_acme_issuer_challenge(ngx_conf_t *cf,
@@ -464,6 +468,14 @@ ngx_acme_issuer_directive(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
         return ngx_acme_issuer_state(cf, issuer, value);
     }
 
+    if (ngx_strcmp(value[0].data, "resolver") == 0 && n > 1) {
+        return ngx_acme_issuer_resolver(cf, issuer, value, n);
+    }
+
+    if (ngx_strcmp(value[0].data, "resolver_timeout") == 0 && n == 2) {
+        return ngx_acme_issuer_resolver_timeout(cf, issuer, value);
+    }
+
     if (ngx_strcmp(value[0].data, "contact") == 0 && n > 1) {
         return ngx_acme_issuer_contact(cf, issuer, value, n);
     }
@@ -512,10 +524,59 @@ ngx_acme_issuer_directive(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
                        "preferred_chain CN, issuer_domain NAME, "
                        "renewal_info on|off, "
                        "common_name_in_csr on|off, ssl_trusted_certificate "
-                       "FILE, ssl_verify on|off, state_path PATH|off",
+                       "FILE, ssl_verify on|off, state_path PATH|off, "
+                       "resolver ADDRESS..., resolver_timeout TIME",
                        &value[0]);
 
     return NGX_CONF_ERROR;
+}
+
+
+/* nginx's own reading of the words; it is never asked anything */
+
+static char *
+ngx_acme_issuer_resolver(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
+    ngx_str_t *value, ngx_uint_t n)
+{
+    if (issuer->resolver != NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "duplicate \"%V\" in \"acme_issuer\" \"%V\"",
+                           &value[0], &issuer->name);
+        return NGX_CONF_ERROR;
+    }
+
+    issuer->resolver = ngx_resolver_create(cf, &value[1], n - 1);
+
+    return issuer->resolver != NULL ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_acme_issuer_resolver_timeout(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
+    ngx_str_t *value)
+{
+    ngx_int_t  seconds;
+
+    if (issuer->resolver_timeout != 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "duplicate \"%V\" in \"acme_issuer\" \"%V\"",
+                           &value[0], &issuer->name);
+        return NGX_CONF_ERROR;
+    }
+
+    seconds = ngx_parse_time(&value[1], 1);
+
+    if (seconds < 1 || seconds > ACME_RESOLVER_TIMEOUT_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\" in \"%V\" directive, it "
+                           "must be a time from 1s to %ds, such as \"30s\"",
+                           &value[1], &value[0], ACME_RESOLVER_TIMEOUT_MAX);
+        return NGX_CONF_ERROR;
+    }
+
+    issuer->resolver_timeout = seconds;
+
+    return NGX_CONF_OK;
 }
 
 

@@ -35,6 +35,8 @@ static ngx_int_t ngx_acme_domain(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
     struct acme_issuer *core, char domain[ACME_NAME_MAX + 1]);
 static ngx_int_t ngx_acme_trusted(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
     struct acme_issuer *core);
+static ngx_int_t ngx_acme_resolver(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
+    struct acme_issuer *core);
 static ngx_int_t ngx_acme_adopt(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
     struct acme_issuer *core);
 static void ngx_acme_warn_issuer(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
@@ -343,7 +345,8 @@ ngx_acme_add_issuer(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
     acme_error_clear(&err);
     ngx_acme_plain_words(amcf, issuer, &core);
 
-    if (ngx_acme_directory(cf, issuer, &core) != NGX_OK
+    if (ngx_acme_resolver(cf, issuer, &core) != NGX_OK
+        || ngx_acme_directory(cf, issuer, &core) != NGX_OK
         || ngx_acme_domain(cf, issuer, &core, domain) != NGX_OK
         || ngx_acme_trusted(cf, issuer, &core) != NGX_OK
         || ngx_acme_adopt(cf, issuer, &core) != NGX_OK)
@@ -461,6 +464,67 @@ ngx_acme_trusted(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
     }
 
     core->ca_file = (char *) issuer->trusted.data;
+
+    return NGX_OK;
+}
+
+
+/*
+ * The name servers of the "resolver" of the issuer or of http{}, which is not
+ * merged yet; without one those of the machine.  They are asked by the engine:
+ * of nginx's own resolver nothing but its words is used.
+ */
+
+static ngx_int_t
+ngx_acme_resolver(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
+    struct acme_issuer *core)
+{
+    u_char                     *p;
+    ngx_uint_t                  i;
+    ngx_resolver_t             *r;
+    struct acme_resolver       *to;
+    ngx_http_core_loc_conf_t   *clcf;
+    ngx_resolver_connection_t  *rec;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    r = issuer->resolver != NULL ? issuer->resolver : clcf->resolver;
+
+    if (r == NULL) {
+        return NGX_OK;
+    }
+
+    to = &core->resolver;
+    rec = r->connections.elts;
+
+    for (i = 0; i < r->connections.nelts && i < ACME_DNS_SERVERS_MAX; i++) {
+
+        /* there is no zero behind nginx's text */
+
+        p = ngx_pnalloc(cf->pool, rec[i].server.len + 1);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_cpystrn(p, rec[i].server.data, rec[i].server.len + 1);
+
+        to->server[to->n++] = (char *) p;
+    }
+
+#if (NGX_HAVE_INET6)
+    to->no_ipv6 = !r->ipv6;
+#endif
+
+#if (nginx_version >= 1023001)
+    to->no_ipv4 = !r->ipv4;
+#endif
+
+    to->timeout = issuer->resolver_timeout;
+
+    if (to->timeout == 0 && clcf->resolver_timeout != NGX_CONF_UNSET_MSEC) {
+        to->timeout = ngx_min((clcf->resolver_timeout + 999) / 1000,
+                              ACME_RESOLVER_TIMEOUT_MAX);
+    }
 
     return NGX_OK;
 }

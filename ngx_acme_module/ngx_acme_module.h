@@ -29,6 +29,8 @@ typedef struct {
     ngx_str_t                 account_key;
     ngx_str_t                 trusted;
     ngx_str_t                 state_path;     /* of nginx's own module */
+    ngx_resolver_t           *resolver;       /* NULL: that of http{} */
+    time_t                    resolver_timeout;
     ngx_str_t                 eab_kid;
     ngx_str_t                 eab_key;        /* FILE or data:KEY */
     const char               *eab_alg;

@@ -42,6 +42,7 @@
 #define ACME_DNS_UDP_MAX 1232
 #define ACME_DNS_RECORDS_MAX 128
 #define ACME_RESOLV_CONF_MAX (64 * 1024)
+#define ACME_RESOLVER_TIMEOUT_MAX 3600 /* seconds, of an operator's */
 
 /* Security S44: aliases that are followed one after the other. */
 #define ACME_DNS_ALIASES_MAX 8

@@ -41,6 +41,21 @@ draw(void *ctx)
     return value;
 }
 
+/* Addresses of name servers that the host has checked. */
+static void
+use_resolver(const struct acme_resolver *from, struct acme_resolve *to)
+{
+    struct acme_error ignored;
+    size_t i;
+
+    acme_error_clear(&ignored);
+    for (i = 0; i < from->n; i++)
+        (void)acme_dns_servers_add(&to->servers, from->server[i], &ignored);
+    to->timeout = from->timeout;
+    to->no_ipv4 = from->no_ipv4;
+    to->no_ipv6 = from->no_ipv6;
+}
+
 static enum acme_rc
 open_transport(void *ctx, size_t issuer, struct acme_transport *transport,
     struct acme_error *err)
@@ -62,6 +77,7 @@ open_transport(void *ctx, size_t issuer, struct acme_transport *transport,
     curl.user_agent = network->user_agent;
     if (conf->ca_file != NULL)
         curl.ca_pem = acme_buf_str(&network->trust[issuer]);
+    use_resolver(&conf->resolver, &curl.resolve);
     rc = acme_http_curl_new(&curl, network->host, &made, err);
     if (rc == ACME_OK)
         *transport = acme_http_curl_transport(made); /* until we end */

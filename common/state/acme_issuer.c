@@ -194,7 +194,8 @@ acme_issuer_copy(struct acme_arena *arena, struct acme_issuer *to,
     struct acme_issuer copy = *from;
     bool good = acme_arena_own(arena, &copy.eab_key, 1) &&
                 acme_arena_own(arena, &copy.adopt_dir, 1) &&
-                acme_arena_own(arena, copy.contact, copy.ncontacts);
+                acme_arena_own(arena, copy.contact, copy.ncontacts) &&
+                acme_arena_own(arena, copy.resolver.server, copy.resolver.n);
     size_t i;
 
     for (i = 0; good && i < COUNT(texts); i++)
@@ -204,10 +205,23 @@ acme_issuer_copy(struct acme_arena *arena, struct acme_issuer *to,
     return good;
 }
 
+static bool
+same_resolver(const struct acme_resolver *a, const struct acme_resolver *b)
+{
+    bool same = a->n == b->n && a->timeout == b->timeout &&
+                a->no_ipv4 == b->no_ipv4 && a->no_ipv6 == b->no_ipv6;
+    size_t i;
+
+    for (i = 0; same && i < a->n; i++)
+        same = acme_text_same(a->server[i], b->server[i]);
+    return same;
+}
+
 bool
 acme_issuer_equal(const struct acme_issuer *a, const struct acme_issuer *b)
 {
-    bool equal = a->key_type == b->key_type && a->ncontacts == b->ncontacts;
+    bool equal = a->key_type == b->key_type && a->ncontacts == b->ncontacts &&
+                 same_resolver(&a->resolver, &b->resolver);
     size_t i;
 
     for (i = 0; equal && i < COUNT(texts); i++)
@@ -220,6 +234,25 @@ acme_issuer_equal(const struct acme_issuer *a, const struct acme_issuer *b)
 }
 
 /* ---- JSON ------------------------------------------------------------- */
+
+static struct acme_json *
+render_resolver(const struct acme_resolver *resolver)
+{
+    struct acme_json *json = acme_json_object();
+    struct acme_json *servers = acme_json_array();
+    size_t i;
+
+    for (i = 0; i < resolver->n; i++)
+        acme_json_append_str(servers, resolver->server[i]);
+    acme_json_set(json, "servers", servers);
+    if (resolver->timeout > 0)
+        acme_json_set_int(json, "timeout", resolver->timeout);
+    if (resolver->no_ipv4)
+        acme_json_set_bool(json, "no_ipv4", true);
+    if (resolver->no_ipv6)
+        acme_json_set_bool(json, "no_ipv6", true);
+    return json;
+}
 
 struct acme_json *
 acme_issuer_render(const struct acme_issuer *issuer)
@@ -235,6 +268,8 @@ acme_issuer_render(const struct acme_issuer *issuer)
     for (i = 0; i < issuer->ncontacts; i++)
         acme_json_append_str(contacts, issuer->contact[i]);
     acme_json_set(json, "contact", contacts);
+    if (issuer->resolver.n > 0)
+        acme_json_set(json, "resolver", render_resolver(&issuer->resolver));
     if (issuer->key_type != ACME_KEY_NONE)
         acme_json_set_str(json, "account_key",
             acme_key_type_name(issuer->key_type));
@@ -285,6 +320,32 @@ parse_contacts(const struct acme_json *list, struct acme_issuer *issuer,
     return ACME_OK;
 }
 
+/* The same of the name servers, if there are any. */
+static enum acme_rc
+parse_resolver(const struct acme_json *json, struct acme_resolver *resolver,
+    struct acme_error *err)
+{
+    const struct acme_json *servers = acme_json_get(json, "servers");
+    long long timeout = acme_json_int(json, "timeout", 0);
+    size_t i;
+
+    if (json == NULL)
+        return ACME_OK;
+    resolver->n = acme_json_count(servers);
+    if (resolver->n > ACME_DNS_SERVERS_MAX || timeout < 0 ||
+        timeout > ACME_RESOLVER_TIMEOUT_MAX)
+        return malformed(err, "resolver");
+    for (i = 0; i < resolver->n; i++) {
+        resolver->server[i] = acme_json_text(acme_json_at(servers, i));
+        if (resolver->server[i] == NULL)
+            return malformed(err, "resolver");
+    }
+    resolver->timeout = (unsigned)timeout;
+    resolver->no_ipv4 = acme_json_bool(json, "no_ipv4", false);
+    resolver->no_ipv6 = acme_json_bool(json, "no_ipv6", false);
+    return ACME_OK;
+}
+
 enum acme_rc
 acme_issuer_parse(struct acme_arena *arena, const struct acme_json *json,
     struct acme_issuer *issuer, struct acme_error *err)
@@ -306,6 +367,9 @@ acme_issuer_parse(struct acme_arena *arena, const struct acme_json *json,
         rc = malformed(err, "issuer name");
     if (rc == ACME_OK)
         rc = parse_contacts(acme_json_get(json, "contact"), &parsed, err);
+    if (rc == ACME_OK)
+        rc = parse_resolver(acme_json_get(json, "resolver"), &parsed.resolver,
+            err);
     if (rc == ACME_OK && type != NULL)
         rc = acme_key_type_parse(type, &parsed.key_type, err);
     if (rc == ACME_OK && !acme_issuer_copy(arena, issuer, &parsed))

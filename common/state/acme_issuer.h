@@ -13,6 +13,15 @@
 #include "wrap/acme_json.h"
 #include "wrap/acme_key.h"
 
+/* Name servers that find the hosts of a CA, instead of those of the machine;
+ * see acme_resolve.h. */
+struct acme_resolver {
+    size_t n;                                 /* 0: nothing was said */
+    const char *server[ACME_DNS_SERVERS_MAX]; /* "192.0.2.1:53" */
+    unsigned timeout;                         /* seconds; 0: as usual */
+    bool no_ipv4, no_ipv6;
+};
+
 struct acme_issuer {
     const char *name;      /* "letsencrypt": for people */
     const char *directory; /* https URL */
@@ -36,7 +45,8 @@ struct acme_issuer {
     const char *domain; /* of the CA in CAA records, canonical; NULL: known by
                            acme_issuer_domain(), or not at all */
     bool renewal_info;  /* the CA is asked when to renew (RFC 9773) */
-    bool cn_in_csr;     /* the first name is also the subject's CN */
+    struct acme_resolver resolver;
+    bool cn_in_csr; /* the first name is also the subject's CN */
     /* Where another client has kept its account key and certificates of this
      * CA, which are taken over once; absolute, NULL: nowhere.  Of a server's
      * configuration only, in no JSON form and in no comparison. */

@@ -27,6 +27,10 @@ struct acme_http_curl {
     char *user_agent;
     bool verify;
     struct acme_url directory;
+    struct acme_resolve resolve;
+    struct acme_buf found; /* "+host:port:ADDRESS,..." of the last one found */
+    size_t found_for;      /* how much of it is the host and its port */
+    long long found_until_ms;
     /* Where the directory answered from.  A name may not move from a public
      * address to a private one afterwards. */
     enum {
@@ -44,6 +48,7 @@ struct exchange {
     struct acme_error *err;
     struct acme_url url;
     struct curl_slist *headers;
+    struct curl_slist *addresses;
     size_t sent; /* of the request's body */
     size_t header_bytes;
     bool headers_done;    /* what follows are trailers: ignored */
@@ -333,7 +338,87 @@ set_request(CURL *easy, struct exchange *x)
     ACME_CURL_SET(CURLOPT_HTTPHEADER, x->headers);
     ACME_CURL_SET(CURLOPT_USERAGENT, x->curl->user_agent);
     ACME_CURL_SET(CURLOPT_URL, request->url);
+    if (x->addresses != NULL)
+        ACME_CURL_SET(CURLOPT_RESOLVE, x->addresses);
     return code;
+}
+
+/* ---- addresses -------------------------------------------------------- */
+
+#define FOUND_MAX 4096 /* bytes: the addresses of a host */
+
+/* With the plus sign libcurl forgets an entry some time. */
+#if LIBCURL_VERSION_NUM >= 0x074b00
+#define ENTRY "+%s%s:"
+#else
+#define ENTRY "%s%s:"
+#endif
+
+/* How an entry for the host of the URL begins. */
+static void
+begin_entry(const struct exchange *x, struct acme_buf *entry)
+{
+    const char *port = strrchr(x->url.origin, ':');
+
+    acme_buf_addf(entry, ENTRY, x->url.host, port != NULL ? port : ":443");
+}
+
+static enum acme_rc
+look_up(struct exchange *x)
+{
+    struct acme_http_curl *curl = x->curl;
+    struct acme_buf addresses;
+    unsigned ttl = 0;
+    enum acme_rc rc;
+
+    acme_buf_reset(&curl->found);
+    acme_buf_init(&addresses, FOUND_MAX / 2);
+    rc = acme_resolve(&curl->resolve, x->url.host, curl->host, &addresses,
+        &ttl, x->err);
+    if (rc == ACME_OK) {
+        begin_entry(x, &curl->found);
+        curl->found_for = curl->found.len;
+        acme_buf_add_str(&curl->found, acme_buf_str(&addresses));
+        curl->found_until_ms = acme_time_ms() + 1000LL * ttl;
+        if (!acme_buf_ok(&curl->found))
+            rc = acme_error_nomem(x->err);
+    }
+    acme_buf_clear(&addresses);
+    return rc;
+}
+
+static bool
+is_found(const struct exchange *x)
+{
+    const struct acme_http_curl *curl = x->curl;
+    struct acme_buf entry;
+    bool same;
+
+    if (curl->found.len == 0 || acme_time_ms() >= curl->found_until_ms)
+        return false;
+    acme_buf_init(&entry, FOUND_MAX);
+    begin_entry(x, &entry);
+    same = acme_buf_ok(&entry) && entry.len == curl->found_for &&
+           memcmp(entry.data, curl->found.data, entry.len) == 0;
+    acme_buf_clear(&entry);
+    return same;
+}
+
+/* Where somebody is to be asked for the addresses of names. */
+static enum acme_rc
+find_addresses(struct exchange *x)
+{
+    struct acme_http_curl *curl = x->curl;
+    enum acme_rc rc = ACME_OK;
+
+    if (curl->resolve.servers.n == 0 || place_of(x->url.host) != UNKNOWN)
+        return ACME_OK;
+    if (!is_found(x))
+        rc = look_up(x);
+    if (rc != ACME_OK)
+        return rc;
+    x->addresses = curl_slist_append(NULL, acme_buf_str(&curl->found));
+    return x->addresses != NULL ? ACME_OK : acme_error_nomem(x->err);
 }
 
 /* All options anew: nothing of the exchange before is left but its
@@ -571,12 +656,15 @@ perform(void *ctx, const struct acme_http_request *request,
     if (rc != ACME_OK)
         return rc;
     ERR_set_mark();
-    rc = prepare(&x);
+    rc = find_addresses(&x);
+    if (rc == ACME_OK)
+        rc = prepare(&x);
     if (rc == ACME_OK)
         rc = transfer(&x);
     ERR_pop_to_mark();
     curl_easy_reset(x.curl->easy); /* it must forget this stack */
     curl_slist_free_all(x.headers);
+    curl_slist_free_all(x.addresses);
     return rc;
 }
 
@@ -602,6 +690,8 @@ acme_http_curl_new(const struct acme_http_curl_conf *conf,
         return acme_error_nomem(err);
     curl->host = host;
     curl->verify = conf->verify;
+    curl->resolve = conf->resolve;
+    acme_buf_init(&curl->found, FOUND_MAX);
     rc = acme_url_parse(conf->directory_url, ACME_CONFIG, &curl->directory,
         err);
     if (rc != ACME_OK)
@@ -638,6 +728,7 @@ acme_http_curl_free(struct acme_http_curl *curl)
     free(curl->ca_file);
     free(curl->ca_pem);
     free(curl->user_agent);
+    acme_buf_clear(&curl->found);
     free(curl);
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/acme_host.h"
 #include "wrap/acme_http.h"
+#include "wrap/acme_resolve.h"
 
 struct acme_http_curl;
 
@@ -20,6 +21,8 @@ struct acme_http_curl_conf {
     const char *ca_pem;  /* the same as text; wins over ca_file */
     bool verify;         /* false: trust whoever answers (S34) */
     const char *user_agent;
+    /* Who is asked for the addresses of hosts; no servers: the machine's. */
+    struct acme_resolve resolve;
 };
 
 /*

@@ -34,7 +34,9 @@ static const struct acme_issuer full = {
     .preferred_chain = "Some Root",
     .domain = "ca.test",
     .renewal_info = false,
+    .resolver = { 2, { "192.0.2.1:53", "[2001:db8::1]:53" }, 30, false, true },
     .cn_in_csr = true,
+    .adopt_dir = "/var/cache/elsewhere",
 };
 
 static int
@@ -111,6 +113,11 @@ test_fields(void **state)
     CHANGED(domain, "other.test");
     CHANGED(renewal_info, true);
     CHANGED(cn_in_csr, false);
+    CHANGED(resolver.n, 1);
+    CHANGED(resolver.server[1], "192.0.2.3:53");
+    CHANGED(resolver.timeout, 0);
+    CHANGED(resolver.no_ipv4, true);
+    CHANGED(resolver.no_ipv6, false);
 #undef CHANGED
 }
 

@@ -265,7 +265,7 @@ sub server_pair ($name)
     my $key = new_key();
     my $cert = issue(
         issuer => $root, key => $key, subject => '', from => -60,
-        names => ['localhost', '127.0.0.1', '127.0.0.2'],
+        names => ['localhost', 'ca.test', '127.0.0.1', '127.0.0.2'],
         seconds => 7 * 86_400,
     );
     return { root => $root->{pem}, cert => $cert, key => $key };
