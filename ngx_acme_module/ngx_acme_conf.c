@@ -70,6 +70,8 @@ static enum acme_proof_item  ngx_acme_proof_dns_resolver =
 
 ngx_command_t  ngx_acme_commands[] = {
 
+    /* of http alone */
+
     { ngx_string("acme_state_path"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_str_slot,
@@ -105,13 +107,6 @@ ngx_command_t  ngx_acme_commands[] = {
       0,
       NULL },
 
-    { ngx_string("acme_certificate"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,
-      ngx_acme_certificate,
-      NGX_HTTP_SRV_CONF_OFFSET,
-      0,
-      NULL },
-
     { ngx_string("acme_stateless"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
       ngx_acme_stateless,
@@ -130,6 +125,23 @@ ngx_command_t  ngx_acme_commands[] = {
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
       ngx_acme_port_map,
       NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("acme_status"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_acme_status,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    /* of http, stream and mail, whose contexts have equal numbers */
+
+    [NGX_ACME_HTTP_COMMANDS] =
+    { ngx_string("acme_certificate"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,
+      ngx_acme_certificate,
+      NGX_HTTP_SRV_CONF_OFFSET,
       0,
       NULL },
 
@@ -336,34 +348,46 @@ ngx_command_t  ngx_acme_commands[] = {
       0,
       NULL },
 
-    { ngx_string("acme_status"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
-      ngx_acme_status,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      0,
-      NULL },
-
       ngx_null_command
 };
 
+
+void *
+ngx_acme_create_conf(ngx_cycle_t *cycle)
+{
+    ngx_acme_main_conf_t  *amcf;
+
+    amcf = ngx_pcalloc(cycle->pool, sizeof(ngx_acme_main_conf_t));
+    if (amcf == NULL) {
+        return NULL;
+    }
+
+    if (ngx_array_init(&amcf->issuers, cycle->pool, 2,
+                       sizeof(ngx_acme_issuer_t))
+        != NGX_OK
+        || ngx_array_init(&amcf->servers, cycle->pool, 2,
+                          sizeof(ngx_acme_srv_conf_t *))
+           != NGX_OK)
+    {
+        return NULL;
+    }
+
+    amcf->service.lifetime = -1;
+
+    return amcf;
+}
+
+
+/* http, stream and mail share one */
 
 void *
 ngx_acme_create_main_conf(ngx_conf_t *cf)
 {
     ngx_acme_main_conf_t  *amcf;
 
-    amcf = ngx_pcalloc(cf->pool, sizeof(ngx_acme_main_conf_t));
-    if (amcf == NULL) {
-        return NULL;
-    }
-
-    if (ngx_array_init(&amcf->issuers, cf->pool, 2, sizeof(ngx_acme_issuer_t))
-        != NGX_OK)
-    {
-        return NULL;
-    }
-
-    amcf->service.lifetime = -1;
+    amcf = (ngx_acme_main_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
+                                                 ngx_acme_core_module);
+    amcf->temp_pool = cf->temp_pool;
 
     return amcf;
 }
@@ -393,14 +417,23 @@ ngx_acme_create_srv_conf(ngx_conf_t *cf)
 char *
 ngx_acme_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
 {
+    (void) ngx_acme_merge_tls_conf(cf, parent, child);
+
+    return ngx_acme_answering_merge(cf, parent, child) == NGX_OK
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+char *
+ngx_acme_merge_tls_conf(ngx_conf_t *cf, void *parent, void *child)
+{
     ngx_acme_srv_conf_t  *prev = parent;
     ngx_acme_srv_conf_t  *conf = child;
 
     ngx_conf_merge_uint_value(conf->placeholder, prev->placeholder,
                               NGX_ACME_PLACEHOLDER_OFF);
 
-    return ngx_acme_answering_merge(cf, prev, conf) == NGX_OK
-           ? NGX_CONF_OK : NGX_CONF_ERROR;
+    return NGX_CONF_OK;
 }
 
 

@@ -95,23 +95,16 @@ ngx_acme_hooks_words(ngx_conf_t *cf, struct acme_hooks **hooks,
 }
 
 
-/* what a server says, then http{}; not merged yet */
+/* what a server says, then its block, then http{}; not merged yet */
 
 void
-ngx_acme_hooks_of(ngx_conf_t *cf, ngx_acme_srv_conf_t *ascf,
-    struct acme_hooks *hooks)
+ngx_acme_hooks_of(ngx_acme_srv_conf_t *ascf, struct acme_hooks *hooks)
 {
-    ngx_acme_srv_conf_t  *http;
-
     acme_hooks_init(hooks);
 
-    http = ngx_http_conf_get_module_srv_conf(cf, ngx_acme_module);
-
-    if (ascf->hooks != NULL) {
-        acme_hooks_merge(hooks, ascf->hooks);
-    }
-
-    if (http->hooks != NULL) {
-        acme_hooks_merge(hooks, http->hooks);
+    for ( /* void */ ; ascf != NULL; ascf = ascf->outer) {
+        if (ascf->hooks != NULL) {
+            acme_hooks_merge(hooks, ascf->hooks);
+        }
     }
 }

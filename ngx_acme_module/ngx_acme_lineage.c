@@ -1,8 +1,9 @@
 
 /*
  * Issuers and lineages out of the directives: what the core is asked for.
- * Runs when all servers are known; a mistake in what directives mean together
- * is found here, with the file and line of one of them and the cure.
+ * Runs when all servers of a block are known, those of http first; a mistake in
+ * what directives mean together is found here, with the file and line of one of
+ * them and the cure.
  */
 
 
@@ -15,12 +16,12 @@ static ngx_int_t ngx_acme_add_issuers(ngx_conf_t *cf,
     ngx_acme_main_conf_t *amcf);
 static ngx_int_t ngx_acme_add_servers(ngx_conf_t *cf,
     ngx_acme_main_conf_t *amcf, ngx_http_core_main_conf_t *cmcf);
-static void ngx_acme_inherit(ngx_acme_srv_conf_t *http,
-    ngx_acme_srv_conf_t *ascf);
 static ngx_int_t ngx_acme_finish_config(ngx_conf_t *cf,
     ngx_acme_main_conf_t *amcf);
-static ngx_int_t ngx_acme_inject_servers(ngx_conf_t *cf,
-    ngx_acme_main_conf_t *amcf, ngx_http_core_main_conf_t *cmcf);
+static ngx_int_t ngx_acme_add_others(ngx_conf_t *cf,
+    ngx_acme_main_conf_t *amcf);
+static ngx_int_t ngx_acme_install_servers(ngx_conf_t *cf,
+    ngx_acme_main_conf_t *amcf);
 static void ngx_acme_cleanup_config(void *data);
 static ngx_int_t ngx_acme_use_issuer(ngx_conf_t *cf,
     ngx_acme_main_conf_t *amcf, ngx_acme_srv_conf_t *ascf, ngx_str_t *name,
@@ -49,10 +50,9 @@ static ngx_int_t ngx_acme_external_account(ngx_conf_t *cf,
 static ngx_int_t ngx_acme_use_issuers(ngx_conf_t *cf,
     ngx_acme_main_conf_t *amcf, ngx_acme_srv_conf_t *ascf,
     struct acme_lineage *lineage);
-static ngx_flag_t ngx_acme_flag(ngx_flag_t server, ngx_flag_t http);
+static ngx_flag_t ngx_acme_flag(ngx_acme_srv_conf_t *ascf, size_t offset);
 static ngx_int_t ngx_acme_add_server(ngx_conf_t *cf,
-    ngx_acme_main_conf_t *amcf, ngx_http_core_srv_conf_t *cscf,
-    ngx_acme_srv_conf_t *ascf);
+    ngx_acme_main_conf_t *amcf, ngx_acme_srv_conf_t *ascf);
 static ngx_int_t ngx_acme_parameters(ngx_conf_t *cf,
     ngx_acme_srv_conf_t *ascf, struct acme_lineage *lineage,
     ngx_array_t *names);
@@ -63,12 +63,12 @@ static ngx_int_t ngx_acme_key_parameter(char *value,
 static ngx_int_t ngx_acme_csr_parameter(ngx_conf_t *cf, ngx_str_t *value,
     struct acme_lineage *lineage);
 static ngx_int_t ngx_acme_server_names(ngx_conf_t *cf,
-    ngx_http_core_srv_conf_t *cscf, ngx_acme_srv_conf_t *ascf,
-    const struct acme_proof *proof, ngx_array_t *names);
+    ngx_acme_srv_conf_t *ascf, const struct acme_proof *proof,
+    ngx_array_t *names);
 static void ngx_acme_public_names(ngx_conf_t *cf,
     ngx_acme_srv_conf_t *ascf, ngx_array_t *names);
-static void ngx_acme_warn_unicode(ngx_conf_t *cf,
-    ngx_http_core_srv_conf_t *cscf, ngx_str_t *name);
+static void ngx_acme_warn_unicode(ngx_conf_t *cf, ngx_array_t *server_names,
+    ngx_str_t *name);
 static ngx_int_t ngx_acme_push_server_name(ngx_conf_t *cf,
     ngx_acme_srv_conf_t *ascf, const struct acme_proof *proof,
     ngx_array_t *names, ngx_http_server_name_t *sn, struct acme_error *err);
@@ -77,6 +77,8 @@ static ngx_int_t ngx_acme_push_dotted(ngx_conf_t *cf, ngx_array_t *names,
 static ngx_int_t ngx_acme_push_name(ngx_conf_t *cf, ngx_array_t *names,
     u_char *data, size_t len, struct acme_error *err);
 
+
+/* http{} is read, stream{} and mail{} may follow */
 
 char *
 ngx_acme_init_main_conf(ngx_conf_t *cf, void *conf)
@@ -93,11 +95,44 @@ ngx_acme_init_main_conf(ngx_conf_t *cf, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    ngx_acme_tls_mark(cf);
+    ngx_acme_http_servers(cf, amcf, cmcf);
 
     if (ngx_acme_add_servers(cf, amcf, cmcf) != NGX_OK
-        || ngx_acme_finish_config(cf, amcf) != NGX_OK
-        || ngx_acme_inject_servers(cf, amcf, cmcf) != NGX_OK)
+        || ngx_acme_http_inject(cf, cmcf) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* all is read, and each server that speaks TLS has its SSL_CTX */
+
+char *
+ngx_acme_init_conf(ngx_cycle_t *cycle, void *conf)
+{
+    ngx_acme_main_conf_t  *amcf = conf;
+
+    ngx_conf_t  cf;
+
+    ngx_memzero(&cf, sizeof(ngx_conf_t));
+
+    cf.cycle = cycle;
+    cf.pool = cycle->pool;
+    cf.temp_pool = amcf->temp_pool;
+    cf.log = cycle->log;
+
+    if (ngx_acme_add_others(&cf, amcf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (amcf->config == NULL) {
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_acme_finish_config(&cf, amcf) != NGX_OK
+        || ngx_acme_install_servers(&cf, amcf) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
@@ -177,13 +212,12 @@ ngx_acme_add_servers(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
 
     for (i = 0; i < cmcf->servers.nelts; i++) {
         ascf = cscf[i]->ctx->srv_conf[ngx_acme_module.ctx_index];
-        ascf->main = amcf;
 
-        ngx_acme_inherit(http, ascf);
+        ngx_acme_inherit(ascf);
 
         if (ngx_acme_answering_init(cf, amcf, ascf) != NGX_OK
             || (ascf->certificate != NULL
-                && ngx_acme_add_server(cf, amcf, cscf[i], ascf) != NGX_OK))
+                && ngx_acme_add_server(cf, amcf, ascf) != NGX_OK))
         {
             return NGX_ERROR;
         }
@@ -194,24 +228,27 @@ ngx_acme_add_servers(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
 
 
 /*
- * What http{} says is for servers that speak TLS and say nothing; a redirect
- * from port 80 needs no certificate.  "off" is none at all.
+ * What their block says is for servers that speak TLS and say nothing; a
+ * redirect from port 80 needs no certificate.  "off" is none at all.
  */
 
-static void
-ngx_acme_inherit(ngx_acme_srv_conf_t *http, ngx_acme_srv_conf_t *ascf)
+void
+ngx_acme_inherit(ngx_acme_srv_conf_t *ascf)
 {
-    ngx_str_t  *word;
+    ngx_str_t            *word;
+    ngx_acme_srv_conf_t  *outer;
+
+    outer = ascf->outer;
 
     if (ascf->certificate == NULL) {
 
-        if (http->certificate == NULL || !ascf->tls) {
+        if (outer->certificate == NULL || !ascf->tls) {
             return;
         }
 
-        ascf->certificate = http->certificate;
-        ascf->file = http->file;
-        ascf->line = http->line;
+        ascf->certificate = outer->certificate;
+        ascf->file = outer->file;
+        ascf->line = outer->line;
         ascf->inherited = 1;
     }
 
@@ -246,27 +283,64 @@ ngx_acme_finish_config(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf)
 }
 
 
-/* when each lineage has the name it is known by */
+/* servers of stream{} and mail{}: http{} has the issuers, and is read first */
 
 static ngx_int_t
-ngx_acme_inject_servers(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
-    ngx_http_core_main_conf_t *cmcf)
+ngx_acme_add_others(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf)
 {
-    ngx_uint_t                  i;
-    ngx_acme_srv_conf_t        *ascf;
-    ngx_http_core_srv_conf_t  **cscf;
+    ngx_uint_t             i;
+    ngx_acme_srv_conf_t  **ascf;
 
+    ascf = amcf->servers.elts;
+
+    for (i = 0; i < amcf->servers.nelts; i++) {
+
+        if (amcf->config == NULL) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"acme_certificate\" in %V:%ui has no \"http\" "
+                          "block beside it; write one, with the "
+                          "\"acme_issuer\" and the other directives of "
+                          "http level in it, and a server on port 80 that "
+                          "answers the CA",
+                          &ascf[i]->file, ascf[i]->line);
+            return NGX_ERROR;
+        }
+
+        ascf[i]->outer->outer = amcf->http;
+
+        if (ngx_acme_add_server(cf, amcf, ascf[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_acme_install_servers(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf)
+{
+    ngx_uint_t                   i;
+    ngx_acme_srv_conf_t         *ascf, **other;
+    ngx_http_core_srv_conf_t   **cscf;
+    ngx_http_core_main_conf_t   *cmcf;
+
+    cmcf = ngx_http_cycle_get_module_main_conf(cf->cycle,
+                                               ngx_http_core_module);
     cscf = cmcf->servers.elts;
 
     for (i = 0; i < cmcf->servers.nelts; i++) {
         ascf = cscf[i]->ctx->srv_conf[ngx_acme_module.ctx_index];
 
-        if (ngx_acme_tls_inject(cf, cscf[i], ascf,
-                                ascf->managed
-                                ? amcf->config->lineage[ascf->lineage].name
-                                : NULL)
-            != NGX_OK)
-        {
+        if (ascf->managed && ngx_acme_tls_install(cf, ascf) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    other = amcf->servers.elts;
+
+    for (i = 0; i < amcf->servers.nelts; i++) {
+        if (ngx_acme_tls_install(cf, other[i]) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -711,22 +785,28 @@ ngx_acme_use_issuers(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
 }
 
 
-/* servers are not merged with http{} yet when this is asked for */
+/* servers are not merged with their block yet when this is asked for */
 
 static ngx_flag_t
-ngx_acme_flag(ngx_flag_t server, ngx_flag_t http)
+ngx_acme_flag(ngx_acme_srv_conf_t *ascf, size_t offset)
 {
-    if (server != NGX_CONF_UNSET) {
-        return server;
+    ngx_flag_t  flag;
+
+    for ( /* void */ ; ascf != NULL; ascf = ascf->outer) {
+        flag = *(ngx_flag_t *) ((u_char *) ascf + offset);
+
+        if (flag != NGX_CONF_UNSET) {
+            return flag;
+        }
     }
 
-    return http != NGX_CONF_UNSET ? http : 0;
+    return 0;
 }
 
 
 static ngx_int_t
 ngx_acme_add_server(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
-    ngx_http_core_srv_conf_t *cscf, ngx_acme_srv_conf_t *ascf)
+    ngx_acme_srv_conf_t *ascf)
 {
     ngx_int_t             rc;
     ngx_array_t           names;
@@ -734,7 +814,6 @@ ngx_acme_add_server(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
     struct acme_proof     proof;
     struct acme_hooks     hooks;
     struct acme_lineage   lineage;
-    ngx_acme_srv_conf_t  *http;
 
     acme_error_clear(&err);
     ngx_memzero(&lineage, sizeof(struct acme_lineage));
@@ -743,12 +822,12 @@ ngx_acme_add_server(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
         return NGX_ERROR;
     }
 
-    http = ngx_http_conf_get_module_srv_conf(cf, ngx_acme_module);
-
-    lineage.must_staple = ngx_acme_flag(ascf->must_staple, http->must_staple);
-    lineage.reuse_key = ngx_acme_flag(ascf->reuse_key, http->reuse_key);
-    lineage.allow_subset = ngx_acme_flag(ascf->allow_subset,
-                                         http->allow_subset);
+    lineage.must_staple = ngx_acme_flag(ascf,
+                                  offsetof(ngx_acme_srv_conf_t, must_staple));
+    lineage.reuse_key = ngx_acme_flag(ascf,
+                                  offsetof(ngx_acme_srv_conf_t, reuse_key));
+    lineage.allow_subset = ngx_acme_flag(ascf,
+                                  offsetof(ngx_acme_srv_conf_t, allow_subset));
 
     if (ngx_acme_use_issuers(cf, amcf, ascf, &lineage) != NGX_OK
         || ngx_acme_parameters(cf, ascf, &lineage, &names) != NGX_OK)
@@ -756,21 +835,21 @@ ngx_acme_add_server(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
         return NGX_ERROR;
     }
 
-    ngx_acme_proof_of(cf, amcf, ascf, lineage.issuer, &proof);
+    ngx_acme_proof_of(amcf, ascf, lineage.issuer, &proof);
 
     if (names.nelts == 0) {
-        rc = ngx_acme_server_names(cf, cscf, ascf, &proof, &names);
+        rc = ngx_acme_server_names(cf, ascf, &proof, &names);
 
         if (rc != NGX_OK) {
             return rc == NGX_DECLINED ? NGX_OK : NGX_ERROR;
         }
     }
 
-    ngx_acme_hooks_of(cf, ascf, &hooks);
+    ngx_acme_hooks_of(ascf, &hooks);
 
     lineage.proof = &proof;
     lineage.hooks = &hooks;
-    lineage.timing = ngx_acme_timing_of(cf, ascf);
+    lineage.timing = ngx_acme_timing_of(ascf);
     lineage.names = names.elts;
     lineage.nnames = names.nelts;
 
@@ -911,18 +990,26 @@ ngx_acme_csr_parameter(ngx_conf_t *cf, ngx_str_t *value,
  */
 
 static ngx_int_t
-ngx_acme_server_names(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
-    ngx_acme_srv_conf_t *ascf, const struct acme_proof *proof,
-    ngx_array_t *names)
+ngx_acme_server_names(ngx_conf_t *cf, ngx_acme_srv_conf_t *ascf,
+    const struct acme_proof *proof, ngx_array_t *names)
 {
     ngx_int_t                rc;
     ngx_uint_t               i;
     struct acme_error        err;
     ngx_http_server_name_t  *sn;
 
-    sn = cscf->server_names.elts;
+    if (ascf->server_names == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"acme_certificate\" in %V:%ui has no name to get a "
+                      "certificate for, and servers of \"stream\" have no "
+                      "\"server_name\" before nginx 1.25.5; add names to the "
+                      "directive", &ascf->file, ascf->line);
+        return NGX_ERROR;
+    }
 
-    for (i = 0; i < cscf->server_names.nelts; i++) {
+    sn = ascf->server_names->elts;
+
+    for (i = 0; i < ascf->server_names->nelts; i++) {
 
         if (sn[i].name.len == 0) {
             continue;
@@ -944,7 +1031,7 @@ ngx_acme_server_names(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
             continue;
         }
 
-        ngx_acme_warn_unicode(cf, cscf, &sn[i].name);
+        ngx_acme_warn_unicode(cf, ascf->server_names, &sn[i].name);
     }
 
     ngx_acme_public_names(cf, ascf, names);
@@ -1011,7 +1098,7 @@ ngx_acme_public_names(ngx_conf_t *cf, ngx_acme_srv_conf_t *ascf,
 /* nginx compares bytes, and clients send the A-labels */
 
 static void
-ngx_acme_warn_unicode(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
+ngx_acme_warn_unicode(ngx_conf_t *cf, ngx_array_t *server_names,
     ngx_str_t *name)
 {
     char                     ascii[ACME_NAME_MAX + 1];
@@ -1037,9 +1124,9 @@ ngx_acme_warn_unicode(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
         return;
     }
 
-    sn = cscf->server_names.elts;
+    sn = server_names->elts;
 
-    for (i = 0; i < cscf->server_names.nelts; i++) {
+    for (i = 0; i < server_names->nelts; i++) {
         if (sn[i].name.len == dot + ngx_strlen(ascii)
             && ngx_strncmp(sn[i].name.data + dot, ascii, ngx_strlen(ascii))
                == 0)

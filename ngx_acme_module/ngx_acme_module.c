@@ -1,22 +1,44 @@
 
 /*
- * The module table and its place in nginx's life: checks in every process
- * that reads the configuration, the service from the master, the cache in the
- * workers.
+ * The modules of http and of what is neither http nor another's, and their
+ * place in nginx's life: checks in every process that reads the configuration,
+ * the service from the master, the cache in the workers.
  */
 
 
 #include "ngx_acme_module.h"
 
 
-static ngx_int_t ngx_acme_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_acme_postconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_acme_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_acme_init_process(ngx_cycle_t *cycle);
 
 
+static ngx_core_module_t  ngx_acme_core_module_ctx = {
+    ngx_string("acme"),
+    ngx_acme_create_conf,
+    ngx_acme_init_conf
+};
+
+
+ngx_module_t  ngx_acme_core_module = {
+    NGX_MODULE_V1,
+    &ngx_acme_core_module_ctx,             /* module context */
+    NULL,                                  /* module directives */
+    NGX_CORE_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    ngx_acme_init_module,                  /* init module */
+    ngx_acme_init_process,                 /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    NULL,                                  /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
 static ngx_http_module_t  ngx_acme_module_ctx = {
-    ngx_acme_preconfiguration,             /* preconfiguration */
+    ngx_acme_add_variables,                /* preconfiguration */
     ngx_acme_postconfiguration,            /* postconfiguration */
 
     ngx_acme_create_main_conf,             /* create main configuration */
@@ -36,8 +58,8 @@ ngx_module_t  ngx_acme_module = {
     ngx_acme_commands,                     /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    ngx_acme_init_module,                  /* init module */
-    ngx_acme_init_process,                 /* init process */
+    NULL,                                  /* init module */
+    NULL,                                  /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
     NULL,                                  /* exit process */
@@ -47,24 +69,10 @@ ngx_module_t  ngx_acme_module = {
 
 
 static ngx_int_t
-ngx_acme_preconfiguration(ngx_conf_t *cf)
-{
-    if (ngx_acme_tls_preconfiguration(cf) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    return ngx_acme_add_variables(cf);
-}
-
-
-static ngx_int_t
 ngx_acme_postconfiguration(ngx_conf_t *cf)
 {
-    ngx_uint_t                  i;
-    ngx_acme_srv_conf_t        *ascf;
     ngx_http_handler_pt        *h;
     ngx_acme_main_conf_t       *amcf;
-    ngx_http_core_srv_conf_t  **cscf;
     ngx_http_core_main_conf_t  *cmcf;
 
     amcf = ngx_http_conf_get_module_main_conf(cf, ngx_acme_module);
@@ -79,19 +87,7 @@ ngx_acme_postconfiguration(ngx_conf_t *cf)
 
     *h = ngx_acme_challenge_handler;
 
-    cscf = cmcf->servers.elts;
-
-    for (i = 0; i < cmcf->servers.nelts; i++) {
-        ascf = cscf[i]->ctx->srv_conf[ngx_acme_module.ctx_index];
-
-        if (ascf->managed) {
-            ngx_acme_tls_install(ascf);
-        }
-    }
-
-    if (amcf->config != NULL) {
-        ngx_acme_alpn_install(cf, amcf);
-    }
+    ngx_acme_alpn_install(cf, amcf);
 
     return NGX_OK;
 }
@@ -102,9 +98,10 @@ ngx_acme_init_module(ngx_cycle_t *cycle)
 {
     ngx_acme_main_conf_t  *amcf;
 
-    amcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_acme_module);
+    amcf = (ngx_acme_main_conf_t *) ngx_get_conf(cycle->conf_ctx,
+                                                 ngx_acme_core_module);
 
-    if (amcf == NULL || amcf->config == NULL) {
+    if (amcf->config == NULL) {
         return NGX_OK;
     }
 
@@ -121,9 +118,10 @@ ngx_acme_init_process(ngx_cycle_t *cycle)
 {
     ngx_acme_main_conf_t  *amcf;
 
-    amcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_acme_module);
+    amcf = (ngx_acme_main_conf_t *) ngx_get_conf(cycle->conf_ctx,
+                                                 ngx_acme_core_module);
 
-    if (amcf == NULL || amcf->area == NULL) {
+    if (amcf->area == NULL) {
         return NGX_OK;
     }
 

@@ -20,6 +20,9 @@
 #endif
 
 
+typedef struct ngx_acme_srv_conf_s  ngx_acme_srv_conf_t;
+
+
 /* an acme_issuer block, or a short name used without one */
 
 typedef struct {
@@ -50,13 +53,49 @@ typedef struct {
 } ngx_acme_issuer_t;
 
 
+/*
+ * One of nginx's three ssl modules: where the members are in what it keeps of
+ * a server, which the callbacks of http, stream and mail have in common.
+ */
+
+typedef struct {
+    ngx_str_t                 context;        /* of its session ids */
+    size_t                    ssl;            /* offsets */
+    size_t                    certificates;
+    size_t                    certificate_keys;
+    size_t                    builtin_session_cache;
+    size_t                    shm_zone;
+    size_t                    session_timeout;
+
+    /* of an explicit certificate; NULL: the SSL_CTX has it */
+    int                     (*lookup)(ngx_ssl_conn_t *ssl_conn, void *sscf);
+} ngx_acme_ssl_module_t;
+
+
+#define ngx_acme_ssl_module(context, type, lookup)                           \
+    {                                                                        \
+        ngx_string(context),                                                 \
+        offsetof(type, ssl),                                                 \
+        offsetof(type, certificates),                                        \
+        offsetof(type, certificate_keys),                                    \
+        offsetof(type, builtin_session_cache),                               \
+        offsetof(type, shm_zone),                                            \
+        offsetof(type, session_timeout),                                     \
+        lookup                                                               \
+    }
+
+
 typedef struct {
     ngx_str_t                 state_path;
     ngx_flag_t                terms;
     ngx_str_t                 user;
     ngx_array_t               issuers;        /* ngx_acme_issuer_t */
     struct acme_port_map      port_map;
+    ngx_array_t               servers;        /* ngx_acme_srv_conf_t *, of */
+                                              /* stream{} and mail{} */
+    ngx_pool_t               *temp_pool;      /* while it is read */
 
+    ngx_acme_srv_conf_t      *http;           /* of http{} itself */
     struct acme_config       *config;
     struct acme_area         *area;           /* NULL: no service */
     struct acme_service       service;
@@ -75,7 +114,7 @@ typedef struct {
 #define NGX_ACME_PLACEHOLDER_SELF_SIGNED  1
 
 
-typedef struct {
+struct ngx_acme_srv_conf_s {
     ngx_array_t              *certificate;    /* words of acme_certificate */
     ngx_str_t                 file;
     ngx_uint_t                line;
@@ -93,7 +132,10 @@ typedef struct {
     struct acme_timing        timing;
 
     ngx_acme_main_conf_t     *main;
-    ngx_http_ssl_srv_conf_t  *ssl;
+    ngx_acme_srv_conf_t      *outer;          /* of its block, or of http{} */
+    ngx_array_t              *server_names;   /* ngx_http_server_name_t */
+    const ngx_acme_ssl_module_t  *ssl;        /* NULL: there is none */
+    void                     *sscf;           /* what it keeps of the server */
     size_t                    lineage;
     unsigned                  tls:1;          /* has an ssl listener */
     unsigned                  managed:1;      /* has a lineage */
@@ -101,7 +143,7 @@ typedef struct {
     unsigned                  own:1;          /* has $acme_certificate */
     unsigned                  injected:1;     /* has no ssl_certificate */
     unsigned                  answers_told:1;
-} ngx_acme_srv_conf_t;
+};
 
 
 /* what acme_status says of a location, which others do not inherit */
@@ -113,11 +155,16 @@ typedef struct {
 
 /* ngx_acme_conf.c */
 
+/* the directives of http; those behind are of stream and mail as well */
+#define NGX_ACME_HTTP_COMMANDS  9
+
 extern ngx_command_t  ngx_acme_commands[];
 
+void *ngx_acme_create_conf(ngx_cycle_t *cycle);
 void *ngx_acme_create_main_conf(ngx_conf_t *cf);
 void *ngx_acme_create_srv_conf(ngx_conf_t *cf);
 char *ngx_acme_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child);
+char *ngx_acme_merge_tls_conf(ngx_conf_t *cf, void *parent, void *child);
 ngx_acme_issuer_t *ngx_acme_push_issuer(ngx_conf_t *cf,
     ngx_acme_main_conf_t *amcf, ngx_str_t *name);
 char *ngx_acme_text(ngx_conf_t *cf, const char *text);
@@ -125,19 +172,19 @@ char *ngx_acme_text(ngx_conf_t *cf, const char *text);
 /* ngx_acme_lineage.c */
 
 char *ngx_acme_init_main_conf(ngx_conf_t *cf, void *conf);
+char *ngx_acme_init_conf(ngx_cycle_t *cycle, void *conf);
+void ngx_acme_inherit(ngx_acme_srv_conf_t *ascf);
 
 /* ngx_acme_hooks.c */
 
 char *ngx_acme_hook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_acme_hooks(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-void ngx_acme_hooks_of(ngx_conf_t *cf, ngx_acme_srv_conf_t *ascf,
-    struct acme_hooks *hooks);
+void ngx_acme_hooks_of(ngx_acme_srv_conf_t *ascf, struct acme_hooks *hooks);
 
 /* ngx_acme_timing.c */
 
 char *ngx_acme_timing(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-struct acme_timing ngx_acme_timing_of(ngx_conf_t *cf,
-    ngx_acme_srv_conf_t *ascf);
+struct acme_timing ngx_acme_timing_of(ngx_acme_srv_conf_t *ascf);
 
 /* ngx_acme_proof.c */
 
@@ -145,18 +192,27 @@ char *ngx_acme_proof(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_acme_proof_words(ngx_conf_t *cf, struct acme_proof **proof,
     enum acme_proof_item item);
 char *ngx_acme_port_map(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-void ngx_acme_proof_of(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
-    ngx_acme_srv_conf_t *ascf, size_t index, struct acme_proof *proof);
+void ngx_acme_proof_of(ngx_acme_main_conf_t *amcf, ngx_acme_srv_conf_t *ascf,
+    size_t index, struct acme_proof *proof);
 void ngx_acme_reach(ngx_acme_main_conf_t *amcf,
     ngx_http_core_main_conf_t *cmcf);
 
 /* ngx_acme_tls.c */
 
-ngx_int_t ngx_acme_tls_preconfiguration(ngx_conf_t *cf);
-void ngx_acme_tls_mark(ngx_conf_t *cf);
-ngx_int_t ngx_acme_tls_inject(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
-    ngx_acme_srv_conf_t *ascf, const char *lineage);
-void ngx_acme_tls_install(ngx_acme_srv_conf_t *ascf);
+ngx_int_t ngx_acme_tls_inject(ngx_conf_t *cf, ngx_acme_srv_conf_t *ascf);
+ngx_int_t ngx_acme_tls_install(ngx_conf_t *cf, ngx_acme_srv_conf_t *ascf);
+
+/* ngx_acme_http.c */
+
+void ngx_acme_http_servers(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
+    ngx_http_core_main_conf_t *cmcf);
+ngx_int_t ngx_acme_http_inject(ngx_conf_t *cf,
+    ngx_http_core_main_conf_t *cmcf);
+
+/* ngx_acme_listen.c */
+
+ngx_module_t *ngx_acme_find_module(ngx_cycle_t *cycle, const char *name);
+ngx_int_t ngx_acme_take_server(ngx_conf_t *cf, ngx_acme_srv_conf_t *ascf);
 
 /* ngx_acme_alpn.c */
 
@@ -193,6 +249,7 @@ void ngx_acme_host_start(ngx_cycle_t *cycle, ngx_acme_main_conf_t *amcf);
 void ngx_acme_host_worker(ngx_cycle_t *cycle, ngx_acme_main_conf_t *amcf);
 
 
+extern ngx_module_t  ngx_acme_core_module;
 extern ngx_module_t  ngx_acme_module;
 
 

@@ -104,26 +104,24 @@ ngx_acme_proof_path(void *ctx, const char *path)
 }
 
 
-/* what a server says, then http{}, then its issuer; not merged yet */
+/*
+ * What a server says, then its block, then http{}, then its issuer; not merged
+ * yet.
+ */
 
 void
-ngx_acme_proof_of(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
-    ngx_acme_srv_conf_t *ascf, size_t index, struct acme_proof *proof)
+ngx_acme_proof_of(ngx_acme_main_conf_t *amcf, ngx_acme_srv_conf_t *ascf,
+    size_t index, struct acme_proof *proof)
 {
-    ngx_uint_t            i;
-    ngx_acme_issuer_t    *issuer;
-    ngx_acme_srv_conf_t  *http;
+    ngx_uint_t          i;
+    ngx_acme_issuer_t  *issuer;
 
     acme_proof_init(proof);
 
-    http = ngx_http_conf_get_module_srv_conf(cf, ngx_acme_module);
-
-    if (ascf->proof != NULL) {
-        acme_proof_merge(proof, ascf->proof);
-    }
-
-    if (http->proof != NULL) {
-        acme_proof_merge(proof, http->proof);
+    for ( /* void */ ; ascf != NULL; ascf = ascf->outer) {
+        if (ascf->proof != NULL) {
+            acme_proof_merge(proof, ascf->proof);
+        }
     }
 
     issuer = amcf->issuers.elts;

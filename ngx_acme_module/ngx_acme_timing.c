@@ -60,18 +60,18 @@ ngx_acme_timing(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* what a server says, then http{}; not merged yet */
+/* what a server says, then its block, then http{}; not merged yet */
 
 struct acme_timing
-ngx_acme_timing_of(ngx_conf_t *cf, ngx_acme_srv_conf_t *ascf)
+ngx_acme_timing_of(ngx_acme_srv_conf_t *ascf)
 {
-    struct acme_timing    timing;
-    ngx_acme_srv_conf_t  *http;
+    struct acme_timing  timing;
 
     timing = ascf->timing;
-    http = ngx_http_conf_get_module_srv_conf(cf, ngx_acme_module);
 
-    acme_timing_merge(&timing, &http->timing);
+    for (ascf = ascf->outer; ascf != NULL; ascf = ascf->outer) {
+        acme_timing_merge(&timing, &ascf->timing);
+    }
 
     return timing;
 }

@@ -1,7 +1,7 @@
 
 /*
- * Certificates into handshakes.  A server without ssl_certificate is given a
- * pseudo certificate name with a variable in it, which makes nginx build an
+ * Certificates into handshakes, of http, stream and mail.  A server without
+ * ssl_certificate is given an empty list of them, which makes nginx build an
  * SSL_CTX with no certificate at all; the callback puts in what the key area
  * holds.  An explicit ssl_certificate is served until there is one of ours.
  */
@@ -10,49 +10,14 @@
 #include "ngx_acme_module.h"
 
 
-static ngx_int_t ngx_acme_none_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_acme_tls_own(ngx_conf_t *cf,
-    ngx_http_core_srv_conf_t *cscf, ngx_acme_srv_conf_t *ascf);
-static ngx_uint_t ngx_acme_tls_is(ngx_str_t *value, const char *variable);
-static void ngx_acme_tls_warn(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf);
-static ngx_uint_t ngx_acme_tls_wanted(ngx_conf_t *cf,
-    ngx_acme_srv_conf_t *ascf);
-#if (nginx_version < 1025001)
-static void ngx_acme_tls_mark_enabled(ngx_conf_t *cf,
-    ngx_http_core_main_conf_t *cmcf);
-#endif
-static ngx_array_t *ngx_acme_tls_pseudo(ngx_conf_t *cf, ngx_str_t *name);
+#define ngx_acme_tls_at(ascf, member, type)                                  \
+    ((type *) ((u_char *) (ascf)->sscf + (ascf)->ssl->member))
+
+
+static ngx_uint_t ngx_acme_tls_is_given(ngx_acme_srv_conf_t *ascf);
+static ngx_int_t ngx_acme_tls_session_context(ngx_conf_t *cf,
+    ngx_acme_srv_conf_t *ascf, const char *lineage);
 static int ngx_acme_certificate(ngx_ssl_conn_t *ssl_conn, void *data);
-
-
-static ngx_str_t  ngx_acme_none_name = ngx_string("acme_none");
-
-
-ngx_int_t
-ngx_acme_tls_preconfiguration(ngx_conf_t *cf)
-{
-    ngx_http_variable_t  *var;
-
-    var = ngx_http_add_variable(cf, &ngx_acme_none_name, NGX_HTTP_VAR_NOHASH);
-    if (var == NULL) {
-        return NGX_ERROR;
-    }
-
-    var->get_handler = ngx_acme_none_variable;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_acme_none_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
-    uintptr_t data)
-{
-    v->not_found = 1;
-
-    return NGX_OK;
-}
 
 
 /*
@@ -61,50 +26,21 @@ ngx_acme_none_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
  */
 
 ngx_int_t
-ngx_acme_tls_inject(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
-    ngx_acme_srv_conf_t *ascf, const char *lineage)
+ngx_acme_tls_inject(ngx_conf_t *cf, ngx_acme_srv_conf_t *ascf)
 {
-    u_char     *p;
-    ngx_str_t   name;
+    ngx_array_t  **certs, **keys;
 
-    ascf->ssl = cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
-
-    if (ngx_acme_tls_own(cf, cscf, ascf) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (!ascf->managed || !ngx_acme_tls_wanted(cf, ascf)) {
+    if (!ascf->tls || (!ascf->own && ngx_acme_tls_is_given(ascf))) {
         return NGX_OK;
     }
 
-    if (ascf->main->config->lineage[ascf->lineage].csr_file != NULL) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"acme_certificate\" with \"csr=\" in %V:%ui: only "
-                      "you have the key, and the server has no "
-                      "\"ssl_certificate\"; point it to a certificate, later "
-                      "%s/live/%s/fullchain.pem, and \"ssl_certificate_key\" "
-                      "to your key, and reload after renewals",
-                      &ascf->file, ascf->line, ascf->main->config->state_dir,
-                      lineage);
-        return NGX_ERROR;
-    }
+    certs = ngx_acme_tls_at(ascf, certificates, ngx_array_t *);
+    keys = ngx_acme_tls_at(ascf, certificate_keys, ngx_array_t *);
 
-    /* unique per lineage: it becomes a part of the session id context */
+    *certs = ngx_array_create(cf->pool, 1, sizeof(ngx_str_t));
+    *keys = ngx_array_create(cf->pool, 1, sizeof(ngx_str_t));
 
-    name.len = sizeof("acme:$acme_none") - 1 + ngx_strlen(lineage);
-    name.data = ngx_pnalloc(cf->pool, name.len + 1);
-    if (name.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    p = ngx_sprintf(name.data, "acme:%s$acme_none", lineage);
-    *p = '\0';
-
-    ascf->ssl->certificates = ngx_acme_tls_pseudo(cf, &name);
-    ascf->ssl->certificate_keys = ngx_acme_tls_pseudo(cf, &name);
-
-    if (ascf->ssl->certificates == NULL || ascf->ssl->certificate_keys == NULL)
-    {
+    if (*certs == NULL || *keys == NULL) {
         return NGX_ERROR;
     }
 
@@ -114,268 +50,85 @@ ngx_acme_tls_inject(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
 }
 
 
-/*
- * "ssl_certificate $acme_certificate" with its key, of the server or inherited:
- * the certificate of the server's acme_certificate, which is put into
- * handshakes without a look at variables.  Such pairs are taken out; what else
- * there is counts as the explicit certificate.
- */
+/* a certificate by the administrator; not merged yet */
 
-static ngx_int_t
-ngx_acme_tls_own(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
-    ngx_acme_srv_conf_t *ascf)
+static ngx_uint_t
+ngx_acme_tls_is_given(ngx_acme_srv_conf_t *ascf)
 {
-    ngx_str_t                *cert, *key, *to;
-    ngx_uint_t                i, own;
-    ngx_array_t              *certs, *keys, *other[2];
-    ngx_http_conf_ctx_t      *ctx;
-    ngx_http_ssl_srv_conf_t  *msscf;
+    ngx_array_t  *certs, *keys, *outer;
 
-    ctx = cf->ctx;
-    msscf = ctx->srv_conf[ngx_http_ssl_module.ctx_index];
+    certs = *ngx_acme_tls_at(ascf, certificates, ngx_array_t *);
+    keys = *ngx_acme_tls_at(ascf, certificate_keys, ngx_array_t *);
+    outer = *ngx_acme_tls_at(ascf->outer, certificates, ngx_array_t *);
 
-    certs = ascf->ssl->certificates;
-    keys = ascf->ssl->certificate_keys;
+    return certs != NGX_CONF_UNSET_PTR || keys != NGX_CONF_UNSET_PTR
+           || outer != NGX_CONF_UNSET_PTR;
+}
 
-    if (certs == NGX_CONF_UNSET_PTR) {
-        certs = msscf->certificates;
-    }
 
-    if (keys == NGX_CONF_UNSET_PTR) {
-        keys = msscf->certificate_keys;
-    }
+/* each lineage has the name it is known by, each such server its SSL_CTX */
 
-    if (certs == NGX_CONF_UNSET_PTR || keys == NGX_CONF_UNSET_PTR
-        || certs->nelts != keys->nelts)
-    {
+ngx_int_t
+ngx_acme_tls_install(ngx_conf_t *cf, ngx_acme_srv_conf_t *ascf)
+{
+    ngx_ssl_t                  *ssl;
+    const struct acme_lineage  *lineage;
+
+    ssl = ngx_acme_tls_at(ascf, ssl, ngx_ssl_t);
+
+    if (ssl->ctx == NULL) {
         return NGX_OK;
     }
 
-    other[0] = ngx_array_create(cf->pool, certs->nelts, sizeof(ngx_str_t));
-    other[1] = ngx_array_create(cf->pool, certs->nelts, sizeof(ngx_str_t));
+    lineage = &ascf->main->config->lineage[ascf->lineage];
 
-    if (other[0] == NULL || other[1] == NULL) {
+    if (ascf->injected && lineage->csr_file != NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"acme_certificate\" with \"csr=\" in %V:%ui: only "
+                      "you have the key, and the server has no "
+                      "\"ssl_certificate\"; point it to a certificate, later "
+                      "%s/live/%s/fullchain.pem, and \"ssl_certificate_key\" "
+                      "to your key, and reload after renewals",
+                      &ascf->file, ascf->line, ascf->main->config->state_dir,
+                      lineage->name);
         return NGX_ERROR;
     }
 
-    cert = certs->elts;
-    key = keys->elts;
+    SSL_CTX_set_cert_cb(ssl->ctx, ngx_acme_certificate, ascf);
 
-    for (i = 0, own = 0; i < certs->nelts; i++) {
-
-        if (ngx_acme_tls_is(&cert[i], "acme_certificate")
-            && ngx_acme_tls_is(&key[i], "acme_certificate_key"))
-        {
-            own = 1;
-            continue;
-        }
-
-        to = ngx_array_push(other[0]);
-        *to = cert[i];
-
-        to = ngx_array_push(other[1]);
-        *to = key[i];
-    }
-
-    if (!own) {
-        return NGX_OK;
-    }
-
-    if (!ascf->managed && ascf->tls) {
-        ngx_acme_tls_warn(cf, cscf);
-        return NGX_OK;
-    }
-
-    if (other[0]->nelts == 0) {
-
-        /* NULL: nobody asks this server for a certificate */
-
-        ascf->own = ascf->managed;
-        other[0] = ascf->tls ? NGX_CONF_UNSET_PTR : NULL;
-        other[1] = other[0];
-    }
-
-    ascf->ssl->certificates = other[0];
-    ascf->ssl->certificate_keys = other[1];
-
-    return NGX_OK;
-}
-
-
-static ngx_uint_t
-ngx_acme_tls_is(ngx_str_t *value, const char *variable)
-{
-    u_char  *p, *last;
-    size_t   len;
-
-    p = value->data;
-    last = p + value->len;
-
-    if (p == last || *p++ != '$') {
-        return 0;
-    }
-
-    if (last - p > 2 && *p == '{' && last[-1] == '}') {
-        p++;
-        last--;
-    }
-
-    len = ngx_strlen(variable);
-
-    /* names of variables are of any case */
-
-    return (size_t) (last - p) == len
-           && ngx_strncasecmp(p, (u_char *) variable, len) == 0;
-}
-
-
-static void
-ngx_acme_tls_warn(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf)
-{
-    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                  "\"ssl_certificate $acme_certificate\" of the server in "
-                  "%s:%ui has no certificate: add \"acme_certificate\" to "
-                  "the server, or handshakes with it fail",
-                  cscf->file_name, cscf->line);
-}
-
-
-/* the server speaks TLS, and nobody has given it a certificate */
-
-static ngx_uint_t
-ngx_acme_tls_wanted(ngx_conf_t *cf, ngx_acme_srv_conf_t *ascf)
-{
-    ngx_http_conf_ctx_t      *ctx;
-    ngx_http_ssl_srv_conf_t  *msscf;
-
-    ctx = cf->ctx;
-    msscf = ctx->srv_conf[ngx_http_ssl_module.ctx_index];
-
-    if (ascf->own) {
-        return ascf->tls;
-    }
-
-    if (ascf->ssl->certificates != NGX_CONF_UNSET_PTR
-        || ascf->ssl->certificate_keys != NGX_CONF_UNSET_PTR
-        || msscf->certificates != NGX_CONF_UNSET_PTR)
-    {
-        return 0;
-    }
-
-    return ascf->tls;
+    return ascf->injected
+           ? ngx_acme_tls_session_context(cf, ascf, lineage->name) : NGX_OK;
 }
 
 
 /*
- * A server that only listens in the clear needs no SSL_CTX: one pass over all
- * addresses marks the others.
+ * A session is resumed where it was made: nginx tells servers apart by their
+ * certificates, and this one has had none, so it is asked once more with the
+ * name of the lineage.
  */
 
-void
-ngx_acme_tls_mark(ngx_conf_t *cf)
+static ngx_int_t
+ngx_acme_tls_session_context(ngx_conf_t *cf, ngx_acme_srv_conf_t *ascf,
+    const char *lineage)
 {
-    ngx_uint_t                  p, a, s, ssl;
-    ngx_http_conf_port_t       *port;
-    ngx_http_conf_addr_t       *addr;
-    ngx_acme_srv_conf_t        *ascf;
-    ngx_http_core_srv_conf_t  **cscf;
-    ngx_http_core_main_conf_t  *cmcf;
+    ngx_str_t    context, name;
+    ngx_array_t  names;
 
-    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+    context = ascf->ssl->context;
 
-#if (nginx_version < 1025001)
-    ngx_acme_tls_mark_enabled(cf, cmcf);
-#endif
+    name.data = (u_char *) lineage;
+    name.len = ngx_strlen(lineage);
 
-    if (cmcf->ports == NULL) {
-        return;
-    }
+    ngx_memzero(&names, sizeof(ngx_array_t));
 
-    port = cmcf->ports->elts;
+    names.elts = &name;
+    names.nelts = 1;
 
-    for (p = 0; p < cmcf->ports->nelts; p++) {
-        addr = port[p].addrs.elts;
-
-        for (a = 0; a < port[p].addrs.nelts; a++) {
-            ssl = addr[a].opt.ssl;
-
-#if (nginx_version >= 1025000)
-            ssl |= addr[a].opt.quic;
-#endif
-
-            cscf = addr[a].servers.elts;
-
-            for (s = 0; ssl && s < addr[a].servers.nelts; s++) {
-                ascf = cscf[s]->ctx->srv_conf[ngx_acme_module.ctx_index];
-                ascf->tls = 1;
-            }
-        }
-    }
-}
-
-
-#if (nginx_version < 1025001)
-
-
-/* the "ssl on" directive */
-
-static void
-ngx_acme_tls_mark_enabled(ngx_conf_t *cf, ngx_http_core_main_conf_t *cmcf)
-{
-    ngx_uint_t                  i;
-    ngx_http_conf_ctx_t        *ctx;
-    ngx_acme_srv_conf_t        *ascf;
-    ngx_http_ssl_srv_conf_t    *sscf, *msscf;
-    ngx_http_core_srv_conf_t  **cscf;
-
-    ctx = cf->ctx;
-    msscf = ctx->srv_conf[ngx_http_ssl_module.ctx_index];
-    cscf = cmcf->servers.elts;
-
-    for (i = 0; i < cmcf->servers.nelts; i++) {
-        ascf = cscf[i]->ctx->srv_conf[ngx_acme_module.ctx_index];
-        sscf = cscf[i]->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
-
-        if (sscf->enable == 1
-            || (sscf->enable == NGX_CONF_UNSET && msscf->enable == 1))
-        {
-            ascf->tls = 1;
-        }
-    }
-}
-
-
-#endif
-
-
-static ngx_array_t *
-ngx_acme_tls_pseudo(ngx_conf_t *cf, ngx_str_t *name)
-{
-    ngx_str_t    *value;
-    ngx_array_t  *array;
-
-    array = ngx_array_create(cf->pool, 1, sizeof(ngx_str_t));
-    if (array == NULL) {
-        return NULL;
-    }
-
-    value = ngx_array_push(array);
-    if (value == NULL) {
-        return NULL;
-    }
-
-    *value = *name;
-
-    return array;
-}
-
-
-void
-ngx_acme_tls_install(ngx_acme_srv_conf_t *ascf)
-{
-    if (ascf->ssl->ssl.ctx != NULL) {
-        SSL_CTX_set_cert_cb(ascf->ssl->ssl.ctx, ngx_acme_certificate, ascf);
-    }
+    return ngx_ssl_session_cache(ngx_acme_tls_at(ascf, ssl, ngx_ssl_t),
+                      &context, &names,
+                      *ngx_acme_tls_at(ascf, builtin_session_cache, ssize_t),
+                      *ngx_acme_tls_at(ascf, shm_zone, ngx_shm_zone_t *),
+                      *ngx_acme_tls_at(ascf, session_timeout, time_t));
 }
 
 
@@ -395,11 +148,8 @@ ngx_acme_certificate(ngx_ssl_conn_t *ssl_conn, void *data)
 
         /* the explicit certificate, which nginx may have to look up */
 
-        if (ascf->ssl->certificate_values) {
-            return ngx_http_ssl_certificate(ssl_conn, ascf->ssl);
-        }
-
-        return 1;
+        return ascf->ssl->lookup ? ascf->ssl->lookup(ssl_conn, ascf->sscf)
+                                 : 1;
     }
 
     if (ascf->placeholder == NGX_ACME_PLACEHOLDER_SELF_SIGNED

@@ -7,7 +7,7 @@ package Acme::Nginx;
 
 use v5.36;
 use parent 'Acme::Server';
-use Acme::Proc qw(slurp);
+use Acme::Proc qw(run slurp);
 use Acme::Tool qw(built);
 
 # Log lines that fail a test which did not ask for them.
@@ -49,7 +49,7 @@ sub render ($self, $model)
             map { $self->server($_) } @{ $model->{sites} };
     return $self->fill(
         $self->main($model) . "http {\n" . $self->logs_and_temps
-        . $self->indent($http) . "}\n");
+        . $self->indent($http) . "}\n" . $self->text($model->{last}));
 }
 
 # At the end, where the numbers of the lines before stay.
@@ -66,9 +66,10 @@ sub main ($self, $model)
     my $user = $> == 0 && !$self->{run_as} ? "user www-data;\n" : '';
     my $load = $model->{plain_server} ? '' : "load_module %%MODULE%%;\n";
     my $main = $self->text($model->{main});
+    my $first = $self->text($model->{first});
 
     return <<~"END";
-        $load${user}worker_processes $self->{workers};
+        $first$load${user}worker_processes $self->{workers};
         daemon $self->{daemon};
         pid %%PID%%;
         error_log %%LOG%% $self->{level};
@@ -167,6 +168,25 @@ sub certificate_line ($site)
         (map { "key=$_" } ref $key ? @$key : $key),
         (defined $site->{lineage} ? "name=$site->{lineage}" : ()),
     ) . ';';
+}
+
+# The line that loads a module of nginx's own, e.g. stream: empty where it is
+# in the binary, undef where there is none.
+sub load_line ($self, $name)
+{
+    my $options = run(cmd => [$self->{binary}, '-V'])->{stderr};
+    my ($dir) = $options =~ /--modules-path=(\S+)/;
+
+    return '' if $options =~ /--with-$name(?![\w=])/;
+    return if !defined $dir || !-e "$dir/ngx_${name}_module.so";
+    return "load_module $dir/ngx_${name}_module.so;\n";
+}
+
+# The same, or the end of the test file.
+sub need_module ($self, $name)
+{
+    return $self->load_line($name) // Test::More::plan(skip_all =>
+        "no ngx_${name}_module of nginx: libnginx-mod-$name");
 }
 
 # --- running ---------------------------------------------------------------

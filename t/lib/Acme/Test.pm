@@ -204,7 +204,8 @@ entry has {names => [..]} and the options of site. preflight is "off" unless it
 is given (undef: the server's default): nobody knows the names of tests, and the
 DNS of the machine is not asked for them.  global is text at http level (of
 the whole server in httpd), main at the top of the file, plain_server leaves
-our module out.
+our module out; in nginx, first is text before the line that loads it and last
+is text behind the http block.
 
 What is text of the server's own (extra, global, main, raw) is either text or
 { nginx => TEXT, httpd => TEXT }.
@@ -250,7 +251,7 @@ sub configure ($self, %o)
         my %copy = %$site;
         $self->site(delete $copy{names} // [], %copy);
     }
-    for my $key (qw(global main plain_server)) {
+    for my $key (qw(global main first last plain_server)) {
         $self->{model}{$key} = $o{$key} if exists $o{$key};
     }
     for my $key (qw(state terms stateless thumbprint placeholder user
