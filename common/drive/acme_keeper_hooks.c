@@ -229,14 +229,15 @@ postpone_mirror(struct acme_keeper *keeper, size_t lineage)
 
 static void
 conclude_mirror(struct acme_keeper *keeper, size_t lineage,
-    const struct acme_stage_answer *answer)
+    const char *fingerprint, const struct acme_stage_answer *answer)
 {
     const struct acme_lineage *whose = &keeper->config->lineage[lineage];
 
     if (answer->err.rc != ACME_OK && !whose->hooks->mirror_ignore)
         postpone_mirror(keeper, lineage);
     else if (answer->err.rc == ACME_OK || answer->has_outcomes)
-        acme_store_due_done(keeper->store, ACME_DUE_MIRROR, whose->name);
+        acme_store_due_done(keeper->store, ACME_DUE_MIRROR, whose->name,
+            fingerprint);
 }
 
 /* What has become live while it ran has its turn now.  What could not be begun
@@ -257,11 +258,11 @@ acme_asked_conclude_due(struct acme_keeper *keeper, struct acme_asked *asked,
         acme_keeper_track_deployed(keeper, lineage, answer);
 
     if (mirror && !newer)
-        conclude_mirror(keeper, lineage, answer);
+        conclude_mirror(keeper, lineage, asked->fingerprint, answer);
     else if (mirror)
         hurry_mirror(keeper, lineage);
     else if (!newer && (answer->err.rc == ACME_OK || answer->has_outcomes))
-        acme_store_due_done(keeper->store, kind, name);
+        acme_store_due_done(keeper->store, kind, name, asked->fingerprint);
     acme_asked_forget(keeper, asked);
     if (newer && !mirror)
         acme_keeper_deploy(keeper, lineage);

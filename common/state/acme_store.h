@@ -202,7 +202,8 @@ enum acme_rc acme_store_told_write(struct acme_store *store,
  * that has this fingerprint.  It is there from before the switch until they
  * have been run, so that no crash keeps other programs from hearing of a
  * certificate.  due-mirror/NAME.json is the same for the mirror, until it has
- * the version.  _read is false where there is none that can be read.
+ * the version.  _read is false where there is none that can be read; _done
+ * leaves one with another fingerprint alone, which somebody has just written.
  */
 enum acme_due_kind {
     ACME_DUE_DEPLOY,
@@ -218,7 +219,7 @@ enum acme_rc acme_store_due_write(struct acme_store *store,
 bool acme_store_due_read(const struct acme_store *store,
     enum acme_due_kind kind, const char *lineage, struct acme_due *due);
 void acme_store_due_done(struct acme_store *store, enum acme_due_kind kind,
-    const char *lineage);
+    const char *lineage, const char *fingerprint);
 
 /* Every lineage that has one. */
 enum acme_rc acme_store_due(const struct acme_store *store,

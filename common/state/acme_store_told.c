@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/acme_name.h"
 #include "state/acme_store_private.h"
@@ -66,6 +67,17 @@ due_path(char path[ACME_STORE_PATH_MAX], enum acme_due_kind kind,
     return acme_store_path(path, before, lineage, ".json", err);
 }
 
+/* Held for as long as a file is written, or judged and removed. */
+static enum acme_rc
+lock_due(const struct acme_store *store, const char *lineage, int *fd,
+    struct acme_error *err)
+{
+    char path[ACME_STORE_PATH_MAX];
+    enum acme_rc rc = acme_store_path(path, "locks/due-", lineage, "", err);
+
+    return rc == ACME_OK ? acme_store_lock_soon(store, path, fd, err) : rc;
+}
+
 enum acme_rc
 acme_store_due_write(struct acme_store *store, enum acme_due_kind kind,
     const char *lineage, const struct acme_due *due, struct acme_error *err)
@@ -73,6 +85,7 @@ acme_store_due_write(struct acme_store *store, enum acme_due_kind kind,
     char path[ACME_STORE_PATH_MAX];
     struct acme_json *root;
     struct acme_buf text;
+    int lock = -1;
     enum acme_rc rc = acme_store_writable(store, err);
 
     if (rc == ACME_OK)
@@ -86,7 +99,11 @@ acme_store_due_write(struct acme_store *store, enum acme_due_kind kind,
     rc = root == NULL ? acme_error_nomem(err)
                       : acme_json_render(root, true, &text, err);
     if (rc == ACME_OK)
+        rc = lock_due(store, lineage, &lock, err);
+    if (rc == ACME_OK)
         rc = acme_dir_write(store->fd, path, 0600, text.data, text.len, err);
+    if (lock != -1)
+        close(lock);
     acme_json_free(root);
     acme_buf_clear(&text);
     return rc;
@@ -116,14 +133,21 @@ acme_store_due_read(const struct acme_store *store, enum acme_due_kind kind,
 
 void
 acme_store_due_done(struct acme_store *store, enum acme_due_kind kind,
-    const char *lineage)
+    const char *lineage, const char *fingerprint)
 {
     char path[ACME_STORE_PATH_MAX];
     struct acme_error ignored;
+    struct acme_due due;
+    int lock = -1;
 
     acme_error_clear(&ignored);
-    if (due_path(path, kind, lineage, &ignored) == ACME_OK)
+    if (due_path(path, kind, lineage, &ignored) == ACME_OK &&
+        lock_due(store, lineage, &lock, &ignored) == ACME_OK &&
+        acme_store_due_read(store, kind, lineage, &due) &&
+        strcmp(due.fingerprint, fingerprint) == 0)
         (void)acme_dir_remove_soon(store->fd, path, &ignored);
+    if (lock != -1)
+        close(lock);
 }
 
 struct visit {

@@ -236,6 +236,27 @@ a_newer_version_does_not_wait(void **state)
     assert_true(is_due("b.test"));
 }
 
+/* Another store has made a certificate since it was judged. */
+static void
+what_is_newer_is_not_forgotten(void **state)
+{
+    const struct acme_due newer = { .fingerprint = "newer" };
+    struct acme_due due;
+
+    (void)state;
+    issue();
+    assert_int_equal(acme_store_due_write(f.d->store, ACME_DUE_MIRROR,
+                         "a.test", &newer, &f.d->err),
+        ACME_OK);
+    acme_store_due_done(f.d->store, ACME_DUE_MIRROR, "a.test", "older");
+    assert_true(is_due("a.test"));
+    assert_true(
+        acme_store_due_read(f.d->store, ACME_DUE_MIRROR, "a.test", &due));
+    assert_string_equal(due.fingerprint, "newer");
+    acme_store_due_done(f.d->store, ACME_DUE_MIRROR, "a.test", "newer");
+    assert_false(is_due("a.test"));
+}
+
 static void
 what_was_due_at_an_end_is_due_after_a_start(void **state)
 {
@@ -270,6 +291,8 @@ main(void)
         cmocka_unit_test_setup_teardown(what_was_not_begun_stays_due, setup,
             teardown),
         cmocka_unit_test_setup_teardown(a_newer_version_does_not_wait, setup,
+            teardown),
+        cmocka_unit_test_setup_teardown(what_is_newer_is_not_forgotten, setup,
             teardown),
         cmocka_unit_test_setup_teardown(
             what_was_due_at_an_end_is_due_after_a_start, setup, teardown),
