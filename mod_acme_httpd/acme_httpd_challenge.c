@@ -1,7 +1,8 @@
 /*
  * Answers before any other module has a say: to the CA's validation requests,
- * from the token in the path and what the key area holds, and to whoever
- * accepted a placeholder, that there is no certificate yet.
+ * from the token in the path and what the key area holds, to whoever asks for
+ * the certificate of a host, and to whoever accepted a placeholder, that there
+ * is no certificate yet.
  */
 #include "mod_acme_httpd.h"
 
@@ -44,6 +45,7 @@ acme_httpd_request(request_rec *r, int lookup)
     const struct acme_httpd_conf *conf = server->conf;
     const char *host = r->hostname != NULL ? r->hostname : "";
     char text[ACME_KEY_AUTHORIZATION_MAX + 1];
+    int told;
 
     if (lookup)
         return DECLINED;
@@ -52,6 +54,9 @@ acme_httpd_request(request_rec *r, int lookup)
             conf->cache != NULL ? conf->area : NULL, &server->answering, host,
             strlen(host), r->uri, strlen(r->uri), text))
         return answer(r, text);
+    told = acme_httpd_certificate_status(r);
+    if (told != DECLINED)
+        return told;
 
     /* An ErrorDocument for the 503 is an internal redirect. */
     if (ap_is_initial_req(r) && on_placeholder(server, r)) {

@@ -31,6 +31,9 @@ conf_of(apr_pool_t *pconf)
         apr_array_make(pconf, 8, sizeof(struct acme_httpd_domain *));
     conf->notes = apr_array_make(pconf, 4, sizeof(struct acme_httpd_note));
     conf->service.lifetime = -1;
+    conf->server_status = conf->certificate_status = 1;
+    conf->check.name = ACME_MD_CHECK_NAME;
+    conf->check.url = ACME_MD_CHECK_URL;
     (void)apr_pool_userdata_setn(conf, USERDATA, apr_pool_cleanup_null, pconf);
     return conf;
 }
@@ -738,6 +741,15 @@ const command_rec acme_httpd_commands[] = {
         "thumbprint of an account key that another host has, or file:PATH"),
     AP_INIT_TAKE1("ACMEPlaceholder", set_placeholder, NULL, RSRC_CONF,
         "what https requests get before the first certificate: 503 or serve"),
+    AP_INIT_FLAG("ACMEServerStatus", acme_httpd_set_shown, NULL, RSRC_CONF,
+        "whether certificates are in the page of mod_status: on or off"),
+    AP_INIT_FLAG("ACMECertificateStatus", acme_httpd_set_shown, NULL,
+        RSRC_CONF,
+        "whether anybody may ask for the certificate of a host "
+        "at " ACME_MD_CERTIFICATE_PATH ": on or off"),
+    AP_INIT_TAKE2("ACMECertificateCheck", acme_httpd_set_check, NULL,
+        RSRC_CONF,
+        "name and URL of a site that knows certificates by fingerprint"),
     AP_INIT_TAKE_ARGV("ACMEStatus", acme_httpd_set_status, NULL,
         RSRC_CONF | ACCESS_CONF,
         "what the handler acme-status is for: on, admin or off, and the names "

@@ -7,6 +7,8 @@
 
 #include <http_protocol.h>
 #include <http_request.h>
+#include <mod_status.h>
+#include <strings.h>
 
 /* ---- configuration ---------------------------------------------------- */
 
@@ -61,6 +63,42 @@ failed:
     return apr_psprintf(cmd->pool, "ACMEStatus: %s", err.what);
 }
 
+const char *
+acme_httpd_set_shown(cmd_parms *cmd, void *dir, int flag)
+{
+    struct acme_httpd_conf *conf = acme_httpd_server_of(cmd->server)->conf;
+    const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+
+    (void)dir;
+    if (error != NULL)
+        return error;
+    if (strcasecmp(cmd->cmd->name, "ACMEServerStatus") == 0)
+        conf->server_status = flag;
+    else
+        conf->certificate_status = flag;
+    return NULL;
+}
+
+const char *
+acme_httpd_set_check(cmd_parms *cmd, void *dir, const char *name,
+    const char *url)
+{
+    struct acme_httpd_conf *conf = acme_httpd_server_of(cmd->server)->conf;
+    const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    struct acme_error err;
+
+    (void)dir;
+    if (error != NULL)
+        return error;
+    acme_error_clear(&err);
+    if (acme_md_check_parse(url, &err) != ACME_OK)
+        return apr_psprintf(cmd->pool, "%s \"%s\": %s", cmd->cmd->name, url,
+            err.what);
+    conf->check.name = name;
+    conf->check.url = url;
+    return NULL;
+}
+
 /* ---- requests --------------------------------------------------------- */
 
 static apr_status_t
@@ -107,6 +145,17 @@ set_fields(request_rec *r, const struct acme_status_reply *reply)
             apr_psprintf(r->pool, "%u", reply->retry_after));
 }
 
+/* What is to be sent lives as long as the request. */
+static struct acme_buf *
+make_body(request_rec *r, size_t max)
+{
+    struct acme_buf *body = apr_palloc(r->pool, sizeof(*body));
+
+    acme_buf_init(body, max);
+    apr_pool_cleanup_register(r->pool, body, clear, apr_pool_cleanup_null);
+    return body;
+}
+
 static int
 send_body(request_rec *r, int status, const struct acme_buf *body)
 {
@@ -138,14 +187,64 @@ acme_httpd_status(request_rec *r)
     if (status != OK)
         return status;
     ask(r, &query);
-    body = apr_palloc(r->pool, sizeof(*body));
+    body = make_body(r, 0);
     acme_status_answer(conf->config, conf->cache != NULL ? conf->area : NULL,
         &place->status, &query, &reply, body);
-    apr_pool_cleanup_register(r->pool, body, clear, apr_pool_cleanup_null);
     if (!acme_buf_ok(body))
         return HTTP_INTERNAL_SERVER_ERROR;
     set_fields(r, &reply);
     return reply.status == HTTP_NOT_MODIFIED
                ? HTTP_NOT_MODIFIED
                : send_body(r, reply.status, body);
+}
+
+/* ---- as mod_md has it ------------------------------------------------- */
+
+/* A store that has just started knows it in a moment (seconds). */
+#define SOON "2"
+
+int
+acme_httpd_certificate_status(request_rec *r)
+{
+    const struct acme_httpd_conf *conf = acme_httpd_server_of(r->server)->conf;
+    const char *host = r->hostname != NULL ? r->hostname : "";
+    char name[ACME_NAME_MAX + 1];
+    struct acme_buf *body;
+    size_t lineage;
+
+    if (strcmp(r->uri, ACME_MD_CERTIFICATE_PATH) != 0 ||
+        !conf->certificate_status || conf->cache == NULL ||
+        !acme_name_from_host(host, strlen(host), name) ||
+        !acme_config_find_name(conf->config, name, &lineage))
+        return DECLINED;
+    if (r->method_number != M_GET) {
+        ap_allow_methods(r, REPLACE_ALLOW, "GET", "HEAD", NULL);
+        return HTTP_METHOD_NOT_ALLOWED;
+    }
+    body = make_body(r, ACME_STATUS_BYTES);
+    if (!acme_md_status_certificate(conf->area, lineage, body)) {
+        apr_table_setn(r->err_headers_out, "Retry-After", SOON);
+        return HTTP_SERVICE_UNAVAILABLE;
+    }
+    apr_table_setn(r->headers_out, "Cache-Control", ACME_STATUS_CACHE);
+    return send_body(r, HTTP_OK, body);
+}
+
+int
+acme_httpd_server_status(request_rec *r, int flags)
+{
+    const struct acme_httpd_conf *conf = acme_httpd_server_of(r->server)->conf;
+    struct acme_buf *body;
+
+    if (!conf->server_status || conf->cache == NULL ||
+        conf->config->nlineages == 0)
+        return DECLINED;
+    body = make_body(r, acme_md_status_max(conf->config->nlineages));
+    acme_md_status_table(conf->area, conf->config->nlineages,
+        (flags & AP_STATUS_SHORT) != 0 ? ACME_MD_AUTO : ACME_MD_HTML,
+        &conf->check, apr_time_sec(apr_time_now()), body);
+    if (!acme_buf_ok(body))
+        return DECLINED;
+    (void)ap_rwrite(body->data, (int)body->len, r);
+    return OK;
 }

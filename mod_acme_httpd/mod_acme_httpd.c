@@ -7,6 +7,7 @@
 
 #include <ap_mpm.h>
 #include <http_request.h>
+#include <mod_status.h>
 #include <mpm_common.h>
 
 /* Runs behind mod_ssl, which has read its files by then. */
@@ -93,6 +94,8 @@ register_hooks(apr_pool_t *pool)
     ap_hook_quick_handler(acme_httpd_request, NULL, NULL,
         APR_HOOK_REALLY_FIRST);
     ap_hook_handler(acme_httpd_status, NULL, NULL, APR_HOOK_MIDDLE);
+    APR_OPTIONAL_HOOK(ap, status_hook, acme_httpd_server_status, NULL, NULL,
+        APR_HOOK_MIDDLE);
 }
 
 AP_DECLARE_MODULE(acme_httpd) = {

@@ -92,9 +92,8 @@ struct acme_httpd_conf {
     struct acme_port_map port_map;
     bool admin;             /* ACMEStatus admin, somewhere */
     int server_status;      /* in mod_status' page */
-    int certificate_status; /* at ACME_HTTPD_CERTIFICATE_STATUS */
-    const char *check_name; /* of a site that knows certificates, */
-    const char *check_url;  /* and what goes before a fingerprint there */
+    int certificate_status; /* at ACME_MD_CERTIFICATE_PATH */
+    struct acme_md_check check;
     unsigned dns01_version; /* of mod_md's convention; 0: nothing was said */
     bool servernames;       /* an alias leads to no domain */
     bool no_base;           /* the main server has no part in it */
@@ -274,8 +273,19 @@ void *acme_httpd_merge_place(apr_pool_t *pool, void *base, void *add);
 const char *acme_httpd_set_status(cmd_parms *cmd, void *place, int argc,
     char *const argv[]);
 
+/* ACMEServerStatus and ACMECertificateStatus, ACMECertificateCheck. */
+const char *acme_httpd_set_shown(cmd_parms *cmd, void *dir, int flag);
+const char *acme_httpd_set_check(cmd_parms *cmd, void *dir, const char *name,
+    const char *url);
+
 /* Hook handler. */
 int acme_httpd_status(request_rec *r);
+
+/* What is told of one host to everybody: from within the quick handler. */
+int acme_httpd_certificate_status(request_rec *r);
+
+/* Hook status_hook of mod_status. */
+int acme_httpd_server_status(request_rec *r, int flags);
 
 /* ---- acme_httpd_host.c ------------------------------------------------ */
 

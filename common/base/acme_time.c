@@ -38,22 +38,44 @@ date_of(int64_t days, int *year, int *month, int *day)
     *year = (int)(y + era * 400 + (*month <= 2));
 }
 
+static int64_t
+clamp(time_t t)
+{
+    int64_t sec = t;
+
+    if (sec < 0)
+        return 0;
+    return sec > YEAR_9999_END ? YEAR_9999_END : sec;
+}
+
 const char *
 acme_time_format(time_t t, char text[ACME_TIME_TEXT])
 {
-    int64_t sec = t;
+    int64_t sec = clamp(t);
     int year;
     int month;
     int day;
 
-    if (sec < 0)
-        sec = 0;
-    if (sec > YEAR_9999_END)
-        sec = YEAR_9999_END;
     date_of(sec / DAY, &year, &month, &day);
     sec %= DAY;
     snprintf(text, ACME_TIME_TEXT, "%04d-%02d-%02dT%02d:%02d:%02dZ", year,
         month, day, (int)(sec / 3600), (int)(sec / 60 % 60), (int)(sec % 60));
+    return text;
+}
+
+const char *
+acme_time_format_http(time_t t, char text[ACME_TIME_TEXT])
+{
+    static const char days[] = "ThuFriSatSunMonTueWed"; /* from 1970 on */
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    int64_t sec = clamp(t), all = sec / DAY;
+    int year, month, day;
+
+    date_of(all, &year, &month, &day);
+    sec %= DAY;
+    snprintf(text, ACME_TIME_TEXT, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT",
+        days + all % 7 * 3, day, months + (month - 1) * 3, year,
+        (int)(sec / 3600), (int)(sec / 60 % 60), (int)(sec % 60));
     return text;
 }
 

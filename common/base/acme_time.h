@@ -14,6 +14,10 @@
 /* `2026-11-21T13:45:00Z`; returns `text`. */
 const char *acme_time_format(time_t t, char text[ACME_TIME_TEXT]);
 
+/* The same as HTTP has it, `Sat, 21 Nov 2026 13:45:00 GMT` (RFC 9110 5.6.7).
+ */
+const char *acme_time_format_http(time_t t, char text[ACME_TIME_TEXT]);
+
 /*
  * RFC 3339 date-time with any fraction and offset.  Years 1970 to 9999.
  * False, with *t untouched, on anything else.

@@ -129,6 +129,26 @@ times_out_of_range_are_clamped(void **state)
         "9999-12-31T23:59:59Z");
 }
 
+/* Of RFC 9110 5.6.7, and days around it. */
+static void
+times_of_http(void **state)
+{
+    char text[ACME_TIME_TEXT];
+
+    (void)state;
+    assert_string_equal(acme_time_format_http(784111777, text),
+        "Sun, 06 Nov 1994 08:49:37 GMT");
+    assert_string_equal(acme_time_format_http(0, text),
+        "Thu, 01 Jan 1970 00:00:00 GMT");
+    assert_string_equal(acme_time_format_http(951825599, text),
+        "Tue, 29 Feb 2000 11:59:59 GMT");
+    assert_string_equal(acme_time_format_http(1798761599, text),
+        "Thu, 31 Dec 2026 23:59:59 GMT");
+    assert_string_equal(
+        acme_time_format_http((time_t)(~(uint64_t)0 >> 1), text),
+        "Fri, 31 Dec 9999 23:59:59 GMT");
+}
+
 int
 main(void)
 {
@@ -138,6 +158,7 @@ main(void)
         cmocka_unit_test(other_forms_are_read),
         cmocka_unit_test(garbage_is_refused),
         cmocka_unit_test(times_out_of_range_are_clamped),
+        cmocka_unit_test(times_of_http),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
