@@ -88,6 +88,6 @@ $t->configure(global => { httpd => "$page->{httpd}\nACMEServerStatus off" });
 ok $t->reload, 'reload';
 my $off = $t->http_get('/server-status');
 is $off->{status}, 200, 'a page';
-unlike $off->{body}, qr/Managed|a\.test/, 'ACMEServerStatus off';
+unlike $off->{body}, qr/Managed|www\.a\.test|md_status/, 'ACMEServerStatus off';
 is_deeply auto(), {}, 'for programs, too';
 $t->done;
