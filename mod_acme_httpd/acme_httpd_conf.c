@@ -87,6 +87,10 @@ acme_httpd_settings_merge(const struct acme_httpd_settings *wide,
         merged.cas = wide->cas;
     if (merged.ca_file == NULL)
         merged.ca_file = wide->ca_file;
+    if (merged.proxy == NULL)
+        merged.proxy = wide->proxy;
+    if (merged.proxy_ca_file == NULL)
+        merged.proxy_ca_file = wide->proxy_ca_file;
     if (merged.contacts == NULL)
         merged.contacts = wide->contacts;
     if (merged.eab_file == NULL && merged.eab_key == NULL) {
@@ -345,6 +349,40 @@ set_ca_file(cmd_parms *cmd, void *dir, const char *arg)
     if (issuer.ca_file == NULL)
         return fail(cmd, arg, "not a path");
     settings_of(cmd)->ca_file = issuer.ca_file;
+    return check_files(cmd, arg, &issuer);
+}
+
+static const char *
+set_proxy(cmd_parms *cmd, void *dir, const char *arg)
+{
+    char origin[ACME_URL_MAX];
+    struct acme_error err;
+
+    (void)dir;
+    settings_of(cmd)->proxy = "";
+    if (strcasecmp(arg, "none") == 0)
+        return NULL;
+    acme_error_clear(&err);
+    if (acme_host_proxy(arg, origin, &err) != ACME_OK)
+        return fail(cmd, arg, err.what);
+    settings_of(cmd)->proxy = apr_pstrdup(cmd->pool, origin);
+    return NULL;
+}
+
+static const char *
+set_proxy_ca_file(cmd_parms *cmd, void *dir, const char *arg)
+{
+    struct acme_issuer issuer;
+
+    (void)dir;
+    settings_of(cmd)->proxy_ca_file = "";
+    if (strcasecmp(arg, "none") == 0)
+        return NULL;
+    memset(&issuer, 0, sizeof(issuer));
+    issuer.proxy_ca_file = ap_server_root_relative(cmd->pool, arg);
+    if (issuer.proxy_ca_file == NULL)
+        return fail(cmd, arg, "not a path");
+    settings_of(cmd)->proxy_ca_file = issuer.proxy_ca_file;
     return check_files(cmd, arg, &issuer);
 }
 
@@ -760,6 +798,11 @@ const command_rec acme_httpd_commands[] = {
         "further ones are asked while the first fails"),
     AP_INIT_TAKE1("ACMECACertificateFile", set_ca_file, IN_SECTION, RSRC_CONF,
         "PEM file of the roots that the CA's server is trusted by, or none"),
+    AP_INIT_TAKE1("ACMEHttpProxy", set_proxy, IN_SECTION, RSRC_CONF,
+        "http or https URL of a proxy that leads to the CA, or none"),
+    AP_INIT_TAKE1("ACMEHttpProxyCACertificateFile", set_proxy_ca_file,
+        IN_SECTION, RSRC_CONF,
+        "PEM file of the roots that the proxy is trusted by, or none"),
     AP_INIT_TAKE1("ACMECertificateAgreement", set_agreement, IN_SECTION,
         RSRC_CONF, "\"accepted\": the CA's terms of service are accepted"),
     AP_INIT_ITERATE("ACMEContactEmail", add_contact, IN_SECTION, RSRC_CONF,

@@ -574,6 +574,8 @@ fill_issuer(const struct acme_httpd_settings *settings, const char *ca,
     if (settings->account_type != ACME_KEY_NONE)
         issuer->key_type = settings->account_type;
     issuer->ca_file = said(settings->ca_file);
+    issuer->proxy = said(settings->proxy);
+    issuer->proxy_ca_file = said(settings->proxy_ca_file);
     issuer->eab_kid = settings->eab_kid;
     issuer->eab_file = settings->eab_file;
     issuer->eab_key = said(settings->eab_key);
@@ -928,6 +930,8 @@ same_settings(const struct acme_httpd_settings *one,
     const struct acme_httpd_settings *other)
 {
     return one->cas == other->cas && one->ca_file == other->ca_file &&
+           one->proxy == other->proxy &&
+           one->proxy_ca_file == other->proxy_ca_file &&
            one->contacts == other->contacts &&
            one->eab_kid == other->eab_kid &&
            one->eab_file == other->eab_file &&

@@ -29,6 +29,8 @@
 struct acme_httpd_settings {
     apr_array_header_t *cas;      /* const char *, URLs or short names */
     const char *ca_file;          /* "": the system's */
+    const char *proxy;            /* "": none */
+    const char *proxy_ca_file;    /* "": the system's */
     apr_array_header_t *contacts; /* const char *, URLs */
     const char *eab_kid;          /* the three of one directive */
     const char *eab_file;

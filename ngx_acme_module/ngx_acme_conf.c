@@ -558,7 +558,8 @@ ngx_acme_issuer_directive(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
                        "renewal_info on|off, "
                        "common_name_in_csr on|off, ssl_trusted_certificate "
                        "FILE, ssl_verify on|off, state_path PATH|off, "
-                       "resolver ADDRESS..., resolver_timeout TIME",
+                       "resolver ADDRESS..., resolver_timeout TIME, "
+                       "proxy URL, proxy_trusted_certificate FILE",
                        &value[0]);
 
     return NGX_CONF_ERROR;
@@ -678,12 +679,14 @@ ngx_acme_issuer_word(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
 
     static const char  *names[] = {
         "uri", "account_key", "ssl_trusted_certificate", "profile",
-        "preferred_chain", "issuer_domain"
+        "preferred_chain", "issuer_domain", "proxy",
+        "proxy_trusted_certificate"
     };
 
     ngx_str_t  *fields[] = {
         &issuer->uri, &issuer->account_key, &issuer->trusted,
-        &issuer->profile, &issuer->preferred_chain, &issuer->issuer_domain
+        &issuer->profile, &issuer->preferred_chain, &issuer->issuer_domain,
+        &issuer->proxy, &issuer->proxy_trusted
     };
 
     static const char  *flag_names[] = {

@@ -40,6 +40,8 @@ static ngx_int_t ngx_acme_resolver(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
     struct acme_issuer *core);
 static ngx_int_t ngx_acme_adopt(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
     struct acme_issuer *core);
+static ngx_int_t ngx_acme_proxy(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
+    struct acme_issuer *core, char proxy[ACME_URL_MAX]);
 static void ngx_acme_warn_issuer(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
     const struct acme_issuer *core);
 static ngx_int_t ngx_acme_account_key(ngx_conf_t *cf,
@@ -413,6 +415,7 @@ ngx_acme_add_issuer(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
     ngx_acme_issuer_t *issuer)
 {
     char                domain[ACME_NAME_MAX + 1];
+    char                proxy[ACME_URL_MAX];
     struct acme_error   err;
     struct acme_issuer  core;
 
@@ -423,7 +426,8 @@ ngx_acme_add_issuer(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
         || ngx_acme_directory(cf, issuer, &core) != NGX_OK
         || ngx_acme_domain(cf, issuer, &core, domain) != NGX_OK
         || ngx_acme_trusted(cf, issuer, &core) != NGX_OK
-        || ngx_acme_adopt(cf, issuer, &core) != NGX_OK)
+        || ngx_acme_adopt(cf, issuer, &core) != NGX_OK
+        || ngx_acme_proxy(cf, issuer, &core, proxy) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -641,6 +645,45 @@ ngx_acme_adopt(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
     }
 
     core->adopt_dir = (char *) path.data;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_acme_proxy(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
+    struct acme_issuer *core, char proxy[ACME_URL_MAX])
+{
+    struct acme_error  err;
+
+    acme_error_clear(&err);
+
+    if (issuer->proxy_trusted.data != NULL) {
+
+        if (ngx_conf_full_name(cf->cycle, &issuer->proxy_trusted, 1)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        core->proxy_ca_file = (char *) issuer->proxy_trusted.data;
+    }
+
+    if (issuer->proxy.data == NULL) {
+        return NGX_OK;
+    }
+
+    if (acme_host_proxy((char *) issuer->proxy.data, proxy, &err)
+        != ACME_OK)
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"proxy\" \"%V\" of \"acme_issuer\" \"%V\" in "
+                      "%V:%ui: %s", &issuer->proxy, &issuer->name,
+                      &issuer->file, issuer->line, err.what);
+        return NGX_ERROR;
+    }
+
+    core->proxy = proxy;
 
     return NGX_OK;
 }

@@ -34,6 +34,8 @@ typedef struct {
     ngx_str_t                 state_path;     /* of nginx's own module */
     ngx_resolver_t           *resolver;       /* NULL: that of http{} */
     time_t                    resolver_timeout;
+    ngx_str_t                 proxy;
+    ngx_str_t                 proxy_trusted;
     ngx_str_t                 eab_kid;
     ngx_str_t                 eab_key;        /* FILE or data:KEY */
     const char               *eab_alg;

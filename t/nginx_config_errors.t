@@ -229,6 +229,14 @@ my @wrong = (
         qr{"acme_issuer" "one".*short names.*"letsencrypt-stagging"}],
     ['unknown inner directive', issuer('urii x;') . server(),
         qr/unknown directive "urii" in "acme_issuer".*known are uri/],
+    (map { ["a proxy $_", issuer("proxy $_;") . server(),
+            qr/"proxy" "\Q$_\E" of "acme_issuer" "one" .*: it must be the http/] }
+        'proxy.test:3128', 'ftp://proxy.test', 'http://proxy.test:x',
+        'http://u:p@proxy.test', 'http://proxy.test/path'),
+    ['two proxies', issuer('proxy http://a; proxy http://b;') . server(),
+        qr/duplicate "proxy" in "acme_issuer" "one"/],
+    ['a CA file of a proxy', issuer('proxy_trusted_certificate none.pem;')
+            . server(), qr/none\.pem" does not exist/],
     ['bad flag', issuer('ssl_verify maybe;') . server(),
         qr/"maybe" in "ssl_verify".*"on" or "off"/],
     ['CA file that is not there',

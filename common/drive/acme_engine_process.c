@@ -25,7 +25,8 @@
 struct network {
     const struct acme_config *config;
     const struct acme_host *host;
-    struct acme_buf *trust; /* nissuers */
+    struct acme_buf *trust;       /* nissuers: in their CAs, */
+    struct acme_buf *proxy_trust; /* and in their proxies */
     struct acme_dns_servers resolver;
     char user_agent[64];
     struct acme_preflight_means preflight;
@@ -71,6 +72,11 @@ open_transport(void *ctx, size_t issuer, struct acme_transport *transport,
             "CA file \"%s\" of issuer \"%s\" could not be read at start",
             conf->ca_file, conf->name);
     }
+    if (conf->proxy_ca_file != NULL && network->proxy_trust[issuer].len == 0)
+        return acme_error_set(err, ACME_CONFIG,
+            "CA file \"%s\" of the proxy of issuer \"%s\" could not be read "
+            "at start",
+            conf->proxy_ca_file, conf->name);
     memset(&curl, 0, sizeof(curl));
     curl.directory_url = conf->directory;
     curl.verify = conf->verify;
@@ -78,31 +84,41 @@ open_transport(void *ctx, size_t issuer, struct acme_transport *transport,
     if (conf->ca_file != NULL)
         curl.ca_pem = acme_buf_str(&network->trust[issuer]);
     use_resolver(&conf->resolver, &curl.resolve);
+    curl.proxy = conf->proxy;
+    if (conf->proxy_ca_file != NULL)
+        curl.proxy_pem = acme_buf_str(&network->proxy_trust[issuer]);
     rc = acme_http_curl_new(&curl, network->host, &made, err);
     if (rc == ACME_OK)
         *transport = acme_http_curl_transport(made); /* until we end */
     return rc;
 }
 
+/* NULL: there is nothing to read. */
+static void
+read_file(const struct network *network, const char *path,
+    struct acme_buf *pem)
+{
+    char line[ACME_LOG_LINE_MAX];
+    struct acme_error err;
+
+    acme_buf_init(pem, CA_FILE_MAX);
+    acme_error_clear(&err);
+    if (path != NULL &&
+        acme_dir_read_public(path, CA_FILE_MAX, pem, &err) != ACME_OK)
+        acme_log(network->host, ACME_LOG_ERROR, "%s",
+            acme_error_line(&err, line, sizeof(line)));
+}
+
 static void
 read_trust(struct network *network)
 {
-    struct acme_error err;
-    char line[ACME_LOG_LINE_MAX];
     size_t i;
 
     for (i = 0; i < network->config->nissuers; i++) {
-        const char *path = network->config->issuer[i].ca_file;
+        const struct acme_issuer *issuer = &network->config->issuer[i];
 
-        acme_buf_init(&network->trust[i], CA_FILE_MAX);
-        if (path == NULL)
-            continue;
-        acme_error_clear(&err);
-        if (acme_dir_read_public(path, CA_FILE_MAX, &network->trust[i],
-                &err) != ACME_OK) {
-            acme_log(network->host, ACME_LOG_ERROR, "%s",
-                acme_error_line(&err, line, sizeof(line)));
-        }
+        read_file(network, issuer->ca_file, &network->trust[i]);
+        read_file(network, issuer->proxy_ca_file, &network->proxy_trust[i]);
     }
 }
 
@@ -130,7 +146,9 @@ open_network(struct network *network, const struct acme_config *config,
     network->config = config;
     network->host = host;
     network->trust = calloc(config->nissuers + 1, sizeof(struct acme_buf));
-    if (network->trust == NULL)
+    network->proxy_trust =
+        calloc(config->nissuers + 1, sizeof(struct acme_buf));
+    if (network->trust == NULL || network->proxy_trust == NULL)
         return acme_error_nomem(err);
     (void)snprintf(network->user_agent, sizeof(network->user_agent),
         "acme/%s (%s)", ACME_VERSION, config->server);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -19,6 +20,7 @@
 #include "state/acme_store.h"
 #include "wrap/acme_idn.h"
 #include "wrap/acme_tsig.h"
+#include "wrap/acme_url.h"
 #include "wrap/acme_x509.h"
 
 /* A bundle of every CA there is has about 250 kB. */
@@ -246,11 +248,36 @@ acme_host_check_issuer(const struct acme_issuer *issuer,
 
     if (issuer->ca_file != NULL)
         rc = check_ca_file(issuer->ca_file, err);
+    if (rc == ACME_OK && issuer->proxy_ca_file != NULL)
+        rc = check_ca_file(issuer->proxy_ca_file, err);
     if (rc == ACME_OK && issuer->key_file != NULL)
         rc = check_secret_file("account key", issuer->key_file, err);
     if (rc == ACME_OK && issuer->eab_file != NULL)
         rc = check_secret_file("external account key", issuer->eab_file, err);
     return rc;
+}
+
+enum acme_rc
+acme_host_proxy(const char *word, char origin[ACME_URL_MAX],
+    struct acme_error *err)
+{
+    bool plain = strncasecmp(word, "http://", 7) == 0;
+    struct acme_error ignored;
+    struct acme_url url;
+    enum acme_rc rc;
+
+    acme_error_clear(&ignored);
+    rc = plain ? acme_url_parse_plain(word, ACME_CONFIG, &url, &ignored)
+               : acme_url_parse(word, ACME_CONFIG, &url, &ignored);
+    if (rc != ACME_OK || strcmp(url.path, "/") != 0 ||
+        strchr(word, '?') != NULL)
+        return acme_error_set(err, ACME_CONFIG,
+            "it must be the http or https URL of a proxy, such as "
+            "http://proxy.example.com:3128, without a path, and without a "
+            "password, which everybody who may read the configuration would "
+            "see");
+    (void)snprintf(origin, ACME_URL_MAX, "%s", url.origin);
+    return ACME_OK;
 }
 
 enum acme_rc

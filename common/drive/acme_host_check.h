@@ -105,6 +105,10 @@ enum acme_rc acme_host_check_csr(struct acme_lineage *lineage,
 enum acme_rc acme_host_check_command(const struct acme_command *command,
     struct acme_error *err);
 
+/* The URL of a proxy, with its port always written.  ACME_CONFIG. */
+enum acme_rc acme_host_proxy(const char *word, char origin[ACME_URL_MAX],
+    struct acme_error *err);
+
 /* The programs of hooks, unless that is not to be looked at.  ACME_CONFIG. */
 enum acme_rc acme_host_check_hooks(const struct acme_hooks *hooks,
     struct acme_error *err);

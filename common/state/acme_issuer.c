@@ -19,8 +19,9 @@ struct field {
 #field, offsetof(struct acme_issuer, field) \
     }
 static const struct field texts[] = { TEXT(name), TEXT(directory),
-    TEXT(key_file), TEXT(ca_file), TEXT(eab_kid), TEXT(eab_file),
-    TEXT(eab_alg), TEXT(profile), TEXT(preferred_chain), TEXT(domain) };
+    TEXT(key_file), TEXT(ca_file), TEXT(proxy), TEXT(proxy_ca_file),
+    TEXT(eab_kid), TEXT(eab_file), TEXT(eab_alg), TEXT(profile),
+    TEXT(preferred_chain), TEXT(domain) };
 
 static const struct field flags[] = { TEXT(terms_accepted), TEXT(verify),
     TEXT(profile_required), TEXT(renewal_info), TEXT(cn_in_csr) };

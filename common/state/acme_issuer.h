@@ -32,6 +32,9 @@ struct acme_issuer {
     const char *key_file;        /* the operator's own account key, or NULL */
     const char *ca_file; /* trust for the CA's server, or NULL: system's */
     bool verify;         /* false: the CA's certificate is not checked */
+    const char *proxy;   /* acme_host_proxy(), or NULL: none */
+    const char
+        *proxy_ca_file; /* trust for one with https, or NULL: system's */
     /* External account binding (RFC 8555 7.3.4); all NULL: none.  The file
      * has the MAC key in base64url, or, without eab_kid, a JSON object with
      * members "kid" and "hmac". */

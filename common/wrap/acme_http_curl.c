@@ -25,6 +25,8 @@ struct acme_http_curl {
     char *ca_file;
     char *ca_pem;
     char *user_agent;
+    char *proxy;
+    char *proxy_pem;
     bool verify;
     struct acme_url directory;
     struct acme_resolve resolve;
@@ -99,7 +101,7 @@ static curl_socket_t
 open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 {
     struct exchange *x = ctx;
-    bool allowed = x->curl->place == PRIVATE ||
+    bool allowed = x->curl->place == PRIVATE || x->curl->proxy != NULL ||
                    (x->curl->place == UNKNOWN && is_directory(x));
     int fd;
 
@@ -244,7 +246,6 @@ set_bounds(CURL *easy, bool plain)
     ACME_CURL_SET(CURLOPT_PROTOCOLS, plain ? CURLPROTO_HTTP : CURLPROTO_HTTPS);
 #endif
     ACME_CURL_SET(CURLOPT_FOLLOWLOCATION, 0L);
-    ACME_CURL_SET(CURLOPT_PROXY, ""); /* none from the environment either */
     ACME_CURL_SET(CURLOPT_TIMEOUT_MS, (long)ACME_HTTP_TIMEOUT_MS);
     ACME_CURL_SET(CURLOPT_CONNECTTIMEOUT_MS,
         (long)ACME_HTTP_CONNECT_TIMEOUT_MS);
@@ -279,6 +280,33 @@ set_tls(CURL *easy, const struct acme_http_curl *curl)
         code = CURLE_UNKNOWN_OPTION;
 #endif
     }
+    return code;
+}
+
+/* None from the environment; nor is what goes through it said there. */
+static CURLcode
+set_proxy(CURL *easy, const struct acme_http_curl *curl)
+{
+    CURLcode code = CURLE_OK;
+
+    ACME_CURL_SET(CURLOPT_PROXY, curl->proxy != NULL ? curl->proxy : "");
+    if (curl->proxy == NULL)
+        return code;
+    ACME_CURL_SET(CURLOPT_NOPROXY, "");
+    ACME_CURL_SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    ACME_CURL_SET(CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (curl->proxy_pem == NULL)
+        return code;
+    ACME_CURL_SET(CURLOPT_PROXY_CAPATH, NULL);
+    ACME_CURL_SET(CURLOPT_PROXY_CAINFO, NULL);
+#if LIBCURL_VERSION_NUM >= 0x074d00
+    struct curl_blob blob = { curl->proxy_pem, strlen(curl->proxy_pem),
+        CURL_BLOB_NOCOPY };
+
+    ACME_CURL_SET(CURLOPT_PROXY_CAINFO_BLOB, &blob);
+#else
+    code = CURLE_UNKNOWN_OPTION;
+#endif
     return code;
 }
 
@@ -411,7 +439,8 @@ find_addresses(struct exchange *x)
     struct acme_http_curl *curl = x->curl;
     enum acme_rc rc = ACME_OK;
 
-    if (curl->resolve.servers.n == 0 || place_of(x->url.host) != UNKNOWN)
+    if (curl->resolve.servers.n == 0 || curl->proxy != NULL ||
+        place_of(x->url.host) != UNKNOWN)
         return ACME_OK;
     if (!is_found(x))
         rc = look_up(x);
@@ -433,6 +462,8 @@ prepare(struct exchange *x)
     code = set_bounds(easy, x->request->plain);
     if (code == CURLE_OK)
         code = set_tls(easy, x->curl);
+    if (code == CURLE_OK)
+        code = set_proxy(easy, x->curl);
     if (code == CURLE_OK)
         code = set_callbacks(easy, x);
     if (code == CURLE_OK)
@@ -567,8 +598,9 @@ fail(struct exchange *x, CURLcode code)
     if (code == CURLE_SEND_FAIL_REWIND)
         text = "it closed the connection"; /* see on_send() */
     acme_log_clean(shown, sizeof(shown), text, strlen(text));
-    return acme_error_set(x->err, rc_of(code), "no answer from \"%s\": %s",
-        x->url.host, shown);
+    return acme_error_set(x->err, rc_of(code), "no answer from \"%s\"%s%s: %s",
+        x->url.host, x->curl->proxy != NULL ? " through " : "",
+        x->curl->proxy != NULL ? x->curl->proxy : "", shown);
 }
 
 /*
@@ -613,7 +645,8 @@ finish(struct exchange *x)
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     x->response->status = (int)status;
     x->response->retry_after = retry_after(x);
-    if (x->curl->place == UNKNOWN && is_directory(x) &&
+    if (x->curl->place == UNKNOWN && x->curl->proxy == NULL &&
+        is_directory(x) &&
         curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &address) == CURLE_OK)
         x->curl->place = place_of(address);
 }
@@ -639,6 +672,24 @@ transfer(struct exchange *x)
     return rc;
 }
 
+/* A name is for the proxy to look up, and to know what it may connect to; but
+ * no CA makes it connect to its own host, or to a private address in a URL.
+ * Without a proxy that is found when it is to be connected to. */
+static bool
+leads_proxy_astray(const struct exchange *x)
+{
+    static const char local[] = "localhost";
+    const char *host = x->url.host;
+    size_t len = strlen(host), n = sizeof(local) - 1;
+
+    if (x->curl->proxy == NULL || x->curl->place == PRIVATE ||
+        strcmp(x->url.origin, x->curl->directory.origin) == 0)
+        return false;
+    return place_of(host) == PRIVATE ||
+           (len >= n && strcmp(host + len - n, local) == 0 &&
+               (len == n || host[len - n - 1] == '.'));
+}
+
 static enum acme_rc
 perform(void *ctx, const struct acme_http_request *request,
     struct acme_http_response *response, struct acme_error *err)
@@ -655,6 +706,9 @@ perform(void *ctx, const struct acme_http_request *request,
              : acme_url_parse(request->url, ACME_WIRE, &x.url, err);
     if (rc != ACME_OK)
         return rc;
+    x.refused_private = leads_proxy_astray(&x);
+    if (x.refused_private)
+        return fail(&x, CURLE_COULDNT_CONNECT);
     ERR_set_mark();
     rc = find_addresses(&x);
     if (rc == ACME_OK)
@@ -704,6 +758,8 @@ acme_http_curl_new(const struct acme_http_curl_conf *conf,
     if (curl->multi == NULL || curl->easy == NULL ||
         !copy(&curl->ca_file, conf->ca_file) ||
         !copy(&curl->ca_pem, conf->ca_pem) ||
+        !copy(&curl->proxy, conf->proxy) ||
+        !copy(&curl->proxy_pem, conf->proxy_pem) ||
         !copy(&curl->user_agent, agent ? agent : "acme/" ACME_VERSION)) {
         rc = acme_error_nomem(err);
         goto done;
@@ -729,6 +785,8 @@ acme_http_curl_free(struct acme_http_curl *curl)
     free(curl->ca_pem);
     free(curl->user_agent);
     acme_buf_clear(&curl->found);
+    free(curl->proxy);
+    free(curl->proxy_pem);
     free(curl);
 }
 

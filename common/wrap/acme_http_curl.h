@@ -4,7 +4,8 @@
  * proxy from the environment, no compressed body.  A private address
  * (loopback, RFC 1918, link-local, unique local, CGNAT) is connected to only
  * if the directory's host itself is there: its URL says so, or the first
- * answer of its origin came from there.
+ * answer of its origin came from there.  What a proxy connects to is its own
+ * affair, but for private addresses in URLs.
  */
 #ifndef ACME_HTTP_CURL_H
 #define ACME_HTTP_CURL_H
@@ -17,9 +18,12 @@ struct acme_http_curl;
 
 struct acme_http_curl_conf {
     const char *directory_url; /* its host may be at a private address */
-    const char *ca_file; /* PEM bundle to trust instead of the system's */
-    const char *ca_pem;  /* the same as text; wins over ca_file */
-    bool verify;         /* false: trust whoever answers (S34) */
+    const char *ca_file;   /* PEM bundle to trust instead of the system's */
+    const char *ca_pem;    /* the same as text; wins over ca_file */
+    bool verify;           /* false: trust whoever answers (S34) */
+    const char *proxy;     /* http or https URL of one that everything goes
+                              through, wherever it is; NULL: none */
+    const char *proxy_pem; /* like ca_pem, for one with https */
     const char *user_agent;
     /* Who is asked for the addresses of hosts; no servers: the machine's. */
     struct acme_resolve resolve;

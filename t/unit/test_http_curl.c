@@ -801,31 +801,55 @@ plain_http(void **state)
     assert_rc(perform(&r), ACME_NET, "is at a private address");
 }
 
+static const char *const private_urls[] = { "https://10.0.0.1/",
+    "https://172.31.255.255/", "https://192.168.0.1/",
+    "https://169.254.169.254/latest/meta-data", "https://100.64.0.1/",
+    "https://127.0.0.1/", "https://127.1.2.3/", "https://0.0.0.0/",
+    "https://255.255.255.255/", "https://224.0.0.1/", "https://[::1]/",
+    "https://[::]/", "https://[::ffff:127.0.0.1]/", "https://[::127.0.0.1]/",
+    "https://[64:ff9b::10.0.0.1]/", "https://[2002:7f00:1::1]/",
+    "https://[fd00::1]/", "https://[fc00::1]/", "https://[fe80::1]/",
+    "https://[fec0::1]/", "https://[ff02::1]/", "https://2130706433/",
+    "https://0x7f.1/", "https://localhost/" };
+
+#define COUNT_PRIVATE (sizeof(private_urls) / sizeof(private_urls[0]))
+
 static void
 private_addresses_are_refused(void **state)
 {
-    static const char *const urls[] = { "https://10.0.0.1/",
-        "https://172.31.255.255/", "https://192.168.0.1/",
-        "https://169.254.169.254/latest/meta-data", "https://100.64.0.1/",
-        "https://127.0.0.1/", "https://127.1.2.3/", "https://0.0.0.0/",
-        "https://255.255.255.255/", "https://224.0.0.1/", "https://[::1]/",
-        "https://[::]/", "https://[::ffff:127.0.0.1]/",
-        "https://[::127.0.0.1]/", "https://[64:ff9b::10.0.0.1]/",
-        "https://[2002:7f00:1::1]/", "https://[fd00::1]/",
-        "https://[fc00::1]/", "https://[fe80::1]/", "https://[fec0::1]/",
-        "https://[ff02::1]/", "https://2130706433/", "https://0x7f.1/",
-        "https://localhost/" };
     size_t i;
 
     (void)state;
     start(answer_text, ok_text);
     connect_to("https://192.0.2.1/directory");
-    for (i = 0; i < sizeof(urls) / sizeof(urls[0]); i++)
-        assert_rc(request("GET", urls[i]), ACME_NET,
+    for (i = 0; i < COUNT_PRIVATE; i++)
+        assert_rc(request("GET", private_urls[i]), ACME_NET,
             "at a private address and the directory is not");
     assert_rc(request("GET", url_on("127.0.0.1", "/")), ACME_NET,
         "\"127.0.0.1\" is at a private address");
     assert_int_equal(helper_tls_server_connections(server), 0);
+}
+
+/* Nor is a proxy made to connect there; itself it may be anywhere. */
+static void
+private_addresses_are_refused_to_proxies(void **state)
+{
+    struct acme_http_curl_conf conf = { .directory_url =
+                                            "https://ca.test/directory",
+        .verify = true,
+        .proxy = "http://127.0.0.1:1" };
+    size_t i;
+
+    (void)state;
+    assert_int_equal(acme_http_curl_new(&conf, &host, &curl, &err), ACME_OK);
+    for (i = 0; i < COUNT_PRIVATE; i++)
+        assert_rc(request("GET", private_urls[i]), ACME_NET,
+            "at a private address and the directory is not");
+    assert_rc(request("GET", "https://a.localhost/"), ACME_NET, "private");
+    assert_rc(request("GET", "https://192.0.2.1/"), ACME_NET,
+        "\"192.0.2.1\" through http://127.0.0.1:1: ");
+    assert_rc(request("GET", "https://ca.test/directory"), ACME_NET,
+        "\"ca.test\" through http://127.0.0.1:1: ");
 }
 
 /* Documentation addresses (RFC 5737, RFC 3849), given up at once. */
@@ -952,6 +976,7 @@ main(void)
         test(a_stop_ends_a_handshake_at_once),
         test(plain_http),
         test(private_addresses_are_refused),
+        test(private_addresses_are_refused_to_proxies),
         test(public_addresses_are_tried),
         test(a_private_directory_opens_its_neighbours),
         test(only_the_directory_itself_is_trusted_to_be_private),

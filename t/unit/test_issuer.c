@@ -24,6 +24,8 @@ static const struct acme_issuer full = {
     .key_type = ACME_KEY_RSA_2048,
     .key_file = "/etc/acme/account.pem",
     .ca_file = "/etc/acme/ca.pem",
+    .proxy = "http://proxy.test:3128",
+    .proxy_ca_file = "/etc/acme/proxy.pem",
     .verify = true,
     .eab_kid = "kid-1",
     .eab_file = "/etc/acme/eab",
@@ -103,6 +105,8 @@ test_fields(void **state)
     CHANGED(key_type, ACME_KEY_ECDSA_256);
     CHANGED(key_file, NULL);
     CHANGED(ca_file, "/other.pem");
+    CHANGED(proxy, NULL);
+    CHANGED(proxy_ca_file, "/other.pem");
     CHANGED(verify, false);
     CHANGED(eab_kid, "kid-2");
     CHANGED(eab_file, NULL);

@@ -205,6 +205,9 @@ sub issuer_lines ($self, $issuer)
     die "httpd has no way not to verify a CA\n" if defined $issuer->{verify};
     push @lines, "ACMECACertificateFile $issuer->{ca_file}"
         if defined $issuer->{ca_file};
+    push @lines, "ACMEHttpProxy $issuer->{proxy}" if defined $issuer->{proxy};
+    push @lines, "ACMEHttpProxyCACertificateFile $issuer->{proxy_ca_file}"
+        if defined $issuer->{proxy_ca_file};
     push @lines, join ' ', 'ACMEContactEmail', @{ $issuer->{contact} }
         if @{ $issuer->{contact} // [] };
     push @lines, 'ACMECertificateAgreement accepted' if $issuer->{terms};

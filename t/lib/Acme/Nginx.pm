@@ -111,6 +111,9 @@ sub issuer_block ($self, $issuer)
         if defined $issuer->{account_key};
     push @lines, "ssl_trusted_certificate $issuer->{ca_file};"
         if defined $issuer->{ca_file};
+    push @lines, "proxy $issuer->{proxy};" if defined $issuer->{proxy};
+    push @lines, "proxy_trusted_certificate $issuer->{proxy_ca_file};"
+        if defined $issuer->{proxy_ca_file};
     push @lines, "ssl_verify $issuer->{verify};"
         if defined $issuer->{verify};
     push @lines, "preferred_chain \"$issuer->{preferred_chain}\";"
