@@ -135,6 +135,8 @@ write_description(struct acme_control *control,
     acme_json_set_str(json, "config", config->instance);
     acme_json_set_int(json, "pid", (int64_t)getpid());
     acme_json_set(json, "lineages", names);
+    acme_json_set_int(json, "uid", (int64_t)config->server_uid);
+    acme_json_set_int(json, "gid", (int64_t)config->server_gid);
     acme_json_set_int(json, "http", (int64_t)config->reach.http);
     acme_json_set_int(json, "tls", (int64_t)config->reach.tls);
     acme_json_set(json, "listeners", render_listeners(config));
@@ -485,6 +487,8 @@ describe(const struct listing *listing, struct acme_control_server *server)
     (void)snprintf(server->config, sizeof(server->config), "%s",
         value != NULL ? value : "?");
     server->pid = (long)acme_json_int(json, "pid", 0);
+    server->uid = (uid_t)acme_json_int(json, "uid", 0);
+    server->gid = (gid_t)acme_json_int(json, "gid", 0);
     server->reach.http = read_arrival(json, "http");
     server->reach.tls = read_arrival(json, "tls");
     read_listeners(acme_json_get(json, "listeners"), server);

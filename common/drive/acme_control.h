@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/acme_error.h"
 #include "state/acme_config.h"
@@ -54,6 +55,8 @@ struct acme_control_server {
     char server[32];    /* "nginx" */
     char config[1024];  /* path of its configuration */
     long pid;           /* of its store process */
+    uid_t uid;          /* its own user and group (acme_config.server_uid) */
+    gid_t gid;
     struct acme_reach reach;
     size_t nlisteners;
     struct acme_listener listener[ACME_LISTENERS_MAX];

@@ -441,6 +441,7 @@ prepare(struct seat *seat, size_t unit, size_t issuer, bool force)
         .unit = unit,
         .issuer = issuer,
         .force = force,
+        .trial = conf->trial,
         .present_ms = conf->present_ms,
         .runner = conf->runner,
         .preflight = conf->preflight,

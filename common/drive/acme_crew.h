@@ -38,6 +38,7 @@ struct acme_crew_conf {
     const struct acme_preflight_means *preflight;
     unsigned present_ms;
     const struct acme_dns_servers *resolver; /* the host's; or NULL */
+    bool trial;                              /* so are all jobs */
     /* Called by a thread whose job has ended or waits, so that somebody
      * looks.  NULL: no threads, acme_crew_start() runs the job. */
     void (*wake)(void *ctx);

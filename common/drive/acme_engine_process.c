@@ -13,6 +13,7 @@
 #include "drive/acme_engine.h"
 #include "drive/acme_sandbox.h"
 #include "drive/acme_store_process.h"
+#include "drive/acme_trial.h"
 #include "state/acme_dir.h"
 #include "wrap/acme_dns.h"
 #include "wrap/acme_http_curl.h"
@@ -197,6 +198,34 @@ run(struct network *network, struct acme_child *child, bool crashed,
     return rc;
 }
 
+/* An engine that ends takes the others along, and hooks are to be run yet. */
+static enum acme_rc
+try_all(struct network *network, struct acme_child *child,
+    const struct acme_engine_pace *pace, struct acme_vault *vault,
+    const struct acme_store_errand *errand, struct acme_error *err)
+{
+    const struct acme_runner_link runner = { child->runner };
+    const bool wakes = acme_child_open_wake(child);
+    const struct acme_crew_conf crew = { .config = network->config,
+        .host = network->host,
+        .vault = vault,
+        .network = { network, open_transport },
+        .runner = child->runner != -1 ? &runner : NULL,
+        .preflight = &network->preflight,
+        .present_ms = pace->present_ms,
+        .resolver = &network->resolver,
+        .trial = true,
+        .wake = wakes ? acme_child_wake : NULL,
+        .wake_ctx = child };
+    const struct acme_trial trial = { &crew, errand->lineages,
+        errand->nlineages, acme_child_idle, child };
+    enum acme_rc rc = acme_trial_run(&trial, err);
+
+    while (rc == ACME_OK && network->host->wait(network->host->ctx, 1000))
+        continue;
+    return rc;
+}
+
 static enum acme_rc
 revoke_all(struct network *network, struct acme_vault *vault,
     const struct acme_store_errand *errand, struct acme_error *err)
@@ -281,6 +310,9 @@ acme_engine_process(const struct acme_config *config, struct acme_child *child,
         rc = check_all(&network, vault, errand, &err);
     else if (rc == ACME_OK && errand != NULL && errand->selftest != NULL)
         rc = look_at_names(&network, vault, errand, pace, &err);
+    else if (rc == ACME_OK && errand != NULL &&
+             (errand->flags & ACME_RENEW_TRIAL) != 0)
+        rc = try_all(&network, child, pace, vault, errand, &err);
     else if (rc == ACME_OK)
         rc = run(&network, child, crashed, pace, vault, &err);
     acme_vault_free(vault);

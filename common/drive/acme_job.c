@@ -318,12 +318,16 @@ run_locked(struct acme_run *run)
     rc = acme_job_choose_names(run);
     if (rc == ACME_OK)
         rc = obtain(run);
+    if (rc == ACME_LATER && job->trial)
+        rc = acme_job_give_up(run);
     if (rc == ACME_LATER && !run->result->staged)
         grow_patience(run);
-    /* On success the store has dropped it together with the switch. */
+    /* On success the store has dropped it together with the switch.  Nobody
+     * goes on with a trial's. */
     acme_error_clear(&ignored);
     if (rc != ACME_OK && run->memo != NULL &&
-        !acme_job_order_survives(run->err))
+        (!acme_job_order_survives(run->err) ||
+            (job->trial && rc != ACME_LATER)))
         (void)acme_job_drop_order(run, &ignored);
     else if (rc != ACME_OK && run->memo_changed)
         (void)acme_job_save_memo(run, false, &ignored);

@@ -32,6 +32,9 @@ struct acme_job {
     size_t issuer;              /* whom to ask: one of the lineage's list */
     struct acme_client *client; /* of that issuer */
     bool force;                 /* order although nothing is due */
+    bool trial;                 /* a dry run, of which the store keeps nothing:
+                                   all is proved anew, nobody is told, and it
+                                   comes to an end soon */
     long offset;                /* of the CA's clock, when it counts for what
                                    is due (acme_schedule_offset()) */
     unsigned present_ms;        /* time others need to notice a challenge */
@@ -48,7 +51,8 @@ struct acme_job_result {
     bool replaces;         /* and taken as a renewal (RFC 9773 5) */
     bool issued;           /* the CA has issued a certificate */
     bool first;            /* the unit had no certificate */
-    unsigned version;      /* that is live now; 0: nothing was due */
+    unsigned version;      /* that is live now; 0: nothing was due, or it
+                              was a trial */
     bool clock_known;      /* the CA has told its time: */
     long ahead;            /* how many seconds it is ahead of ours */
     struct acme_leaf leaf; /* of that version */

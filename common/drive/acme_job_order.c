@@ -284,7 +284,7 @@ has_stumbled(const struct acme_record *record)
 }
 
 /* RFC 9773 5: what is replaced must be this CA's, which wants to know; it
- * spares us most of Let's Encrypt's limits. */
+ * spares us most of Let's Encrypt's limits.  A trial replaces nothing. */
 static enum acme_rc
 choose_replaces(struct acme_run *run, struct acme_leaf *leaf,
     struct acme_order_terms *terms)
@@ -294,7 +294,7 @@ choose_replaces(struct acme_run *run, struct acme_leaf *leaf,
     const struct acme_directory *directory;
     enum acme_rc rc;
 
-    if (!run->issuer->renewal_info || now->leaf == NULL ||
+    if (run->job->trial || !run->issuer->renewal_info || now->leaf == NULL ||
         !now->issued_by_known || now->issued_by >= config->nissuers ||
         strcmp(config->issuer[now->issued_by].directory,
             run->issuer->directory) != 0 ||
@@ -425,6 +425,17 @@ obtain_key(struct acme_run *run)
     return acme_key_generate(run->now.type, &run->key, run->err);
 }
 
+static enum acme_rc
+ask_to_prove_all(struct acme_run *run)
+{
+    bool again = false;
+    enum acme_rc rc = ask_for_order(run);
+
+    if (rc == ACME_OK && run->job->trial)
+        rc = acme_job_unprove(run, &again);
+    return rc == ACME_OK && again ? ask_for_order(run) : rc;
+}
+
 /*
  * The key is made before the order, so that the order's URL reaches the disk
  * at once when the CA has answered.
@@ -439,7 +450,7 @@ new_order(struct acme_run *run)
     if (rc == ACME_OK)
         rc = obtain_key(run);
     if (rc == ACME_OK)
-        rc = ask_for_order(run);
+        rc = ask_to_prove_all(run);
     if (rc != ACME_OK)
         return rc;
     run->result->ordered = true;

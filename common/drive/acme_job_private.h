@@ -3,7 +3,8 @@
  * and what is remembered of it (acme_job_order.c), the proof of its names
  * (acme_job_prove.c, acme_job_dns.c, acme_job_persist.c) and what is known of
  * that before (acme_job_preflight.c), doing without some (acme_job_subset.c),
- * and what comes of it (acme_job_finish.c).
+ * and what comes of it (acme_job_finish.c), if it is to be more than a trial
+ * (acme_job_trial.c).
  */
 #ifndef ACME_JOB_PRIVATE_H
 #define ACME_JOB_PRIVATE_H
@@ -91,6 +92,17 @@ enum acme_rc acme_job_drop_order(struct acme_run *run, struct acme_error *err);
 
 /* Whether the order may still lead somewhere after this failure. */
 bool acme_job_order_survives(const struct acme_error *err);
+
+/*
+ * Of a trial's new order: takes back what was proved before, which the CA
+ * would not look at again (RFC 8555 7.5.2).  *again: another order is to be
+ * made, this one has lost authorizations.
+ */
+enum acme_rc acme_job_unprove(struct acme_run *run, bool *again);
+
+/* What has to wait is a trial's failure when it has taken too long: in its
+ * error. */
+enum acme_rc acme_job_give_up(const struct acme_run *run);
 
 /* Proves the order's names: all authorizations are valid at the end. */
 enum acme_rc acme_job_prove_names(struct acme_run *run);

@@ -36,10 +36,11 @@ ask(const struct acme_run *run, const struct acme_stage_ask *stage,
  * as mod_md has it. */
 #define TOLD_EVERY 3600
 
+/* A trial is nobody's event. */
 static bool
 has_event_command(const struct acme_run *run)
 {
-    return run->job->runner != NULL &&
+    return run->job->runner != NULL && !run->job->trial &&
            run->lineage->hooks->n[ACME_HOOKS_EVENT] > 0;
 }
 

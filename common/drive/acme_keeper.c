@@ -95,6 +95,7 @@ acme_keeper_new(const struct acme_config *config, struct acme_store *store,
             acme_buf_init(&kept->served[k].leaf, ACME_CHAIN_DER_MAX);
             acme_buf_init(&kept->note[k].record, ACME_STATE_JSON_MAX);
             acme_buf_init(&kept->note[k].order, ACME_STATE_JSON_MAX);
+            acme_buf_init_secret(&kept->note[k].key, ACME_STATE_PEM_MAX);
         }
     }
     if (keeper->kept == NULL || keeper->own == NULL ||
@@ -142,7 +143,7 @@ write_note(struct acme_keeper *keeper, size_t i, size_t algorithm,
     char unit[ACME_UNIT_NAME_MAX];
     struct acme_error err;
 
-    if (note->len == 0)
+    if (note->len == 0 || keeper->role == ACME_KEEPER_TRIES)
         return;
     acme_error_clear(&err);
     acme_store_unit_name(unit, keeper->config->lineage[i].name, algorithm);
@@ -165,6 +166,8 @@ acme_keeper_free(struct acme_keeper *keeper)
 
     if (keeper == NULL)
         return;
+    if (keeper->role == ACME_KEEPER_TRIES)
+        acme_keeper_end_trials(keeper);
     for (i = 0; keeper->kept != NULL && i < keeper->config->nlineages; i++) {
         struct acme_kept *kept = &keeper->kept[i];
 
@@ -175,6 +178,7 @@ acme_keeper_free(struct acme_keeper *keeper)
             acme_keeper_write_order(keeper, i, k);
             acme_buf_clear(&kept->note[k].record);
             acme_buf_clear(&kept->note[k].order);
+            acme_buf_clear(&kept->note[k].key);
             acme_buf_clear(&kept->served[k].leaf);
         }
         acme_keeper_unlock(kept);
@@ -872,12 +876,13 @@ acme_keeper_start(struct acme_keeper *keeper, enum acme_keeper_role role)
     if (role == ACME_KEEPER_DECLARES)
         acme_keeper_adopt_accounts(keeper);
     for (i = 0; i < keeper->config->nlineages; i++) {
-        if (role != ACME_KEEPER_READS)
+        if (role == ACME_KEEPER_DECLARES || role == ACME_KEEPER_OBEYS)
             recover(keeper, i);
         if (role == ACME_KEEPER_DECLARES)
             acme_keeper_adopt(keeper, i);
         publish(keeper, i);
-        acme_keeper_look_at_orders(keeper, i);
+        if (role != ACME_KEEPER_TRIES) /* which has its own */
+            acme_keeper_look_at_orders(keeper, i);
     }
     acme_keeper_free_adopted(keeper);
     acme_keeper_write_roster(keeper);

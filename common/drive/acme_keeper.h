@@ -33,12 +33,15 @@ void acme_keeper_free(struct acme_keeper *keeper); /* accepts NULL */
  * Whether the settings of the configuration's lineages are written to the
  * state directory (a server's) or taken from there (acmectl's), or nothing is
  * changed and only what is there is published (a state directory that can't
- * be written).
+ * be written).  In a dry run (acmectl's too) nothing of a lineage is changed,
+ * whatever the engine says: no version, record, order, event, hook's outcome;
+ * there may be a new account, and challenges while they are to be answered.
  */
 enum acme_keeper_role {
     ACME_KEEPER_DECLARES,
     ACME_KEEPER_OBEYS,
-    ACME_KEEPER_READS
+    ACME_KEEPER_READS,
+    ACME_KEEPER_TRIES
 };
 
 /*

@@ -178,6 +178,7 @@ bool
 acme_keeper_answer(struct acme_keeper *keeper, const struct acme_buf *request,
     struct acme_buf *reply)
 {
+    void (*answer)(struct acme_call * call);
     struct acme_call call;
     size_t i;
 
@@ -194,9 +195,13 @@ acme_keeper_answer(struct acme_keeper *keeper, const struct acme_buf *request,
         if (!in_range(keeper, verbs[i].scope, call.index) ||
             !has_fields(call.in, verbs[i].nfields))
             return false;
+        answer = verbs[i].answer;
+        if (keeper->role == ACME_KEEPER_TRIES &&
+            !acme_keeper_is_tried(call.in.verb, &answer))
+            return false;
         if (verbs[i].scope == OF_UNIT)
             choose_unit(&call);
-        verbs[i].answer(&call);
+        answer(&call);
         return acme_frame_end(&call.in);
     }
     return false;

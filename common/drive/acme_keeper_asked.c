@@ -239,6 +239,7 @@ take_answer(struct acme_keeper *keeper, const struct acme_buf *data)
     lineage = acme_unit_lineage(answer.unit);
     outcomes = frame;
     if (answer.unit != ACME_STAGE_ALL && answer.has_outcomes &&
+        keeper->role != ACME_KEEPER_TRIES &&
         lineage < keeper->config->nlineages)
         keep_outcomes(keeper, lineage, acme_hooks_item_name(answer.stage),
             &frame);

@@ -52,7 +52,7 @@ acme_keeper_event(struct acme_keeper *keeper, const struct acme_event *event)
 {
     struct acme_event one = *event;
 
-    if (keeper->role == ACME_KEEPER_READS)
+    if (keeper->role == ACME_KEEPER_READS || keeper->role == ACME_KEEPER_TRIES)
         return;
     one.at = now(keeper);
     put_writer(keeper, &one);

@@ -202,7 +202,7 @@ acme_keeper_find_due(struct acme_keeper *keeper)
     struct acme_error ignored;
 
     acme_error_clear(&ignored);
-    if (keeper->runner == -1)
+    if (keeper->runner == -1 || keeper->role == ACME_KEEPER_TRIES)
         return;
     (void)acme_store_due(keeper->store, ACME_DUE_DEPLOY, visit_due, &deploy,
         &ignored);

@@ -90,7 +90,8 @@ is_wanted(const struct acme_kept *kept, const char *name)
 }
 
 /* Of a name the challenge that was presented last counts (acme_area.h).  What
- * no order is for is a trial: any order's comes before it. */
+ * no order is for is a selftest's, or a dry run's, whose order is in memory:
+ * any order's comes before it. */
 static int64_t
 presented(const struct acme_call *call)
 {

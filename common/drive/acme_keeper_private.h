@@ -2,8 +2,9 @@
  * What the files behind acme_keeper.h share: what is known and published
  * (acme_keeper.c, _spare.c), and what the engine's frames are answered with
  * (acme_keeper_answer.c has the list; _unit.c, _account.c, _binding.c,
- * _tsig.c, _order.c, _csr.c, _version.c and _event.c have the answers), and
- * what the runner is asked for (_asked.c; _hooks.c and _react.c say when).
+ * _tsig.c, _order.c, _csr.c, _version.c and _event.c have the answers, and
+ * _trial.c those of a dry run), and what the runner is asked for (_asked.c;
+ * _hooks.c and _react.c say when).
  */
 #ifndef ACME_KEEPER_PRIVATE_H
 #define ACME_KEEPER_PRIVATE_H
@@ -31,10 +32,13 @@ struct acme_served {
     bool order;           /* one of ours is in flight */
 };
 
-/* What the engine has said last of a unit, not written yet; or empty. */
+/* What the engine has said last of a unit, not written yet; or empty.  Of a
+ * dry run it is never written. */
 struct acme_note {
     struct acme_buf record;
     struct acme_buf order;
+    struct acme_buf key; /* of a dry run's order */
+    bool shown;          /* a dry run has challenges on disk */
 };
 
 /* What is kept in memory of a lineage. */
@@ -202,6 +206,9 @@ void acme_keeper_recover(struct acme_keeper *keeper, size_t lineage);
 /* Publishes what is live now; whether that is another version. */
 bool acme_keeper_look_at(struct acme_keeper *keeper, size_t lineage);
 void acme_keeper_look_at_orders(struct acme_keeper *keeper, size_t lineage);
+
+/* Takes back the challenges of dry runs that came to no end. */
+void acme_keeper_end_trials(struct acme_keeper *keeper);
 
 /* Before the lineage is let go: the next one who has it may be somebody else,
  * with orders of his own. */
@@ -372,6 +379,14 @@ void acme_call_account_event(struct acme_call *call, enum acme_event_kind kind,
 
 /* Forgets the unit's order. */
 void acme_call_drop_order(struct acme_call *call, struct acme_error *err);
+
+/* The same of a dry run. */
+void acme_keeper_drop_trial(struct acme_call *call);
+
+/* Whether an engine may say that in a dry run; *answer is left alone, where
+ * the answer is the same. */
+bool acme_keeper_is_tried(enum acme_verb verb,
+    void (**answer)(struct acme_call *call));
 
 /* One for each verb of the engine's, see acme_frame.h. */
 void acme_keeper_answer_unit(struct acme_call *call);

@@ -113,6 +113,8 @@ refuse(struct acme_call *call, size_t issuer, const struct acme_chain *chain)
     struct acme_leaf leaf;
     char line[ACME_LOG_LINE_MAX];
 
+    if (call->keeper->role == ACME_KEEPER_TRIES)
+        return; /* who tries is told */
     acme_error_clear(&ignored);
     (void)acme_store_refused(call->keeper->store, call->unit, chain,
         acme_error_line(&call->err, line, sizeof(line)), &ignored);
@@ -308,6 +310,7 @@ add_others(struct acme_call *call, struct acme_version *version, bool *renews)
     return rc;
 }
 
+/* A dry run ends here, with a certificate that could have been live. */
 static enum acme_rc
 commit(struct acme_call *call, const struct acme_key *key,
     const struct acme_chain *chain, size_t issuer, const char *order_url,
@@ -323,6 +326,11 @@ commit(struct acme_call *call, const struct acme_key *key,
     enum acme_rc rc = ACME_OK;
     bool renews = false;
 
+    *number = 0;
+    if (keeper->role == ACME_KEEPER_TRIES) {
+        acme_keeper_drop_trial(call);
+        return call->err.rc;
+    }
     acme_version_init(&version);
     version.npairs = 1;
     pair->type = acme_key_type_of(key);

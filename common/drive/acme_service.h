@@ -89,7 +89,7 @@ void acme_service_forget(struct acme_service *service);
 struct acme_service_work {
     const size_t *lineages;
     size_t nlineages;
-    unsigned flags; /* ACME_RENEW_FORCE */
+    unsigned flags; /* ACME_RENEW_FORCE; or _TRIAL, a dry run */
     /* With these there are no lineages. */
     const struct acme_revocation *revocation;
     size_t nrevocations;

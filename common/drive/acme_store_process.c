@@ -134,12 +134,20 @@ count_rows(const struct acme_store_errand *errand)
     return errand->selftest != NULL ? errand->selftest->n : 0;
 }
 
+/* The lineages of a dry run the engine has itself. */
+static bool
+is_trial(const struct acme_store_errand *errand)
+{
+    return errand != NULL && (errand->flags & ACME_RENEW_TRIAL) != 0;
+}
+
 static void
 go_on_with_errand(struct process *process)
 {
     const struct acme_store_errand *errand = process->errand;
 
-    while (errand != NULL && process->sent < errand->nlineages &&
+    while (errand != NULL && !is_trial(errand) &&
+           process->sent < errand->nlineages &&
            process->sent < process->answered + ERRAND_WINDOW &&
            notify(process, ACME_VERB_RENEW, errand->lineages[process->sent],
                errand->flags, errand->lineages[process->sent] + 1))
@@ -322,6 +330,14 @@ publish_only(struct process *process)
     acme_keeper_start(process->keeper, ACME_KEEPER_READS);
 }
 
+static enum acme_keeper_role
+role_of(const struct process *process)
+{
+    if (process->errand == NULL)
+        return ACME_KEEPER_DECLARES;
+    return is_trial(process->errand) ? ACME_KEEPER_TRIES : ACME_KEEPER_OBEYS;
+}
+
 static int
 run(struct process *process)
 {
@@ -340,8 +356,7 @@ run(struct process *process)
     enter_sandbox(process, &sandbox);
     report(process, &sandbox);
     acme_keeper_use_runner(process->keeper, process->child->runner);
-    acme_keeper_start(process->keeper,
-        process->errand == NULL ? ACME_KEEPER_DECLARES : ACME_KEEPER_OBEYS);
+    acme_keeper_start(process->keeper, role_of(process));
     if (process->area != NULL)
         acme_area_beat(process->area, process->host.now(process->host.ctx));
     tell_ready(process);

@@ -14,7 +14,8 @@
 #include "state/acme_config.h"
 
 /* acmectl's questions, put to the engine instead of a control socket's: these
- * lineages are renewed, or else certificates revoked. */
+ * lineages are renewed (or tried: ACME_RENEW_TRIAL), or else certificates
+ * revoked. */
 struct acme_store_errand {
     const size_t *lineages;
     size_t nlineages;

@@ -374,6 +374,33 @@ acme_authz_answer(struct acme_client *client,
                : acme_error_wrap(err, "challenge %s", challenge->type);
 }
 
+enum acme_rc
+acme_authz_deactivate(struct acme_client *client, struct acme_authz *authz,
+    struct acme_error *err)
+{
+    struct acme_client_request request = { 0 };
+    struct acme_http_response response;
+    struct acme_json *payload = acme_json_object();
+    enum acme_rc rc;
+
+    if (payload == NULL)
+        return acme_error_nomem(err);
+    acme_json_set_str(payload, "status", "deactivated");
+    acme_http_response_init(&response);
+    request.url = authz->url;
+    request.payload = payload;
+    rc = acme_client_post(client, &request, &response, err);
+    acme_http_response_clear(&response);
+    acme_json_free(payload);
+    if (rc != ACME_OK)
+        return acme_error_wrap(err,
+            "deactivation of the authorization of "
+            "\"%s\"",
+            authz->name);
+    authz->status = ACME_STATUS_DEACTIVATED;
+    return ACME_OK;
+}
+
 static const struct acme_error *
 find_error(const struct acme_authz *authz)
 {

@@ -65,6 +65,11 @@ const struct acme_challenge *acme_authz_challenge(
 enum acme_rc acme_authz_answer(struct acme_client *client,
     const struct acme_challenge *challenge, struct acme_error *err);
 
+/* Has the CA forget what was proved (RFC 8555 7.5.2): authz->status is
+ * deactivated then.  Blocks. */
+enum acme_rc acme_authz_deactivate(struct acme_client *client,
+    struct acme_authz *authz, struct acme_error *err);
+
 /*
  * Polls until the authorization is no longer pending.  ACME_OK: valid.
  * ACME_PROBLEM: invalid, with the challenge's error, the name in the text;

@@ -63,6 +63,7 @@ enum acme_verb {
 };
 
 #define ACME_RENEW_FORCE 1u
+#define ACME_RENEW_TRIAL 2u /* acmectl's own: see acme_trial.h */
 
 /* What has become of contacts, in CONTACTS_TOLD. */
 enum acme_contacts {

@@ -1,5 +1,6 @@
 #include "state/acme_issuer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -185,6 +186,22 @@ acme_issuer_directory(const char *short_name)
     for (i = 0; i < COUNT(known); i++)
         if (strcasecmp(known[i].name, short_name) == 0)
             return known[i].directory;
+    return NULL;
+}
+
+/* The short names tell which belong together. */
+const char *
+acme_issuer_staging(const char *directory)
+{
+    char name[64];
+    size_t i;
+
+    for (i = 0; i < COUNT(known); i++) {
+        if (strcmp(known[i].directory, directory) != 0)
+            continue;
+        (void)snprintf(name, sizeof(name), "%s-staging", known[i].name);
+        return acme_issuer_directory(name);
+    }
     return NULL;
 }
 

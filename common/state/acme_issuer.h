@@ -62,6 +62,10 @@ void acme_issuer_init(struct acme_issuer *issuer);
 /* Directory URL behind a short name, in any case, or NULL. */
 const char *acme_issuer_directory(const char *short_name);
 
+/* Directory URL of the staging CA that the CA behind a directory has for
+ * tests, or NULL: none is known. */
+const char *acme_issuer_staging(const char *directory);
+
 /* All short names, for messages: "a, b, c". */
 extern const char acme_issuer_short_names[];
 

@@ -48,6 +48,7 @@ acme_store_writable(const struct acme_store *store, struct acme_error *err)
 
 /* No lineage can be called so. */
 #define RSA_MARK "~rsa"
+#define TRIAL_MARK "~trial"
 
 enum acme_rc
 acme_store_path(char path[ACME_STORE_PATH_MAX], const char *before,
@@ -70,18 +71,34 @@ acme_store_unit_name(char out[ACME_UNIT_NAME_MAX], const char *lineage,
         algorithm == 0 ? "" : RSA_MARK);
 }
 
+void
+acme_store_trial_name(char out[ACME_UNIT_NAME_MAX], const char *unit)
+{
+    size_t len = strlen(unit);
+
+    memmove(out, unit, len + 1);
+    (void)snprintf(out + len, ACME_UNIT_NAME_MAX - len, TRIAL_MARK);
+}
+
+static void
+cut_mark(char *unit, const char *mark)
+{
+    size_t len = strlen(unit), end = strlen(mark);
+
+    if (len > end && strcmp(unit + len - end, mark) == 0)
+        unit[len - end] = '\0';
+}
+
 enum acme_rc
 acme_store_unit_path(char path[ACME_STORE_PATH_MAX], const char *before,
     const char *unit, const char *after, struct acme_error *err)
 {
     char lineage[ACME_UNIT_NAME_MAX];
-    size_t len = strlen(unit), mark = strlen(RSA_MARK);
     enum acme_rc rc;
 
     (void)snprintf(lineage, sizeof(lineage), "%s", unit);
-    if (len > mark && len < sizeof(lineage) &&
-        strcmp(unit + len - mark, RSA_MARK) == 0)
-        lineage[len - mark] = '\0';
+    cut_mark(lineage, TRIAL_MARK);
+    cut_mark(lineage, RSA_MARK);
     rc = acme_lineage_name_check(lineage, err);
     if (rc == ACME_OK)
         (void)snprintf(path, ACME_STORE_PATH_MAX, "%s%s%s", before, unit,

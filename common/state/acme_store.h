@@ -43,9 +43,13 @@ int acme_store_fd(const struct acme_store *store);
 
 /* Name of a lineage's unit (see acme_config.h) in the file system: orders and
  * records are theirs. */
-#define ACME_UNIT_NAME_MAX (ACME_LINEAGE_MAX + 8)
+#define ACME_UNIT_NAME_MAX (ACME_LINEAGE_MAX + 16)
 void acme_store_unit_name(char out[ACME_UNIT_NAME_MAX], const char *lineage,
     size_t algorithm);
+
+/* Where the challenges of a unit's dry run are, beside an order's.  `out` may
+ * be `unit`. */
+void acme_store_trial_name(char out[ACME_UNIT_NAME_MAX], const char *unit);
 
 /* ---- lineages --------------------------------------------------------- */
 

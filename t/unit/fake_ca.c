@@ -369,7 +369,7 @@ check_payload(struct call *call)
             return true;
         return refuse_bad(call, "malformed", "POST-as-GET");
     }
-    if (as_get)
+    if (as_get && call->step != FAKE_AUTHZ)
         return refuse_bad(call, "malformed", "not a POST-as-GET");
     call->payload = json_loadb(jws->payload, jws->payload_len,
         JSON_REJECT_DUPLICATES, NULL);
@@ -377,6 +377,9 @@ check_payload(struct call *call)
         return refuse_bad(call, "malformed", "payload is not an object");
     if (call->step == FAKE_CHALLENGE && json_object_size(call->payload) != 0)
         return refuse_bad(call, "malformed", "payload is not {}");
+    if (call->step == FAKE_AUTHZ &&
+        strcmp(jws->payload, "{\"status\":\"deactivated\"}") != 0)
+        return refuse_bad(call, "malformed", "payload is no deactivation");
     return true;
 }
 
@@ -675,6 +678,8 @@ do_authz(struct call *call)
         return;
     }
     advance_authz(call->ca, s->authz[call->n]);
+    if (call->payload != NULL) /* RFC 8555 7.5.2 */
+        s->authz[call->n]->status = "deactivated";
     reply(call, 200, render_authz(call->ca, call->n));
 }
 

@@ -393,7 +393,7 @@ fake_drive_open(struct fake_drive *d)
             &d->keeper, &d->err),
         "keeper");
     acme_keeper_on_done(d->keeper, take_done, d);
-    acme_keeper_start(d->keeper, ACME_KEEPER_DECLARES);
+    acme_keeper_start(d->keeper, d->role);
     acme_keeper_settle(d->keeper);
     need(d, acme_vault_new_direct(fake_drive_exchange, d, &d->vault, &d->err),
         "vault");

@@ -51,6 +51,7 @@ struct fake_drive {
     struct acme_engine *engine;
     struct acme_error err;
     const char *instance; /* of the configuration; set it before a lineage */
+    enum acme_keeper_role role; /* from the next start on */
     bool terms_accepted;
     bool renewal_info; /* the CAs are asked; false: no */
     /* Of the first CA, from the next configuration on; NULL:

@@ -465,6 +465,28 @@ test_answer(void **state)
         "challenge http-01: the CA answered 400");
 }
 
+static void
+test_deactivate(void **state)
+{
+    struct fake_client *f = *state;
+    struct acme_authz authz;
+
+    need_authz(f, &authz);
+    (void)acme_authz_deactivate(f->client, &authz, &f->err);
+    fake_client_expect(f, "deactivate", ACME_OK, NULL);
+    assert_int_equal(authz.status, ACME_STATUS_DEACTIVATED);
+    assert_string_equal(fake_ca_log(f->ca), "authz");
+    assert_string_equal(fake_ca_payload(f->ca, FAKE_AUTHZ),
+        "{\"status\":\"deactivated\"}");
+
+    authz.status = ACME_STATUS_VALID;
+    fake_ca_problem(f->ca, FAKE_AUTHZ, 1, 403, "unauthorized", "never");
+    (void)acme_authz_deactivate(f->client, &authz, &f->err);
+    fake_client_expect(f, "refused", ACME_PROBLEM,
+        "deactivation of the authorization of \"a.test\"");
+    assert_int_equal(authz.status, ACME_STATUS_VALID);
+}
+
 /* A CA that has the answer already says so; what came of it, the
  * authorization tells. */
 static void
@@ -712,6 +734,7 @@ main(void)
         TEST(test_unknown_challenge),
         TEST(test_many_challenges),
         TEST(test_answer),
+        TEST(test_deactivate),
         TEST(test_answer_conflict),
         TEST(test_poll),
         TEST(test_poll_later),

@@ -223,6 +223,24 @@ test_short_names(void **state)
     assert_null(acme_issuer_directory(""));
 }
 
+static void
+test_staging(void **state)
+{
+    static const char *const none[] = { "letsencrypt-staging", "zerossl",
+        "google-staging", "sslcom" };
+    size_t i;
+
+    (void)state;
+    assert_string_equal(
+        acme_issuer_staging(acme_issuer_directory("letsencrypt")),
+        "https://acme-staging-v02.api.letsencrypt.org/directory");
+    assert_string_equal(acme_issuer_staging(acme_issuer_directory("google")),
+        "https://dv.acme-v02.test-api.pki.goog/directory");
+    for (i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+        assert_null(acme_issuer_staging(acme_issuer_directory(none[i])));
+    assert_null(acme_issuer_staging("https://ca.test/dir"));
+}
+
 /* What the operator says goes before what is known of the host. */
 static void
 test_domain(void **state)
@@ -302,6 +320,7 @@ main(void)
         TEST(test_defaults),
         TEST(test_malformed),
         TEST(test_short_names),
+        TEST(test_staging),
         TEST(test_domain),
         TEST(test_is_test),
         TEST(test_has_account),

@@ -795,6 +795,179 @@ test_version_garbage(void **state)
     clear_offer(&offer);
 }
 
+/* ---- a dry run -------------------------------------------------------- */
+
+static void
+become_trial(struct fake_drive *d)
+{
+    fake_drive_close(d);
+    d->role = ACME_KEEPER_TRIES;
+    fake_drive_open(d);
+}
+
+static void
+expect_tried(struct fake_drive *d, const char *label, enum acme_verb verb,
+    const char *first, const char *second)
+{
+    char *before = fake_drive_listing(d), *after;
+    enum acme_rc rc = ACME_IO;
+    struct acme_buf frame;
+
+    begin(&frame, verb, 0);
+    if (first != NULL)
+        acme_frame_add_text(&frame, first);
+    if (second != NULL)
+        acme_frame_add_text(&frame, second);
+    if (!send_frame(d, &frame, &rc) || rc != ACME_OK)
+        fail_msg("%s: %s", label, acme_rc_name(rc));
+    acme_buf_clear(&frame);
+    after = fake_drive_listing(d);
+    if (strcmp(before, after) != 0)
+        fail_msg("%s: changed\n%s\nto\n%s", label, before, after);
+    free(before);
+    free(after);
+}
+
+/* What an honest engine says, and what it gets back. */
+static void
+test_trial_memory(void **state)
+{
+    struct fake_drive *d = *state;
+    char *before, *after;
+    struct acme_vault_unit view;
+    struct acme_record record;
+    struct acme_error err;
+
+    become_trial(d);
+    before = fake_drive_listing(d);
+    expect_tried(d, "lock", ACME_VERB_LOCK, NULL, NULL);
+    acme_error_clear(&err);
+    fake_drive_record(d, "a.test", &record);
+    record.failures = 7;
+    assert_int_equal(acme_vault_record(d->vault, 0, &record, &err), ACME_OK);
+    assert_int_equal(acme_vault_unit(d->vault, 0, &view, &err), ACME_OK);
+    assert_int_equal(view.record.failures, 7);
+    assert_false(view.order);
+    acme_vault_unit_clear(&view);
+    expect_tried(d, "order", ACME_VERB_ORDER_PUT, "{\"url\":1}", "");
+    expect_tried(d, "note", ACME_VERB_ORDER_NOTE, "{\"url\":2}", NULL);
+    expect_tried(d, "unlock", ACME_VERB_UNLOCK, NULL, NULL);
+    fake_drive_record(d, "a.test", &record);
+    assert_int_equal(record.failures, 0);
+    fake_drive_close(d);
+    after = fake_drive_listing(d);
+    assert_string_equal(before, after);
+    free(before);
+    free(after);
+}
+
+/* Others see the challenges, and no order; the end takes them back. */
+static void
+test_trial_challenges(void **state)
+{
+    struct fake_drive *d = *state;
+    char *before, *after;
+    struct acme_buf frame;
+
+    become_trial(d);
+    before = fake_drive_listing(d);
+    begin(&frame, ACME_VERB_CHALLENGES, 0);
+    acme_frame_add_u64(&frame, 0);
+    acme_frame_add_u64(&frame, 1);
+    acme_frame_add_u64(&frame, ACME_HTTP_01);
+    acme_frame_add_text(&frame, "a.test");
+    acme_frame_add_text(&frame, "token");
+    expect_good(d, &frame);
+    acme_buf_clear(&frame);
+    assert_true(helper_tmp_exists(&d->tmp,
+        "state/orders/a.test~trial/challenge.json"));
+    assert_false(fake_drive_has_order(d, "a.test"));
+    fake_drive_close(d);
+    after = fake_drive_listing(d);
+    assert_string_equal(before, after);
+    free(before);
+    free(after);
+}
+
+/* A good certificate is as good as it gets: nobody has it. */
+static void
+test_trial_version(void **state)
+{
+    static const char *const good[] = { "a.test", "www.a.test", NULL };
+    static const char *const bad[] = { "b.test", NULL };
+    struct fake_drive *d = *state;
+    char *before, *after;
+    struct acme_buf frame;
+    struct offer offer;
+    enum acme_rc rc = ACME_OK;
+
+    become_trial(d);
+    before = fake_drive_listing(d);
+    make_offer(d, &offer, good, NULL);
+    add_offer(d, &frame, offer.key, &offer.chain);
+    expect_good(d, &frame);
+    acme_buf_clear(&frame);
+    clear_offer(&offer);
+    make_offer(d, &offer, bad, NULL);
+    add_offer(d, &frame, offer.key, &offer.chain);
+    assert_true(send_frame(d, &frame, &rc));
+    assert_int_equal(rc, ACME_REFUSED);
+    acme_buf_clear(&frame);
+    clear_offer(&offer);
+    assert_int_equal(fake_drive_version(d, "a.test"), 1);
+    assert_int_equal(fake_drive_served(d, "a.test"), 1);
+    fake_drive_close(d);
+    after = fake_drive_listing(d);
+    assert_string_equal(before, after);
+    free(before);
+    free(after);
+}
+
+/* Whatever could change more than that is no engine's business. */
+static void
+test_trial_refused(void **state)
+{
+    static const enum acme_verb refused[] = { ACME_VERB_LEARNED,
+        ACME_VERB_LEDGER_PUT, ACME_VERB_REVOKED, ACME_VERB_ACCOUNT_DEAD,
+        ACME_VERB_CHAIN, ACME_VERB_TRAFFIC };
+    static const unsigned fields[] = { 3, 1, 3, 0, 0, 0 };
+    struct fake_drive *d = *state;
+    struct acme_buf frame;
+    char label[32];
+    size_t i;
+    unsigned k;
+
+    become_trial(d);
+    for (i = 0; i < COUNT(refused); i++) {
+        (void)snprintf(label, sizeof(label), "verb %d", (int)refused[i]);
+        begin(&frame, refused[i], 0);
+        for (k = 0; k < fields[i]; k++)
+            acme_frame_add_text(&frame, "{}");
+        expect_bad(d, label, &frame);
+        acme_buf_clear(&frame);
+    }
+}
+
+/* Nobody is told what it says has happened. */
+static void
+test_trial_event(void **state)
+{
+    struct fake_drive *d = *state;
+    char *before, *after;
+    struct acme_event event;
+
+    become_trial(d);
+    before = fake_drive_listing(d);
+    acme_event_init(&event, ACME_EVENT_ERRORED);
+    acme_event_put(event.text, "nothing");
+    acme_vault_event(d->vault, 0, 0, &event);
+    assert_false(d->killed);
+    after = fake_drive_listing(d);
+    assert_string_equal(before, after);
+    free(before);
+    free(after);
+}
+
 /* ---- others ----------------------------------------------------------- */
 
 struct moves {
@@ -1922,6 +2095,11 @@ main(void)
         TEST(test_versions, setup_live),
         TEST(test_version_garbage, setup_live),
         TEST(test_version_subset, setup_live),
+        TEST(test_trial_memory, setup_live),
+        TEST(test_trial_challenges, setup_live),
+        TEST(test_trial_version, setup_live),
+        TEST(test_trial_refused, setup_live),
+        TEST(test_trial_event, setup_live),
         TEST(test_foreign_version, setup_live),
         TEST(test_foreign_rollback, setup_live),
         TEST(test_fresh_under_lock, setup_live),
