@@ -37,7 +37,12 @@ static const struct verb {
     { "renew", ctl_renew,
         "renew [--cert-name NAME] [--force] [--no-wait]\n"
         "                                    "
-        "renew what is due; with --force, now" },
+        "renew what is due; with --force, now\n"
+        "  renew --dry-run [--cert-name NAME] [--server URL]\n"
+        "                                    "
+        "try it, whatever the date, at a staging CA\n"
+        "                                    "
+        "if there is one; nothing is kept" },
     { "revoke", ctl_revoke,
         "revoke --cert-name NAME | --cert-path FILE [--key-path FILE]\n"
         "    [--reason REASON] [--server URL]   "
@@ -237,6 +242,7 @@ enum option_id {
     OPT_JSON,
     OPT_FORCE,
     OPT_NO_WAIT,
+    OPT_DRY_RUN,
     OPT_CERT_NAME,
     OPT_ACCOUNT,
     OPT_CONFIRM,
@@ -295,6 +301,8 @@ flag_of(struct ctl *ctl, int option)
         return &ctl->force;
     case OPT_NO_WAIT:
         return &ctl->no_wait;
+    case OPT_DRY_RUN:
+        return &ctl->dry_run;
     case OPT_CONFIRM:
         return &ctl->confirm;
     case 'd':
@@ -349,6 +357,7 @@ parse(struct ctl *ctl, int argc, char **argv)
         { "force", no_argument, NULL, OPT_FORCE },
         { "force-renewal", no_argument, NULL, OPT_FORCE },
         { "no-wait", no_argument, NULL, OPT_NO_WAIT },
+        { "dry-run", no_argument, NULL, OPT_DRY_RUN },
         { "cert-name", required_argument, NULL, OPT_CERT_NAME },
         { "account", required_argument, NULL, OPT_ACCOUNT },
         { "confirm", no_argument, NULL, OPT_CONFIRM },
@@ -393,6 +402,11 @@ run(struct ctl *ctl)
     for (i = 0; i < NVERBS; i++) {
         if (strcmp(verbs[i].name, name) != 0)
             continue;
+        if (ctl->dry_run && verbs[i].run != ctl_renew)
+            return ctl_fail(CTL_USAGE,
+                "--dry-run is for \"renew\", not for "
+                "\"%s\"",
+                name);
         ctl->argc--;
         ctl->argv++;
         return verbs[i].run(ctl);

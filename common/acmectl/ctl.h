@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "base/acme_host.h"
+#include "state/acme_config.h"
 #include "state/acme_store.h"
 #include "wrap/acme_json.h"
 
@@ -30,6 +31,7 @@ struct ctl {
     /* of the verb */
     bool force;
     bool no_wait;
+    bool dry_run;
     const char *cert_name;
     const char *account; /* id of an account key */
     bool confirm;
@@ -81,6 +83,12 @@ typedef enum acme_rc ctl_visit_issuer(void *ctx,
     const struct acme_issuer *issuer, struct acme_error *err);
 enum acme_rc ctl_each_issuer(struct acme_store *store, ctl_visit_issuer *visit,
     void *ctx, struct acme_error *err);
+
+/* Puts into a configuration of our own where the servers that run are reached,
+ * and who they are (server_uid); *any: there is one.  Before lineages are
+ * added. */
+enum acme_rc ctl_add_servers(struct acme_store *store,
+    struct acme_config *config, bool *any, struct acme_error *err);
 
 /* Prints a value as JSON, indented, and frees it. */
 int ctl_print_json(struct acme_json *json);

@@ -1,8 +1,11 @@
 /*
  * renew: asks the server that has the lineage and waits for its answer, or,
  * where no server runs, does the work with a store and an engine of our own.
+ * A dry run is always ours: a store that keeps nothing, and another CA, are no
+ * server's business; servers that run answer its challenges as they do those
+ * of any order in the state directory.
  */
-#include "acmectl/ctl.h"
+#include "acmectl/ctl_trial.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,10 +51,11 @@ tick(void *ctx)
         renewal->waiting_for, (long long)(time(NULL) - renewal->since));
 }
 
-static void
+/* The result, with --json. */
+static struct acme_json *
 tell(struct renewal *renewal, const char *name, bool ok, const char *text)
 {
-    struct acme_json *one;
+    struct acme_json *one = NULL;
 
     clear_line();
     if (!ok)
@@ -67,6 +71,7 @@ tell(struct renewal *renewal, const char *name, bool ok, const char *text)
     } else if (!renewal->ctl->quiet) {
         (void)printf("%s: %s\n", name, text);
     }
+    return one;
 }
 
 /* ---- asking servers --------------------------------------------------- */
@@ -102,7 +107,7 @@ ask_server(void *ctx, const struct acme_control_server *server,
         !renewal->ctl->no_wait, &ok, text, sizeof(text), tick, renewal,
         &own)) {
     case ACME_OK:
-        tell(renewal, question->name, ok, text);
+        (void)tell(renewal, question->name, ok, text);
         question->answered = true;
         break;
     case ACME_NOENT: /* not a lineage of that one */
@@ -116,6 +121,26 @@ ask_server(void *ctx, const struct acme_control_server *server,
 
 /* ---- doing it ourselves ----------------------------------------------- */
 
+static enum acme_rc
+add_trial_issuer(struct renewal *renewal, const struct acme_issuer *own,
+    struct acme_lineage *wanted, struct acme_error *err)
+{
+    struct acme_arena *arena = acme_arena_new();
+    struct acme_issuer issuer;
+    enum acme_rc rc;
+
+    if (arena == NULL)
+        return acme_error_nomem(err);
+    wanted->nfallbacks = 0;
+    rc = ctl_trial_issuer(renewal->ctl, own, arena, &issuer, err);
+    if (rc == ACME_OK &&
+        !acme_config_find_issuer(renewal->alone, issuer.name, &wanted->issuer))
+        rc = acme_config_add_issuer(renewal->alone, &issuer, &wanted->issuer,
+            err);
+    acme_arena_free(arena);
+    return rc;
+}
+
 /* The lineage's issuers, each once in the configuration. */
 static enum acme_rc
 add_issuers(struct renewal *renewal, const struct acme_declaration *by,
@@ -125,6 +150,8 @@ add_issuers(struct renewal *renewal, const struct acme_declaration *by,
     enum acme_rc rc = ACME_OK;
     size_t i, *index;
 
+    if (renewal->ctl->dry_run)
+        return add_trial_issuer(renewal, &by->issuer, wanted, err);
     for (i = 0; i <= by->nfallbacks && rc == ACME_OK; i++) {
         issuer = i == 0 ? &by->issuer : &by->fallback[i - 1];
         index = i == 0 ? &wanted->issuer : &wanted->fallback[i - 1];
@@ -179,13 +206,45 @@ on_line(void *ctx, enum acme_level level, const char *line)
     ctl_log(renewal->ctl, level, line);
 }
 
+/* Those that a dry run does not run. */
+static void
+tell_hooks(struct renewal *renewal, size_t lineage, struct acme_json *result)
+{
+    struct acme_json *list = result != NULL ? acme_json_array() : NULL;
+
+    ctl_trial_hooks(renewal->ctl, renewal->store, renewal->alone, lineage,
+        list);
+    if (list != NULL)
+        acme_json_set(result, "not_run", list);
+}
+
 static void
 on_done(void *ctx, size_t lineage, bool ok, const char *text)
 {
     struct renewal *renewal = ctx;
+    struct acme_json *result;
 
-    if (lineage < renewal->alone->nlineages)
-        tell(renewal, renewal->alone->lineage[lineage].name, ok, text);
+    if (lineage >= renewal->alone->nlineages)
+        return;
+    result = tell(renewal, renewal->alone->lineage[lineage].name, ok, text);
+    if (ok && renewal->ctl->dry_run)
+        tell_hooks(renewal, lineage, result);
+}
+
+/* Who programs are run as that root must not run: of a server that may not
+ * have the lineage, nobody has said. */
+static enum acme_rc
+choose_users(const struct renewal *renewal, struct acme_config *config,
+    struct acme_error *err)
+{
+    const unsigned other = geteuid() == 0 ? 65534 : 0;
+    const uid_t uid = renewal->ctl->dry_run ? config->server_uid : 0;
+    const gid_t gid = renewal->ctl->dry_run ? config->server_gid : 0;
+    enum acme_rc rc = acme_host_engine_user(config, NULL, other, other, err);
+
+    config->server_uid = uid;
+    config->server_gid = gid;
+    return rc;
 }
 
 static int
@@ -194,7 +253,8 @@ work_alone(struct renewal *renewal)
     struct acme_config *config = renewal->alone;
     struct acme_server server = { .ctx = renewal, .log = on_line };
     struct acme_service_work work = { .nlineages = config->nlineages,
-        .flags = renewal->ctl->force ? ACME_RENEW_FORCE : 0,
+        .flags = (renewal->ctl->force ? ACME_RENEW_FORCE : 0) |
+                 (renewal->ctl->dry_run ? ACME_RENEW_TRIAL : 0),
         .done = on_done,
         .tick = tick,
         .ctx = renewal };
@@ -217,11 +277,8 @@ work_alone(struct renewal *renewal)
         config->nlineages == 1 ? config->lineage[0].name : "certificates";
     renewal->since = time(NULL);
     if (acme_config_finish(config, &err) == ACME_OK &&
-        acme_host_engine_user(config, NULL, geteuid() == 0 ? 65534 : 0,
-            geteuid() == 0 ? 65534 : 0, &err) == ACME_OK) {
-        config->server_uid = 0; /* whose that is, nobody has said */
+        choose_users(renewal, config, &err) == ACME_OK)
         (void)acme_service_run_once(config, &server, &work, &err);
-    }
     free(lineages);
     if (err.rc != ACME_OK)
         return ctl_fail(CTL_FAILED, "%s", err.what);
@@ -245,7 +302,7 @@ ask_servers(struct question *question, struct acme_error *err)
             return rc;
         (void)sleep(1);
     }
-    tell(renewal, question->name, false, question->gone);
+    (void)tell(renewal, question->name, false, question->gone);
     question->answered = true;
     return rc;
 }
@@ -264,16 +321,16 @@ renew_one(void *ctx, const char *name, struct acme_error *err)
     renewal->asked++;
     renewal->waiting_for = name;
     renewal->since = time(NULL);
-    rc = ask_servers(&question, err);
+    rc = renewal->ctl->dry_run ? ACME_OK : ask_servers(&question, err);
     if (rc != ACME_OK || question.answered)
         return rc;
     acme_error_clear(&own);
     rc = add_alone(renewal, name, &own);
     if (rc == ACME_NOENT) /* dormant: left alone, unless it is meant */
-        tell(renewal, name, renewal->ctl->cert_name == NULL,
+        (void)tell(renewal, name, renewal->ctl->cert_name == NULL,
             "not renewed, no server declares it any more");
     else if (rc != ACME_OK)
-        tell(renewal, name, false, own.what);
+        (void)tell(renewal, name, false, own.what);
     return ACME_OK;
 }
 
@@ -284,8 +341,11 @@ renew_all(struct renewal *renewal)
     int code = CTL_OK;
 
     acme_error_clear(&err);
-    if (acme_store_lineages(renewal->store, renew_one, renewal, &err) !=
-        ACME_OK)
+    if ((renewal->ctl->dry_run &&
+            ctl_add_servers(renewal->store, renewal->alone, &renewal->servers,
+                &err) != ACME_OK) ||
+        acme_store_lineages(renewal->store, renew_one, renewal, &err) !=
+            ACME_OK)
         return ctl_fail(CTL_FAILED, "%s", err.what);
     if (renewal->ctl->cert_name != NULL && renewal->asked == 0)
         return ctl_fail(CTL_FAILED,
@@ -308,7 +368,9 @@ ctl_renew(struct ctl *ctl)
         return ctl_fail(CTL_USAGE,
             "unexpected \"%s\"; a lineage is named with --cert-name",
             ctl->argv[0]);
-    code = ctl_open_one(ctl, &renewal.store);
+    code = ctl_trial_check(ctl);
+    if (code == CTL_OK)
+        code = ctl_open_one(ctl, &renewal.store);
     if (code != CTL_OK)
         return code;
     renewal.state_dir = ctl->state[0];

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "drive/acme_control.h"
 #include "drive/acme_host_check.h"
 #include "drive/acme_service.h"
 #include "state/acme_settings.h"
@@ -30,41 +29,6 @@ struct selftest {
 };
 
 /* ---- what there is ---------------------------------------------------- */
-
-/* The one that is reached best counts. */
-static enum acme_arrival
-better(enum acme_arrival one, enum acme_arrival other)
-{
-    static const int rank[] = { [ACME_ARRIVAL_YES] = 3,
-        [ACME_ARRIVAL_UNKNOWN] = 2,
-        [ACME_ARRIVAL_NO] = 1,
-        [ACME_ARRIVAL_NEVER] = 0 };
-
-    return rank[one] >= rank[other] ? one : other;
-}
-
-static enum acme_rc
-add_server(void *ctx, const struct acme_control_server *server,
-    struct acme_error *err)
-{
-    struct selftest *selftest = ctx;
-    struct acme_config *config = selftest->config;
-    size_t i;
-
-    (void)err;
-    config->reach.http = selftest->servers
-                             ? better(config->reach.http, server->reach.http)
-                             : server->reach.http;
-    config->reach.tls = selftest->servers
-                            ? better(config->reach.tls, server->reach.tls)
-                            : server->reach.tls;
-    selftest->servers = true;
-    for (i = 0;
-         i < server->nlisteners && config->nlisteners < ACME_LISTENERS_MAX;
-         i++)
-        config->listener[config->nlisteners++] = server->listener[i];
-    return ACME_OK;
-}
 
 static bool
 is_asked_for(struct selftest *selftest, const char *name)
@@ -183,8 +147,8 @@ find(struct selftest *selftest)
     if (code != CTL_OK)
         return code;
     acme_error_clear(&err);
-    if (acme_control_servers(acme_store_fd(selftest->store), add_server,
-            selftest, &err) != ACME_OK ||
+    if (ctl_add_servers(selftest->store, selftest->config, &selftest->servers,
+            &err) != ACME_OK ||
         acme_store_lineages(selftest->store, visit_lineage, selftest, &err) !=
             ACME_OK)
         return ctl_fail(CTL_FAILED, "%s", err.what);
