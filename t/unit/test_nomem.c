@@ -963,7 +963,7 @@ open_keeper(struct acme_error *err)
             &d->keeper, err);
     if (rc != ACME_OK)
         return rc;
-    acme_keeper_start(d->keeper, ACME_KEEPER_DECLARES);
+    acme_keeper_start(d->keeper, d->role);
     acme_keeper_settle(d->keeper);
     return acme_vault_new_direct(exchange, NULL, &d->vault, err);
 }
@@ -1106,6 +1106,8 @@ run_job(size_t unit, struct acme_job_result *result, struct acme_error *err)
         .host = &d->host.host,
         .vault = d->vault,
         .unit = unit,
+        .force = d->role == ACME_KEEPER_TRIES,
+        .trial = d->role == ACME_KEEPER_TRIES,
         .runner = d->runner,
         .preflight = d->preflight };
     struct acme_transport transport = { .perform = perform };
@@ -1179,6 +1181,48 @@ test_job(void **state)
 {
     (void)state;
     replay("job", job_flow, 120);
+}
+
+/* A dry run leaves nothing, wherever it has ended. */
+static void
+trial_flow(struct point *p)
+{
+    struct acme_job_result result;
+    struct fake_drive *d;
+    struct acme_error err;
+    char *before, *after;
+    enum acme_rc rc;
+
+    open_world("a.test", "a.test www.a.test", NULL);
+    d = world.d;
+    acme_error_clear(&err);
+    need(open_keeper(&err), &err);
+    need(run_job(0, &result, &err), &err);
+    fake_drive_close(d);
+    d->role = ACME_KEEPER_TRIES;
+    d->ca->conf.reuse_authz = true;
+    need(open_keeper(&err), &err);
+    before = fake_drive_listing(d);
+    begin(p);
+    rc = run_job(0, &result, &p->err);
+    end(p, rc);
+    expect(p, OF_A_JOB);
+    if (rc == ACME_OK)
+        assert_int_equal(result.version, 0);
+    fake_drive_close(d);
+    after = fake_drive_listing(d);
+    if (strcmp(before, after) != 0)
+        fail_msg("%s: changed\n%s\nto\n%s", at, before, after);
+    free(before);
+    free(after);
+    close_world();
+}
+
+static void
+test_trial(void **state)
+{
+    (void)state;
+    replay("trial", trial_flow, 60);
 }
 
 /* What runs its command has memory of its own. */
@@ -1813,6 +1857,7 @@ main(void)
         TEST(test_store_read),
         TEST(test_keeper),
         TEST(test_job),
+        TEST(test_trial),
         TEST(test_wildcard),
         TEST(test_preflight),
         TEST(test_job_of_two),
