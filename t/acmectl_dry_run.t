@@ -23,10 +23,10 @@ sub ran ()
     return @lines;
 }
 
-# all that is in the state directory, but for locks
+# all that is in the state directory, but for locks, and of tracking
 sub kept ()
 {
-    return { map { my $path = $t->state($_);
+    return { (map { $_ => slurp($_) } glob $t->dir . '/tracking/*'), map { my $path = $t->state($_);
             $_ => -l $path ? readlink $path : -f _ ? slurp($path) : '' }
         grep { !m{^locks/|\.sock$} } $t->state_files };
 }
@@ -49,6 +49,8 @@ sub settled ()
 my $say = 'echo $ACME_HOOK $ACME_LINEAGE:$RENEWED_DOMAINS:$FAILED_DOMAINS'
     . " >> $log";
 $t->configure(event_cmd => "$program word",
+    tracking => 'file:' . $t->dir . '/tracking',
+    tracking_data => 'csr crt lineage',
     hook => [map { "$_ \"$say\"" } qw(pre deploy post)]);
 $t->issuer('testca', ca => $t->ca, renewal_info => 'off');
 $t->site('a.test', stateless => 'pending');
@@ -65,6 +67,7 @@ spew($t->state('renewal-hooks/deploy/copy'), "#!/bin/sh\necho dir >> $log\n",
 my $orders = $t->ca->orders;
 my $proofs = $t->ca->challenge_posts;
 my $before = settled();
+ok $before->{ $t->dir . '/tracking/a.test.log' }, 'the first ones were tracked';
 ran();
 my ($exit, $out, $err) = $t->acmectl('renew', '--dry-run');
 is $exit, 0, 'a dry run' or diag $err;

@@ -90,10 +90,11 @@ acme_job_ask_challenge(struct acme_run *run, const char *subject)
 
 /* ---- tracking --------------------------------------------------------- */
 
+/* A trial is no renewal, and of none. */
 static bool
 is_tracked(const struct acme_run *run)
 {
-    return run->job->runner != NULL &&
+    return run->job->runner != NULL && !run->job->trial &&
            run->lineage->hooks->n[ACME_HOOKS_TRACKING] > 0;
 }
 

@@ -244,6 +244,7 @@ take_answer(struct acme_keeper *keeper, const struct acme_buf *data)
         keep_outcomes(keeper, lineage, acme_hooks_item_name(answer.stage),
             &frame);
     if (answer.stage == ACME_HOOKS_TRACKING && answer.id == 0 &&
+        keeper->role != ACME_KEEPER_TRIES &&
         lineage < keeper->config->nlineages)
         acme_keeper_track_opened(keeper, &answer, &outcomes);
     for (asked = keeper->asked; asked != NULL; asked = asked->next)
