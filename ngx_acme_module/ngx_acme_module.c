@@ -1,8 +1,10 @@
 
 /*
- * The modules of http and of what is neither http nor another's, and their
- * place in nginx's life: checks in every process that reads the configuration,
- * the service from the master, the cache in the workers.
+ * The module of http and the core module, and their place in nginx's life:
+ * checks in every process that reads the configuration, the service from the
+ * master, the cache in the workers.  What the core module is for is the moment
+ * when all blocks are read; processes are started by that of http, which even in
+ * a static build stands behind nginx's modules for events.
  */
 
 
@@ -27,8 +29,8 @@ ngx_module_t  ngx_acme_core_module = {
     NULL,                                  /* module directives */
     NGX_CORE_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    ngx_acme_init_module,                  /* init module */
-    ngx_acme_init_process,                 /* init process */
+    NULL,                                  /* init module */
+    NULL,                                  /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
     NULL,                                  /* exit process */
@@ -58,8 +60,8 @@ ngx_module_t  ngx_acme_module = {
     ngx_acme_commands,                     /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    NULL,                                  /* init module */
-    NULL,                                  /* init process */
+    ngx_acme_init_module,                  /* init module */
+    ngx_acme_init_process,                 /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
     NULL,                                  /* exit process */

@@ -61,10 +61,12 @@ sub raw_text ($self, $model)
     return $text . $off;
 }
 
+# ACME_NGINX_MODULE=static: $ACME_NGINX_BINARY has our module in it.
 sub main ($self, $model)
 {
     my $user = $> == 0 && !$self->{run_as} ? "user www-data;\n" : '';
-    my $load = $model->{plain_server} ? '' : "load_module %%MODULE%%;\n";
+    my $load = $model->{plain_server} || $self->{module} eq 'static' ? ''
+        : "load_module %%MODULE%%;\n";
     my $main = $self->text($model->{main});
     my $first = $self->text($model->{first});
 
