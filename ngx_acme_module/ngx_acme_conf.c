@@ -454,6 +454,14 @@ ngx_acme_issuer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     value = cf->args->elts;
     issuer = amcf->issuers.elts;
 
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"acme_issuer\" cannot be called \"off\", which "
+                           "is no certificate in \"acme_certificate\"; use "
+                           "another name");
+        return NGX_CONF_ERROR;
+    }
+
     for (i = 0; i < amcf->issuers.nelts; i++) {
         if (issuer[i].name.len == value[1].len
             && ngx_strncmp(issuer[i].name.data, value[1].data, value[1].len)
@@ -614,7 +622,10 @@ ngx_acme_issuer_resolver_timeout(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
 }
 
 
-/* of nginx's own module: what is there is taken over, once */
+/*
+ * Of nginx's own module: what is there is taken over, once; "off" is for
+ * certificates that go when nginx ends.
+ */
 
 static char *
 ngx_acme_issuer_state(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
@@ -632,14 +643,6 @@ ngx_acme_issuer_state(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
                            "empty \"%V\" in \"acme_issuer\" \"%V\", it must "
                            "be a path or \"off\"", &value[0], &issuer->name);
         return NGX_CONF_ERROR;
-    }
-
-    if (ngx_strcmp(value[1].data, "off") == 0) {
-        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "\"state_path off\" in \"acme_issuer\" \"%V\": "
-                           "nothing is taken over, and account and "
-                           "certificates are kept in \"acme_state_path\" as "
-                           "those of other issuers are", &issuer->name);
     }
 
     issuer->state_path = value[1];

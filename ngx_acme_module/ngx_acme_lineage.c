@@ -619,9 +619,12 @@ ngx_acme_adopt(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
 
     path = issuer->state_path;
 
-    if (issuer->implicit
-        || (path.len && ngx_strcmp(path.data, "off") == 0))
-    {
+    if (issuer->implicit) {
+        return NGX_OK;
+    }
+
+    if (path.len && ngx_strcmp(path.data, "off") == 0) {
+        core->forgets = 1;
         return NGX_OK;
     }
 

@@ -14,6 +14,7 @@
 static ngx_int_t ngx_acme_postconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_acme_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_acme_init_process(ngx_cycle_t *cycle);
+static void ngx_acme_exit_master(ngx_cycle_t *cycle);
 
 
 static ngx_core_module_t  ngx_acme_core_module_ctx = {
@@ -34,7 +35,7 @@ ngx_module_t  ngx_acme_core_module = {
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
     NULL,                                  /* exit process */
-    NULL,                                  /* exit master */
+    ngx_acme_exit_master,                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
 
@@ -130,4 +131,18 @@ ngx_acme_init_process(ngx_cycle_t *cycle)
     ngx_acme_host_worker(cycle, amcf);
 
     return NGX_OK;
+}
+
+
+static void
+ngx_acme_exit_master(ngx_cycle_t *cycle)
+{
+    ngx_acme_main_conf_t  *amcf;
+
+    amcf = (ngx_acme_main_conf_t *) ngx_get_conf(cycle->conf_ctx,
+                                                 ngx_acme_core_module);
+
+    if (amcf->config != NULL) {
+        acme_service_end(&amcf->service);
+    }
 }

@@ -172,6 +172,8 @@ my @wrong = (
     ['acme_certificate twice at http level',
         issuer() . "acme_certificate one;\nacme_certificate off;\n" . server(),
         qr/"acme_certificate" directive is duplicate/],
+    ['issuer called off', "acme_issuer off {\nuri https://ca.test/dir;\n}\n",
+        qr/"acme_issuer" cannot be called "off".*use another name/],
     ['off with more', issuer() . server('acme_certificate off a.test;'),
         qr/"acme_certificate" names the unknown issuer "off"/],
     ['name with two dots', issuer() . server('acme_certificate one .a..test;'),

@@ -159,6 +159,14 @@ child_wait(void *ctx, unsigned ms)
 }
 
 bool
+acme_child_is_last(const struct acme_child *child)
+{
+    char byte;
+
+    return read(child->stop, &byte, 1) == 1;
+}
+
+bool
 acme_child_open_wake(struct acme_child *child)
 {
     return pipe2(child->wake, O_CLOEXEC | O_NONBLOCK) == 0;

@@ -14,7 +14,7 @@
 
 /* Descriptors of a child; -1 where it has none. */
 struct acme_child {
-    int stop;    /* end of file: stop */
+    int stop;    /* end of file: stop; store, a byte before it: for good */
     int log;     /* lines to the supervisor */
     int frame;   /* the pair between store and engine */
     int ready;   /* store, first life: closed when the area is filled */
@@ -35,6 +35,10 @@ void acme_child_close_others(const int *keep, size_t nkeep);
 
 /* log, real clock, wait on the stop pipe.  Borrows `child`. */
 struct acme_host acme_child_host(struct acme_child *child);
+
+/* When there is something of the stop pipe: true, that the server ends for
+ * good, and the stop comes later; or that was the stop. */
+bool acme_child_is_last(const struct acme_child *child);
 
 /* Like the host's wait(), but also ends early, with true, when a frame is
  * there or acme_child_wake() was called, by whatever thread; ctx is the struct

@@ -92,6 +92,13 @@ bool acme_keeper_hear_runner(struct acme_keeper *keeper);
 size_t acme_keeper_asked(const struct acme_keeper *keeper);
 void acme_keeper_end_hooks(struct acme_keeper *keeper);
 
+/*
+ * After the server has ended for good, and acme_control_close(): removes the
+ * files of lineages that are not to outlive it (acme_issuer's `forgets`),
+ * unless somebody else needs them.
+ */
+void acme_keeper_forget(struct acme_keeper *keeper);
+
 /* The directories outside the state directory that the store may read in:
  * how many there are, and as many of them as fit (borrowed). */
 size_t acme_keeper_csr_dirs(const struct acme_keeper *keeper, int *fds,

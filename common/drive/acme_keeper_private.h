@@ -1,10 +1,11 @@
 /*
  * What the files behind acme_keeper.h share: what is known and published
- * (acme_keeper.c, _spare.c), and what the engine's frames are answered with
- * (acme_keeper_answer.c has the list; _unit.c, _account.c, _binding.c,
- * _tsig.c, _order.c, _csr.c, _version.c and _event.c have the answers, and
- * _trial.c those of a dry run), and what the runner is asked for (_asked.c;
- * _hooks.c and _react.c say when).
+ * (acme_keeper.c, _spare.c), what is taken over from others and what does not
+ * outlive the server (_adopt.c, _forget.c), and what the engine's frames are
+ * answered with (acme_keeper_answer.c has the list; _unit.c, _account.c,
+ * _binding.c, _tsig.c, _order.c, _csr.c, _version.c and _event.c have the
+ * answers, and _trial.c those of a dry run), and what the runner is asked for
+ * (_asked.c; _hooks.c and _react.c say when).
  */
 #ifndef ACME_KEEPER_PRIVATE_H
 #define ACME_KEEPER_PRIVATE_H

@@ -74,6 +74,7 @@ struct supervisor {
     /* Ends of pairs with the runner, while the parts are started; -1: none. */
     int engine_runner, store_runner, runner_store;
     long long watcher_at; /* not before (ms) */
+    bool for_good;        /* the server has ended, and said so */
     bool crashed;         /* the last engine, or store, died of itself */
 };
 
@@ -340,6 +341,11 @@ stop_part(struct supervisor *supervisor, struct part *part)
 static void
 stop_parts(struct supervisor *supervisor)
 {
+    ssize_t ignored = 0;
+
+    if (supervisor->for_good && supervisor->store.stop != -1)
+        ignored = write(supervisor->store.stop, "", 1);
+    (void)ignored;
     close_fd(&supervisor->runner.stop);
     stop_part(supervisor, &supervisor->engine);
     stop_part(supervisor, &supervisor->store);
@@ -412,6 +418,15 @@ supervise_watcher(struct supervisor *supervisor)
         continue;
 }
 
+/* A byte comes before the end then. */
+static bool
+is_for_good(const struct supervisor *supervisor)
+{
+    char byte;
+
+    return recv(supervisor->lifetime, &byte, 1, MSG_DONTWAIT) == 1;
+}
+
 static void
 supervise(struct supervisor *supervisor)
 {
@@ -424,8 +439,10 @@ supervise(struct supervisor *supervisor)
         memset(&supervisor->runner, 0, sizeof(struct part));
         supervisor->store.stop = supervisor->engine.stop = -1;
         supervisor->runner.stop = -1;
-        if (start_parts(supervisor) && !watch_parts(supervisor))
+        if (start_parts(supervisor) && !watch_parts(supervisor)) {
+            supervisor->for_good = is_for_good(supervisor);
             break;
+        }
         stop_parts(supervisor);
         if (acme_time_ms() - started > LIVED_S * 1000LL)
             pause = PAUSE_LEAST_MS;
@@ -601,6 +618,14 @@ acme_service_stop(struct acme_service *service)
     if (service->lifetime != -1)
         (void)shutdown(service->lifetime, SHUT_RDWR);
     close_fd(&service->lifetime);
+}
+
+void
+acme_service_end(struct acme_service *service)
+{
+    if (service->lifetime != -1)
+        (void)send(service->lifetime, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    acme_service_stop(service);
 }
 
 void

@@ -76,6 +76,10 @@ bool acme_service_alive(const struct acme_service *service);
  * has inherited the connection.  Raises no signal, does not wait. */
 void acme_service_stop(struct acme_service *service);
 
+/* The same, where no configuration follows: the server ends.  Lineages that
+ * are not to outlive it go then. */
+void acme_service_end(struct acme_service *service);
+
 /* In a worker: only lets go of the connection. */
 void acme_service_forget(struct acme_service *service);
 

@@ -29,6 +29,7 @@ struct process {
     struct acme_buf request, reply;
     size_t sent, answered; /* of the errand */
     bool hooks_ended;
+    bool for_good; /* the server will not be there again soon */
 };
 
 /* How often others' work is looked for (ms). */
@@ -262,8 +263,9 @@ serve(struct process *process)
         if (poll(fds, n, now < look_at ? (int)(look_at - now) : 0) < 0 &&
             errno != EINTR)
             return ACME_EXIT_FAILED;
-        if (fds[0].revents != 0)
+        if (fds[0].revents != 0 && !acme_child_is_last(process->child))
             return ACME_EXIT_STOPPED;
+        process->for_good |= fds[0].revents != 0;
         /* The runner first: the engine may go on from what it has answered,
          * and be heard before it. */
         if (fds[2].revents == 0 && fds[1].revents != 0)
@@ -365,6 +367,8 @@ run(struct process *process)
 
 done:
     acme_control_close(process->control);
+    if (process->for_good)
+        acme_keeper_forget(process->keeper);
     acme_keeper_free(process->keeper);
     acme_store_close(process->store);
     return status;

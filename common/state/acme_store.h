@@ -158,6 +158,11 @@ bool acme_store_is_settled(const struct acme_store *store, const char *name);
 enum acme_rc acme_store_recover(struct acme_store *store, const char *name,
     bool *moved, struct acme_error *err);
 
+/* Removes all there is of a lineage but its events.  The caller holds its
+ * lock, and nobody serves it. */
+enum acme_rc acme_store_forget(struct acme_store *store, const char *name,
+    struct acme_error *err);
+
 /* Keeps a refused chain as evidence: record/UNIT.refused.pem, with the
  * reason as text before it. */
 enum acme_rc acme_store_refused(struct acme_store *store, const char *unit,

@@ -618,6 +618,49 @@ done:
     return rc;
 }
 
+/* One of its files or directories; the first error counts. */
+static void
+forget(const struct acme_store *store, const char *before, const char *name,
+    const char *after, struct acme_error *err)
+{
+    char path[ACME_STORE_PATH_MAX];
+
+    if (acme_store_unit_path(path, before, name, after, err) == ACME_OK)
+        (void)acme_dir_remove(store->fd, path, err);
+}
+
+/* First what makes others take it for one that is there. */
+enum acme_rc
+acme_store_forget(struct acme_store *store, const char *name,
+    struct acme_error *err)
+{
+    static const char *const notes[] = { "told/", "due/", "due-mirror/" };
+    struct acme_store_numbers all = { 0, 0, NULL };
+    char unit[ACME_UNIT_NAME_MAX];
+    enum acme_rc rc;
+    size_t i;
+
+    rc = acme_store_writable(store, err);
+    if (rc != ACME_OK)
+        return rc;
+    forget(store, "live/", name, "", err);
+    if (acme_store_versions(store, name, &all, err) == ACME_OK)
+        for (i = 0; i < all.count; i++)
+            remove_version(store, name, all.number[i], err);
+    free(all.number);
+    forget(store, "archive/", name, "", err);
+    for (i = 0; i < ACME_ALGORITHMS; i++) {
+        acme_store_unit_name(unit, name, i);
+        forget(store, "orders/", unit, "", err);
+        forget(store, "record/", unit, ".json", err);
+        forget(store, "record/", unit, ".refused.pem", err);
+    }
+    for (i = 0; i < sizeof(notes) / sizeof(notes[0]); i++)
+        forget(store, notes[i], name, ".json", err);
+    forget(store, "renewal/", name, ".json", err);
+    return err->rc;
+}
+
 enum acme_rc
 acme_store_refused(struct acme_store *store, const char *unit,
     const struct acme_chain *chain, const char *reason, struct acme_error *err)
