@@ -12,6 +12,8 @@
 
 static ngx_int_t ngx_acme_new_config(ngx_conf_t *cf,
     ngx_acme_main_conf_t *amcf);
+static void ngx_acme_http_resolver(ngx_conf_t *cf,
+    ngx_acme_main_conf_t *amcf);
 static ngx_int_t ngx_acme_add_issuers(ngx_conf_t *cf,
     ngx_acme_main_conf_t *amcf);
 static ngx_int_t ngx_acme_add_servers(ngx_conf_t *cf,
@@ -36,7 +38,8 @@ static ngx_int_t ngx_acme_domain(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
     struct acme_issuer *core, char domain[ACME_NAME_MAX + 1]);
 static ngx_int_t ngx_acme_trusted(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
     struct acme_issuer *core);
-static ngx_int_t ngx_acme_resolver(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
+static ngx_int_t ngx_acme_resolver(ngx_conf_t *cf,
+    ngx_acme_main_conf_t *amcf, ngx_acme_issuer_t *issuer,
     struct acme_issuer *core);
 static ngx_int_t ngx_acme_adopt(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
     struct acme_issuer *core);
@@ -91,6 +94,8 @@ ngx_acme_init_main_conf(ngx_conf_t *cf, void *conf)
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
+    ngx_acme_http_resolver(cf, amcf);
+
     if (ngx_acme_new_config(cf, amcf) != NGX_OK
         || ngx_acme_add_issuers(cf, amcf) != NGX_OK)
     {
@@ -140,6 +145,24 @@ ngx_acme_init_conf(ngx_cycle_t *cycle, void *conf)
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* what http{} says, which is not merged yet */
+
+static void
+ngx_acme_http_resolver(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    amcf->resolver = clcf->resolver;
+
+    if (clcf->resolver_timeout != NGX_CONF_UNSET_MSEC) {
+        amcf->resolver_timeout = ngx_min((clcf->resolver_timeout + 999) / 1000,
+                                         ACME_RESOLVER_TIMEOUT_MAX);
+    }
 }
 
 
@@ -422,7 +445,7 @@ ngx_acme_add_issuer(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
     acme_error_clear(&err);
     ngx_acme_plain_words(amcf, issuer, &core);
 
-    if (ngx_acme_resolver(cf, issuer, &core) != NGX_OK
+    if (ngx_acme_resolver(cf, amcf, issuer, &core) != NGX_OK
         || ngx_acme_directory(cf, issuer, &core) != NGX_OK
         || ngx_acme_domain(cf, issuer, &core, domain) != NGX_OK
         || ngx_acme_trusted(cf, issuer, &core) != NGX_OK
@@ -548,25 +571,22 @@ ngx_acme_trusted(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
 
 
 /*
- * The name servers of the "resolver" of the issuer or of http{}, which is not
- * merged yet; without one those of the machine.  They are asked by the engine:
- * of nginx's own resolver nothing but its words is used.
+ * The name servers of the "resolver" of the issuer or of http{}; without one
+ * those of the machine.  They are asked by the engine: of nginx's own resolver
+ * nothing but its words is used.
  */
 
 static ngx_int_t
-ngx_acme_resolver(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
-    struct acme_issuer *core)
+ngx_acme_resolver(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
+    ngx_acme_issuer_t *issuer, struct acme_issuer *core)
 {
     u_char                     *p;
     ngx_uint_t                  i;
     ngx_resolver_t             *r;
     struct acme_resolver       *to;
-    ngx_http_core_loc_conf_t   *clcf;
     ngx_resolver_connection_t  *rec;
 
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-
-    r = issuer->resolver != NULL ? issuer->resolver : clcf->resolver;
+    r = issuer->resolver != NULL ? issuer->resolver : amcf->resolver;
 
     if (r == NULL) {
         return NGX_OK;
@@ -597,12 +617,8 @@ ngx_acme_resolver(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
     to->no_ipv4 = !r->ipv4;
 #endif
 
-    to->timeout = issuer->resolver_timeout;
-
-    if (to->timeout == 0 && clcf->resolver_timeout != NGX_CONF_UNSET_MSEC) {
-        to->timeout = ngx_min((clcf->resolver_timeout + 999) / 1000,
-                              ACME_RESOLVER_TIMEOUT_MAX);
-    }
+    to->timeout = issuer->resolver_timeout != 0 ? issuer->resolver_timeout
+                                                : amcf->resolver_timeout;
 
     return NGX_OK;
 }

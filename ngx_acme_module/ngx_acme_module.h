@@ -92,6 +92,8 @@ typedef struct {
     ngx_flag_t                terms;
     ngx_str_t                 user;
     ngx_array_t               issuers;        /* ngx_acme_issuer_t */
+    ngx_resolver_t           *resolver;       /* of http{}, or NULL */
+    time_t                    resolver_timeout;
     struct acme_port_map      port_map;
     ngx_array_t               servers;        /* ngx_acme_srv_conf_t *, of */
                                               /* stream{} and mail{} */
