@@ -51,6 +51,7 @@ settings_init(struct acme_httpd_settings *settings)
     settings->allow_subset = -1;
     settings->members = -1;
     settings->https = -1;
+    settings->stapling = -1;
     settings->account_type = ACME_KEY_NONE;
     acme_proof_init(&settings->proof);
     acme_hooks_init(&settings->hooks);
@@ -113,6 +114,7 @@ acme_httpd_settings_merge(const struct acme_httpd_settings *wide,
     merge_flag(&merged.allow_subset, wide->allow_subset);
     merge_flag(&merged.members, wide->members);
     merge_flag(&merged.https, wide->https);
+    merge_flag(&merged.stapling, wide->stapling);
     if (merged.csr_file == NULL)
         merged.csr_file = wide->csr_file;
     if (merged.ntypes == 0) {
@@ -704,6 +706,13 @@ add_key_file(cmd_parms *cmd, void *dir, const char *arg)
 }
 
 static const char *
+set_stapling(cmd_parms *cmd, void *dir, int on)
+{
+    (void)dir;
+    return acme_httpd_set_stapling(cmd, &settings_of(cmd)->stapling, on);
+}
+
+static const char *
 set_require_https(cmd_parms *cmd, void *dir, const char *arg)
 {
     (void)dir;
@@ -785,9 +794,6 @@ const command_rec acme_httpd_commands[] = {
         RSRC_CONF,
         "whether anybody may ask for the certificate of a host "
         "at " ACME_MD_CERTIFICATE_PATH ": on or off"),
-    AP_INIT_TAKE2("ACMECertificateCheck", acme_httpd_set_check, NULL,
-        RSRC_CONF,
-        "name and URL of a site that knows certificates by fingerprint"),
     AP_INIT_TAKE_ARGV("ACMEStatus", acme_httpd_set_status, NULL,
         RSRC_CONF | ACCESS_CONF,
         "what the handler acme-status is for: on, admin or off, and the names "
@@ -851,6 +857,8 @@ const command_rec acme_httpd_commands[] = {
         "program that is told of events, or none"),
     AP_INIT_TAKE_ARGV("ACMEMessageCmd", set_hooks, IN_SECTION, RSRC_CONF,
         "the same, as mod_md names it"),
+    AP_INIT_TAKE_ARGV("ACMENotifyCmd", set_hooks, IN_SECTION, RSRC_CONF,
+        "program that is told that a certificate was renewed, or none"),
     AP_INIT_TAKE_ARGV("ACMEDirectoryHooks", set_hooks, IN_SECTION, RSRC_CONF,
         "whether renewals run what is in renewal-hooks/: on or off"),
     AP_INIT_TAKE_ARGV("ACMEHookValidation", set_hooks, IN_SECTION, RSRC_CONF,
@@ -914,9 +922,25 @@ const command_rec acme_httpd_commands[] = {
     AP_INIT_TAKE1("ACMERequireHttps", set_require_https, IN_SECTION, RSRC_CONF,
         "whether plain requests are sent to https: off, temporary or "
         "permanent"),
+    AP_INIT_TAKE1("ACMECertificateProtocol", acme_httpd_set_protocol,
+        IN_SECTION, RSRC_CONF, "ACME, as there is no other"),
+    AP_INIT_TAKE1("ACMEStoreLocks", acme_httpd_set_store_locks, NULL,
+        RSRC_CONF, "of mod_md: the state directory always has its locks"),
+    AP_INIT_TAKE2("ACMECertificateCheck", acme_httpd_set_check, NULL,
+        RSRC_CONF, "name and URL of a site that knows certificates"),
+    AP_INIT_FLAG("ACMEStapling", set_stapling, IN_SECTION, RSRC_CONF,
+        "whether answers of OCSP are stapled, which is not done yet"),
+    AP_INIT_FLAG("ACMEStapleOthers", set_stapling, IN_SECTION, RSRC_CONF,
+        "the same for certificates that are not ours"),
+    AP_INIT_TAKE1("ACMEStaplingKeepResponse", acme_httpd_set_stapling_time,
+        NULL, RSRC_CONF, "how long answers of OCSP would be kept"),
+    AP_INIT_TAKE1("ACMEStaplingRenewWindow", acme_httpd_set_stapling_time,
+        NULL, RSRC_CONF, "when they would be asked for again"),
     AP_INIT_RAW_ARGS("ACMEDomain", domain_line, NULL, RSRC_CONF,
         "names of one certificate, then auto or manual"),
     AP_INIT_RAW_ARGS("<ACMEDomain", domain_section, NULL, RSRC_CONF,
         "names of one certificate with settings of its own"),
+    AP_INIT_RAW_ARGS("<ACMEDomainSet", domain_section, NULL, RSRC_CONF,
+        "the same, as mod_md names it"),
     { .name = NULL },
 };

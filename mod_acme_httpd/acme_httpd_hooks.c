@@ -11,6 +11,7 @@ static const struct {
 } items[] = {
     { "ACMEEventCmd", ACME_HOOKS_EVENT },
     { "ACMEMessageCmd", ACME_HOOKS_EVENT },
+    { "ACMENotifyCmd", ACME_HOOKS_NOTIFY },
     { "ACMEDirectoryHooks", ACME_HOOKS_DIRECTORIES },
     { "ACMEHookValidation", ACME_HOOKS_VALIDATION },
     { "ACMEHookTimeout", ACME_HOOKS_TIMEOUT },

@@ -875,6 +875,63 @@ make_config(struct build *b, server_rec *base)
 
 /* ---- the check -------------------------------------------------------- */
 
+/* One word of a directive of mod_md's. */
+static bool
+check_other(const struct build *b, const ap_directive_t *line,
+    const char *word)
+{
+    const char *name = canonical(b, word);
+    const struct acme_httpd_domain *domain =
+        name != NULL ? owner_of(b, name) : NULL;
+
+    if (domain == NULL)
+        return true;
+    say(b, APLOG_ERR,
+        "the name \"%s\" is in %s and in mod_md's %s%s (%s:%d), and mod_md is "
+        "loaded: both would order, answer for and serve it; rename that "
+        "directive, or take one of the names out, or do not load mod_md",
+        word, describe(b, domain), line->directive,
+        *line->directive == '<' ? ">" : "", line->filename, line->line_num);
+    return false;
+}
+
+static bool
+is_other(const char *directive)
+{
+    static const char *const names[] = { "MDomain", "<MDomain", "<MDomainSet",
+        "MDMember", "MDMembers" };
+    size_t i;
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcasecmp(directive, names[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Two modules that look after one name do it against each other. */
+static bool
+check_mod_md(const struct build *b, const ap_directive_t *line)
+{
+    const char *words, *word;
+    size_t len;
+
+    for (; line != NULL; line = line->next) {
+        words =
+            is_other(line->directive) && line->args != NULL ? line->args : "";
+        while (*words != '\0') {
+            word = ap_getword_conf(b->pool, &words);
+            len = strlen(word);
+            if (len > 0 && word[len - 1] == '>')
+                word = apr_pstrmemdup(b->pool, word, len - 1);
+            if (*word != '\0' && !check_other(b, line, word))
+                return false;
+        }
+        if (!check_mod_md(b, line->first_child))
+            return false;
+    }
+    return true;
+}
+
 static bool
 check_ssl(const struct build *b)
 {
@@ -979,6 +1036,23 @@ warn_settings(const struct build *b)
                 describe_host(b, s));
 }
 
+static void
+warn_stapling(const struct build *b)
+{
+    bool wanted = false;
+    int i;
+
+    for (i = 0; i < b->conf->domains->nelts; i++)
+        wanted |= settings_of(APR_ARRAY_IDX(b->conf->domains, i,
+                                  struct acme_httpd_domain *))
+                      .stapling == 1;
+    if (wanted || acme_httpd_server_of(b->conf->base)->settings.stapling == 1)
+        say(b, APLOG_WARNING,
+            "ACMEStapling: answers of OCSP are not stapled yet, handshakes "
+            "go without; clients do not need them, but for certificates with "
+            "must-staple");
+}
+
 /* What must not keep the server from starting. */
 static void
 warn(const struct build *b)
@@ -991,6 +1065,7 @@ warn(const struct build *b)
         say(b, APLOG_WARNING, "ACMEStateDir \"%s\" cannot be used: %s",
             b->conf->state_dir, err.what);
     warn_settings(b);
+    warn_stapling(b);
     if (ap_coredumpdir_configured)
         say(b, APLOG_WARNING,
             "CoreDumpDirectory makes children dumpable: core files and other "
@@ -1017,6 +1092,8 @@ acme_httpd_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     b.startup = ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG;
     read_tree(&b);
     if (!check_ssl(&b) || !index_domains(&b) || !match_hosts(&b) ||
+        (ap_find_linked_module("mod_md.c") != NULL &&
+            !check_mod_md(&b, ap_conftree)) ||
         !check_uncovered(&b) || !make_config(&b, base) || !check_keys(&b))
         return HTTP_INTERNAL_SERVER_ERROR;
     warn(&b);

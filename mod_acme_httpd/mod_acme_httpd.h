@@ -47,6 +47,7 @@ struct acme_httpd_settings {
     int allow_subset;
     int members; /* of virtual hosts: 1 auto, 0 manual */
     int https;   /* ACME_HTTPD_HTTPS_... */
+    int stapling;
     const char *csr_file;
     size_t ntypes; /* of the certificate; 0: nothing was said */
     enum acme_key_type type[ACME_ALGORITHMS];
@@ -97,8 +98,10 @@ struct acme_httpd_conf {
     int certificate_status; /* at ACME_MD_CERTIFICATE_PATH */
     struct acme_md_check check;
     unsigned dns01_version; /* of mod_md's convention; 0: nothing was said */
-    bool servernames;       /* an alias leads to no domain */
-    bool no_base;           /* the main server has no part in it */
+    /* Words of mod_md's that nothing is done with yet; NULL: not said. */
+    const char *stapling_keep, *stapling_window;
+    bool servernames;            /* an alias leads to no domain */
+    bool no_base;                /* the main server has no part in it */
     apr_array_header_t *domains; /* struct acme_httpd_domain * */
     apr_array_header_t *notes;   /* struct acme_httpd_note */
 
@@ -194,6 +197,16 @@ const char *acme_httpd_check_files(const struct acme_httpd_domain *domain,
 const char *acme_httpd_set_require_https(cmd_parms *cmd, int *mode,
     const char *word);
 void acme_httpd_https_hooks(void);
+
+/* ---- acme_httpd_compat.c ---------------------------------------------- */
+
+const char *acme_httpd_set_store_locks(cmd_parms *cmd, void *dir,
+    const char *arg);
+const char *acme_httpd_set_protocol(cmd_parms *cmd, void *dir,
+    const char *arg);
+const char *acme_httpd_set_stapling(cmd_parms *cmd, int *stapling, int on);
+const char *acme_httpd_set_stapling_time(cmd_parms *cmd, void *dir,
+    const char *arg);
 
 /* ---- acme_httpd_timing.c ---------------------------------------------- */
 

@@ -58,6 +58,15 @@ my $end = '</VirtualHost>';
 spew("$dir/www/account.key", "read later\n", 0600);
 my @cases = (
     ['nothing to complain about', conf(), undef],
+    ['stapling is asked for', conf(text => 'ACMEStapling on'),
+        qr/ACMEStapling: answers of OCSP are not stapled yet, handshakes go/],
+    ['stapling is asked for in a section', conf(domain =>
+                "<ACMEDomain a.test>\nACMEStapling on\n</ACMEDomain>"),
+        qr/ACMEStapling: answers of OCSP are not stapled yet, handshakes go/],
+    ['words of mod_md that do nothing here', conf(text => join "\n",
+            'ACMEStapling off', 'ACMEStapleOthers on', 'ACMEStoreLocks 5s',
+            'ACMEStaplingKeepResponse 7d', 'ACMEStaplingRenewWindow 33%',
+            'ACMECertificateProtocol acme'), undef],
     ['a module without a domain', conf(domain => ''), undef],
     ['aliases', conf(names => 'a.test www.a.test m.a.test'), undef],
     ['a manual domain with all of them',

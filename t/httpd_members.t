@@ -74,6 +74,15 @@ is $exit, 1, "another domain's name as an alias is refused";
 ($exit, $said) = tested('ACMEMatchNames servernames', @below);
 is $exit, 0, '  but not with servernames' or diag $said;
 
+my @wild = ('ACMEChallengeDns01 /bin/true', 'ACMECAChallenges http-01 dns-01',
+    'ACMEDomain *.a.test', 'ACMEDomain www.a.test', host('x.a.test'),
+    host('www.a.test'));
+for my $match ('all', 'servernames') {
+    ($exit, $said) = tested("ACMEMatchNames $match", @wild);
+    is $exit, 0, "$match: a name below another one's wildcard is accepted"
+        or diag $said;
+}
+
 # ---- what they are issued for
 
 $t->raw_config(conf('ServerName main.test', 'SSLEngine off',

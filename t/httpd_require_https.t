@@ -88,6 +88,13 @@ is_sent plain('/moved/x'), 302, 'http://elsewhere.test//x',
     "the administrator's own redirect goes before";
 is plain('/', host => 'other.test')->{status}, 200,
     'what has no certificate is not sent away';
+for my $raw ("GET / HTTP/1.1\r\nHost: a b\r\n\r\n", "GET\r\n\r\n",
+    "OPTIONS * HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n")
+{
+    my ($line) = $raw =~ /^(.*)\r/;
+    isnt $t->http_get('/', raw => $raw)->{status}, 302,
+        "not sent anywhere: $line";
+}
 my $answer = secure('/');
 is $answer->{status}, 200, 'https';
 is header($answer, 'Strict-Transport-Security'), undef, '  has no HSTS';

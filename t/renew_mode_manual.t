@@ -34,6 +34,10 @@ my $placeholder = $t->peer_certificate('a.test', verify => 0);
 unlike $placeholder->{subject} // '', qr/a\.test/, 'a placeholder is served'
     if $t->host eq 'httpd';
 
+is $t->http_get('/', host => 'a.test', port => $t->port('tls'), tls => 1,
+    sni => 'a.test')->{status}, 503, '  and requests get 503'
+    if $t->host eq 'httpd';
+
 # a failure is not tried again
 $ca->fault(where => 'newOrder', do => 'error', status => 500, times => 1);
 my ($exit) = $t->acmectl('renew', '--cert-name', 'a.test');

@@ -220,7 +220,8 @@ conclude(struct acme_keeper *keeper, struct acme_asked *asked,
 {
     if (asked->stage == ACME_HOOKS_DEPLOY || asked->stage == ACME_HOOKS_MIRROR)
         acme_asked_conclude_due(keeper, asked, answer);
-    else if (asked->stage != ACME_HOOKS_EVENT ||
+    else if ((asked->stage != ACME_HOOKS_EVENT &&
+                 asked->stage != ACME_HOOKS_NOTIFY) ||
              !acme_asked_conclude_event(keeper, asked,
                  answer->err.rc == ACME_OK))
         acme_asked_forget(keeper, asked);

@@ -58,35 +58,30 @@ was_told(const struct acme_keeper *keeper, const struct acme_event *event)
 /* A newer one of its kind says all that the older one would. */
 static void
 forget_older(struct acme_keeper *keeper, size_t lineage,
-    enum acme_event_kind kind)
+    enum acme_hooks_item stage, enum acme_event_kind kind)
 {
     struct acme_asked *asked, *next;
 
     for (asked = keeper->asked; asked != NULL; asked = next) {
         next = asked->next;
-        if (asked->stage == ACME_HOOKS_EVENT && asked->lineage == lineage &&
+        if (asked->stage == stage && asked->lineage == lineage &&
             asked->kind == kind && asked->again != 0)
             acme_asked_forget(keeper, asked);
     }
 }
 
-void
-acme_keeper_react(struct acme_keeper *keeper, const struct acme_event *event)
+static void
+tell(struct acme_keeper *keeper, const struct acme_event *event,
+    size_t lineage, enum acme_hooks_item whom)
 {
-    struct acme_stage_ask stage = { .stage = ACME_HOOKS_EVENT };
+    struct acme_stage_ask stage = { .stage = whom };
     struct acme_asked *asked = NULL;
     struct acme_error ignored;
     struct acme_buf line;
-    size_t lineage;
 
-    if (keeper->runner == -1 || is_engines(event->kind) ||
-        !acme_config_find_lineage(keeper->config, event->lineage, &lineage) ||
-        keeper->config->lineage[lineage].hooks->n[ACME_HOOKS_EVENT] == 0 ||
-        was_told(keeper, event))
-        return;
     acme_error_clear(&ignored);
     acme_buf_init(&line, ACME_STAGE_JSON_MAX);
-    forget_older(keeper, lineage, event->kind);
+    forget_older(keeper, lineage, whom, event->kind);
     if (acme_event_render(event, &line, &ignored) == ACME_OK)
         asked = acme_asked_new(keeper, lineage);
     if (asked != NULL) {
@@ -104,6 +99,22 @@ acme_keeper_react(struct acme_keeper *keeper, const struct acme_event *event)
     acme_buf_clear(&line);
 }
 
+void
+acme_keeper_react(struct acme_keeper *keeper, const struct acme_event *event)
+{
+    const struct acme_hooks *hooks;
+    size_t lineage;
+
+    if (keeper->runner == -1 || is_engines(event->kind) ||
+        !acme_config_find_lineage(keeper->config, event->lineage, &lineage))
+        return;
+    hooks = keeper->config->lineage[lineage].hooks;
+    if (hooks->n[ACME_HOOKS_EVENT] > 0 && !was_told(keeper, event))
+        tell(keeper, event, lineage, ACME_HOOKS_EVENT);
+    if (hooks->n[ACME_HOOKS_NOTIFY] > 0 && event->kind == ACME_EVENT_RENEWED)
+        tell(keeper, event, lineage, ACME_HOOKS_NOTIFY);
+}
+
 bool
 acme_asked_conclude_event(struct acme_keeper *keeper, struct acme_asked *asked,
     bool good)
@@ -117,6 +128,8 @@ acme_asked_conclude_event(struct acme_keeper *keeper, struct acme_asked *asked,
         asked->again = now + acme_asked_pause(asked->tries++);
         return asked->kept;
     }
+    if (asked->stage == ACME_HOOKS_NOTIFY)
+        return false;
     acme_error_clear(&ignored);
     told = malloc(sizeof(*told));
     if (told != NULL) {

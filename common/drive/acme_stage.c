@@ -352,7 +352,8 @@ add_args(const struct acme_stage_hook *hook,
         run->argv[n++] = hook->hook.word[i];
     if (facts->event == NULL)
         return;
-    run->argv[n++] = facts->event;
+    if (hook->item != ACME_HOOKS_NOTIFY) /* which hears of one alone */
+        run->argv[n++] = facts->event;
     run->argv[n++] = facts->lineage;
     for (i = 0; i < 2 && facts->more[i] != NULL; i++)
         run->argv[n++] = facts->more[i];

@@ -88,9 +88,9 @@ struct acme_stage_facts {
  * One run, in `arena`.  It has Certbot's RENEWED_LINEAGE (the directory in
  * live/), RENEWED_DOMAINS and FAILED_DOMAINS, and ACME_LINEAGE, ACME_HOOK,
  * ACME_VERSION, ACME_EVENT; of an event its word and the lineage are also the
- * last arguments, as mod_md has them.  Lists that are too long for an
- * environment are left out, ACME_DOMAINS_OMITTED=1 says so.  ACME_NOMEM,
- * ACME_IO.
+ * last arguments, as mod_md has them; of _NOTIFY the lineage alone.  Lists
+ * that are too long for an environment are left out, ACME_DOMAINS_OMITTED=1
+ * says so.  ACME_NOMEM, ACME_IO.
  */
 enum acme_rc acme_stage_run(const struct acme_stage_hook *hook,
     const struct acme_stage_facts *facts, const struct acme_command_user *user,

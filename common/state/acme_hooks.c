@@ -19,6 +19,7 @@ static const char *const names[ACME_HOOKS_ITEMS] = {
     [ACME_HOOKS_EVENT] = "event",
     [ACME_HOOKS_MIRROR] = "mirror",
     [ACME_HOOKS_TRACKING] = "tracking",
+    [ACME_HOOKS_NOTIFY] = "notify",
     [ACME_HOOKS_DIRECTORIES] = "directories",
     [ACME_HOOKS_VALIDATION] = "validation",
     [ACME_HOOKS_TIMEOUT] = "timeout",
@@ -223,6 +224,7 @@ acme_hooks_set(struct acme_hooks *hooks, enum acme_hooks_item item,
     case ACME_HOOKS_POST:
     case ACME_HOOKS_EVENT:
     case ACME_HOOKS_MIRROR:
+    case ACME_HOOKS_NOTIFY:
         rc = set_command(hooks, item, word, n, err);
         break;
     case ACME_HOOKS_TRACKING:
@@ -270,6 +272,7 @@ take_item(struct acme_hooks *to, const struct acme_hooks *from,
     case ACME_HOOKS_POST:
     case ACME_HOOKS_EVENT:
     case ACME_HOOKS_MIRROR:
+    case ACME_HOOKS_NOTIFY:
     case ACME_HOOKS_TRACKING:
         to->n[item] = from->n[item];
         memcpy(to->list[item], from->list[item], sizeof(to->list[item]));

@@ -27,6 +27,7 @@ enum acme_hooks_item {
     ACME_HOOKS_TRACKING,    /* keeps a record of each renewal: file:DIR, or
                                cmd:PROGRAM [WORD...], which is kept without
                                "cmd:" */
+    ACME_HOOKS_NOTIFY,      /* told that a lineage was renewed */
     ACME_HOOKS_COMMANDS,    /* their number; then: */
     ACME_HOOKS_DIRECTORIES, /* on or off: renewal-hooks/ */
     ACME_HOOKS_VALIDATION,  /* on or off: programs must exist at start */
