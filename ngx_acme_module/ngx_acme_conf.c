@@ -334,6 +334,13 @@ ngx_command_t  ngx_acme_commands[] = {
       offsetof(ngx_acme_srv_conf_t, reuse_key),
       NULL },
 
+    { ngx_string("acme_use_wildcard"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      offsetof(ngx_acme_srv_conf_t, use_wildcard),
+      NULL },
+
     { ngx_string("acme_allow_subset"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_FLAG,
       ngx_conf_set_flag_slot,
@@ -408,6 +415,7 @@ ngx_acme_create_srv_conf(ngx_conf_t *cf)
     ascf->must_staple = NGX_CONF_UNSET;
     ascf->reuse_key = NGX_CONF_UNSET;
     ascf->allow_subset = NGX_CONF_UNSET;
+    ascf->use_wildcard = NGX_CONF_UNSET;
     ascf->placeholder = NGX_CONF_UNSET_UINT;
 
     return ascf;

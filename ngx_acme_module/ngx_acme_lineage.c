@@ -18,6 +18,7 @@ static ngx_int_t ngx_acme_add_issuers(ngx_conf_t *cf,
     ngx_acme_main_conf_t *amcf);
 static ngx_int_t ngx_acme_add_servers(ngx_conf_t *cf,
     ngx_acme_main_conf_t *amcf, ngx_http_core_main_conf_t *cmcf);
+static ngx_uint_t ngx_acme_may_share(ngx_acme_srv_conf_t *ascf);
 static ngx_int_t ngx_acme_finish_config(ngx_conf_t *cf,
     ngx_acme_main_conf_t *amcf);
 static ngx_int_t ngx_acme_add_others(ngx_conf_t *cf,
@@ -221,7 +222,7 @@ static ngx_int_t
 ngx_acme_add_servers(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
     ngx_http_core_main_conf_t *cmcf)
 {
-    ngx_uint_t                  i;
+    ngx_uint_t                  i, last;
     ngx_acme_srv_conf_t        *ascf, *http;
     ngx_http_core_srv_conf_t  **cscf;
 
@@ -240,15 +241,64 @@ ngx_acme_add_servers(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
 
         ngx_acme_inherit(ascf);
 
-        if (ngx_acme_answering_init(cf, amcf, ascf) != NGX_OK
-            || (ascf->certificate != NULL
-                && ngx_acme_add_server(cf, amcf, ascf) != NGX_OK))
-        {
+        if (ngx_acme_answering_init(cf, amcf, ascf) != NGX_OK) {
             return NGX_ERROR;
         }
     }
 
+    /* last come those that may do with a wildcard of another one */
+
+    for (last = 0; last < 2; last++) {
+        for (i = 0; i < cmcf->servers.nelts; i++) {
+            ascf = cscf[i]->ctx->srv_conf[ngx_acme_module.ctx_index];
+
+            if (ascf->certificate != NULL
+                && ngx_acme_may_share(ascf) == last
+                && ngx_acme_add_server(cf, amcf, ascf) != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+        }
+    }
+
     return NGX_OK;
+}
+
+
+/* names of server_name alone, none of them a wildcard */
+
+static ngx_uint_t
+ngx_acme_may_share(ngx_acme_srv_conf_t *ascf)
+{
+    ngx_str_t               *word;
+    ngx_uint_t               i;
+    ngx_http_server_name_t  *sn;
+
+    if (!ngx_acme_flag(ascf, offsetof(ngx_acme_srv_conf_t, use_wildcard))
+        || ascf->server_names == NULL)
+    {
+        return 0;
+    }
+
+    word = ascf->certificate->elts;
+
+    for (i = 1; i < ascf->certificate->nelts; i++) {
+        if (ngx_strncmp(word[i].data, "key=", 4) != 0) {
+            return 0;
+        }
+    }
+
+    sn = ascf->server_names->elts;
+
+    for (i = 0; i < ascf->server_names->nelts; i++) {
+        if (sn[i].name.len > 0
+            && (sn[i].name.data[0] == '*' || sn[i].name.data[0] == '.'))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 
@@ -904,6 +954,23 @@ ngx_acme_add_server(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
 
         if (rc != NGX_OK) {
             return rc == NGX_DECLINED ? NGX_OK : NGX_ERROR;
+        }
+    }
+
+    if (ngx_acme_may_share(ascf)) {
+        lineage.names = names.elts;
+        lineage.nnames = names.nelts;
+
+        if (acme_config_find_wildcard(amcf->config, &lineage,
+                                      &ascf->lineage))
+        {
+            ngx_log_error(NGX_LOG_INFO, cf->log, 0,
+                          "\"acme_certificate\" in %V:%ui uses the "
+                          "certificate \"%s\", whose wildcard covers its "
+                          "names", &ascf->file, ascf->line,
+                          amcf->config->lineage[ascf->lineage].name);
+            ascf->managed = 1;
+            return NGX_OK;
         }
     }
 

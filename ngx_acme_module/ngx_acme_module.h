@@ -130,6 +130,7 @@ struct ngx_acme_srv_conf_s {
     ngx_flag_t                must_staple;
     ngx_flag_t                reuse_key;
     ngx_flag_t                allow_subset;
+    ngx_flag_t                use_wildcard;
     ngx_uint_t                placeholder;
     struct acme_proof        *proof;          /* NULL: nothing was said */
     struct acme_hooks        *hooks;          /* the same */

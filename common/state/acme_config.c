@@ -43,6 +43,7 @@ struct shelf {
 struct acme_config_index {
     struct table lineage;    /* lineage name -> lineage */
     struct table definition; /* what is asked for -> first such lineage */
+    struct table wildcard;   /* "*.parent" -> first lineage */
     struct table wanted;     /* identifier -> first lineage; by finish */
     struct made *made;       /* one per lineage */
     struct shelf proof, hooks;
@@ -934,6 +935,24 @@ reserve(struct acme_config *config)
 /* Appends a lineage, named by us if `lineage` has no name.  False: out of
  * memory. */
 static bool
+index_wildcards(struct acme_config *config, size_t i)
+{
+    const struct acme_lineage *lineage = &config->lineage[i];
+    struct table *table = &config->index->wildcard;
+    size_t k;
+
+    for (k = 0; k < lineage->nnames; k++) {
+        if (!acme_name_is_wildcard(lineage->names[k]) ||
+            table_get(table, lineage->names[k]) != NONE)
+            continue;
+        if (!table_reserve(config->arena, table, 1))
+            return false;
+        table_put(table, lineage->names[k], i);
+    }
+    return true;
+}
+
+static bool
 append(struct acme_config *config, const struct acme_lineage *lineage,
     const struct policies *at, const char *definition, struct name *name,
     size_t n)
@@ -965,6 +984,8 @@ append(struct acme_config *config, const struct acme_lineage *lineage,
     }
     if (table_get(&index->definition, definition) == NONE)
         table_put(&index->definition, definition, i);
+    if (!index_wildcards(config, i))
+        return false;
     config->nlineages++;
     return true;
 }
@@ -1065,6 +1086,71 @@ look_up(const struct table *table, const char *key, size_t *lineage)
         return false;
     *lineage = found;
     return true;
+}
+
+/* ---- wildcards -------------------------------------------------------- */
+
+static bool
+has_type(const struct acme_lineage *lineage, enum acme_key_type type)
+{
+    size_t i;
+
+    for (i = 0; i < lineage->ntypes; i++)
+        if (lineage->type[i] == type)
+            return true;
+    return false;
+}
+
+static bool
+covers_name(const struct acme_lineage *lineage, const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < lineage->nnames; i++)
+        if (acme_name_covers(lineage->names[i], name))
+            return true;
+    return false;
+}
+
+static bool
+covers(const struct acme_lineage *wide, const struct acme_lineage *narrow)
+{
+    size_t i;
+
+    if (wide->issuer != narrow->issuer ||
+        wide->nfallbacks != narrow->nfallbacks ||
+        wide->must_staple != narrow->must_staple)
+        return false;
+    for (i = 0; i < narrow->nfallbacks; i++)
+        if (wide->fallback[i] != narrow->fallback[i])
+            return false;
+    for (i = 0; i < narrow->ntypes; i++)
+        if (!has_type(wide, narrow->type[i]))
+            return false;
+    for (i = 0; i < narrow->nnames; i++)
+        if (!covers_name(wide, narrow->names[i]))
+            return false;
+    return true;
+}
+
+bool
+acme_config_find_wildcard(const struct acme_config *config,
+    const struct acme_lineage *lineage, size_t *index)
+{
+    char wildcard[ACME_NAME_MAX + 2];
+    const char *rest;
+    size_t i;
+
+    for (i = 0; i < lineage->nnames; i++) {
+        rest = strchr(lineage->names[i], '.');
+        if (rest == NULL || acme_name_is_ip(lineage->names[i]))
+            continue;
+        (void)snprintf(wildcard, sizeof(wildcard), "*%s", rest);
+        if (look_up(&config->index->wildcard, wildcard, index) &&
+            covers(&config->lineage[*index], lineage))
+            return true;
+    }
+    return false;
 }
 
 bool

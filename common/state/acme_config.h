@@ -155,6 +155,14 @@ bool acme_config_has_thumbprint_file(const struct acme_config *config);
 enum acme_rc acme_config_add_lineage(struct acme_config *config,
     const struct acme_lineage *lineage, size_t *index, struct acme_error *err);
 
+/*
+ * A lineage added so far that has a wildcard, whose names cover all of these,
+ * of the same issuers, with these key types at least and the same must-staple;
+ * of those with one wildcard the first.  False: none.
+ */
+bool acme_config_find_wildcard(const struct acme_config *config,
+    const struct acme_lineage *lineage, size_t *index);
+
 /* Whether the lineage's name was made here. */
 bool acme_config_is_unnamed(const struct acme_config *config, size_t lineage);
 

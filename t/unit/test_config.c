@@ -72,9 +72,8 @@ struct wish {
     enum acme_key_type type[ACME_TYPES_MAX]; /* none: ecdsa:256 */
 };
 
-static enum acme_rc
-add(struct acme_config *config, const struct wish *wish, size_t *index,
-    struct acme_error *err)
+static struct acme_lineage
+lineage_of(const struct wish *wish)
 {
     struct acme_lineage lineage;
 
@@ -92,6 +91,15 @@ add(struct acme_config *config, const struct wish *wish, size_t *index,
     }
     if (lineage.ntypes == 0)
         lineage.type[lineage.ntypes++] = ACME_KEY_ECDSA_256;
+    return lineage;
+}
+
+static enum acme_rc
+add(struct acme_config *config, const struct wish *wish, size_t *index,
+    struct acme_error *err)
+{
+    const struct acme_lineage lineage = lineage_of(wish);
+
     acme_error_clear(err);
     return acme_config_add_lineage(config, &lineage, index, err);
 }
@@ -751,6 +759,55 @@ seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+/* ---- wildcards -------------------------------------------------------- */
+
+static void
+test_find_wildcard(void **state)
+{
+    static const struct wish there[] = {
+        { .names = { "b.test", "*.b.test" } },
+        { .names = { "*.a.test", "a.test" },
+            .type = { ACME_KEY_RSA_2048, ACME_KEY_ECDSA_256 } },
+        { .names = { "*.a.test" } },
+    };
+    static const struct {
+        struct wish wish;
+        size_t found; /* 9: none */
+    } cases[] = {
+        { { .names = { "x.a.test" } }, 1 },
+        { { .names = { "a.test", "x.a.test", "y.a.test" } }, 1 },
+        { { .names = { "x.b.test", "b.test" } }, 0 },
+        { { .names = { "x.a.test" }, .type = { ACME_KEY_RSA_2048 } }, 1 },
+        { { .names = { "x.a.test" }, .type = { ACME_KEY_RSA_4096 } }, 9 },
+        { { .names = { "x.b.test" }, .type = { ACME_KEY_RSA_2048 } }, 9 },
+        { { .names = { "x.a.test" }, .issuer = 1 }, 9 },
+        { { .names = { "x.y.a.test" } }, 9 },
+        { { .names = { "a.test" } }, 9 },
+        { { .names = { "x.a.test", "x.b.test" } }, 9 },
+        { { .names = { "x.a.test", "192.0.2.1" } }, 9 },
+        { { .names = { "192.0.2.1" } }, 9 },
+    };
+    struct acme_config *config = config_new();
+    struct acme_error err;
+    size_t i, index;
+
+    (void)state;
+    for (i = 0; i < LEN(there); i++)
+        assert_int_equal(add(config, &there[i], &index, &err), ACME_OK);
+    for (i = 0; i < LEN(cases); i++) {
+        struct acme_lineage lineage = lineage_of(&cases[i].wish);
+
+        index = 9;
+        assert_int_equal(acme_config_find_wildcard(config, &lineage, &index),
+            cases[i].found != 9);
+        if (cases[i].found != 9)
+            assert_int_equal(index, cases[i].found);
+        lineage.must_staple = true;
+        assert_false(acme_config_find_wildcard(config, &lineage, &index));
+    }
+    acme_config_free(config);
+}
+
 /* Ten thousand of their own names, ten thousand of one first name, and all of
  * them again: what is quadratic takes minutes here. */
 static void
@@ -808,6 +865,7 @@ main(void)
         cmocka_unit_test(test_unprovable),
         cmocka_unit_test(test_find_name),
         cmocka_unit_test(test_thumbprints),
+        cmocka_unit_test(test_find_wildcard),
         cmocka_unit_test(test_ten_thousand),
     };
 
