@@ -3,8 +3,8 @@
  * The module of http and the core module, and their place in nginx's life:
  * checks in every process that reads the configuration, the service from the
  * master, the cache in the workers.  What the core module is for is the moment
- * when all blocks are read; processes are started by that of http, which even in
- * a static build stands behind nginx's modules for events.
+ * when all blocks are read; processes are started by that of http, which even
+ * in a static build stands behind nginx's modules for events.
  */
 
 
