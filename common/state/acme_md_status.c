@@ -6,13 +6,17 @@
 #include "base/acme_time.h"
 #include "state/acme_live_status.h"
 #include "wrap/acme_json.h"
+#include "wrap/acme_json_flat.h"
 #include "wrap/acme_url.h"
 
 /* HTML makes six bytes of one; what is around a row, and around all rows. */
 #define ROW_MAX ((size_t)6 * ACME_STATUS_BYTES + 4096)
 #define FRAME_MAX 4096
 
-/* ---- what there is of a lineage --------------------------------------- */
+/* It is copied in words. */
+#define TEXT_MAX (ACME_STATUS_BYTES + sizeof(uintptr_t))
+
+/* ---- one certificate, for everybody ----------------------------------- */
 
 /* NULL: the store has not told of it, or memory is short. */
 static struct acme_json *
@@ -23,7 +27,7 @@ read_lineage(const struct acme_area *area, size_t lineage)
     struct acme_buf text;
 
     acme_error_clear(&ignored);
-    acme_buf_init(&text, ACME_STATUS_BYTES + sizeof(uintptr_t));
+    acme_buf_init(&text, TEXT_MAX);
     if (acme_live_status(area, lineage, &text))
         (void)acme_json_parse(acme_buf_str(&text), text.len, "status", &json,
             &ignored);
@@ -32,26 +36,12 @@ read_lineage(const struct acme_area *area, size_t lineage)
 }
 
 static const char *
-text_of(const struct acme_json *json, const char *name)
+str_of(const struct acme_json *json, const char *name)
 {
     const char *text = acme_json_str(json, name);
 
     return text != NULL ? text : "";
 }
-
-static bool
-is_state(const struct acme_json *json, const char *word)
-{
-    return strcmp(text_of(json, "state"), word) == 0;
-}
-
-static bool
-has_certificate(const struct acme_json *json)
-{
-    return acme_json_time(json, "not_after") != 0;
-}
-
-/* ---- one certificate, for everybody ----------------------------------- */
 
 /* As mod_md calls keys. */
 static const char *
@@ -98,8 +88,8 @@ certificate_json(const struct acme_json *one)
     acme_json_set(json, "valid",
         valid_json(acme_json_time(one, "not_before"),
             acme_json_time(one, "not_after")));
-    set_serial(json, text_of(one, "serial"));
-    acme_json_set_str(json, "sha256-fingerprint", text_of(one, "fingerprint"));
+    set_serial(json, str_of(one, "serial"));
+    acme_json_set_str(json, "sha256-fingerprint", str_of(one, "fingerprint"));
     return json;
 }
 
@@ -141,10 +131,10 @@ public_json(const struct acme_json *lineage)
             acme_json_set(json, md_key_name(key), acme_json_object());
     }
     for (i = 0; (one = acme_json_at(list, i)) != NULL; i++)
-        acme_json_set(json, md_key_name(text_of(one, "key")),
+        acme_json_set(json, md_key_name(str_of(one, "key")),
             certificate_json(one));
     if (acme_json_bool(lineage, "at_work", false) ||
-        !has_certificate(lineage)) {
+        acme_json_time(lineage, "not_after") == 0) {
         renewal = acme_json_object();
         acme_json_set(renewal, "cert", acme_json_object());
         acme_json_set(json, "renewal", renewal);
@@ -187,13 +177,44 @@ acme_md_check_parse(const char *url, struct acme_error *err)
         "certificate is added");
 }
 
+/* Of the rows: thousands are read for one page, so they are read in place. */
+static const char *
+text_of(const struct acme_json_value *json, const char *name)
+{
+    const char *text = acme_json_flat_text(acme_json_flat_get(json, name));
+
+    return text != NULL ? text : "";
+}
+
+/* 0: none. */
+static time_t
+time_of(const struct acme_json_value *json, const char *name)
+{
+    time_t t = 0;
+
+    (void)acme_time_parse(text_of(json, name), &t);
+    return t;
+}
+
+static bool
+is_state(const struct acme_json_value *json, const char *word)
+{
+    return strcmp(text_of(json, "state"), word) == 0;
+}
+
+static bool
+has_certificate(const struct acme_json_value *json)
+{
+    return time_of(json, "not_after") != 0;
+}
+
 struct table {
     enum acme_md_form form;
     const struct acme_md_check *check;
     time_t now;
     struct acme_buf *out;
     size_t index;
-    const struct acme_json *json; /* of the row */
+    const struct acme_json_value *json; /* of the row */
 };
 
 struct counts {
@@ -273,12 +294,13 @@ end_cell(const struct table *table)
 static void
 add_names(const struct table *table)
 {
-    const struct acme_json *names = acme_json_get(table->json, "names");
-    size_t i, n = acme_json_count(names);
+    const struct acme_json_value *at =
+        acme_json_flat_first(acme_json_flat_get(table->json, "names"));
     char key[48];
+    size_t i = 0;
 
-    for (i = 0; i < n; i++) {
-        const char *name = acme_json_text(acme_json_at(names, i));
+    for (; at != NULL; at = acme_json_flat_next(at), i++) {
+        const char *name = acme_json_flat_text(at);
 
         (void)snprintf(key, sizeof(key), "Names[%zu]", i);
         if (name == NULL)
@@ -294,7 +316,7 @@ add_names(const struct table *table)
 
 /* mod_md's words; what is not good is told in ours. */
 static const char *
-md_state(const struct acme_json *json)
+md_state(const struct acme_json_value *json)
 {
     if (is_state(json, "conflict") || is_state(json, "damaged"))
         return "error";
@@ -339,8 +361,8 @@ add_day(const struct table *table, const char *key, time_t at)
 static void
 add_valid_cell(const struct table *table)
 {
-    const time_t from = acme_json_time(table->json, "not_before");
-    const time_t until = acme_json_time(table->json, "not_after");
+    const time_t from = time_of(table->json, "not_before");
+    const time_t until = time_of(table->json, "not_after");
     char begin[ACME_TIME_TEXT], end[ACME_TIME_TEXT];
 
     if (until == 0)
@@ -361,7 +383,8 @@ add_valid_cell(const struct table *table)
 static void
 add_ca(const struct table *table)
 {
-    const struct acme_json *issuer = acme_json_get(table->json, "issuer");
+    const struct acme_json_value *issuer =
+        acme_json_flat_get(table->json, "issuer");
     const char *url = text_of(issuer, "directory");
     struct acme_error ignored;
     struct acme_url parts;
@@ -382,7 +405,7 @@ add_ca(const struct table *table)
 }
 
 static void
-add_check_of(const struct table *table, const struct acme_json *one)
+add_check_of(const struct table *table, const struct acme_json_value *one)
 {
     const char *key = md_key_name(text_of(one, "key"));
     const char *print = text_of(one, "fingerprint");
@@ -409,17 +432,18 @@ add_check_of(const struct table *table, const struct acme_json *one)
 static void
 add_checks(const struct table *table)
 {
-    const struct acme_json *list = acme_json_get(table->json, "certificates");
-    size_t i;
+    const struct acme_json_value *one =
+        acme_json_flat_first(acme_json_flat_get(table->json, "certificates"));
 
-    for (i = 0; i < acme_json_count(list); i++)
-        add_check_of(table, acme_json_at(list, i));
+    for (; one != NULL; one = acme_json_flat_next(one))
+        add_check_of(table, one);
 }
 
 static void
 add_activity_lines(const struct table *table)
 {
-    const struct acme_json *error = acme_json_get(table->json, "error");
+    const struct acme_json_value *error =
+        acme_json_flat_get(table->json, "error");
 
     if (error != NULL) {
         add_line(table, "ActivityLastStatus", text_of(error, "result"));
@@ -427,10 +451,9 @@ add_activity_lines(const struct table *table)
         add_line(table, "ActivityFinished", "no");
         add_line(table, "ActivityLastDetail", text_of(error, "text"));
         add_seconds(table, "ActivityNextRun",
-            acme_json_time(table->json, "next_attempt"));
+            time_of(table->json, "next_attempt"));
     } else {
-        add_seconds(table, "ActivityRenew",
-            acme_json_time(table->json, "renew_at"));
+        add_seconds(table, "ActivityRenew", time_of(table->json, "renew_at"));
     }
 }
 
@@ -438,9 +461,10 @@ add_activity_lines(const struct table *table)
 static void
 add_activity_cell(const struct table *table)
 {
-    const struct acme_json *error = acme_json_get(table->json, "error");
-    const struct acme_json *window =
-        acme_json_get(table->json, "renewal_info");
+    const struct acme_json_value *error =
+        acme_json_flat_get(table->json, "error");
+    const struct acme_json_value *window =
+        acme_json_flat_get(table->json, "renewal_info");
     const char *url = text_of(error, "url");
     const char *more = text_of(window, "url");
 
@@ -511,13 +535,14 @@ add_row(struct table *table)
 }
 
 static void
-count(struct counts *counts, const struct acme_json *json)
+count(struct counts *counts, const struct acme_json_value *json)
 {
     counts->ok += strcmp(md_state(json), "good") == 0;
-    counts->renew += !has_certificate(json) || is_state(json, "due") ||
-                     acme_json_bool(json, "at_work", false) ||
-                     acme_json_get(json, "error") != NULL;
-    counts->errored += acme_json_get(json, "error") != NULL;
+    counts->renew +=
+        !has_certificate(json) || is_state(json, "due") ||
+        acme_json_flat_true(acme_json_flat_get(json, "at_work")) ||
+        acme_json_flat_get(json, "error") != NULL;
+    counts->errored += acme_json_flat_get(json, "error") != NULL;
 }
 
 static void
@@ -550,18 +575,25 @@ static void
 add_rows(struct table *table, const struct acme_area *area, size_t nlineages,
     struct counts *counts)
 {
-    struct acme_json *json;
+    struct acme_json_flat *flat = acme_json_flat_new(ACME_STATUS_BYTES);
+    struct acme_buf text;
     size_t i;
 
+    acme_buf_init(&text, TEXT_MAX);
+    if (flat == NULL)
+        table->out->failed = true;
     for (i = 0; i < nlineages && acme_buf_ok(table->out); i++) {
-        json = read_lineage(area, i);
-        if (json == NULL)
+        acme_buf_reset(&text);
+        if (!acme_live_status(area, i, &text))
             continue;
-        table->json = json;
-        count(counts, json);
+        table->json = acme_json_flat_read(flat, (char *)text.data, text.len);
+        if (table->json == NULL)
+            continue;
+        count(counts, table->json);
         add_row(table);
-        acme_json_free(json);
     }
+    acme_buf_clear(&text);
+    acme_json_flat_free(flat);
 }
 
 size_t
@@ -593,5 +625,7 @@ acme_md_status_table(const struct acme_area *area, size_t nlineages,
     add_counts(out, nlineages, &counts);
     if (acme_buf_ok(&rows))
         acme_buf_add(out, rows.data, rows.len);
+    else
+        out->failed = true;
     acme_buf_clear(&rows);
 }

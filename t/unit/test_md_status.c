@@ -117,14 +117,14 @@ static void
 expect(const char *text, const char *part)
 {
     if (strstr(text, part) == NULL)
-        fail_msg("\"%s\" is not in\n%s", part, text);
+        fail_msg("\"%s\" is not there", part);
 }
 
 static void
 expect_not(const char *text, const char *part)
 {
     if (strstr(text, part) != NULL)
-        fail_msg("\"%s\" is in\n%s", part, text);
+        fail_msg("\"%s\" is there", part);
 }
 
 /* ---- for everybody ---------------------------------------------------- */
