@@ -121,9 +121,18 @@ is "$exit $row->{name} $row->{ok} @more", '0 a.test 1 ', 'of one, in JSON';
 is_deeply [map { $_->{stage} } @{ $row->{not_run} }], [qw(deploy deploy)],
     'with its hooks';
 
+# several
+($exit, $out, $err) = $t->acmectl('renew', '--dry-run', '-q', '--json',
+    map { ('--cert-name', $_) } qw(b.test a.test c.test));
+is $exit, 1, 'of three, one of which there is not';
+is_deeply [map { "$_->{name} $_->{ok}" } sort { $a->{name} cmp $b->{name} }
+    @{ decode_json($out) }], ['a.test 1', 'b.test 1'], 'the others are tried';
+like $err, qr/no lineage "c\.test"/, 'it is named';
+
 # X016, X175
-for (['status', '--dry-run'], ['renew', '--dry-run', '--no-wait'],
-    ['renew', '--server', $url]) {
+for (['status', '--dry-run'],
+    ['status', '--cert-name', 'a.test', '--cert-name', 'b.test'],
+    ['renew', '--dry-run', '--no-wait'], ['renew', '--server', $url]) {
     is +($t->acmectl(@$_))[0], 2, "usage: @$_";
 }
 

@@ -35,10 +35,10 @@ static const struct verb {
     { "status", ctl_status,
         "status [--cert-name NAME]         servers, lineages and trouble" },
     { "renew", ctl_renew,
-        "renew [--cert-name NAME] [--force] [--no-wait]\n"
+        "renew [--cert-name NAME...] [--force] [--no-wait]\n"
         "                                    "
         "renew what is due; with --force, now\n"
-        "  renew --dry-run [--cert-name NAME] [--server URL]\n"
+        "  renew --dry-run [--cert-name NAME...] [--server URL]\n"
         "                                    "
         "try it, whatever the date, at a staging CA\n"
         "                                    "
@@ -265,8 +265,6 @@ text_of(struct ctl *ctl, int option)
     switch (option) {
     case OPT_STATE_DIR:
         return &ctl->state_dir;
-    case OPT_CERT_NAME:
-        return &ctl->cert_name;
     case OPT_ACCOUNT:
         return &ctl->account;
     case OPT_CERT_PATH:
@@ -318,6 +316,16 @@ flag_of(struct ctl *ctl, int option)
     }
 }
 
+static int
+take_cert_name(struct ctl *ctl)
+{
+    if (ctl->ncert_names == CTL_CERT_NAMES_MAX)
+        return ctl_fail(CTL_USAGE, "--cert-name is given more than %d times",
+            CTL_CERT_NAMES_MAX);
+    ctl->cert_name = ctl->cert_names[ctl->ncert_names++] = optarg;
+    return CTL_OK;
+}
+
 /* CTL_OK to go on, -1 when help was printed, else an exit code. */
 static int
 take_option(struct ctl *ctl, int option)
@@ -334,6 +342,8 @@ take_option(struct ctl *ctl, int option)
         return CTL_OK;
     }
     switch (option) {
+    case OPT_CERT_NAME:
+        return take_cert_name(ctl);
     case 'n':
     case OPT_NO_DELETE: /* nothing is deleted anyway */
         return CTL_OK;
@@ -407,6 +417,10 @@ run(struct ctl *ctl)
                 "--dry-run is for \"renew\", not for "
                 "\"%s\"",
                 name);
+        if (ctl->ncert_names > 1 && verbs[i].run != ctl_renew)
+            return ctl_fail(CTL_USAGE,
+                "--cert-name is given %zu times; \"%s\" takes one",
+                ctl->ncert_names, name);
         ctl->argc--;
         ctl->argv++;
         return verbs[i].run(ctl);

@@ -22,6 +22,7 @@ enum ctl_exit {
 };
 
 #define CTL_STATES_MAX 8
+#define CTL_CERT_NAMES_MAX 64
 
 struct ctl {
     const char *state_dir; /* --state-dir; NULL: not given */
@@ -32,7 +33,9 @@ struct ctl {
     bool force;
     bool no_wait;
     bool dry_run;
-    const char *cert_name;
+    const char *cert_name; /* the last one; "renew" takes several: */
+    size_t ncert_names;
+    const char *cert_names[CTL_CERT_NAMES_MAX];
     const char *account; /* id of an account key */
     bool confirm;
     bool details;

@@ -22,8 +22,8 @@ struct renewal {
     struct ctl *ctl;
     struct acme_store *store;
     const char *state_dir;
-    struct acme_config *alone; /* lineages that no server has */
-    size_t asked;
+    struct acme_config *alone;      /* lineages that no server has */
+    bool found[CTL_CERT_NAMES_MAX]; /* of the names given */
     size_t failed;
     bool servers;              /* one lives, with this lineage or others */
     struct acme_json *results; /* with --json */
@@ -307,6 +307,19 @@ ask_servers(struct question *question, struct acme_error *err)
     return rc;
 }
 
+static bool
+is_meant(struct renewal *renewal, const char *name)
+{
+    const struct ctl *ctl = renewal->ctl;
+    bool is = ctl->ncert_names == 0;
+    size_t i;
+
+    for (i = 0; i < ctl->ncert_names; i++)
+        if (strcmp(ctl->cert_names[i], name) == 0)
+            is = renewal->found[i] = true;
+    return is;
+}
+
 static enum acme_rc
 renew_one(void *ctx, const char *name, struct acme_error *err)
 {
@@ -315,10 +328,8 @@ renew_one(void *ctx, const char *name, struct acme_error *err)
     struct acme_error own;
     enum acme_rc rc;
 
-    if (renewal->ctl->cert_name != NULL &&
-        strcmp(renewal->ctl->cert_name, name) != 0)
+    if (!is_meant(renewal, name))
         return ACME_OK;
-    renewal->asked++;
     renewal->waiting_for = name;
     renewal->since = time(NULL);
     rc = renewal->ctl->dry_run ? ACME_OK : ask_servers(&question, err);
@@ -338,7 +349,8 @@ static int
 renew_all(struct renewal *renewal)
 {
     struct acme_error err;
-    int code = CTL_OK;
+    int code = CTL_OK, missing = CTL_OK;
+    size_t i;
 
     acme_error_clear(&err);
     if ((renewal->ctl->dry_run &&
@@ -347,12 +359,15 @@ renew_all(struct renewal *renewal)
         acme_store_lineages(renewal->store, renew_one, renewal, &err) !=
             ACME_OK)
         return ctl_fail(CTL_FAILED, "%s", err.what);
-    if (renewal->ctl->cert_name != NULL && renewal->asked == 0)
-        return ctl_fail(CTL_FAILED,
-            "there is no lineage \"%s\"; acmectl certificates lists them",
-            renewal->ctl->cert_name);
+    for (i = 0; i < renewal->ctl->ncert_names; i++)
+        if (!renewal->found[i])
+            missing = ctl_fail(CTL_FAILED,
+                "there is no lineage \"%s\"; acmectl certificates lists them",
+                renewal->ctl->cert_names[i]);
     if (renewal->alone->nlineages > 0)
         code = work_alone(renewal);
+    if (code == CTL_OK)
+        code = missing;
     return code == CTL_OK && renewal->failed > 0 ? CTL_FAILED : code;
 }
 
