@@ -488,6 +488,9 @@ ngx_acme_issuer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    issuer->file = cf->conf_file->file.name;
+    issuer->line = cf->conf_file->line;
+
     save = *cf;
 
     cf->handler = ngx_acme_issuer_directive;
@@ -1030,8 +1033,6 @@ ngx_acme_push_issuer(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
     issuer->name = *name;
     issuer->verify = 1;
     issuer->renewal_info = 1;
-    issuer->file = cf->conf_file->file.name;
-    issuer->line = cf->conf_file->line;
 
     if (ngx_array_init(&issuer->contacts, cf->pool, 1, sizeof(char *))
         != NGX_OK)

@@ -131,6 +131,9 @@ ngx_acme_init_conf(ngx_cycle_t *cycle, void *conf)
     cf.temp_pool = amcf->temp_pool;
     cf.log = cycle->log;
 
+    /* as in http{}, if there is one; it has no place in a file */
+    cf.ctx = ngx_get_conf(cycle->conf_ctx, ngx_http_module);
+
     if (ngx_acme_add_others(&cf, amcf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }

@@ -101,4 +101,19 @@ ok $t->reload, 'reload';
 is $t->serial('a.test', port => $t->port('a')), $a->{serial}, 'keeps them';
 is $t->serial('x.test', port => $t->port('x')), $x->{serial}, 'as it does';
 
+# found when all blocks are read
+$t->expect_log(qr/"acme_certificate" names the unknown issuer "nobody"/);
+$t->configure(last => <<~'END');
+    stream {
+        server {
+            listen 127.0.0.1:%%PORT:s%% ssl;
+            acme_certificate nobody s.test;
+            return "hello\n";
+        }
+    }
+    END
+ok !$t->reload, 'a reload with a mistake is refused';
+is $t->serial('x.test', port => $t->port('x')), $x->{serial},
+    'and nothing is lost';
+
 $t->done;

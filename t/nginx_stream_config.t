@@ -105,6 +105,20 @@ for my $case (@wrong) {
     }
 }
 
+# nothing wrong: issuers that http{} does not name
+for my $place (qw(main last)) {
+    $t->configure(first => $load, main => '', last => '', $place =>
+        stream('', "acme_certificate LetsEncrypt-Staging,one b\xc3\xbccher.test "
+            . "key=rsa name=other;\nacme_hook deploy /bin/true;")
+        . mail('acme_certificate zerossl mail.test;', "acme_reuse_key on;")
+            =~ s/%%TLS%%/%%PORT:mail%%/r);
+    my ($exit, $out) = $t->test_config($http);
+    is $exit, 0, "short names of issuers, $place" or diag $out;
+    my @warn = $out =~ /\[warn\].*"(.*?)" in .*:\d+ are not accepted/g;
+    is_deeply [sort @warn], ['letsencrypt-staging', 'zerossl'],
+        'each said once, with a file and a line' or diag $out;
+}
+
 $t->raw_config($load . "load_module %%MODULE%%;\nevents { }\npid %%PID%%;\n"
     . stream('acme_certificate letsencrypt a.test;'), whole => 1);
 my ($exit, $out) = $t->test_config;
