@@ -18,8 +18,8 @@
 #include "drive/acme_keeper_private.h"
 #include "state/acme_dir.h"
 
-/* Certificates read from one directory; more is not what a server has. */
-#define FILES_MAX 4096
+/* Certificates read from one directory: as many as a large server has. */
+#define FILES_MAX 16384
 
 /* A certificate there. */
 struct file {
@@ -30,7 +30,7 @@ struct file {
 struct acme_adopted {
     struct acme_buf account_key;
     size_t nfiles;
-    struct file *file;
+    struct file *file; /* by name */
 };
 
 /* An open directory of somebody else's. */
@@ -157,6 +157,13 @@ read_pair(struct acme_adopted *adopted, const struct place *place,
     return rc;
 }
 
+static int
+compare(const void *a, const void *b)
+{
+    return strcmp(((const struct file *)a)->name,
+        ((const struct file *)b)->name);
+}
+
 static enum acme_rc
 read_pairs(struct acme_keeper *keeper, struct acme_adopted *adopted,
     const struct place *place, struct acme_error *err)
@@ -172,16 +179,21 @@ read_pairs(struct acme_keeper *keeper, struct acme_adopted *adopted,
         if (adopted->file == NULL)
             rc = acme_error_nomem(err);
     }
-    for (i = 0;
-         rc == ACME_OK && i < names.count && adopted->nfiles < FILES_MAX;
-         i++) {
+    for (i = 0; rc == ACME_OK && i < names.count; i++) {
         len = is_wanted(keeper->config, names.name[i]);
+        if (len == 0)
+            continue;
         acme_error_clear(&why);
-        if (len > 0 &&
-            read_pair(adopted, place, names.name[i], len, &why) != ACME_OK)
+        if (adopted->nfiles == FILES_MAX)
+            rc = acme_error_set(err, ACME_IO, "there are more than %d of them",
+                FILES_MAX);
+        else if (read_pair(adopted, place, names.name[i], len, &why) !=
+                 ACME_OK)
             acme_keeper_log(keeper, ACME_LOG_WARN, &why,
                 "certificate not taken over");
     }
+    if (adopted->nfiles > 0)
+        qsort(adopted->file, adopted->nfiles, sizeof(*adopted->file), compare);
     acme_dir_names_free(&names);
     return rc;
 }
@@ -280,7 +292,7 @@ open_one(struct acme_keeper *keeper, size_t issuer)
         complain(keeper, issuer, "no account key", &err);
     acme_error_clear(&err);
     if (pairs && read_pairs(keeper, adopted, &place, &err) != ACME_OK)
-        complain(keeper, issuer, "no certificate", &err);
+        complain(keeper, issuer, "not all certificates", &err);
     close(place.fd);
 }
 
@@ -428,27 +440,58 @@ parse(const struct file *file, struct good *good)
            acme_chain_leaf(good->chain, &good->leaf, &ignored) == ACME_OK;
 }
 
-/* The one that lasts longest; false: there is none. */
+/* The first file that does not come before "NAME-". */
+static size_t
+first_of(const struct acme_adopted *adopted, const char *prefix)
+{
+    size_t low = 0, high = adopted->nfiles, middle;
+
+    while (low < high) {
+        middle = low + (high - low) / 2;
+        if (strcmp(adopted->file[middle].name, prefix) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Takes a file's pair for the best if it is good and lasts longer. */
+static void
+try_file(struct acme_keeper *keeper, const struct acme_lineage *lineage,
+    enum acme_key_type type, const struct file *file, struct good *best)
+{
+    struct good one, worse;
+
+    if (parse(file, &one) && fits(keeper, lineage, type, &one) &&
+        (best->file == NULL || one.leaf.not_after > best->leaf.not_after)) {
+        worse = *best;
+        *best = one;
+        one = worse;
+    }
+    clear_good(&one);
+}
+
+/* The one that lasts longest, of those called after a name of the lineage's;
+ * false: there is none. */
 static bool
 find(struct acme_keeper *keeper, const struct acme_lineage *lineage,
     enum acme_key_type type, struct good *best)
 {
     const struct acme_adopted *adopted = &keeper->adopted[lineage->issuer];
-    struct good one;
-    size_t i;
+    char prefix[ACME_NAME_MAX + 2];
+    size_t i, k, len;
 
     memset(best, 0, sizeof(*best));
-    for (i = 0; i < adopted->nfiles; i++) {
-        if (parse(&adopted->file[i], &one) &&
-            fits(keeper, lineage, type, &one) &&
-            (best->file == NULL ||
-                one.leaf.not_after > best->leaf.not_after)) {
-            struct good worse = *best;
-
-            *best = one;
-            one = worse;
-        }
-        clear_good(&one);
+    for (k = 0; k < lineage->nnames; k++) {
+        (void)snprintf(prefix, sizeof(prefix), "%s-", lineage->names[k]);
+        len = strlen(prefix);
+        for (i = first_of(adopted, prefix);
+             i < adopted->nfiles &&
+             strncmp(adopted->file[i].name, prefix, len) == 0;
+             i++)
+            if (strchr(adopted->file[i].name + len, '-') == NULL)
+                try_file(keeper, lineage, type, &adopted->file[i], best);
     }
     return best->file != NULL;
 }
