@@ -20,6 +20,7 @@
 
 #include "base/acme_time.h"
 #include "wrap/acme_dns.h"
+#include "wrap/acme_resolve.h"
 
 #define NAME "_acme-challenge.a.test"
 
@@ -576,6 +577,67 @@ test_resolv_conf(void **state)
         "127.0.0.1:53");
 }
 
+/* ---- acme_resolve.h --------------------------------------------------- */
+
+static const char two[] = RR(SAME, "\x01", "\x04", "\xc0\0\x02\x01")
+    RR(SAME, "\x01", "\x04", "\xc0\0\x02\x02");
+/* For a second only. */
+static const char six[] = SAME "\0\x1c\0\x01"
+                               "\0\0\0\x01"
+                               "\0\x10"
+                               "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01";
+
+/* What is found in answers to so many questions; "": nothing. */
+static void
+check_resolve(const struct reply *script, size_t n, bool no_ipv4, bool no_ipv6,
+    const char *expected, unsigned ttl)
+{
+    struct acme_resolve resolve = { .timeout = 5,
+        .no_ipv4 = no_ipv4,
+        .no_ipv6 = no_ipv6 };
+    struct acme_buf addresses;
+    struct server server;
+    unsigned lives = 0;
+
+    servers.n = 0;
+    start(&server, script, n);
+    resolve.servers = servers;
+    acme_buf_init(&addresses, 1000);
+    acme_error_clear(&err);
+    assert_int_equal(
+        acme_resolve(&resolve, NAME, NULL, &addresses, &lives, &err),
+        expected[0] != '\0' ? ACME_OK : ACME_NET);
+    assert_string_equal(acme_buf_str(&addresses), expected);
+    if (expected[0] != '\0')
+        assert_int_equal(lives, ttl);
+    else
+        assert_non_null(strstr(err.what, NAME));
+    acme_buf_clear(&addresses);
+    stop(&server);
+    assert_int_equal(server.asked, n);
+}
+
+static void
+test_resolve(void **state)
+{
+    const struct reply both[] = { REPLY(0x80, 0, 2, 0, two),
+        REPLY(0x80, 0, 1, 0, six) };
+    const struct reply nothing[] = { REPLY(0x80, 0, 0, 0, ""),
+        REPLY(0x80, 3, 0, 0, "") };
+    const struct reply half[] = { REPLY(0x80, 0, 2, 0, two),
+        REPLY(0x80, 5, 0, 0, "") };
+    const struct reply refused[] = { REPLY(0x80, 5, 0, 0, "") };
+
+    (void)state;
+    check_resolve(both, 2, false, false, "192.0.2.1,192.0.2.2,[2001:db8::1]",
+        5);
+    check_resolve(both, 1, false, true, "192.0.2.1,192.0.2.2", 60);
+    check_resolve(both + 1, 1, true, false, "[2001:db8::1]", 5);
+    check_resolve(nothing, 2, false, false, "", 0);
+    check_resolve(half, 2, false, false, "192.0.2.1,192.0.2.2", 60);
+    check_resolve(refused, 1, false, false, "", 0);
+}
+
 static void
 test_below(void **state)
 {
@@ -603,6 +665,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_second_server, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_truncated, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_resolve, setup, teardown),
         cmocka_unit_test(test_servers),
         cmocka_unit_test(test_resolv_conf),
         cmocka_unit_test(test_below),
