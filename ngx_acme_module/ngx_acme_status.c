@@ -292,7 +292,10 @@ ngx_acme_status_text(ngx_http_request_t *r, u_char *data, size_t len)
         return NULL;
     }
 
-    ngx_memcpy(text, data, len);
+    if (len > 0) {
+        ngx_memcpy(text, data, len);
+    }
+
     text[len] = '\0';
 
     return (char *) text;
