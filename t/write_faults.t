@@ -109,12 +109,14 @@ sub fail_at ($step, $what)
 
     $crash->arm($how, at => $step, errno => $errno);
     my ($exit, $out, $err) = force('a.test');
-    $wrong ||= 'no such step' if !$crash->fired;
+    # hooks are noted when acmectl has its answer already
+    $wrong ||= 'no such step' if !$t->wait_for(sub { $crash->fired }, 5);
     $wrong ||= "acmectl: $exit" if $exit !~ /^[01]$/;
     $wrong ||= look('a.test');
     # who holds a lock, and what is removed later anyway, may fail in silence
-    $wrong ||= 'the log names no file' if !told_of($mark)
-        && ($exit ne '0' || $what !~ m{locks/|orders|^touch});
+    $wrong ||= 'the log names no file'
+        if ($exit ne '0' || $what !~ m{locks/|orders|^touch})
+        && !$t->wait_for(sub { scalar told_of($mark) }, 5);
     $wrong ||= 'a failure without a next attempt'
         if $exit ne '0' && $t->log_since($mark) !~ /; next attempt at /;
     $wrong ||= 'acmectl names no file' if $exit ne '0' && $err !~ /"[\w.\/-]+"/;

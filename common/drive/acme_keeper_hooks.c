@@ -212,6 +212,21 @@ acme_keeper_find_due(struct acme_keeper *keeper)
 
 /* ---- when it was run -------------------------------------------------- */
 
+/* What cannot be forgotten is run again. */
+static void
+forget_due(struct acme_keeper *keeper, size_t lineage, enum acme_due_kind kind,
+    const char *fingerprint)
+{
+    struct acme_error err;
+
+    acme_error_clear(&err);
+    if (acme_store_due_done(keeper->store, kind,
+            keeper->config->lineage[lineage].name, fingerprint,
+            &err) != ACME_OK)
+        acme_keeper_log(keeper, ACME_LOG_ERROR, &err,
+            "hooks are going to be run again");
+}
+
 /* The mirror has not got what it is to have: it is tried again. */
 static void
 postpone_mirror(struct acme_keeper *keeper, size_t lineage)
@@ -236,8 +251,7 @@ conclude_mirror(struct acme_keeper *keeper, size_t lineage,
     if (answer->err.rc != ACME_OK && !whose->hooks->mirror_ignore)
         postpone_mirror(keeper, lineage);
     else if (answer->err.rc == ACME_OK || answer->has_outcomes)
-        acme_store_due_done(keeper->store, ACME_DUE_MIRROR, whose->name,
-            fingerprint);
+        forget_due(keeper, lineage, ACME_DUE_MIRROR, fingerprint);
 }
 
 /* What has become live while it ran has its turn now.  What could not be begun
@@ -262,7 +276,7 @@ acme_asked_conclude_due(struct acme_keeper *keeper, struct acme_asked *asked,
     else if (mirror)
         hurry_mirror(keeper, lineage);
     else if (!newer && (answer->err.rc == ACME_OK || answer->has_outcomes))
-        acme_store_due_done(keeper->store, kind, name, asked->fingerprint);
+        forget_due(keeper, lineage, kind, asked->fingerprint);
     acme_asked_forget(keeper, asked);
     if (newer && !mirror)
         acme_keeper_deploy(keeper, lineage);

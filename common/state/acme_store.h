@@ -227,8 +227,9 @@ enum acme_rc acme_store_due_write(struct acme_store *store,
     struct acme_error *err);
 bool acme_store_due_read(const struct acme_store *store,
     enum acme_due_kind kind, const char *lineage, struct acme_due *due);
-void acme_store_due_done(struct acme_store *store, enum acme_due_kind kind,
-    const char *lineage, const char *fingerprint);
+enum acme_rc acme_store_due_done(struct acme_store *store,
+    enum acme_due_kind kind, const char *lineage, const char *fingerprint,
+    struct acme_error *err);
 
 /* Every lineage that has one. */
 enum acme_rc acme_store_due(const struct acme_store *store,

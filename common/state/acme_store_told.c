@@ -131,23 +131,23 @@ acme_store_due_read(const struct acme_store *store, enum acme_due_kind kind,
     return due->fingerprint[0] != '\0';
 }
 
-void
+enum acme_rc
 acme_store_due_done(struct acme_store *store, enum acme_due_kind kind,
-    const char *lineage, const char *fingerprint)
+    const char *lineage, const char *fingerprint, struct acme_error *err)
 {
     char path[ACME_STORE_PATH_MAX];
-    struct acme_error ignored;
     struct acme_due due;
     int lock = -1;
+    enum acme_rc rc = due_path(path, kind, lineage, err);
 
-    acme_error_clear(&ignored);
-    if (due_path(path, kind, lineage, &ignored) == ACME_OK &&
-        lock_due(store, lineage, &lock, &ignored) == ACME_OK &&
-        acme_store_due_read(store, kind, lineage, &due) &&
+    if (rc == ACME_OK)
+        rc = lock_due(store, lineage, &lock, err);
+    if (rc == ACME_OK && acme_store_due_read(store, kind, lineage, &due) &&
         strcmp(due.fingerprint, fingerprint) == 0)
-        (void)acme_dir_remove_soon(store->fd, path, &ignored);
+        rc = acme_dir_remove_soon(store->fd, path, err);
     if (lock != -1)
         close(lock);
+    return rc;
 }
 
 struct visit {

@@ -248,12 +248,16 @@ what_is_newer_is_not_forgotten(void **state)
     assert_int_equal(acme_store_due_write(f.d->store, ACME_DUE_MIRROR,
                          "a.test", &newer, &f.d->err),
         ACME_OK);
-    acme_store_due_done(f.d->store, ACME_DUE_MIRROR, "a.test", "older");
+    assert_int_equal(acme_store_due_done(f.d->store, ACME_DUE_MIRROR, "a.test",
+                         "older", &f.d->err),
+        ACME_OK);
     assert_true(is_due("a.test"));
     assert_true(
         acme_store_due_read(f.d->store, ACME_DUE_MIRROR, "a.test", &due));
     assert_string_equal(due.fingerprint, "newer");
-    acme_store_due_done(f.d->store, ACME_DUE_MIRROR, "a.test", "newer");
+    assert_int_equal(acme_store_due_done(f.d->store, ACME_DUE_MIRROR, "a.test",
+                         "newer", &f.d->err),
+        ACME_OK);
     assert_false(is_due("a.test"));
 }
 
