@@ -8,10 +8,6 @@
 #include "ngx_acme_module.h"
 
 
-static ngx_int_t ngx_acme_challenge_header(ngx_http_request_t *r,
-    const char *name, const char *value);
-
-
 ngx_int_t
 ngx_acme_challenge_handler(ngx_http_request_t *r)
 {
@@ -41,10 +37,8 @@ ngx_acme_challenge_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    if (ngx_acme_challenge_header(r, "X-Content-Type-Options", "nosniff")
-        != NGX_OK
-        || ngx_acme_challenge_header(r, "Cache-Control", "no-store")
-           != NGX_OK)
+    if (ngx_acme_header(r, "X-Content-Type-Options", "nosniff") != NGX_OK
+        || ngx_acme_header(r, "Cache-Control", "no-store") != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -70,9 +64,8 @@ ngx_acme_challenge_handler(ngx_http_request_t *r)
 }
 
 
-static ngx_int_t
-ngx_acme_challenge_header(ngx_http_request_t *r, const char *name,
-    const char *value)
+ngx_int_t
+ngx_acme_header(ngx_http_request_t *r, const char *name, const char *value)
 {
     ngx_table_elt_t  *h;
 

@@ -229,6 +229,11 @@ void ngx_acme_alpn_stop(ngx_acme_main_conf_t *amcf);
 
 ngx_int_t ngx_acme_challenge_handler(ngx_http_request_t *r);
 
+/* one more header of the answer; both texts are borrowed */
+
+ngx_int_t ngx_acme_header(ngx_http_request_t *r, const char *name,
+    const char *value);
+
 /* ngx_acme_answering.c */
 
 char *ngx_acme_stateless(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

@@ -20,8 +20,6 @@ static ngx_table_elt_t *ngx_acme_status_find(ngx_http_request_t *r,
 static char *ngx_acme_status_field(ngx_http_request_t *r, const char *name);
 static char *ngx_acme_status_text(ngx_http_request_t *r, u_char *data,
     size_t len);
-static ngx_int_t ngx_acme_status_header(ngx_http_request_t *r,
-    const char *name, const char *value);
 static ngx_int_t ngx_acme_status_fields(ngx_http_request_t *r,
     struct acme_status_reply *reply);
 static ngx_int_t ngx_acme_status_send(ngx_http_request_t *r,
@@ -303,43 +301,20 @@ ngx_acme_status_text(ngx_http_request_t *r, u_char *data, size_t len)
 
 
 static ngx_int_t
-ngx_acme_status_header(ngx_http_request_t *r, const char *name,
-    const char *value)
-{
-    ngx_table_elt_t  *h;
-
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-    h->hash = 1;
-    h->key.len = ngx_strlen(name);
-    h->key.data = (u_char *) name;
-    h->value.len = ngx_strlen(value);
-    h->value.data = (u_char *) value;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
 ngx_acme_status_fields(ngx_http_request_t *r, struct acme_status_reply *reply)
 {
     char    *etag;
     u_char  *after;
 
-    if (ngx_acme_status_header(r, "Cache-Control", ACME_STATUS_CACHE) != NGX_OK
-        || ngx_acme_status_header(r, "X-Content-Type-Options", "nosniff")
+    if (ngx_acme_header(r, "Cache-Control", ACME_STATUS_CACHE) != NGX_OK
+        || ngx_acme_header(r, "X-Content-Type-Options", "nosniff")
            != NGX_OK)
     {
         return NGX_ERROR;
     }
 
     if (reply->allow != NULL
-        && ngx_acme_status_header(r, "Allow", reply->allow) != NGX_OK)
+        && ngx_acme_header(r, "Allow", reply->allow) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -349,7 +324,7 @@ ngx_acme_status_fields(ngx_http_request_t *r, struct acme_status_reply *reply)
                                     ngx_strlen(reply->etag));
 
         if (etag == NULL
-            || ngx_acme_status_header(r, "ETag", etag) != NGX_OK)
+            || ngx_acme_header(r, "ETag", etag) != NGX_OK)
         {
             return NGX_ERROR;
         }
@@ -363,7 +338,7 @@ ngx_acme_status_fields(ngx_http_request_t *r, struct acme_status_reply *reply)
 
         *ngx_sprintf(after, "%ud", reply->retry_after) = '\0';
 
-        return ngx_acme_status_header(r, "Retry-After", (char *) after);
+        return ngx_acme_header(r, "Retry-After", (char *) after);
     }
 
     return NGX_OK;
