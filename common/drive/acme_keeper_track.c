@@ -53,13 +53,13 @@ write_told(struct acme_keeper *keeper, size_t lineage,
 
 /* `track` "": a record of a deployment alone, which is made first. */
 static void
-send(struct acme_keeper *keeper, size_t lineage, const char *track,
+ask_for(struct acme_keeper *keeper, size_t lineage, const char *track,
     const char *action, const char *content, size_t len)
 {
     struct acme_stage_ask stage = { .stage = ACME_HOOKS_TRACKING,
         .unit = (uint32_t)acme_unit(lineage, 0),
         .json = content,
-        .json_len = len < ACME_STAGE_JSON_MAX ? len : ACME_STAGE_JSON_MAX };
+        .json_len = len };
     struct acme_asked *asked = acme_asked_new(keeper, lineage);
 
     if (asked == NULL)
@@ -73,7 +73,24 @@ static void
 send_text(struct acme_keeper *keeper, size_t lineage, const char *track,
     const char *action, const char *text)
 {
-    send(keeper, lineage, track, action, text, strlen(text));
+    ask_for(keeper, lineage, track, action, text, strlen(text));
+}
+
+/* Half of it would be worse than a word about it. */
+static void
+send_data(struct acme_keeper *keeper, size_t lineage, const char *track,
+    const char *action, const struct acme_buf *data)
+{
+    char text[128];
+
+    if (data->len <= ACME_STAGE_JSON_MAX) {
+        ask_for(keeper, lineage, track, action, acme_buf_str(data), data->len);
+        return;
+    }
+    (void)snprintf(text, sizeof(text),
+        "not saved (%s): %zu bytes are more than the %zu of a record", action,
+        data->len, ACME_STAGE_JSON_MAX);
+    send_text(keeper, lineage, track, ACME_TRACK_UPDATE, text);
 }
 
 /* ---- attempts --------------------------------------------------------- */
@@ -126,8 +143,7 @@ save_certificate(struct acme_keeper *keeper, size_t lineage, const char *track,
             break;
     if (chain != NULL &&
         acme_chain_to_pem(chain, 0, 0, &pem, &ignored) == ACME_OK)
-        send(keeper, lineage, track, ACME_TRACK_SAVE ":crt",
-            acme_buf_str(&pem), pem.len);
+        send_data(keeper, lineage, track, ACME_TRACK_SAVE ":crt", &pem);
     acme_chain_free(chain);
     acme_buf_clear(&pem);
     acme_version_clear(&live);
@@ -199,14 +215,14 @@ acme_keeper_answer_request(struct acme_call *call)
         call->in.bad = call->err.rc != ACME_NOMEM;
         return;
     }
-    acme_buf_init(&pem, ACME_STATE_PEM_MAX);
+    acme_buf_init(&pem, len * 2 + 128); /* base64 with its frame */
     told = read_told(keeper, call->index);
     if (told != NULL && is_tracked(keeper, call->index) &&
         wants(keeper, call->index, ACME_TRACK_CSR) &&
         told->track[call->algorithm].id[0] != '\0' &&
         acme_csr_to_pem(csr, &pem, &call->err) == ACME_OK)
-        send(keeper, call->index, told->track[call->algorithm].id,
-            ACME_TRACK_SAVE ":csr", acme_buf_str(&pem), pem.len);
+        send_data(keeper, call->index, told->track[call->algorithm].id,
+            ACME_TRACK_SAVE ":csr", &pem);
     acme_call_reply(call);
     acme_buf_clear(&pem);
     acme_csr_free(csr);
@@ -264,15 +280,15 @@ acme_keeper_track_deployed(struct acme_keeper *keeper, size_t lineage,
         if (!told->track[i].ready)
             continue;
         any = true;
-        send(keeper, lineage, told->track[i].id, action, acme_buf_str(&text),
-            text.len);
+        send_text(keeper, lineage, told->track[i].id, action,
+            acme_buf_str(&text));
         if (!failed)
             memset(&told->track[i], 0, sizeof(told->track[i]));
     }
     if (any)
         write_told(keeper, lineage, told);
     else if (answer->has_outcomes)
-        send(keeper, lineage, "", action, acme_buf_str(&text), text.len);
+        send_text(keeper, lineage, "", action, acme_buf_str(&text));
     acme_buf_clear(&text);
     free(told);
 }

@@ -22,6 +22,9 @@
 #include "fake_drive.h"
 #include "helper_tmp.h"
 
+/* Names of a signing request that is too large for a record. */
+#define MANY 230
+
 struct fixture {
     struct fake_drive *d;
     struct acme_hooks hooks;
@@ -139,6 +142,39 @@ a_renewal(void **state)
     assert_string_equal(next(NULL), "deploy");
     assert_string_equal(next(NULL), "close-success one deployed; run: hook");
     assert_string_equal(next(NULL), "");
+}
+
+/* Whole, or a word about it. */
+static void
+signing_requests(void **state)
+{
+    static char long_name[MANY][ACME_NAME_MAX + 1];
+    const char *names[MANY];
+    struct acme_key *key = NULL;
+    struct acme_buf der;
+    size_t i, n;
+
+    (void)state;
+    opened("one");
+    assert_int_equal(acme_key_generate(ACME_KEY_ECDSA_256, &key, &f.d->err),
+        ACME_OK);
+    for (i = 0; i < MANY; i++) {
+        (void)snprintf(long_name[i], sizeof(long_name[i]),
+            "n%03zu.%060d.%060d.%060d.%050d.test", i, 1, 2, 3, 4);
+        names[i] = long_name[i];
+    }
+    for (n = 1; n <= MANY; n += MANY - 1) {
+        acme_buf_init(&der, ACME_FRAME_MAX);
+        assert_int_equal(acme_csr_new(key, names, n, NULL, &der, &f.d->err),
+            ACME_OK);
+        acme_vault_request(f.d->vault, 0, &der);
+        acme_buf_clear(&der);
+        expect(next(NULL),
+            n == 1 ? "save:csr one -----BEGIN CERTIFICATE REQUEST-----"
+                   : "update one not saved (save:csr): ");
+    }
+    assert_string_equal(next(NULL), "");
+    acme_key_unref(key);
 }
 
 static void
@@ -352,6 +388,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_renewal),
+        TEST(signing_requests),
         TEST(a_deployment_that_fails_leaves_it_open),
         TEST(a_failure),
         TEST(a_deployment_alone),
