@@ -1,6 +1,7 @@
 #!/usr/bin/perl
 # The status document over HTTP, from the memory of workers: what acmectl
-# tells, for clients on this host only, who come under a name of this host.
+# tells but for paths, commands and words of programs (S47), for clients on this
+# host only, who come under a name of this host.
 
 use v5.36;
 use lib 't/lib';
@@ -17,6 +18,8 @@ my $evil = qq(<script>alert("1")</script>\e[31m\x{202e}\n' onload=x);
 $t->ca->fault(where => 'newOrder', name => 'bad.test', do => 'error',
     type => 'rejectedIdentifier', status => 403, detail => $evil,
     times => 'always');
+my $hook = $t->dir . '/hook';
+$t->configure(hook => qq(deploy "echo 'of-a-program'; false $hook"));
 $t->site('a.test', status => 'on')
     ->site('bad.test')
     ->site('plain.test', acme => undef, default => 1, status => 'on')
@@ -27,12 +30,21 @@ $t->wait_certificate('a.test') or $t->give_up;
 
 sub get (%o) { return $t->http_get(delete $o{path} // PATH, %o) }
 
-# what acmectl tells, but for what is of servers and of acmectl
+# what acmectl tells, but for what is of servers, of acmectl and for root
+my $all;
 sub told ()
 {
     my ($exit, $out) = $t->acmectl('status', '--json');
-    my $document = decode_json($out);
+    my $document = decode_json($all = $out);
     delete @$document{qw(state_dir servers server lineages_omitted)};
+    for my $lineage (@{ $document->{lineages} }) {
+        delete $lineage->{files};
+        s/:.*// for @{ $lineage->{declared} };
+        for my $hook (@{ $lineage->{hooks} // [] }) {
+            delete @$hook{qw(command output)};
+            $hook->{failed} = JSON::PP::true if defined delete $hook->{error};
+        }
+    }
     return $document;
 }
 
@@ -41,7 +53,7 @@ ok $t->wait_for(sub {
     $got = get();
     $told = told();
     $served = eval { decode_json($got->{body}) } or return;
-    return $told->{lineages}[1]{error}
+    return $told->{lineages}[1]{error} && $told->{lineages}[0]{hooks}
         && JSON::PP->new->canonical->encode($told->{lineages})
             eq JSON::PP->new->canonical->encode($served->{lineages});
 }, 20, 'the same as from acmectl') or diag $got->{raw};
@@ -52,6 +64,11 @@ my $server = delete $served->{server};
 is $server->{name}, $t->host, 'whose it is';
 like $server->{since}, qr/^\d{4}-\d\d-\d\dT/, 'since when';
 is_deeply $served, $told, 'the document of acmectl status --json';
+ok $told->{lineages}[0]{hooks}[0]{failed}, 'with a hook that failed';
+for my $private ($t->dir, 'of-a-program', 'false', 'live/a.test') {
+    like $all, qr/\Q$private/, "acmectl tells: $private";
+    unlike $got->{body}, qr/\Q$private/, 'which is for root alone';
+}
 unlike $got->{body}, qr/[\e\n]./s, 'no control characters of the CA';
 unlike $got->{body}, qr/\xe2\x80\xae/, 'none that turns text round';
 is $got->{headers}{'x-content-type-options'}, 'nosniff',

@@ -142,6 +142,7 @@ render(struct acme_keeper *keeper, size_t i, time_t *until)
     const struct acme_note *note = keeper->kept[i].note;
     const struct acme_buf *notes[ACME_ALGORITHMS];
     struct acme_status_lineage one = { .json = NULL };
+    struct acme_json *told = NULL;
     struct acme_error err;
     enum acme_rc rc;
     size_t k;
@@ -151,12 +152,15 @@ render(struct acme_keeper *keeper, size_t i, time_t *until)
         notes[k] = &note[k].record;
     rc = acme_status_lineage(keeper->store, keeper->config->lineage[i].name,
         now(keeper), notes, &one, &err);
-    if (rc == ACME_OK)
-        rc = put_text(keeper, i, one.json, &err);
+    if (rc == ACME_OK) {
+        told = acme_status_public(one.json);
+        rc = put_text(keeper, i, told, &err);
+    }
     if (rc == ACME_OK) {
         count(&keeper->status, &keeper->status.shown[i], one.condition);
         *until = one.until;
     }
+    acme_json_free(told);
     acme_json_free(one.json);
     return rc;
 }

@@ -34,6 +34,13 @@ enum acme_rc acme_status_lineage(struct acme_store *store, const char *name,
     time_t now, const struct acme_buf *const *notes,
     struct acme_status_lineage *status, struct acme_error *err);
 
+/*
+ * The same object without what is for root alone: paths, commands, and words
+ * of programs; the caller's.  NULL: memory is short, now or when `lineage` was
+ * made.
+ */
+struct acme_json *acme_status_public(const struct acme_json *lineage);
+
 /* How many lineages are in which condition: an object with all words. */
 struct acme_json *acme_status_counts(const unsigned count[ACME_CONDITIONS]);
 

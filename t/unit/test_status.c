@@ -644,6 +644,93 @@ test_all(void **state)
     acme_json_free(all);
 }
 
+/* ---- for others than root --------------------------------------------- */
+
+/* The member, as others are told of it; "": not at all. */
+static void
+expect_public(const char *member, const char *value, const char *want)
+{
+    struct acme_error err;
+    struct acme_json *json = NULL, *told;
+    struct acme_buf text;
+    char one[512];
+
+    acme_error_clear(&err);
+    (void)snprintf(one, sizeof(one), "{\"%s\":%s}", member, value);
+    assert_int_equal(acme_json_parse(one, strlen(one), "test", &json, &err),
+        ACME_OK);
+    told = acme_status_public(json);
+    acme_buf_init(&text, ACME_JSON_MAX);
+    assert_int_equal(acme_json_render(told, false, &text, &err), ACME_OK);
+    (void)snprintf(one, sizeof(one), *want ? "{\"%s\":%s}" : "{}", member,
+        want);
+    assert_string_equal(acme_buf_str(&text), one);
+    acme_buf_clear(&text);
+    acme_json_free(told);
+    acme_json_free(json);
+}
+
+/* S47: no paths, no commands, nothing that a program wrote. */
+static void
+test_public(void **state)
+{
+    static const struct {
+        const char *member, *value, *want;
+    } rows[] = {
+        { "name", "\"a.test\"", "\"a.test\"" },
+        { "issuer", "{\"directory\":\"https://ca.test/d\"}",
+            "{\"directory\":\"https://ca.test/d\"}" },
+        { "files", "{\"key\":\"live/a.test/privkey.pem\"}", "" },
+        { "new", "\"not known\"", "" },
+        { "declared", "[\"nginx:/etc/n.conf\",\"httpd:C:\",\"x\",7]",
+            "[\"nginx\",\"httpd\",\"x\",\"\"]" },
+        { "conflict", "\"nginx:/etc/n.conf\"", "\"acmectl status tells it\"" },
+        { "damage", "\"archive/a.test\"", "\"acmectl status tells it\"" },
+        { "preflight", "\"http://a.test/x says 404\"",
+            "\"http://a.test/x says 404\"" },
+        { "preflight", "\"/bin/x says 404\"", "\"acmectl status tells it\"" },
+        { "preflight", "\"\\\"/bin/x\\\" says 404\"",
+            "\"acmectl status tells it\"" },
+        { "hooks",
+            "[{\"stage\":\"pre\",\"command\":\"/bin/x\",\"at\":\"T\","
+            "\"ms\":3,\"output\":\"secret\"}]",
+            "[{\"stage\":\"pre\",\"at\":\"T\",\"ms\":3}]" },
+        { "hooks", "[{\"stage\":\"pre\",\"error\":\"exit 1\"}]",
+            "[{\"stage\":\"pre\",\"failed\":true}]" },
+        { "error", "{\"result\":\"net\",\"text\":\"no answer\"}",
+            "{\"result\":\"net\",\"text\":\"no answer\"}" },
+        { "error", "{\"result\":\"net\",\"text\":\"CAs (/etc/ca)\"}",
+            "{\"result\":\"net\",\"text\":\"acmectl status tells it\"}" },
+        { "error",
+            "{\"result\":\"problem\",\"text\":\"a (b)\",\"detail\":\"b\"}",
+            "{\"result\":\"problem\",\"text\":\"a (b)\",\"detail\":\"b\"}" },
+        { "error",
+            "{\"result\":\"io\",\"text\":\"program \\\"x\\\" failed: "
+            "secret\"}",
+            "{\"result\":\"io\",\"text\":\"acmectl status tells it\"}" },
+        { "error", "{\"text\":\"x\"}",
+            "{\"text\":\"acmectl status tells it\"}" },
+    };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < COUNT(rows); i++)
+        expect_public(rows[i].member, rows[i].value, rows[i].want);
+}
+
+/* What could not be built is not half told. */
+static void
+test_public_nomem(void **state)
+{
+    struct acme_json *json = acme_json_object();
+
+    (void)state;
+    assert_null(acme_status_public(NULL));
+    acme_json_append(json, NULL);
+    assert_null(acme_status_public(json));
+    acme_json_free(json);
+}
+
 /* ---- too long --------------------------------------------------------- */
 
 static struct acme_json *
@@ -758,6 +845,8 @@ main(void)
         TEST(test_damaged_settings, setup_live),
         TEST(test_staging, setup),
         TEST(test_all, setup_live),
+        cmocka_unit_test(test_public),
+        cmocka_unit_test(test_public_nomem),
         cmocka_unit_test(test_shorten),
         cmocka_unit_test(test_brief),
     };
