@@ -145,7 +145,7 @@ ngx_acme_answering_init(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
 }
 
 
-/* runs when the core's config is complete; said where it was written, once */
+/* all issuers are known; said where it was written, once */
 
 ngx_int_t
 ngx_acme_answering_merge(ngx_conf_t *cf, ngx_acme_srv_conf_t *prev,
@@ -167,8 +167,7 @@ ngx_acme_answering_merge(ngx_conf_t *cf, ngx_acme_srv_conf_t *prev,
 
     conf->answering.mode = conf->stateless;
 
-    own = conf->managed
-          ? (int) conf->main->config->lineage[conf->lineage].issuer : -1;
+    own = conf->managed ? (int) conf->wanted->issuer : -1;
 
     acme_error_clear(&err);
 

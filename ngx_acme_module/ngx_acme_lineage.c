@@ -16,12 +16,14 @@ static void ngx_acme_http_resolver(ngx_conf_t *cf,
     ngx_acme_main_conf_t *amcf);
 static ngx_int_t ngx_acme_add_issuers(ngx_conf_t *cf,
     ngx_acme_main_conf_t *amcf);
-static ngx_int_t ngx_acme_add_servers(ngx_conf_t *cf,
+static ngx_int_t ngx_acme_read_servers(ngx_conf_t *cf,
     ngx_acme_main_conf_t *amcf, ngx_http_core_main_conf_t *cmcf);
+static ngx_int_t ngx_acme_read_others(ngx_conf_t *cf,
+    ngx_acme_main_conf_t *amcf);
+static ngx_int_t ngx_acme_add_servers(ngx_conf_t *cf,
+    ngx_acme_main_conf_t *amcf, ngx_uint_t may_share);
 static ngx_uint_t ngx_acme_may_share(ngx_acme_srv_conf_t *ascf);
 static ngx_int_t ngx_acme_finish_config(ngx_conf_t *cf,
-    ngx_acme_main_conf_t *amcf);
-static ngx_int_t ngx_acme_add_others(ngx_conf_t *cf,
     ngx_acme_main_conf_t *amcf);
 static ngx_int_t ngx_acme_install_servers(ngx_conf_t *cf,
     ngx_acme_main_conf_t *amcf);
@@ -57,6 +59,11 @@ static ngx_int_t ngx_acme_use_issuers(ngx_conf_t *cf,
     ngx_acme_main_conf_t *amcf, ngx_acme_srv_conf_t *ascf,
     struct acme_lineage *lineage);
 static ngx_flag_t ngx_acme_flag(ngx_acme_srv_conf_t *ascf, size_t offset);
+static ngx_int_t ngx_acme_read_server(ngx_conf_t *cf,
+    ngx_acme_main_conf_t *amcf, ngx_acme_srv_conf_t *ascf);
+static ngx_int_t ngx_acme_read_names(ngx_conf_t *cf,
+    ngx_acme_main_conf_t *amcf, ngx_acme_srv_conf_t *ascf,
+    ngx_array_t *names);
 static ngx_int_t ngx_acme_add_server(ngx_conf_t *cf,
     ngx_acme_main_conf_t *amcf, ngx_acme_srv_conf_t *ascf);
 static ngx_int_t ngx_acme_parameters(ngx_conf_t *cf,
@@ -105,7 +112,7 @@ ngx_acme_init_main_conf(ngx_conf_t *cf, void *conf)
 
     ngx_acme_http_servers(cf, amcf, cmcf);
 
-    if (ngx_acme_add_servers(cf, amcf, cmcf) != NGX_OK
+    if (ngx_acme_read_servers(cf, amcf, cmcf) != NGX_OK
         || ngx_acme_http_inject(cf, cmcf) != NGX_OK)
     {
         return NGX_CONF_ERROR;
@@ -115,7 +122,10 @@ ngx_acme_init_main_conf(ngx_conf_t *cf, void *conf)
 }
 
 
-/* all is read, and each server that speaks TLS has its SSL_CTX */
+/*
+ * All is read, and each server that speaks TLS has its SSL_CTX.  Last come
+ * servers that may do with a wildcard of another one, whatever block it is in.
+ */
 
 char *
 ngx_acme_init_conf(ngx_cycle_t *cycle, void *conf)
@@ -134,7 +144,7 @@ ngx_acme_init_conf(ngx_cycle_t *cycle, void *conf)
     /* as in http{}, if there is one; it has no place in a file */
     cf.ctx = ngx_get_conf(cycle->conf_ctx, ngx_http_module);
 
-    if (ngx_acme_add_others(&cf, amcf) != NGX_OK) {
+    if (ngx_acme_read_others(&cf, amcf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -142,7 +152,9 @@ ngx_acme_init_conf(ngx_cycle_t *cycle, void *conf)
         return NGX_CONF_OK;
     }
 
-    if (ngx_acme_finish_config(&cf, amcf) != NGX_OK
+    if (ngx_acme_add_servers(&cf, amcf, 0) != NGX_OK
+        || ngx_acme_add_servers(&cf, amcf, 1) != NGX_OK
+        || ngx_acme_finish_config(&cf, amcf) != NGX_OK
         || ngx_acme_install_servers(&cf, amcf) != NGX_OK)
     {
         return NGX_CONF_ERROR;
@@ -222,10 +234,10 @@ ngx_acme_add_issuers(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf)
 
 
 static ngx_int_t
-ngx_acme_add_servers(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
+ngx_acme_read_servers(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
     ngx_http_core_main_conf_t *cmcf)
 {
-    ngx_uint_t                  i, last;
+    ngx_uint_t                  i;
     ngx_acme_srv_conf_t        *ascf, *http;
     ngx_http_core_srv_conf_t  **cscf;
 
@@ -249,18 +261,85 @@ ngx_acme_add_servers(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
         }
     }
 
-    /* last come those that may do with a wildcard of another one */
+    for (i = 0; i < cmcf->servers.nelts; i++) {
+        ascf = cscf[i]->ctx->srv_conf[ngx_acme_module.ctx_index];
 
-    for (last = 0; last < 2; last++) {
-        for (i = 0; i < cmcf->servers.nelts; i++) {
-            ascf = cscf[i]->ctx->srv_conf[ngx_acme_module.ctx_index];
+        if (ascf->certificate != NULL
+            && ngx_acme_read_server(cf, amcf, ascf) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
 
-            if (ascf->certificate != NULL
-                && ngx_acme_may_share(ascf) == last
-                && ngx_acme_add_server(cf, amcf, ascf) != NGX_OK)
-            {
-                return NGX_ERROR;
-            }
+    return NGX_OK;
+}
+
+
+/* servers of stream{} and mail{}: http{} has the issuers, and is read first */
+
+static ngx_int_t
+ngx_acme_read_others(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf)
+{
+    ngx_uint_t             i;
+    ngx_acme_srv_conf_t  **ascf;
+
+    ascf = amcf->servers.elts;
+
+    for (i = 0; i < amcf->servers.nelts; i++) {
+
+        if (amcf->config == NULL) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"acme_certificate\" in %V:%ui has no \"http\" "
+                          "block beside it; write one, with the "
+                          "\"acme_issuer\" and the other directives of "
+                          "http level in it, and a server on port 80 that "
+                          "answers the CA",
+                          &ascf[i]->file, ascf[i]->line);
+            return NGX_ERROR;
+        }
+
+        ascf[i]->outer->outer = amcf->http;
+
+        if (ngx_acme_read_server(cf, amcf, ascf[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_acme_add_servers(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
+    ngx_uint_t may_share)
+{
+    ngx_uint_t                   i;
+    ngx_acme_srv_conf_t         *ascf, **other;
+    ngx_http_core_srv_conf_t   **cscf;
+    ngx_http_core_main_conf_t   *cmcf;
+
+    cmcf = ngx_http_cycle_get_module_main_conf(cf->cycle,
+                                               ngx_http_core_module);
+    cscf = cmcf->servers.elts;
+
+    for (i = 0; i < cmcf->servers.nelts; i++) {
+        ascf = cscf[i]->ctx->srv_conf[ngx_acme_module.ctx_index];
+
+        if (ascf->managed && ascf->may_share == may_share
+            && ngx_acme_add_server(cf, amcf, ascf) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    other = amcf->servers.elts;
+
+    for (i = 0; i < amcf->servers.nelts; i++) {
+
+        if (other[i]->may_share == may_share
+            && ngx_acme_add_server(cf, amcf, other[i]) != NGX_OK)
+        {
+            return NGX_ERROR;
         }
     }
 
@@ -355,40 +434,6 @@ ngx_acme_finish_config(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf)
     {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "acme: %s", err.what);
         return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
-/* servers of stream{} and mail{}: http{} has the issuers, and is read first */
-
-static ngx_int_t
-ngx_acme_add_others(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf)
-{
-    ngx_uint_t             i;
-    ngx_acme_srv_conf_t  **ascf;
-
-    ascf = amcf->servers.elts;
-
-    for (i = 0; i < amcf->servers.nelts; i++) {
-
-        if (amcf->config == NULL) {
-            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "\"acme_certificate\" in %V:%ui has no \"http\" "
-                          "block beside it; write one, with the "
-                          "\"acme_issuer\" and the other directives of "
-                          "http level in it, and a server on port 80 that "
-                          "answers the CA",
-                          &ascf[i]->file, ascf[i]->line);
-            return NGX_ERROR;
-        }
-
-        ascf[i]->outer->outer = amcf->http;
-
-        if (ngx_acme_add_server(cf, amcf, ascf[i]) != NGX_OK) {
-            return NGX_ERROR;
-        }
     }
 
     return NGX_OK;
@@ -919,75 +964,107 @@ ngx_acme_flag(ngx_acme_srv_conf_t *ascf, size_t offset)
 }
 
 
+/* what a server wants, whatever others want */
+
 static ngx_int_t
-ngx_acme_add_server(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
+ngx_acme_read_server(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
     ngx_acme_srv_conf_t *ascf)
 {
     ngx_int_t             rc;
     ngx_array_t           names;
-    struct acme_error     err;
-    struct acme_proof     proof;
-    struct acme_hooks     hooks;
-    struct acme_lineage   lineage;
+    struct acme_lineage  *lineage;
 
-    acme_error_clear(&err);
-    ngx_memzero(&lineage, sizeof(struct acme_lineage));
+    lineage = ngx_pcalloc(cf->temp_pool, sizeof(struct acme_lineage));
+    if (lineage == NULL) {
+        return NGX_ERROR;
+    }
 
     if (ngx_array_init(&names, cf->temp_pool, 4, sizeof(char *)) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    lineage.must_staple = ngx_acme_flag(ascf,
+    ascf->wanted = lineage;
+
+    lineage->must_staple = ngx_acme_flag(ascf,
                                   offsetof(ngx_acme_srv_conf_t, must_staple));
-    lineage.reuse_key = ngx_acme_flag(ascf,
+    lineage->reuse_key = ngx_acme_flag(ascf,
                                   offsetof(ngx_acme_srv_conf_t, reuse_key));
-    lineage.allow_subset = ngx_acme_flag(ascf,
+    lineage->allow_subset = ngx_acme_flag(ascf,
                                   offsetof(ngx_acme_srv_conf_t, allow_subset));
 
-    if (ngx_acme_use_issuers(cf, amcf, ascf, &lineage) != NGX_OK
-        || ngx_acme_parameters(cf, ascf, &lineage, &names) != NGX_OK)
+    if (ngx_acme_use_issuers(cf, amcf, ascf, lineage) != NGX_OK
+        || ngx_acme_parameters(cf, ascf, lineage, &names) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    ngx_acme_proof_of(amcf, ascf, lineage.issuer, &proof);
-
-    if (names.nelts == 0) {
-        rc = ngx_acme_server_names(cf, ascf, &proof, &names);
-
-        if (rc != NGX_OK) {
-            return rc == NGX_DECLINED ? NGX_OK : NGX_ERROR;
-        }
+    rc = ngx_acme_read_names(cf, amcf, ascf, &names);
+    if (rc != NGX_OK) {
+        return rc == NGX_DECLINED ? NGX_OK : NGX_ERROR;
     }
 
-    if (ngx_acme_may_share(ascf)) {
-        lineage.names = names.elts;
-        lineage.nnames = names.nelts;
+    lineage->names = names.elts;
+    lineage->nnames = names.nelts;
 
-        if (acme_config_find_wildcard(amcf->config, &lineage,
-                                      &ascf->lineage))
-        {
-            ngx_log_error(NGX_LOG_INFO, cf->log, 0,
-                          "\"acme_certificate\" in %V:%ui uses the "
-                          "certificate \"%s\", whose wildcard covers its "
-                          "names", &ascf->file, ascf->line,
-                          amcf->config->lineage[ascf->lineage].name);
-            ascf->managed = 1;
-            return NGX_OK;
-        }
+    ascf->managed = 1;
+    ascf->may_share = ngx_acme_may_share(ascf);
+
+    return NGX_OK;
+}
+
+
+/* those of the directive, or else of the server; as ngx_acme_server_names() */
+
+static ngx_int_t
+ngx_acme_read_names(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
+    ngx_acme_srv_conf_t *ascf, ngx_array_t *names)
+{
+    struct acme_proof  proof;
+
+    if (names->nelts > 0) {
+        return NGX_OK;
     }
 
+    ngx_acme_proof_of(amcf, ascf, ascf->wanted->issuer, &proof);
+
+    return ngx_acme_server_names(cf, ascf, &proof, names);
+}
+
+
+static ngx_int_t
+ngx_acme_add_server(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
+    ngx_acme_srv_conf_t *ascf)
+{
+    struct acme_error     err;
+    struct acme_proof     proof;
+    struct acme_hooks     hooks;
+    struct acme_lineage  *lineage;
+
+    acme_error_clear(&err);
+
+    lineage = ascf->wanted;
+
+    if (ascf->may_share
+        && acme_config_find_wildcard(amcf->config, lineage, &ascf->lineage))
+    {
+        ngx_log_error(NGX_LOG_INFO, cf->log, 0,
+                      "\"acme_certificate\" in %V:%ui uses the certificate "
+                      "\"%s\", whose wildcard covers its names",
+                      &ascf->file, ascf->line,
+                      amcf->config->lineage[ascf->lineage].name);
+        return NGX_OK;
+    }
+
+    ngx_acme_proof_of(amcf, ascf, lineage->issuer, &proof);
     ngx_acme_hooks_of(ascf, &hooks);
 
-    lineage.proof = &proof;
-    lineage.hooks = &hooks;
-    lineage.timing = ngx_acme_timing_of(ascf);
-    lineage.names = names.elts;
-    lineage.nnames = names.nelts;
+    lineage->proof = &proof;
+    lineage->hooks = &hooks;
+    lineage->timing = ngx_acme_timing_of(ascf);
 
-    if (acme_host_check_csr(&lineage, &err) != ACME_OK
+    if (acme_host_check_csr(lineage, &err) != ACME_OK
         || acme_host_check_hooks(&hooks, &err) != ACME_OK
-        || acme_config_add_lineage(amcf->config, &lineage, &ascf->lineage,
+        || acme_config_add_lineage(amcf->config, lineage, &ascf->lineage,
                                    &err)
            != ACME_OK)
     {
@@ -996,8 +1073,6 @@ ngx_acme_add_server(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
                       &ascf->file, ascf->line, err.what);
         return NGX_ERROR;
     }
-
-    ascf->managed = 1;
 
     return NGX_OK;
 }

@@ -141,9 +141,11 @@ struct ngx_acme_srv_conf_s {
     ngx_array_t              *server_names;   /* ngx_http_server_name_t */
     const ngx_acme_ssl_module_t  *ssl;        /* NULL: there is none */
     void                     *sscf;           /* what it keeps of the server */
-    size_t                    lineage;
+    struct acme_lineage      *wanted;         /* while it is read */
+    size_t                    lineage;        /* known at the end of that */
     unsigned                  tls:1;          /* has an ssl listener */
     unsigned                  managed:1;      /* has a lineage */
+    unsigned                  may_share:1;    /* another's wildcard */
     unsigned                  inherited:1;    /* certificate is http{}'s */
     unsigned                  own:1;          /* has $acme_certificate */
     unsigned                  injected:1;     /* has no ssl_certificate */
