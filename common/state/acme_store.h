@@ -144,6 +144,15 @@ enum acme_rc acme_store_version_write(struct acme_store *store,
     const char *name, struct acme_version *version, time_t now,
     struct acme_error *err);
 
+/*
+ * Moves live to version N, which is read once before: ACME_IO if it is
+ * damaged, by name.  Marks of versions above it go, or the next recovery would
+ * undo it.  The caller holds the lineage's lock.  ACME_OK with `err` set: it
+ * has moved, but not all marks are gone.
+ */
+enum acme_rc acme_store_switch(struct acme_store *store, const char *name,
+    unsigned number, struct acme_error *err);
+
 /* Whether a recovery would find nothing to do.  Needs no lock: what somebody
  * is at work on is not settled. */
 bool acme_store_is_settled(const struct acme_store *store, const char *name);

@@ -498,6 +498,24 @@ adopt(struct acme_store *store, const char *name, unsigned number,
     return rc;
 }
 
+enum acme_rc
+acme_store_switch(struct acme_store *store, const char *name, unsigned number,
+    struct acme_error *err)
+{
+    struct acme_store_numbers all = { 0, 0, NULL };
+    enum acme_rc rc;
+
+    rc = acme_store_writable(store, err);
+    if (rc == ACME_OK)
+        rc = acme_store_versions(store, name, &all, err);
+    if (rc == ACME_OK)
+        rc = adopt(store, name, number, err);
+    if (rc == ACME_OK)
+        clear_marks(store, name, &all, err);
+    free(all.number);
+    return rc;
+}
+
 /*
  * Only what is at or above live counts: a mark below it is of a version that
  * was overtaken.  The newest one that is marked and sound wins, and no mark
