@@ -303,7 +303,8 @@ struct withdrawal {
     const char *by;
 };
 
-/* A lineage that we declared once and do not want any more goes dormant. */
+/* A lineage that we declared once and do not want any more goes dormant, or
+ * with the server. */
 static enum acme_rc
 withdraw(void *ctx, const char *name, struct acme_error *err)
 {
@@ -318,7 +319,9 @@ withdraw(void *ctx, const char *name, struct acme_error *err)
         acme_store_settings_read(w->keeper->store, name, &settings, &own) !=
             ACME_OK)
         return ACME_OK;
-    if (acme_settings_withdraw(settings, w->by)) {
+    if (acme_settings_forgets(settings, w->by)) {
+        acme_keeper_leave(w->keeper, name);
+    } else if (acme_settings_withdraw(settings, w->by)) {
         (void)acme_store_settings_write(w->keeper->store, name, settings,
             &own);
         acme_log(w->keeper->host, ACME_LOG_NOTICE,

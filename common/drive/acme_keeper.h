@@ -93,6 +93,12 @@ size_t acme_keeper_asked(const struct acme_keeper *keeper);
 void acme_keeper_end_hooks(struct acme_keeper *keeper);
 
 /*
+ * Before acme_keeper_start(), if nothing of the server has run just now:
+ * removes what acme_keeper_forget() would have, had it been called.
+ */
+void acme_keeper_forget_left(struct acme_keeper *keeper);
+
+/*
  * After the server has ended for good, and acme_control_close(): removes the
  * files of lineages that are not to outlive it (acme_issuer's `forgets`),
  * unless somebody else needs them.

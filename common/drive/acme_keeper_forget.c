@@ -1,6 +1,7 @@
 /*
  * Lineages that are not to outlive their server: when it has ended for good
- * their files go.  Nobody else may need them: neither a process of the same
+ * their files go, and if it could not see to that (killed, a power failure)
+ * when it starts.  Nobody else may need them: neither a process of the same
  * configuration (another binary is taking over) nor another declarer, and
  * nobody may be at work at them.
  */
@@ -43,7 +44,7 @@ is_taken_over(const struct acme_keeper *keeper)
            search.found;
 }
 
-/* Ours are the only words about it. */
+/* Ours are the only words about it, and that it is to go is among them. */
 static bool
 is_ours(struct acme_keeper *keeper, const char *name, struct acme_error *err)
 {
@@ -54,6 +55,7 @@ is_ours(struct acme_keeper *keeper, const char *name, struct acme_error *err)
     acme_keeper_declared_by(keeper, by, sizeof(by));
     ours = acme_store_settings_read(keeper->store, name, &settings, err) ==
                ACME_OK &&
+           acme_settings_forgets(settings, by) &&
            acme_settings_withdraw(settings, by);
     if (ours && settings->ndeclared > 0) {
         ours = false;
@@ -63,25 +65,37 @@ is_ours(struct acme_keeper *keeper, const char *name, struct acme_error *err)
     return ours;
 }
 
+/* What the engine has said last would be written again. */
 static void
-forget(struct acme_keeper *keeper, size_t i)
+drop_notes(struct acme_kept *kept)
 {
-    const char *name = keeper->config->lineage[i].name;
-    struct acme_kept *kept = &keeper->kept[i];
-    struct acme_error err;
-    enum acme_rc rc = ACME_OK;
     size_t k;
 
+    for (k = 0; k < ACME_ALGORITHMS; k++) {
+        acme_buf_reset(&kept->note[k].record);
+        acme_buf_reset(&kept->note[k].order);
+    }
+}
+
+/* One of the configuration has its lock in `kept`, if we are at work at it. */
+static void
+forget(struct acme_keeper *keeper, const char *name)
+{
+    struct acme_kept other = { .lock = -1 }, *kept = &other;
+    enum acme_rc rc = ACME_OK;
+    struct acme_error err;
+    size_t i;
+
     acme_error_clear(&err);
+    if (acme_config_find_lineage(keeper->config, name, &i))
+        kept = &keeper->kept[i];
     if (kept->lock == -1)
         rc =
             acme_store_lock(keeper->store, "lineage", name, &kept->lock, &err);
     if (rc == ACME_OK && !is_taken_over(keeper) &&
         is_ours(keeper, name, &err)) {
-        for (k = 0; k < ACME_ALGORITHMS; k++) {
-            acme_buf_reset(&kept->note[k].record);
-            acme_buf_reset(&kept->note[k].order);
-        }
+        if (kept != &other)
+            drop_notes(kept);
         rc = acme_store_forget(keeper->store, name, &err);
     }
     if (rc != ACME_OK && rc != ACME_BUSY)
@@ -90,13 +104,53 @@ forget(struct acme_keeper *keeper, size_t i)
     acme_keeper_unlock(kept);
 }
 
-void
-acme_keeper_forget(struct acme_keeper *keeper)
+static void
+forget_configured(struct acme_keeper *keeper)
 {
     const struct acme_config *config = keeper->config;
     size_t i;
 
     for (i = 0; i < config->nlineages; i++)
         if (config->issuer[config->lineage[i].issuer].forgets)
-            forget(keeper, i);
+            forget(keeper, config->lineage[i].name);
+}
+
+/* Those of an older configuration. */
+static enum acme_rc
+forget_other(void *ctx, const char *name, struct acme_error *err)
+{
+    struct acme_keeper *keeper = ctx;
+    size_t ignored;
+
+    (void)err;
+    if (!acme_config_find_lineage(keeper->config, name, &ignored))
+        forget(keeper, name);
+    return ACME_OK;
+}
+
+void
+acme_keeper_forget_left(struct acme_keeper *keeper)
+{
+    keeper->fresh = true;
+    forget_configured(keeper);
+}
+
+void
+acme_keeper_leave(struct acme_keeper *keeper, const char *name)
+{
+    keeper->has_left = true;
+    if (keeper->fresh)
+        forget(keeper, name);
+}
+
+void
+acme_keeper_forget(struct acme_keeper *keeper)
+{
+    struct acme_error err;
+
+    acme_error_clear(&err);
+    forget_configured(keeper);
+    if (keeper->has_left && acme_store_lineages(keeper->store, forget_other,
+                                keeper, &err) != ACME_OK)
+        acme_keeper_log(keeper, ACME_LOG_WARN, &err, "cannot list lineages");
 }

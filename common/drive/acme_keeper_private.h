@@ -132,6 +132,8 @@ struct acme_keeper {
     struct acme_roster *roster; /* of before; or NULL */
     struct acme_keeper_status status;
     struct acme_watch watch;
+    bool fresh;         /* nothing of the server ran before */
+    bool has_left;      /* see acme_keeper_leave() */
     bool started;       /* what is published from now on is news */
     bool journal_fails; /* which has been said */
     size_t looked_at;   /* the lineage whose end is looked at next */
@@ -167,6 +169,10 @@ enum acme_rc acme_keeper_open_adopted(struct acme_keeper *keeper,
 void acme_keeper_free_adopted(struct acme_keeper *keeper);
 void acme_keeper_adopt_accounts(struct acme_keeper *keeper);
 void acme_keeper_adopt(struct acme_keeper *keeper, size_t lineage);
+
+/* A lineage of an older configuration that is to go with the server: at once,
+ * if that has just started, else at its end. */
+void acme_keeper_leave(struct acme_keeper *keeper, const char *name);
 
 /* The directories of operators' signing requests, before the sandbox. */
 void acme_keeper_open_csrs(struct acme_keeper *keeper);

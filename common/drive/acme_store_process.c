@@ -340,6 +340,14 @@ role_of(const struct process *process)
     return is_trial(process->errand) ? ACME_KEEPER_TRIES : ACME_KEEPER_OBEYS;
 }
 
+/* No reload, no store in place of another one. */
+static bool
+is_fresh(const struct process *process)
+{
+    return process->errand == NULL && process->settle_ms == 0 &&
+           process->child->ready != -1;
+}
+
 static int
 run(struct process *process)
 {
@@ -358,6 +366,8 @@ run(struct process *process)
     enter_sandbox(process, &sandbox);
     report(process, &sandbox);
     acme_keeper_use_runner(process->keeper, process->child->runner);
+    if (is_fresh(process))
+        acme_keeper_forget_left(process->keeper);
     acme_keeper_start(process->keeper, role_of(process));
     if (process->area != NULL)
         acme_area_beat(process->area, process->host.now(process->host.ctx));

@@ -54,7 +54,8 @@ struct acme_issuer {
      * CA, which are taken over once; absolute, NULL: nowhere.  Of a server's
      * configuration only, in no JSON form and in no comparison. */
     const char *adopt_dir;
-    /* Lineages whose first issuer it is go with their server.  The same. */
+    /* Lineages whose first issuer it is go with their server.  The same; it is
+     * in their declarations. */
     bool forgets;
 };
 

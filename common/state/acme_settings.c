@@ -150,6 +150,7 @@ parse_declaration(struct acme_arena *arena, const struct acme_json *json,
     into->must_staple = acme_json_bool(json, "must_staple", false);
     into->reuse_key = acme_json_bool(json, "reuse_key", false);
     into->allow_subset = acme_json_bool(json, "allow_subset", false);
+    into->forgets = acme_json_bool(json, "forgets", false);
     if (rc == ACME_OK)
         rc = copy_str(arena, json, "csr", &into->csr_file, err);
     if (rc == ACME_OK)
@@ -265,6 +266,8 @@ render_declaration(const struct acme_declaration *one)
     acme_json_set_bool(json, "must_staple", one->must_staple);
     acme_json_set_bool(json, "reuse_key", one->reuse_key);
     acme_json_set_bool(json, "allow_subset", one->allow_subset);
+    if (one->forgets)
+        acme_json_set_bool(json, "forgets", true);
     if (one->csr_file != NULL)
         acme_json_set_str(json, "csr", one->csr_file);
     if (one->proof.said != 0)
@@ -344,6 +347,7 @@ copy_declaration(struct acme_arena *arena, const struct acme_config *config,
     out->must_staple = lineage->must_staple;
     out->reuse_key = lineage->reuse_key;
     out->allow_subset = lineage->allow_subset;
+    out->forgets = config->issuer[lineage->issuer].forgets;
     out->csr_file = keep(arena, lineage->csr_file, &failed);
     for (i = 0; i < lineage->nnames; i++)
         names[i] = keep(arena, lineage->names[i], &failed);
@@ -362,6 +366,7 @@ same_wish(const struct acme_declaration *a, const struct acme_declaration *b)
     if (a->nnames != b->nnames || a->ntypes != b->ntypes ||
         a->nfallbacks != b->nfallbacks || a->must_staple != b->must_staple ||
         a->reuse_key != b->reuse_key || a->allow_subset != b->allow_subset ||
+        a->forgets != b->forgets ||
         !acme_text_same(a->csr_file, b->csr_file) ||
         !acme_proof_equal(&a->proof, &b->proof) ||
         !acme_hooks_equal(&a->hooks, &b->hooks) ||
@@ -438,6 +443,14 @@ acme_settings_declare(struct acme_settings *settings, const char *by,
     one.since = old->since;
     *old = one;
     return ACME_OK;
+}
+
+bool
+acme_settings_forgets(const struct acme_settings *settings, const char *by)
+{
+    size_t i = find(settings, by);
+
+    return i < settings->ndeclared && settings->declared[i].forgets;
 }
 
 bool

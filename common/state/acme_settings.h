@@ -26,7 +26,8 @@ struct acme_declaration {
     size_t nfallbacks;
     struct acme_issuer fallback[ACME_FALLBACKS_MAX];
     bool must_staple, reuse_key, allow_subset; /* see struct acme_lineage */
-    const char *csr_file;                      /* or NULL */
+    bool forgets; /* what it has goes with its server (struct acme_issuer) */
+    const char *csr_file; /* or NULL */
     struct acme_proof proof;
     struct acme_hooks hooks;
     struct acme_timing timing;
@@ -54,6 +55,10 @@ enum acme_rc acme_settings_render(const struct acme_settings *settings,
 enum acme_rc acme_settings_declare(struct acme_settings *settings,
     const char *by, const struct acme_config *config, size_t lineage,
     time_t now, bool *changed, struct acme_error *err);
+
+/* Whether `by` wishes it for as long as his server runs. */
+bool acme_settings_forgets(const struct acme_settings *settings,
+    const char *by);
 
 /* Takes `by`'s wish out; false: there was none. */
 bool acme_settings_withdraw(struct acme_settings *settings, const char *by);

@@ -289,6 +289,32 @@ test_changed(void **state)
     acme_settings_free(settings);
 }
 
+/* "state_path off" of one server is not that of another, and is remembered. */
+static void
+test_forgets(void **state)
+{
+    struct acme_settings *settings = acme_settings_new();
+    struct acme_buf text;
+    struct wish wish;
+
+    (void)state;
+    wish_init(&wish, CA, ACME_KEY_ECDSA_256, "a.test", NULL);
+    declare(settings, "httpd:b", &wish, 1);
+    declare(settings, "nginx:a", &wish, 1);
+    assert_false(acme_settings_forgets(settings, "nginx:a"));
+    wish.issuer.forgets = true;
+    assert_true(declare(settings, "nginx:a", &wish, 2));
+    assert_false(declare(settings, "nginx:a", &wish, 2));
+    render(settings, &text);
+    acme_settings_free(settings);
+    settings = parse(acme_buf_str(&text));
+    assert_true(acme_settings_forgets(settings, "nginx:a"));
+    assert_false(acme_settings_forgets(settings, "httpd:b"));
+    assert_false(acme_settings_forgets(settings, "nginx:c"));
+    acme_buf_clear(&text);
+    acme_settings_free(settings);
+}
+
 static void
 test_order(void **state)
 {
@@ -426,6 +452,7 @@ main(void)
         cmocka_unit_test_setup(test_absent_members, setup),
         cmocka_unit_test_setup(test_malformed, setup),
         cmocka_unit_test_setup(test_changed, setup),
+        cmocka_unit_test_setup(test_forgets, setup),
         cmocka_unit_test_setup(test_order, setup),
         cmocka_unit_test_setup(test_wanted, setup),
         cmocka_unit_test_setup(test_conflict, setup),
