@@ -54,7 +54,6 @@ settings_init(struct acme_httpd_settings *settings)
     settings->stapling = -1;
     settings->account_type = ACME_KEY_NONE;
     acme_proof_init(&settings->proof);
-    acme_hooks_init(&settings->hooks);
 }
 
 void *
@@ -79,7 +78,8 @@ merge_flag(int *narrow, int wide)
 }
 
 struct acme_httpd_settings
-acme_httpd_settings_merge(const struct acme_httpd_settings *wide,
+acme_httpd_settings_merge(apr_pool_t *pool,
+    const struct acme_httpd_settings *wide,
     const struct acme_httpd_settings *narrow)
 {
     struct acme_httpd_settings merged = *narrow;
@@ -126,7 +126,7 @@ acme_httpd_settings_merge(const struct acme_httpd_settings *wide,
         merged.account_file = wide->account_file;
     }
     acme_proof_merge(&merged.proof, &wide->proof);
-    acme_hooks_merge(&merged.hooks, &wide->hooks);
+    merged.hooks = acme_httpd_hooks_merge(pool, wide->hooks, merged.hooks);
     acme_timing_merge(&merged.timing, &wide->timing);
     return merged;
 }
@@ -139,7 +139,7 @@ acme_httpd_merge_server(apr_pool_t *pool, void *base, void *add)
 
     *merged = *narrow;
     merged->settings =
-        acme_httpd_settings_merge(&wide->settings, &narrow->settings);
+        acme_httpd_settings_merge(pool, &wide->settings, &narrow->settings);
     merge_flag(&merged->stateless, wide->stateless);
     if (merged->thumbprint == NULL)
         merged->thumbprint = wide->thumbprint;

@@ -24,7 +24,7 @@ static const struct {
 };
 
 static const char *
-set_words(cmd_parms *cmd, struct acme_hooks *hooks, enum acme_hooks_item item,
+set_words(cmd_parms *cmd, struct acme_hooks **hooks, enum acme_hooks_item item,
     int argc, char *const argv[])
 {
     struct acme_error err;
@@ -35,13 +35,17 @@ set_words(cmd_parms *cmd, struct acme_hooks *hooks, enum acme_hooks_item item,
     word = apr_palloc(cmd->pool, ((apr_size_t)argc + 1) * sizeof(*word));
     for (i = 0; i < argc; i++)
         word[i] = apr_pstrdup(cmd->pool, argv[i]);
-    if (acme_hooks_set(hooks, item, word, (size_t)argc, &err) == ACME_OK)
+    if (*hooks == NULL) {
+        *hooks = apr_palloc(cmd->pool, sizeof(**hooks));
+        acme_hooks_init(*hooks);
+    }
+    if (acme_hooks_set(*hooks, item, word, (size_t)argc, &err) == ACME_OK)
         return NULL;
     return apr_psprintf(cmd->pool, "%s: %s", cmd->cmd->name, err.what);
 }
 
 const char *
-acme_httpd_set_hook(cmd_parms *cmd, struct acme_hooks *hooks, int argc,
+acme_httpd_set_hook(cmd_parms *cmd, struct acme_hooks **hooks, int argc,
     char *const argv[])
 {
     enum acme_hooks_item item;
@@ -57,7 +61,7 @@ acme_httpd_set_hook(cmd_parms *cmd, struct acme_hooks *hooks, int argc,
 }
 
 const char *
-acme_httpd_set_hooks(cmd_parms *cmd, struct acme_hooks *hooks, int argc,
+acme_httpd_set_hooks(cmd_parms *cmd, struct acme_hooks **hooks, int argc,
     char *const argv[])
 {
     size_t i;
@@ -66,4 +70,23 @@ acme_httpd_set_hooks(cmd_parms *cmd, struct acme_hooks *hooks, int argc,
         if (strcasecmp(items[i].name, cmd->cmd->name) == 0)
             return set_words(cmd, hooks, items[i].item, argc, argv);
     return NULL;
+}
+
+struct acme_hooks *
+acme_httpd_hooks_merge(apr_pool_t *pool, struct acme_hooks *wide,
+    struct acme_hooks *narrow)
+{
+    struct acme_hooks *merged;
+
+    if (wide == NULL || narrow == NULL)
+        return narrow != NULL ? narrow : wide;
+    merged = apr_pmemdup(pool, narrow, sizeof(*narrow));
+    acme_hooks_merge(merged, wide);
+    return merged;
+}
+
+bool
+acme_httpd_hooks_equal(const struct acme_hooks *a, const struct acme_hooks *b)
+{
+    return a == b || (a != NULL && b != NULL && acme_hooks_equal(a, b));
 }

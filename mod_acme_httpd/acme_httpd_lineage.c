@@ -105,9 +105,9 @@ lower(apr_pool_t *pool, const char *text)
 /* ---- names and their domains ------------------------------------------ */
 
 static struct acme_httpd_settings
-settings_of(const struct acme_httpd_domain *domain)
+settings_of(const struct build *b, const struct acme_httpd_domain *domain)
 {
-    return acme_httpd_settings_merge(
+    return acme_httpd_settings_merge(b->pool,
         &acme_httpd_server_of(domain->within)->settings, &domain->settings);
 }
 
@@ -153,7 +153,7 @@ index_domains(struct build *b)
         struct acme_httpd_domain *domain =
             APR_ARRAY_IDX(b->conf->domains, i, struct acme_httpd_domain *);
 
-        domain->automatic = settings_of(domain).members != 0;
+        domain->automatic = settings_of(b, domain).members != 0;
         for (k = 0; k < domain->names->nelts; k++) {
             const char *name = APR_ARRAY_IDX(domain->names, k, const char *);
 
@@ -422,7 +422,7 @@ static bool
 take_in_wild(struct build *b, const server_rec *s,
     struct acme_httpd_domain *domain, bool *grown)
 {
-    const struct acme_httpd_settings settings = settings_of(domain);
+    const struct acme_httpd_settings settings = settings_of(b, domain);
     const bool provable = acme_proof_has_dns(&settings.proof);
     int i;
 
@@ -717,7 +717,7 @@ settle_command(struct build *b, const struct acme_httpd_domain *domain,
 static bool
 add_lineage(struct build *b, struct acme_httpd_domain *domain)
 {
-    struct acme_httpd_settings settings = settings_of(domain);
+    struct acme_httpd_settings settings = settings_of(b, domain);
     struct acme_lineage lineage;
     struct acme_error err;
     const char *error;
@@ -752,7 +752,7 @@ add_lineage(struct build *b, struct acme_httpd_domain *domain)
     lineage.allow_subset = settings.allow_subset == 1;
     lineage.csr_file = settings.csr_file;
     lineage.proof = &settings.proof;
-    lineage.hooks = &settings.hooks;
+    lineage.hooks = settings.hooks;
     lineage.timing = settings.timing;
     if (!check_csr(b, domain, settings.csr_file))
         return false;
@@ -760,8 +760,8 @@ add_lineage(struct build *b, struct acme_httpd_domain *domain)
     rc = use_issuers(b, &settings, &lineage, &err);
     if (rc == ACME_OK)
         rc = acme_host_check_csr(&lineage, &err);
-    if (rc == ACME_OK)
-        rc = acme_host_check_hooks(&settings.hooks, &err);
+    if (rc == ACME_OK && settings.hooks != NULL)
+        rc = acme_host_check_hooks(settings.hooks, &err);
     if (rc == ACME_OK)
         rc = acme_config_add_lineage(b->conf->config, &lineage,
             &domain->lineage, &err);
@@ -1007,7 +1007,7 @@ same_settings(const struct acme_httpd_settings *one,
            one->account_type == other->account_type &&
            one->account_file == other->account_file &&
            acme_proof_equal(&one->proof, &other->proof) &&
-           acme_hooks_equal(&one->hooks, &other->hooks) &&
+           acme_httpd_hooks_equal(one->hooks, other->hooks) &&
            acme_timing_equal(&one->timing, &other->timing);
 }
 
@@ -1043,8 +1043,8 @@ warn_stapling(const struct build *b)
     int i;
 
     for (i = 0; i < b->conf->domains->nelts; i++)
-        wanted |= settings_of(APR_ARRAY_IDX(b->conf->domains, i,
-                                  struct acme_httpd_domain *))
+        wanted |= settings_of(b, APR_ARRAY_IDX(b->conf->domains, i,
+                                     struct acme_httpd_domain *))
                       .stapling == 1;
     if (wanted || acme_httpd_server_of(b->conf->base)->settings.stapling == 1)
         say(b, APLOG_WARNING,

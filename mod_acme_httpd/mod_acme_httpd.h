@@ -54,7 +54,7 @@ struct acme_httpd_settings {
     enum acme_key_type account_type;
     const char *account_file; /* instead of account_type */
     struct acme_proof proof;
-    struct acme_hooks hooks;
+    struct acme_hooks *hooks; /* large, and said once if at all; or NULL */
     struct acme_timing timing;
 };
 
@@ -158,19 +158,26 @@ void *acme_httpd_merge_server(apr_pool_t *pool, void *base, void *add);
 
 struct acme_httpd_server *acme_httpd_server_of(const server_rec *s);
 
-/* `wide` filled in where `narrow` says nothing. */
-struct acme_httpd_settings acme_httpd_settings_merge(
+/* `wide` filled in where `narrow` says nothing; what is then neither's is in
+ * the pool. */
+struct acme_httpd_settings acme_httpd_settings_merge(apr_pool_t *pool,
     const struct acme_httpd_settings *wide,
     const struct acme_httpd_settings *narrow);
 
 /* ---- acme_httpd_hooks.c ----------------------------------------------- */
 
 /* ACMEHook, and the directives that say one thing about hooks: NULL, or what
- * is wrong. */
-const char *acme_httpd_set_hook(cmd_parms *cmd, struct acme_hooks *hooks,
+ * is wrong.  *hooks is made where it is NULL. */
+const char *acme_httpd_set_hook(cmd_parms *cmd, struct acme_hooks **hooks,
     int argc, char *const argv[]);
-const char *acme_httpd_set_hooks(cmd_parms *cmd, struct acme_hooks *hooks,
+const char *acme_httpd_set_hooks(cmd_parms *cmd, struct acme_hooks **hooks,
     int argc, char *const argv[]);
+
+/* NULL: neither says anything.  A copy only where both do. */
+struct acme_hooks *acme_httpd_hooks_merge(apr_pool_t *pool,
+    struct acme_hooks *wide, struct acme_hooks *narrow);
+bool acme_httpd_hooks_equal(const struct acme_hooks *a,
+    const struct acme_hooks *b);
 
 /* ---- acme_httpd_members.c --------------------------------------------- */
 
