@@ -39,6 +39,7 @@
 #include "state/acme_live_alpn.h"
 #include "state/acme_live_status.h"
 #include "state/acme_md_status.h"
+#include "state/acme_md_store.h"
 #include "state/acme_status_query.h"
 #include "wrap/acme_alpn.h"
 #include "wrap/acme_idn.h"

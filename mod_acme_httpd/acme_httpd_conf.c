@@ -26,7 +26,6 @@ conf_of(apr_pool_t *pconf)
         return data;
     conf = apr_pcalloc(pconf, sizeof(*conf));
     conf->pool = pconf;
-    conf->state_dir = ACME_HTTPD_STATE_DIR;
     conf->domains =
         apr_array_make(pconf, 8, sizeof(struct acme_httpd_domain *));
     conf->notes = apr_array_make(pconf, 4, sizeof(struct acme_httpd_note));
@@ -588,11 +587,10 @@ set_flag(cmd_parms *cmd, void *dir, int flag)
 static const char *
 key_word(apr_pool_t *pool, const char *word, const char *bits)
 {
-    static const char *const curves[][2] = { { "default", "ecdsa:256" },
-        { "p-256", "ecdsa:256" }, { "secp256r1", "ecdsa:256" },
-        { "prime256v1", "ecdsa:256" }, { "p-384", "ecdsa:384" },
-        { "secp384r1", "ecdsa:384" }, { "p-521", "ecdsa:521" },
-        { "secp521r1", "ecdsa:521" } };
+    static const char *const curves[][2] = { { "p-256", "ecdsa:256" },
+        { "secp256r1", "ecdsa:256" }, { "prime256v1", "ecdsa:256" },
+        { "p-384", "ecdsa:384" }, { "secp384r1", "ecdsa:384" },
+        { "p-521", "ecdsa:521" }, { "secp521r1", "ecdsa:521" } };
     size_t i;
 
     for (i = 0; i < sizeof(curves) / sizeof(curves[0]); i++)
@@ -645,8 +643,10 @@ set_private_keys(cmd_parms *cmd, void *dir, int argc, char *const argv[])
     for (i = 0; i < argc && error == NULL; i++) {
         const char *word = argv[i];
 
-        if (argc > 1 && strcasecmp(word, "default") == 0)
-            return fail(cmd, word, "it stands alone");
+        if (strcasecmp(word, "default") == 0) {
+            settings->type[settings->ntypes++] = ACME_KEY_NONE;
+            return argc > 1 ? fail(cmd, word, "it stands alone") : NULL;
+        }
         bits = NULL;
         if (strcasecmp(word, "rsa") == 0 && i + 1 < argc &&
             apr_isdigit(*argv[i + 1]))

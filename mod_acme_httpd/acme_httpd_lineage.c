@@ -11,6 +11,9 @@
 
 APLOG_USE_MODULE(acme_httpd);
 
+/* mod_md's default, below ServerRoot. */
+#define MD_STORE "md"
+
 struct build {
     struct acme_httpd_conf *conf;
     apr_pool_t *pool;    /* temporary */
@@ -560,8 +563,8 @@ said(const char *text)
 }
 
 static void
-fill_issuer(const struct acme_httpd_settings *settings, const char *ca,
-    struct acme_issuer *issuer)
+fill_issuer(const struct build *b, const struct acme_httpd_settings *settings,
+    const char *ca, struct acme_issuer *issuer)
 {
     int i;
 
@@ -573,6 +576,8 @@ fill_issuer(const struct acme_httpd_settings *settings, const char *ca,
     issuer->key_file = settings->account_file;
     if (settings->account_type != ACME_KEY_NONE)
         issuer->key_type = settings->account_type;
+    else if (b->conf->md_store != NULL)
+        issuer->key_type = ACME_KEY_RSA_3072;
     issuer->ca_file = said(settings->ca_file);
     issuer->proxy = said(settings->proxy);
     issuer->proxy_ca_file = said(settings->proxy_ca_file);
@@ -639,7 +644,7 @@ use_issuer(struct build *b, const struct acme_httpd_settings *settings,
     struct acme_issuer issuer;
     enum acme_rc rc;
 
-    fill_issuer(settings, ca, &issuer);
+    fill_issuer(b, settings, ca, &issuer);
     if (find_issuer(b, &issuer, index))
         return ACME_OK;
     name_issuer(b, &issuer, ca);
@@ -744,9 +749,10 @@ add_lineage(struct build *b, struct acme_httpd_domain *domain)
     lineage.nnames = (size_t)domain->names->nelts;
     lineage.names = (const char *const *)domain->names->elts;
     lineage.ntypes = settings.ntypes > 0 ? settings.ntypes : 1;
-    lineage.type[0] = ACME_KEY_ECDSA_256;
-    if (settings.ntypes > 0)
-        memcpy(lineage.type, settings.type, sizeof(settings.type));
+    memcpy(lineage.type, settings.type, sizeof(settings.type));
+    if (lineage.type[0] == ACME_KEY_NONE)
+        lineage.type[0] =
+            b->conf->md_store != NULL ? ACME_KEY_RSA_2048 : ACME_KEY_ECDSA_256;
     lineage.must_staple = settings.must_staple == 1;
     lineage.reuse_key = settings.reuse_key == 1;
     lineage.allow_subset = settings.allow_subset == 1;
@@ -843,6 +849,33 @@ find_reach(const struct build *b)
     acme_httpd_reach(b->conf, tls);
 }
 
+/*
+ * mod_md's store keeps what it has, and ours is below it.  Who says nothing
+ * may have it where mod_md makes it, unless that is still at work there or
+ * ours is elsewhere already.  Keys are then of the types that mod_md makes:
+ * those that are there stay.
+ */
+static void
+settle_state(struct build *b)
+{
+    struct acme_httpd_conf *conf = b->conf;
+    const char *store = conf->state_dir;
+    apr_finfo_t ours;
+
+    if (store == NULL) {
+        conf->state_dir = ACME_HTTPD_STATE_DIR;
+        if (apr_stat(&ours, conf->state_dir, APR_FINFO_TYPE, b->pool) ==
+                APR_SUCCESS ||
+            ap_find_linked_module("mod_md.c") != NULL)
+            return;
+        store = ap_server_root_relative(conf->pool, MD_STORE);
+    }
+    if (store == NULL || !acme_md_store_is(store))
+        return;
+    conf->md_store = store;
+    conf->state_dir = apr_pstrcat(conf->pool, store, "/acme", NULL);
+}
+
 static bool
 make_config(struct build *b, server_rec *base)
 {
@@ -853,12 +886,14 @@ make_config(struct build *b, server_rec *base)
     acme_error_clear(&err);
     conf->config = acme_config_new(conf->state_dir, "httpd",
         acme_httpd_conf_path(base->process, b->pool));
-    if (conf->config == NULL) {
+    if (conf->config != NULL)
+        apr_pool_cleanup_register(conf->pool, conf->config, free_config,
+            apr_pool_cleanup_null);
+    if (conf->config == NULL ||
+        !acme_config_adopt_md(conf->config, conf->md_store)) {
         say(b, APLOG_ERR, "out of memory");
         return false;
     }
-    apr_pool_cleanup_register(conf->pool, conf->config, free_config,
-        apr_pool_cleanup_null);
     find_reach(b);
     for (i = 0; i < conf->domains->nelts; i++)
         if (!add_lineage(b,
@@ -1091,6 +1126,7 @@ acme_httpd_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     b.written = apr_hash_make(ptemp);
     b.startup = ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG;
     read_tree(&b);
+    settle_state(&b);
     if (!check_ssl(&b) || !index_domains(&b) || !match_hosts(&b) ||
         (ap_find_linked_module("mod_md.c") != NULL &&
             !check_mod_md(&b, ap_conftree)) ||

@@ -88,9 +88,10 @@ struct acme_httpd_note {
 struct acme_httpd_conf {
     apr_pool_t *pool; /* pconf */
     server_rec *base;
-    bool used;       /* by any directive */
-    bool wants_more; /* than answers with others' thumbprints */
-    const char *state_dir;
+    bool used;             /* by any directive */
+    bool wants_more;       /* than answers with others' thumbprints */
+    const char *state_dir; /* NULL, until all is read: nothing was said */
+    const char *md_store;  /* mod_md's, which is taken over; or NULL */
     const char *user;
     struct acme_port_map port_map;
     bool admin;             /* ACMEStatus admin, somewhere */

@@ -1,7 +1,8 @@
 /*
  * What the files behind acme_keeper.h share: what is known and published
- * (acme_keeper.c, _spare.c), what is taken over from others and what does not
- * outlive the server (_adopt.c, _forget.c), and what the engine's frames are
+ * (acme_keeper.c, _spare.c), what is taken over from others (_adopt.c,
+ * _adopt_dir.c, _adopt_md.c) and what does not outlive the server (_forget.c),
+ * and what the engine's frames are
  * answered with (acme_keeper_answer.c has the list; _unit.c, _account.c,
  * _binding.c, _tsig.c, _order.c, _csr.c, _version.c and _event.c have the
  * answers, and _trial.c those of a dry run), and what the runner is asked for
@@ -16,6 +17,7 @@
 #include "protocol/acme_binding.h"
 #include "state/acme_condition.h"
 #include "state/acme_frame.h"
+#include "state/acme_md_store.h"
 #include "state/acme_roster.h"
 #include "wrap/acme_csr.h"
 #include "wrap/acme_tsig.h"
@@ -73,7 +75,8 @@ struct acme_kept_tsig {
     struct acme_error trouble;
 };
 
-/* What another client has left, as it was read; see acme_keeper_adopt.c. */
+/* What another client has left, as it was read; see acme_keeper_adopt_dir.c.
+ */
 struct acme_adopted;
 
 /* What workers have been told of a lineage. */
@@ -124,6 +127,7 @@ struct acme_keeper {
     struct acme_kept_tsig *tsig;       /* each file once */
     size_t ntsigs;
     struct acme_adopted *adopted;       /* nissuers; until it was */
+    struct acme_md_store *adopted_md;   /* the same, or NULL */
     struct acme_account_entry *account; /* nissuers, as last read: or no key */
     struct timespec keys;               /* see acme_store_keys_changed() */
     bool others_known, others;          /* other servers live here too */
@@ -160,15 +164,66 @@ enum acme_rc acme_keeper_read_tsigs(struct acme_keeper *keeper,
 void acme_keeper_free_tsigs(struct acme_keeper *keeper);
 
 /*
- * What other clients have left (acme_issuer's adopt_dir): read before the
- * sandbox where there is none of our own yet, then taken over, accounts all at
- * once and certificates lineage by lineage, before they are published.
+ * What other clients have left (acme_issuer's adopt_dir, acme_config's
+ * adopt_md): read before the sandbox where there is none of our own yet, then
+ * taken over, accounts all at once and certificates lineage by lineage, before
+ * they are published.
  */
 enum acme_rc acme_keeper_open_adopted(struct acme_keeper *keeper,
     struct acme_error *err);
 void acme_keeper_free_adopted(struct acme_keeper *keeper);
 void acme_keeper_adopt_accounts(struct acme_keeper *keeper);
 void acme_keeper_adopt(struct acme_keeper *keeper, size_t lineage);
+
+/* Whether there is an account of this CA that an order could be made with; a
+ * version of a lineage, in whatever state. */
+bool acme_adopt_has_account(struct acme_keeper *keeper, size_t issuer);
+bool acme_adopt_has_version(const struct acme_keeper *keeper, size_t lineage);
+
+/* Makes the key that of an issuer's account.  *taken: it was not before.
+ * ACME_CONFIG: another type of key is wanted. */
+enum acme_rc acme_adopt_account(struct acme_keeper *keeper, size_t issuer,
+    struct acme_key *key, bool *taken, struct acme_error *err);
+
+/* A pair that was found. */
+struct acme_adopt_pair {
+    struct acme_key *key;
+    struct acme_chain *chain;
+    struct acme_leaf leaf;
+};
+void acme_adopt_clear_pair(struct acme_adopt_pair *pair);
+
+/* Whether it is as good as what would be ordered for the lineage, of that type
+ * of key.  *surplus: how many names it has besides.  ACME_REFUSED: why not. */
+enum acme_rc acme_adopt_check(struct acme_keeper *keeper,
+    const struct acme_lineage *lineage, enum acme_key_type type,
+    const struct acme_adopt_pair *pair, unsigned *surplus,
+    struct acme_error *err);
+
+/* Puts it into a version; `issuer` is its CA's directory URL, or "". */
+enum acme_rc acme_adopt_add(const struct acme_adopt_pair *from,
+    const char *issuer, struct acme_version *version, struct acme_error *err);
+void acme_adopt_say(struct acme_keeper *keeper,
+    const struct acme_lineage *lineage, const struct acme_adopt_pair *pair,
+    const char *from);
+
+/* Those of nginx's own module.  _find adds no pair where there is none that is
+ * good. */
+enum acme_rc acme_adopt_dir_open(struct acme_keeper *keeper,
+    struct acme_error *err);
+void acme_adopt_dir_free(struct acme_keeper *keeper);
+void acme_adopt_dir_accounts(struct acme_keeper *keeper);
+bool acme_adopt_dir_has(const struct acme_keeper *keeper, size_t lineage);
+enum acme_rc acme_adopt_dir_find(struct acme_keeper *keeper,
+    const struct acme_lineage *lineage, struct acme_version *version,
+    struct acme_error *err);
+
+/* Those of mod_md; _find also writes what it has archived. */
+void acme_adopt_md_open(struct acme_keeper *keeper);
+void acme_adopt_md_accounts(struct acme_keeper *keeper);
+enum acme_rc acme_adopt_md_find(struct acme_keeper *keeper,
+    const struct acme_lineage *lineage, struct acme_version *version,
+    struct acme_error *err);
 
 /* A lineage of an older configuration that is to go with the server: at once,
  * if that has just started, else at its end. */

@@ -196,6 +196,13 @@ acme_config_free(struct acme_config *config)
         acme_arena_free(config->arena);
 }
 
+bool
+acme_config_adopt_md(struct acme_config *config, const char *path)
+{
+    config->adopt_md = path;
+    return acme_arena_own(config->arena, &config->adopt_md, 1);
+}
+
 size_t
 acme_lineage_cas(const struct acme_lineage *lineage)
 {

@@ -54,8 +54,11 @@ struct acme_listener {
 
 struct acme_config {
     const char *state_dir; /* absolute */
-    const char *server;    /* "nginx", "httpd", "acmectl" */
-    const char *instance;  /* path of the server's configuration */
+    /* A store of mod_md's that accounts and certificates are taken over from,
+     * once; absolute, NULL: none. */
+    const char *adopt_md;
+    const char *server;   /* "nginx", "httpd", "acmectl" */
+    const char *instance; /* path of the server's configuration */
     uid_t uid; /* the engine's user and group when we start as root */
     gid_t gid;
     /* The server's own, for programs that root must not run; 0: there is
@@ -119,6 +122,9 @@ size_t acme_lineage_ca(const struct acme_lineage *lineage, size_t issuer);
 struct acme_config *acme_config_new(const char *state_dir, const char *server,
     const char *instance);
 void acme_config_free(struct acme_config *config); /* accepts NULL */
+
+/* False: out of memory.  Copies the path. */
+bool acme_config_adopt_md(struct acme_config *config, const char *path);
 
 /*
  * Copies an issuer in.  ACME_CONFIG: directory no https URL, name taken.

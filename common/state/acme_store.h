@@ -153,6 +153,11 @@ enum acme_rc acme_store_version_write(struct acme_store *store,
 enum acme_rc acme_store_switch(struct acme_store *store, const char *name,
     unsigned number, struct acme_error *err);
 
+/* Writes a version for the lineage's history, that was live elsewhere: live
+ * does not move, nothing is pruned. */
+enum acme_rc acme_store_version_add(struct acme_store *store, const char *name,
+    const struct acme_version *version, struct acme_error *err);
+
 /* Whether a recovery would find nothing to do.  Needs no lock: what somebody
  * is at work on is not settled. */
 bool acme_store_is_settled(const struct acme_store *store, const char *name);

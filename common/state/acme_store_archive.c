@@ -218,11 +218,11 @@ put_meta(const struct write *w, const struct acme_json *pairs,
     return rc;
 }
 
-/* The files of all pairs, meta.json and the mark into `dir`, which nobody
- * knows yet. */
+/* The files of all pairs, meta.json and, if it is to be live, the mark into
+ * `dir`, which nobody knows yet. */
 static enum acme_rc
 fill(const struct acme_store *store, const char *dir,
-    const struct acme_version *version, struct acme_error *err)
+    const struct acme_version *version, bool pending, struct acme_error *err)
 {
     struct acme_json *pairs = acme_json_array();
     struct write w = { store, dir, NULL };
@@ -238,7 +238,7 @@ fill(const struct acme_store *store, const char *dir,
     if (rc == ACME_OK)
         rc = put_meta(&w, pairs, err);
     mark_path(mark, dir);
-    if (rc == ACME_OK)
+    if (rc == ACME_OK && pending)
         rc = acme_dir_create(store->fd, mark, 0600, "", 0, err);
     if (rc == ACME_OK)
         rc = acme_dir_sync_files(store->fd, dir, err);
@@ -246,10 +246,11 @@ fill(const struct acme_store *store, const char *dir,
     return rc;
 }
 
-/* archive/NAME/N, complete, durable and marked; or nothing. */
+/* archive/NAME/N, complete, durable and, if it is to be live, marked; or
+ * nothing. */
 static enum acme_rc
 archive(const struct acme_store *store, const char *name, unsigned number,
-    const struct acme_version *version, struct acme_error *err)
+    const struct acme_version *version, bool pending, struct acme_error *err)
 {
     char dir[ACME_STORE_VERSION_MAX], temp[ACME_STORE_VERSION_MAX];
     struct acme_error ignored;
@@ -259,7 +260,7 @@ archive(const struct acme_store *store, const char *name, unsigned number,
     rc = acme_dir_make_hidden(store->fd, dir, temp, sizeof(temp), err);
     if (rc != ACME_OK)
         return rc;
-    rc = fill(store, temp, version, err);
+    rc = fill(store, temp, version, pending, err);
     if (rc == ACME_OK)
         rc = acme_dir_rename(store->fd, temp, dir, err);
     if (rc != ACME_OK) {
@@ -376,15 +377,17 @@ prune(const struct acme_store *store, const char *name,
     }
 }
 
-enum acme_rc
-acme_store_version_write(struct acme_store *store, const char *name,
-    struct acme_version *version, time_t now, struct acme_error *err)
+/* The next version of a lineage, not live yet; all->number is the caller's to
+ * free, whatever comes back. */
+static enum acme_rc
+write_next(struct acme_store *store, const char *name,
+    const struct acme_version *version, bool pending,
+    struct acme_store_numbers *all, unsigned *number, struct acme_error *err)
 {
     char dir[ACME_STORE_PATH_MAX];
-    struct acme_store_numbers all = { 0, 0, NULL };
-    unsigned number = 0;
     enum acme_rc rc;
 
+    memset(all, 0, sizeof(*all));
     rc = acme_store_writable(store, err);
     if (rc == ACME_OK)
         rc = check_version(version, err);
@@ -393,11 +396,23 @@ acme_store_version_write(struct acme_store *store, const char *name,
     if (rc == ACME_OK)
         rc = acme_dir_make(store->fd, dir, err);
     if (rc == ACME_OK)
-        rc = acme_store_versions(store, name, &all, err);
+        rc = acme_store_versions(store, name, all, err);
     if (rc == ACME_OK)
-        rc = next_number(store, name, &all, &number, err);
+        rc = next_number(store, name, all, number, err);
     if (rc == ACME_OK)
-        rc = archive(store, name, number, version, err);
+        rc = archive(store, name, *number, version, pending, err);
+    return rc;
+}
+
+enum acme_rc
+acme_store_version_write(struct acme_store *store, const char *name,
+    struct acme_version *version, time_t now, struct acme_error *err)
+{
+    struct acme_store_numbers all;
+    unsigned number = 0;
+    enum acme_rc rc;
+
+    rc = write_next(store, name, version, true, &all, &number, err);
     if (rc == ACME_OK)
         rc = switch_live(store, name, number, err);
     if (rc != ACME_OK)
@@ -411,6 +426,19 @@ acme_store_version_write(struct acme_store *store, const char *name,
     prune(store, name, &all, now, err);
 
 done:
+    free(all.number);
+    return rc;
+}
+
+enum acme_rc
+acme_store_version_add(struct acme_store *store, const char *name,
+    const struct acme_version *version, struct acme_error *err)
+{
+    struct acme_store_numbers all;
+    unsigned number = 0;
+    enum acme_rc rc;
+
+    rc = write_next(store, name, version, false, &all, &number, err);
     free(all.number);
     return rc;
 }

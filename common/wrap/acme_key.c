@@ -375,6 +375,46 @@ acme_key_from_pem(const char *pem, size_t len, struct acme_key **key,
     return rc;
 }
 
+/* PEM_read_bio_PrivateKey() asks for it here. */
+static int
+give_passphrase(char *out, int size, int writing, void *ctx)
+{
+    const struct acme_buf *passphrase = ctx;
+
+    if (writing || size < 0 || passphrase->len > (size_t)size)
+        return -1;
+    memcpy(out, passphrase->data, passphrase->len);
+    return (int)passphrase->len;
+}
+
+enum acme_rc
+acme_key_from_encrypted_pem(const char *pem, size_t len,
+    const struct acme_buf *passphrase, struct acme_key **key,
+    struct acme_error *err)
+{
+    EVP_PKEY *evp = NULL;
+    BIO *bio = NULL;
+    enum acme_rc rc;
+
+    if (len > INT_MAX)
+        return acme_error_set(err, ACME_CONFIG, "private key too long");
+    ERR_set_mark();
+    bio = BIO_new_mem_buf(pem, (int)len);
+    if (bio != NULL)
+        evp = PEM_read_bio_PrivateKey(bio, NULL, give_passphrase,
+            (void *)(uintptr_t)passphrase);
+    if (evp != NULL)
+        rc = acme_key_wrap(evp, key, err);
+    else
+        rc = acme_openssl_fail(err, ACME_CONFIG,
+            "no private key found that opens with the passphrase");
+    if (rc != ACME_OK)
+        EVP_PKEY_free(evp);
+    BIO_free(bio);
+    ERR_pop_to_mark();
+    return rc;
+}
+
 enum acme_rc
 acme_key_from_text(const char *text, size_t len, struct acme_key **key,
     struct acme_error *err)

@@ -59,6 +59,12 @@ enum acme_rc acme_key_from_der(const void *der, size_t len,
 enum acme_rc acme_key_from_pem(const char *pem, size_t len,
     struct acme_key **key, struct acme_error *err);
 
+/* The same of PEM that is encrypted with these bytes; unencrypted PEM is fine
+ * too. */
+enum acme_rc acme_key_from_encrypted_pem(const char *pem, size_t len,
+    const struct acme_buf *passphrase, struct acme_key **key,
+    struct acme_error *err);
+
 /*
  * A private key as a JWK (RFC 7517; its members: RFC 7518 6.2, 6.3), as
  * Certbot keeps account keys: EC with "crv", "x", "y" and "d", or RSA with
