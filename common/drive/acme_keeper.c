@@ -11,6 +11,10 @@
  * (seconds). */
 #define DUE_EVERY 60
 
+/* And so soon after a version has become live: not at once, as who has made it
+ * so has them run. */
+#define DUE_SOON 2
+
 void
 acme_keeper_log(const struct acme_keeper *keeper, enum acme_level level,
     const struct acme_error *err, const char *what)
@@ -498,21 +502,26 @@ fill_slot(struct acme_keeper *keeper, size_t i, const struct acme_version *own,
     return rc;
 }
 
+static bool
+is_served(const struct acme_kept *kept, const struct acme_pair *pair)
+{
+    const struct acme_buf *chain = &pair->chain;
+    const struct acme_buf *leaf =
+        &kept->served[acme_key_algorithm_number(pair->type)].leaf;
+
+    return leaf->len > 0 && leaf->len <= chain->len &&
+           memcmp(leaf->data, chain->data, leaf->len) == 0;
+}
+
 /* The first that was not served before, else the first. */
 static const struct acme_pair *
 new_pair(const struct acme_kept *kept, const struct acme_version *version)
 {
-    const struct acme_buf *chain, *leaf;
     size_t i;
 
-    for (i = 0; i < version->npairs; i++) {
-        chain = &version->pair[i].chain;
-        leaf = &kept->served[acme_key_algorithm_number(version->pair[i].type)]
-                    .leaf;
-        if (leaf->len == 0 || leaf->len > chain->len ||
-            memcmp(leaf->data, chain->data, leaf->len) != 0)
+    for (i = 0; i < version->npairs; i++)
+        if (!is_served(kept, &version->pair[i]))
             return &version->pair[i];
-    }
     return &version->pair[0];
 }
 
@@ -524,11 +533,13 @@ acme_keeper_put_version(struct acme_keeper *keeper, size_t i,
     const unsigned before = kept->published;
     const struct acme_pair *pair;
     size_t n;
+    bool news;
     enum acme_rc rc = ACME_OK;
 
     acme_keeper_touch(keeper, i);
     drop_unwanted(wanted_of(keeper, i), version);
     pair = new_pair(kept, version);
+    news = before != version->number || !is_served(kept, pair);
     if (keeper->area != NULL)
         rc = fill_slot(keeper, i, version, err);
     if (rc != ACME_OK)
@@ -542,8 +553,7 @@ acme_keeper_put_version(struct acme_keeper *keeper, size_t i,
         rc = keep_pair(keeper, i, &version->pair[n], err);
     kept->unread = rc == ACME_NOMEM;
     /* of an operator's own key he alone knows who serves it */
-    if (keeper->started && keeper->area != NULL && pair->key.len > 0 &&
-        before != version->number)
+    if (keeper->started && keeper->area != NULL && pair->key.len > 0 && news)
         acme_keeper_tell_installed(keeper, i, version, pair);
     return rc;
 }
@@ -554,6 +564,7 @@ static void
 publish(struct acme_keeper *keeper, size_t i)
 {
     const char *name = keeper->config->lineage[i].name;
+    const uint64_t stamp = acme_store_live_stamp(keeper->store, name);
     struct acme_version version;
     struct acme_error err;
     enum acme_rc rc;
@@ -576,6 +587,7 @@ publish(struct acme_keeper *keeper, size_t i)
         acme_keeper_log(keeper, ACME_LOG_ERROR, &err,
             "cannot publish certificate");
     keeper->kept[i].unread = rc == ACME_NOMEM;
+    keeper->kept[i].live_stamp = stamp;
     acme_version_clear(&version);
 }
 
@@ -913,22 +925,39 @@ acme_keeper_settle(struct acme_keeper *keeper)
 
 /* ---- once a second ---------------------------------------------------- */
 
+/* Not so where the lineage was removed and begins anew. */
+static bool
+has_newer(const struct acme_keeper *keeper, const char *name, unsigned number)
+{
+    struct acme_error ignored;
+    unsigned newest = 0;
+    size_t n = 0;
+
+    acme_error_clear(&ignored);
+    return acme_store_version_numbers(keeper->store, name, &newest, 1, &n,
+               &ignored) == ACME_OK &&
+           n > 0 && newest > number;
+}
+
 bool
 acme_keeper_look_at(struct acme_keeper *keeper, size_t i)
 {
+    const char *name = keeper->config->lineage[i].name;
     const unsigned before = keeper->kept[i].published;
     struct acme_error err;
     unsigned number = 0;
 
     acme_error_clear(&err);
-    if (acme_store_live(keeper->store, keeper->config->lineage[i].name,
-            &number, &err) != ACME_OK ||
-        (number == before && !keeper->kept[i].unread))
+    if (acme_store_live(keeper->store, name, &number, &err) != ACME_OK ||
+        (number == before && !keeper->kept[i].unread &&
+            acme_store_live_stamp(keeper->store, name) ==
+                keeper->kept[i].live_stamp))
         return false;
     publish(keeper, i);
     if (keeper->kept[i].published != number)
         return false;
-    if (number < before && keeper->area != NULL)
+    if (number < before && keeper->area != NULL &&
+        has_newer(keeper, name, number))
         acme_keeper_tell_rolled_back(keeper, i, number);
     return true;
 }
@@ -966,8 +995,11 @@ acme_keeper_look(struct acme_keeper *keeper,
     }
     (void)acme_store_changed(keeper->store, &keeper->watch, now, &live,
         &orders, &err);
-    if (live)
+    if (live) {
         look_at_live(keeper, moved, ctx);
+        if (keeper->due_at > now + DUE_SOON)
+            keeper->due_at = now + DUE_SOON;
+    }
     if (orders) {
         acme_keeper_publish_thumbprints(keeper);
         publish_tokens(keeper);

@@ -53,6 +53,7 @@ struct acme_kept {
     int csr_dir;          /* where the signing request is; -1: nowhere */
     struct acme_csr *csr; /* as last read, or NULL */
     unsigned published;   /* version in the area; 0: none */
+    uint64_t live_stamp;  /* acme_store_live_stamp() of then */
     bool unread;          /* memory was short for what is live, */
     bool unsettled;       /* or for what is wanted */
     time_t expiring;      /* when that was told last; 0: not since the start */

@@ -363,6 +363,8 @@ commit(struct acme_call *call, const struct acme_key *key,
         /* Left behind it would be resumed, to the same certificate. */
         acme_error_clear(&ignored);
         acme_call_drop_order(call, &ignored);
+        keeper->kept[call->index].live_stamp =
+            acme_store_live_stamp(keeper->store, call->name);
         rc =
             acme_keeper_put_version(keeper, call->index, &version, &call->err);
         acme_keeper_deploy(keeper, call->index);

@@ -628,10 +628,24 @@ add_stamp(const struct acme_store *store, uint64_t stamp, const char *path)
     return stamp;
 }
 
+#define STAMP_BEGIN UINT64_C(14695981039346656037)
+
+uint64_t
+acme_store_live_stamp(const struct acme_store *store, const char *name)
+{
+    char path[ACME_STORE_PATH_MAX];
+    struct acme_error ignored;
+
+    acme_error_clear(&ignored);
+    if (acme_store_path(path, "live/", name, "", &ignored) != ACME_OK)
+        return STAMP_BEGIN;
+    return add_stamp(store, STAMP_BEGIN, path);
+}
+
 uint64_t
 acme_store_stamp(const struct acme_store *store, const char *name)
 {
-    uint64_t stamp = UINT64_C(14695981039346656037);
+    uint64_t stamp = STAMP_BEGIN;
     char path[ACME_STORE_PATH_MAX], unit[ACME_UNIT_NAME_MAX];
     struct acme_error ignored;
     size_t i;

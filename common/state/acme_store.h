@@ -145,10 +145,11 @@ enum acme_rc acme_store_version_write(struct acme_store *store,
     struct acme_error *err);
 
 /*
- * Moves live to version N, which is read once before: ACME_IO if it is
- * damaged, by name.  Marks of versions above it go, or the next recovery would
- * undo it.  The caller holds the lineage's lock.  ACME_OK with `err` set: it
- * has moved, but not all marks are gone.
+ * Moves live to version N, back or forth again, with one rename.  It is read
+ * once before: ACME_IO if it is damaged or not there, by name.  No version
+ * above it is left marked, or the next recovery would undo it.  The caller
+ * holds the lineage's lock.  On an error live is where it was; ACME_OK with
+ * `err` set is as of acme_store_version_write().
  */
 enum acme_rc acme_store_switch(struct acme_store *store, const char *name,
     unsigned number, struct acme_error *err);
@@ -172,8 +173,9 @@ bool acme_store_is_settled(const struct acme_store *store, const char *name);
 enum acme_rc acme_store_recover(struct acme_store *store, const char *name,
     bool *moved, struct acme_error *err);
 
-/* Removes all there is of a lineage but its events.  The caller holds its
- * lock, and nobody serves it. */
+/* Removes all there is of a lineage but its events, and files of others beside
+ * its versions.  The caller holds its lock; who serves it goes on.  Once more
+ * it does what it could not. */
 enum acme_rc acme_store_forget(struct acme_store *store, const char *name,
     struct acme_error *err);
 
@@ -465,6 +467,11 @@ enum acme_rc acme_store_changed(struct acme_store *store,
  * moment may escape.  A few system calls, nothing is read.
  */
 uint64_t acme_store_stamp(const struct acme_store *store, const char *name);
+
+/* So of live/NAME alone: of a lineage that was removed and made anew the
+ * version may have the number of the one before.  Also where there is none. */
+uint64_t acme_store_live_stamp(const struct acme_store *store,
+    const char *name);
 
 /* Whether keys/ changed since `seen`, which starts zeroed; one look, which a
  * change of the same moment may escape. */

@@ -443,6 +443,58 @@ acme_store_version_add(struct acme_store *store, const char *name,
     return rc;
 }
 
+/* A version must be read once before it is served. */
+static enum acme_rc
+read_once(struct acme_store *store, const char *name, unsigned number,
+    struct acme_error *err)
+{
+    struct acme_version version;
+    enum acme_rc rc;
+
+    acme_version_init(&version);
+    rc = acme_store_version_read(store, name, number, &version, err);
+    acme_version_clear(&version);
+    return rc;
+}
+
+/* A mark that was removed may come back when the power fails: of a version
+ * that is newer than the live one it would undo the choice. */
+static enum acme_rc
+clear_mark_for_good(const struct acme_store *store, const char *name,
+    unsigned number, struct acme_error *err)
+{
+    char dir[ACME_STORE_VERSION_MAX], path[ACME_STORE_PATH_MAX];
+
+    acme_store_version_path(dir, name, number);
+    if (!has_mark(store, dir))
+        return acme_dir_sync(store->fd, dir, err);
+    mark_path(path, dir);
+    return acme_dir_remove(store->fd, path, err);
+}
+
+enum acme_rc
+acme_store_switch(struct acme_store *store, const char *name, unsigned number,
+    struct acme_error *err)
+{
+    struct acme_store_numbers all = { 0, 0, NULL };
+    enum acme_rc rc;
+    size_t i;
+
+    rc = acme_store_writable(store, err);
+    if (rc == ACME_OK)
+        rc = acme_store_versions(store, name, &all, err);
+    if (rc == ACME_OK)
+        rc = read_once(store, name, number, err);
+    for (i = 0; rc == ACME_OK && i < all.count && all.number[i] > number; i++)
+        rc = clear_mark_for_good(store, name, all.number[i], err);
+    if (rc == ACME_OK)
+        rc = switch_live(store, name, number, err);
+    if (rc == ACME_OK)
+        clear_marks(store, name, &all, err);
+    free(all.number);
+    return rc;
+}
+
 /* ---- after a crash ---------------------------------------------------- */
 
 static bool
@@ -509,38 +561,15 @@ tidy(const struct acme_store *store, const char *name, struct acme_error *err)
     return rc;
 }
 
-/* Complete in fact, or only called so?  A pending version must be read once
- * before it is served. */
+/* Complete in fact, or only called so? */
 static enum acme_rc
 adopt(struct acme_store *store, const char *name, unsigned number,
     struct acme_error *err)
 {
-    struct acme_version version;
-    enum acme_rc rc;
+    enum acme_rc rc = read_once(store, name, number, err);
 
-    acme_version_init(&version);
-    rc = acme_store_version_read(store, name, number, &version, err);
-    acme_version_clear(&version);
     if (rc == ACME_OK)
         rc = switch_live(store, name, number, err);
-    return rc;
-}
-
-enum acme_rc
-acme_store_switch(struct acme_store *store, const char *name, unsigned number,
-    struct acme_error *err)
-{
-    struct acme_store_numbers all = { 0, 0, NULL };
-    enum acme_rc rc;
-
-    rc = acme_store_writable(store, err);
-    if (rc == ACME_OK)
-        rc = acme_store_versions(store, name, &all, err);
-    if (rc == ACME_OK)
-        rc = adopt(store, name, number, err);
-    if (rc == ACME_OK)
-        clear_marks(store, name, &all, err);
-    free(all.number);
     return rc;
 }
 
@@ -675,6 +704,30 @@ forget(const struct acme_store *store, const char *before, const char *name,
         (void)acme_dir_remove(store->fd, path, err);
 }
 
+/* What somebody has put beside the versions is his. */
+static void
+forget_archive(const struct acme_store *store, const char *name,
+    struct acme_error *err)
+{
+    char path[ACME_STORE_PATH_MAX];
+    struct acme_dir_names names;
+    struct acme_error why;
+    enum acme_rc rc;
+
+    acme_error_clear(&why);
+    if (acme_store_path(path, "archive/", name, "", err) != ACME_OK)
+        return;
+    acme_dir_sweep(store->fd, path, ACME_DIR_SWEEP_ALL);
+    rc = acme_dir_names_read(store->fd, path, true, &names, &why);
+    if (rc == ACME_OK) {
+        if (names.count == 0)
+            (void)acme_dir_remove(store->fd, path, err);
+        acme_dir_names_free(&names);
+    } else if (rc != ACME_NOENT) {
+        (void)acme_error_set(err, rc, "%s", why.what);
+    }
+}
+
 /* First what makes others take it for one that is there. */
 enum acme_rc
 acme_store_forget(struct acme_store *store, const char *name,
@@ -694,7 +747,7 @@ acme_store_forget(struct acme_store *store, const char *name,
         for (i = 0; i < all.count; i++)
             remove_version(store, name, all.number[i], err);
     free(all.number);
-    forget(store, "archive/", name, "", err);
+    forget_archive(store, name, err);
     for (i = 0; i < ACME_ALGORITHMS; i++) {
         acme_store_unit_name(unit, name, i);
         forget(store, "orders/", unit, "", err);

@@ -3,6 +3,7 @@
  * and what an engine may not tell.
  */
 #include "helper_engine.h"
+#include "helper_store.h"
 #include "state/acme_event.h"
 #include "state/acme_store.h"
 
@@ -305,6 +306,39 @@ test_by_others(void **state)
     assert_int_equal(fake_drive_served(d, "a.test"), 1);
 }
 
+/* A lineage that was removed goes on being served; what is made anew is
+ * another certificate, whatever its number. */
+static void
+test_made_anew(void **state)
+{
+    static const enum acme_key_type type[] = { ACME_KEY_ECDSA_256 };
+    struct fake_drive *d = *state;
+    struct acme_store *store;
+    struct acme_version version;
+    struct acme_error err;
+
+    acme_error_clear(&err);
+    fake_drive_run(d);
+    (void)news(d);
+    store = another_store(d);
+    assert_int_equal(acme_store_forget(store, "a.test", &err), ACME_OK);
+    look(d);
+    assert_string_equal(news(d), "");
+    assert_int_equal(fake_drive_served(d, "a.test"), 1);
+
+    helper_store_version(&version, 1, type);
+    assert_int_equal(
+        acme_store_version_write(store, "a.test", &version, d->host.now, &err),
+        ACME_OK);
+    assert_int_equal(version.number, 1);
+    look(d);
+    assert_string_equal(news(d), "installed a.test");
+    look(d);
+    assert_string_equal(news(d), "");
+    acme_version_clear(&version);
+    acme_store_close(store);
+}
+
 /* A crash between the version and its switch. */
 static void
 test_mended(void **state)
@@ -566,6 +600,7 @@ main(void)
         TEST(test_failed_over, setup),
         TEST(test_refused, setup_one),
         TEST(test_by_others, setup_one),
+        TEST(test_made_anew, setup_one),
         TEST(test_mended, setup_one),
         TEST(test_contacts, setup),
         TEST(test_expiring, setup_one),

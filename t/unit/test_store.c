@@ -1008,6 +1008,52 @@ test_recover_marks(void **state)
 }
 
 static void
+test_switch(void **state)
+{
+    (void)state;
+    make_version(1);
+    ok(acme_store_version_write(store, "a", &version, NOW, &err));
+    ok(acme_store_version_write(store, "a", &version, NOW, &err));
+    ok(acme_store_version_write(store, "a", &version, NOW, &err));
+    mark(2);
+    mark(3);
+    ok(acme_store_switch(store, "a", 1, &err));
+    assert_target("state/live/a", "../archive/a/1");
+    assert_false(is_marked(2) || is_marked(3));
+    assert_false(recover());
+    assert_target("state/live/a", "../archive/a/1");
+    expect_error(acme_store_switch(store, "a", 4, &err), ACME_IO,
+        "archive/a/4");
+    expect_error(acme_store_switch(store, "b", 1, &err), ACME_IO,
+        "archive/b/1");
+    assert_target("state/live/a", "../archive/a/1");
+    ok(acme_store_switch(store, "a", 3, &err));
+    assert_target("state/live/a", "../archive/a/3");
+    /* A number is never used twice. */
+    ok(acme_store_switch(store, "a", 2, &err));
+    ok(acme_store_version_write(store, "a", &version, NOW, &err));
+    assert_target("state/live/a", "../archive/a/4");
+}
+
+static void
+test_live_stamp(void **state)
+{
+    uint64_t none = acme_store_live_stamp(store, "a"), first;
+
+    (void)state;
+    make_version(1);
+    ok(acme_store_version_write(store, "a", &version, NOW, &err));
+    first = acme_store_live_stamp(store, "a");
+    assert_true(first != none);
+    assert_true(first == acme_store_live_stamp(store, "a"));
+    ok(acme_store_forget(store, "a", &err));
+    assert_true(acme_store_live_stamp(store, "a") == none);
+    ok(acme_store_version_write(store, "a", &version, NOW, &err));
+    assert_target("state/live/a", "../archive/a/1");
+    assert_true(acme_store_live_stamp(store, "a") != first);
+}
+
+static void
 test_recover_damaged(void **state)
 {
     bool moved = true;
@@ -2033,6 +2079,8 @@ main(void)
         TEST(test_prune_stuck),
         TEST(test_recover),
         TEST(test_recover_marks),
+        TEST(test_switch),
+        TEST(test_live_stamp),
         TEST(test_recover_damaged),
         TEST(test_recover_tidies),
         TEST(test_settled),

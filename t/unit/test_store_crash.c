@@ -808,6 +808,43 @@ test_first(void **state)
     assert_true(recovered > 0); /* what is complete is not lost */
 }
 
+/* A renewal whose mark may still be on the disk, and then back. */
+static void
+write_and_roll_back(void)
+{
+    write_new();
+    (void)acme_store_switch(store, "a", 1, &err);
+}
+
+static void
+check_rollback(int step, unsigned with_luck)
+{
+    enum seen before, after;
+    bool moved = false;
+
+    open_store();
+    before = look("before recovery", step, with_luck, true);
+    ok(acme_store_recover(store, "a", &moved, &err));
+    after = look("after recovery", step, with_luck, moved);
+    if (before == SEEN_NONE || after < before)
+        fail_msg("step %d, luck %u: %d became %d", step, with_luck,
+            (int)before, (int)after);
+    if (completed && after != SEEN_OLD)
+        fail_msg("luck %u: it was rolled back, and is not", with_luck);
+    recovered += moved;
+    check_tidy();
+    close_store();
+}
+
+static void
+test_rollback(void **state)
+{
+    (void)state;
+    recovered = 0;
+    crash_everywhere(write_old, write_and_roll_back, check_rollback, 40);
+    assert_true(recovered > 0);
+}
+
 /* archive/a was made by somebody who died before it was on the disk. */
 static void
 write_unsynced(void)
@@ -1183,6 +1220,7 @@ main(void)
         TEST(test_first),
         TEST(test_first_again),
         TEST(test_renewal),
+        TEST(test_rollback),
         TEST(test_prune),
         TEST(test_recovery),
         TEST(test_failing),
