@@ -106,6 +106,16 @@ token_of(const char *path, size_t path_len, size_t *len)
     return path + prefix;
 }
 
+/* A lineage that has the name, and may be asked for by http-01: of others the
+ * path is the server's. */
+static bool
+find_lineage(const struct acme_config *config, const char *name,
+    size_t *lineage)
+{
+    return acme_config_find_name(config, name, lineage) &&
+           acme_proof_admits(config->lineage[*lineage].proof, ACME_HTTP_01);
+}
+
 /* Place in the area of the thumbprint for any token at this name, -1: none.
  * *value: the thumbprint itself, where it is in the configuration. */
 static int
@@ -117,7 +127,7 @@ thumbprint_for(const struct acme_config *config,
     *value = NULL;
     if (how->mode == ACME_ANSWERS_PENDING)
         return -1;
-    if (acme_config_find_name(config, name, &lineage))
+    if (find_lineage(config, name, &lineage))
         return (int)config->lineage[lineage].issuer;
     if (how->thumbprint == -1)
         return how->mode == ACME_ANSWERS_ANY ? how->issuer : -1;

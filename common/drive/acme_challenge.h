@@ -58,7 +58,8 @@ size_t acme_challenge_thumbprints(const struct acme_config *config);
  * The body to answer a request with, or false to decline it.  `path` must be
  * ACME_CHALLENGE_PATH and a token; `host` is as sent, and may be empty.  A
  * pending (name, token) decides first, then the issuer of the lineage that has
- * the name, then what `how` says of others' names.  `area` NULL: there is
+ * the name, if http-01 is no challenge that it does without, then what `how`
+ * says of others' names.  `area` NULL: there is
  * none, only thumbprints that are values.
  */
 bool acme_challenge_answer(const struct acme_config *config,

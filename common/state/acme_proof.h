@@ -156,6 +156,10 @@ bool acme_command_makes(enum acme_command_kind kind,
  */
 bool acme_command_has_label(enum acme_command_kind kind);
 
+/* False: challenges were named, and it is none of them. */
+bool acme_proof_admits(const struct acme_proof *proof,
+    enum acme_challenge_type type);
+
 /* Whether wildcards can be proved. */
 bool acme_proof_has_dns(const struct acme_proof *proof);
 

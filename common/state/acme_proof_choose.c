@@ -41,6 +41,18 @@ has_record(const struct acme_proof *proof, enum acme_challenge_type type)
 }
 
 bool
+acme_proof_admits(const struct acme_proof *proof,
+    enum acme_challenge_type type)
+{
+    size_t i;
+
+    for (i = 0; i < proof->nchallenges; i++)
+        if (proof->challenge[i] == type)
+            return true;
+    return proof->nchallenges == 0;
+}
+
+bool
 acme_proof_has_dns(const struct acme_proof *proof)
 {
     size_t i;

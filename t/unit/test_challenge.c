@@ -41,17 +41,31 @@ add_issuer(struct world *w, const char *name, const char *directory,
 }
 
 static void
-add_lineage(struct world *w, size_t issuer, const char *const *names, size_t n)
+add_lineage(struct world *w, size_t issuer, const char *const *names, size_t n,
+    const struct acme_proof *proof)
 {
     struct acme_lineage lineage = { .issuer = issuer,
         .names = names,
         .nnames = n,
+        .proof = proof,
         .ntypes = 1,
         .type = { ACME_KEY_ECDSA_256 } };
     size_t index;
 
     assert_int_equal(
         acme_config_add_lineage(w->config, &lineage, &index, &w->err),
+        ACME_OK);
+}
+
+static void
+challenges(struct acme_proof *proof, const char *const *word, size_t n)
+{
+    struct acme_error err;
+
+    acme_error_clear(&err);
+    acme_proof_init(proof);
+    assert_int_equal(
+        acme_proof_set(proof, ACME_PROOF_CHALLENGE, word, n, NULL, NULL, &err),
         ACME_OK);
 }
 
@@ -72,11 +86,17 @@ setup(void **state)
     static const char *const first[] = { "a.test", "2001:db8::1",
         "192.0.2.1" };
     static const char *const second[] = { "b.test" };
+    static const char *const third[] = { "tls.test" };
+    static const char *const fourth[] = { "both.test" };
+    static const char *const tls[] = { "tls-alpn-01" };
+    static const char *const both[] = { "tls-alpn-01", "http-01" };
+    struct acme_proof proof;
     struct acme_area_token pending[] = {
         { .name = "elsewhere.test",
             .token = "pending",
             .thumbprint = PENDING_THUMB },
         { .name = "a.test", .token = "of-a", .thumbprint = PENDING_THUMB },
+        { .name = "tls.test", .token = "of-tls", .thumbprint = PENDING_THUMB },
     };
     struct world *w = calloc(1, sizeof(*w));
 
@@ -86,13 +106,17 @@ setup(void **state)
     assert_non_null(w->config);
     add_issuer(w, "one", "https://one.test/dir", NULL);
     add_issuer(w, "two", "https://two.test/dir", "/etc/acme/key");
-    add_lineage(w, 0, first, COUNT(first));
-    add_lineage(w, 1, second, COUNT(second));
+    add_lineage(w, 0, first, COUNT(first), NULL);
+    add_lineage(w, 1, second, COUNT(second), NULL);
+    challenges(&proof, tls, 1);
+    add_lineage(w, 0, third, COUNT(third), &proof);
+    challenges(&proof, both, 2);
+    add_lineage(w, 0, fourth, COUNT(fourth), &proof);
     add_thumbprint(w, VALUE_THUMB, NULL);
     add_thumbprint(w, NULL, "/etc/acme/thumbprint");
     assert_int_equal(acme_config_finish(w->config, &w->err), ACME_OK);
     assert_int_equal(acme_challenge_thumbprints(w->config), 4);
-    assert_int_equal(acme_area_new(2, 4, &w->area, &w->err), ACME_OK);
+    assert_int_equal(acme_area_new(4, 4, &w->area, &w->err), ACME_OK);
     acme_area_put_thumbprint(w->area, 0, THUMB);
     acme_area_put_thumbprint(w->area, 1, OTHER_THUMB);
     acme_area_put_thumbprint(w->area, 3, FILE_THUMB);
@@ -134,6 +158,11 @@ test_answers(void **state)
     } cases[] = {
         { "a.test", PATH "token", "token." THUMB },
         { "b.test", PATH "token", "token." OTHER_THUMB },
+
+        /* http-01 is not what the name is proved by, or may be */
+        { "tls.test", PATH "token", NULL },
+        { "tls.test", PATH "of-tls", "of-tls." PENDING_THUMB },
+        { "both.test", PATH "token", "token." THUMB },
 
         /* token */
         { "a.test", PATH "t", "t." THUMB },
@@ -244,6 +273,9 @@ test_modes(void **state)
         const char *thumbprint; /* NULL: declined */
     } cases[] = {
         { { ON, -1, -1 }, "a.test", "of-a", PENDING_THUMB },
+        { { ANY, 1, -1 }, "tls.test", "x", OTHER_THUMB },
+        { { ON, -1, 0 }, "tls.test", "x", VALUE_THUMB },
+        { { PENDING, -1, -1 }, "tls.test", "of-tls", PENDING_THUMB },
         { { ON, -1, -1 }, "b.test", "of-a", OTHER_THUMB },
         { { ON, -1, -1 }, "c.test", "of-a", NULL },
 
