@@ -120,4 +120,15 @@ like $said, qr/no account key taken over from "\Q$old\E", issuer "first": "accou
 like $said, qr/not taken over: "a\.test-1f2e3d\.key" could have been written by others; chmod go-w/,
     'a key that is open to others' or diag $said;
 
+# an account key of another type than the issuer's
+$t->stop;
+remove_tree($state);
+unlink "$default/account.key";
+leave($default, 'account.key' => $ec_key);
+$mark = $t->log_mark;
+$t->start;
+ok $t->wait_log(qr{\[error\].*account key "\Q$default\E/account\.key" not taken over: its type is ecdsa:256 and that of issuer "second" is rsa:2048, so .*say "account_key ecdsa:256"},
+    10, since => $mark), 'an account key of another type: said, with the cure';
+$t->wait_certificate('a.test', 20) or $t->give_up;
+
 $t->done;

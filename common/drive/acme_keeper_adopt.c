@@ -78,10 +78,13 @@ acme_adopt_account(struct acme_keeper *keeper, size_t issuer,
     *taken = false;
     if (acme_key_type_of(key) != is->key_type)
         return acme_error_set(err, ACME_CONFIG,
-            "its type is %s, and issuer \"%s\" has one of %s; say so by "
-            "\"account_key\" (nginx) or \"ACMEAccountKey\" (Apache httpd)",
+            "its type is %s and that of issuer \"%s\" is %s, so the CA is "
+            "asked for a new account; to keep this one, say \"account_key "
+            "%s\" (nginx) or \"ACMEAccountKey %s\" (Apache httpd)",
             acme_key_type_name(acme_key_type_of(key)), is->name,
-            acme_key_type_name(is->key_type));
+            acme_key_type_name(is->key_type),
+            acme_key_type_name(acme_key_type_of(key)),
+            acme_key_type_name(acme_key_type_of(key)));
     rc = acme_key_id(key, id, err);
     if (rc != ACME_OK || has_key(keeper, issuer, id))
         return rc;

@@ -322,7 +322,7 @@ adopt_account(struct acme_keeper *keeper, size_t issuer)
             "account key taken over from \"%s/account.key\", issuer \"%s\"",
             is->adopt_dir, is->name);
     else if (err.rc != ACME_OK)
-        acme_log(keeper->host, ACME_LOG_WARN,
+        acme_log(keeper->host, ACME_LOG_ERROR,
             "account key \"%s/account.key\" not taken over: %s", is->adopt_dir,
             acme_error_line(&err, line, sizeof(line)));
     acme_key_unref(key);
