@@ -26,8 +26,11 @@ static char *ngx_acme_issuer_challenge(ngx_conf_t *cf,
     ngx_acme_issuer_t *issuer, ngx_str_t *value);
 static char *ngx_acme_issuer_contact(ngx_conf_t *cf,
     ngx_acme_issuer_t *issuer, ngx_str_t *value, ngx_uint_t n);
-static ngx_int_t ngx_acme_issuer_flag(ngx_conf_t *cf, ngx_str_t *value,
-    ngx_flag_t *flag);
+static ngx_int_t ngx_acme_issuer_flag(ngx_conf_t *cf,
+    ngx_acme_issuer_t *issuer, ngx_str_t *value, ngx_flag_t *flag,
+    ngx_uint_t bit);
+static char *ngx_acme_state_path(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 static char *ngx_acme_accept_terms(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_acme_user(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -74,9 +77,9 @@ ngx_command_t  ngx_acme_commands[] = {
 
     { ngx_string("acme_state_path"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_str_slot,
+      ngx_acme_state_path,
       NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_acme_main_conf_t, state_path),
+      0,
       NULL },
 
     { ngx_string("acme_issuer"),
@@ -462,6 +465,13 @@ ngx_acme_issuer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     value = cf->args->elts;
     issuer = amcf->issuers.elts;
 
+    if (value[1].len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"acme_issuer\" has an empty name \"\"; give it "
+                           "one for \"acme_certificate\"");
+        return NGX_CONF_ERROR;
+    }
+
     if (ngx_strcmp(value[1].data, "off") == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"acme_issuer\" cannot be called \"off\", which "
@@ -651,8 +661,9 @@ ngx_acme_issuer_state(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
 
     if (value[1].len == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "empty \"%V\" in \"acme_issuer\" \"%V\", it must "
-                           "be a path or \"off\"", &value[0], &issuer->name);
+                           "empty value \"\" of \"%V\" in \"acme_issuer\" "
+                           "\"%V\", it must be a path or \"off\"",
+                           &value[0], &issuer->name);
         return NGX_CONF_ERROR;
     }
 
@@ -713,7 +724,8 @@ ngx_acme_issuer_word(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
 
     for (i = 0; i < sizeof(flag_names) / sizeof(flag_names[0]); i++) {
         if (ngx_strcmp(value[0].data, flag_names[i]) == 0) {
-            return ngx_acme_issuer_flag(cf, value, flags[i]);
+            return ngx_acme_issuer_flag(cf, issuer, value, flags[i],
+                                        1 << i);
         }
     }
 
@@ -729,6 +741,14 @@ ngx_acme_issuer_word(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "duplicate \"%V\" in \"acme_issuer\" \"%V\"",
                                &value[0], &issuer->name);
+            return NGX_ERROR;
+        }
+
+        if (value[1].len == 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "empty value \"\" of \"%V\" in "
+                               "\"acme_issuer\" \"%V\"; write one, or remove "
+                               "the directive", &value[0], &issuer->name);
             return NGX_ERROR;
         }
 
@@ -836,9 +856,21 @@ ngx_acme_issuer_contact(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
 }
 
 
+/* they have their defaults from the beginning: `bit` tells what was said */
+
 static ngx_int_t
-ngx_acme_issuer_flag(ngx_conf_t *cf, ngx_str_t *value, ngx_flag_t *flag)
+ngx_acme_issuer_flag(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
+    ngx_str_t *value, ngx_flag_t *flag, ngx_uint_t bit)
 {
+    if (issuer->said & bit) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "duplicate \"%V\" in \"acme_issuer\" \"%V\"",
+                           &value[0], &issuer->name);
+        return NGX_ERROR;
+    }
+
+    issuer->said |= bit;
+
     if (ngx_strcasecmp(value[1].data, (u_char *) "on") == 0) {
         *flag = 1;
 
@@ -853,6 +885,32 @@ ngx_acme_issuer_flag(ngx_conf_t *cf, ngx_str_t *value, ngx_flag_t *flag)
     }
 
     return NGX_OK;
+}
+
+
+static char *
+ngx_acme_state_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_acme_main_conf_t  *amcf = conf;
+
+    ngx_str_t  *value;
+
+    if (amcf->state_path.data != NULL) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (value[1].len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"acme_state_path\" has the empty value \"\"; "
+                           "write the path of a directory");
+        return NGX_CONF_ERROR;
+    }
+
+    amcf->state_path = value[1];
+
+    return NGX_CONF_OK;
 }
 
 

@@ -48,6 +48,7 @@ typedef struct {
     ngx_flag_t                cn_in_csr;
     ngx_flag_t                terms;
     ngx_flag_t                verify;
+    ngx_uint_t                said;           /* of the flags of the block */
     ngx_str_t                 file;           /* where it was written */
     ngx_uint_t                line;
     size_t                    index;          /* in the core's config */

@@ -143,6 +143,10 @@ ngx_acme_port_map(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_uint_t          i;
     struct acme_error   err;
 
+    if (amcf->port_map.http != 0 || amcf->port_map.tls != 0) {
+        return "is duplicate";
+    }
+
     value = cf->args->elts;
     acme_error_clear(&err);
 

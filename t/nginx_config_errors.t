@@ -196,7 +196,7 @@ my @wrong = (
     ['state_path twice', issuer("state_path a;\nstate_path off;") . server(),
         qr/duplicate "state_path" in "acme_issuer" "one"/],
     ['empty state_path', issuer('state_path "";') . server(),
-        qr/empty "state_path" in "acme_issuer" "one", it must be a path or/],
+        qr/empty value "" of "state_path" in "acme_issuer" "one", it must/],
     ['state_path without a path', issuer('state_path;') . server(),
         qr/"state_path" in "acme_issuer", or a wrong number.*state_path PATH/],
     ['zone without zone=', "acme_shared_zone own:1M;\n",

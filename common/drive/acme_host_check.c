@@ -84,6 +84,9 @@ acme_host_contact(const char *address, char out[ACME_URL_MAX],
 {
     const char *scheme = strchr(address, ':') == NULL ? "mailto:" : "";
 
+    if (address[0] == '\0')
+        return acme_error_set(err, ACME_CONFIG,
+            "the empty contact \"\"; write an address, or remove it");
     if (strlen(scheme) + strlen(address) >= ACME_URL_MAX)
         return acme_error_set(err, ACME_CONFIG,
             "a contact of more than %d bytes", ACME_URL_MAX - 1);
