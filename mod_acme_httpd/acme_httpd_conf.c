@@ -10,8 +10,10 @@
 
 #define USERDATA "acme_httpd"
 
-/* In a command's cmd_data: it may stand in <ACMEDomain>. */
+/* In a command's cmd_data: it may stand in <ACMEDomain>; in <ACMEIssuer>, too.
+ */
 #define IN_SECTION ((void *)&acme_httpd_module)
+#define IN_ISSUER ((void *)(&acme_httpd_module + 1))
 
 /* ---- where things are kept -------------------------------------------- */
 
@@ -28,6 +30,8 @@ conf_of(apr_pool_t *pconf)
     conf->pool = pconf;
     conf->domains =
         apr_array_make(pconf, 8, sizeof(struct acme_httpd_domain *));
+    conf->issuers =
+        apr_array_make(pconf, 4, sizeof(struct acme_httpd_issuer *));
     conf->notes = apr_array_make(pconf, 4, sizeof(struct acme_httpd_note));
     conf->service.lifetime = -1;
     conf->server_status = conf->certificate_status = 1;
@@ -164,6 +168,8 @@ server_of(cmd_parms *cmd)
 static struct acme_httpd_settings *
 settings_in(struct acme_httpd_server *server)
 {
+    if (server->issuer != NULL)
+        return &server->issuer->settings;
     return server->section != NULL ? &server->section->settings
                                    : &server->settings;
 }
@@ -298,6 +304,7 @@ static const char *
 set_cas(cmd_parms *cmd, void *dir, int argc, char *const argv[])
 {
     struct acme_httpd_settings *settings = settings_of(cmd);
+    const bool named = acme_httpd_server_of(cmd->server)->issuer == NULL;
     int i;
 
     (void)dir;
@@ -308,14 +315,17 @@ set_cas(cmd_parms *cmd, void *dir, int argc, char *const argv[])
         return fail(cmd, argv[ACME_FALLBACKS_MAX + 1],
             apr_psprintf(cmd->temp_pool, "there are more than %d CAs",
                 ACME_FALLBACKS_MAX + 1));
+    if (argc > 1 && !named)
+        return fail(cmd, argv[1], "an <ACMEIssuer> is one CA");
     settings->cas = apr_array_make(cmd->pool, argc, sizeof(char *));
     for (i = 0; i < argc; i++) {
         if (acme_issuer_directory(argv[i]) == NULL &&
-            !is_https_url(cmd->temp_pool, argv[i]))
+            !is_https_url(cmd->temp_pool, argv[i]) &&
+            (!named || !acme_httpd_has_issuer(cmd->temp_pool, argv[i])))
             return fail(cmd, argv[i],
                 apr_pstrcat(cmd->temp_pool,
-                    "it must be the https URL of a CA's ACME directory, or "
-                    "one of ",
+                    "it must be the https URL of a CA's ACME directory, ",
+                    named ? "the name of an <ACMEIssuer>, " : "", "or one of ",
                     acme_issuer_short_names, NULL));
         APR_ARRAY_PUSH(settings->cas, const char *) =
             apr_pstrdup(cmd->pool, argv[i]);
@@ -728,24 +738,31 @@ domain_line(cmd_parms *cmd, void *dir, const char *words)
     return add_domain(cmd, words, &domain);
 }
 
-static const char *
-check_section(cmd_parms *cmd, const ap_directive_t *line)
+static bool
+may_stand(const ap_directive_t *line, bool issuer)
 {
     const command_rec *known;
 
-    for (; line != NULL; line = line->next) {
-        for (known = acme_httpd_commands; known->name != NULL; known++)
-            if (strcasecmp(known->name, line->directive) == 0 &&
-                known->cmd_data == IN_SECTION)
-                break;
-        if (known->name == NULL) {
+    for (known = acme_httpd_commands; known->name != NULL; known++)
+        if (strcasecmp(known->name, line->directive) == 0)
+            return known->cmd_data == IN_ISSUER ||
+                   (!issuer && known->cmd_data == IN_SECTION);
+    return false;
+}
+
+static const char *
+check_section(cmd_parms *cmd, const ap_directive_t *line, bool issuer)
+{
+    const char *name = issuer ? "ACMEIssuer" : "ACMEDomain";
+
+    for (; line != NULL; line = line->next)
+        if (!may_stand(line, issuer)) {
             cmd->err_directive = line;
             return apr_psprintf(cmd->pool,
-                "%s%s not allowed in <ACMEDomain>; close it with "
-                "</ACMEDomain> before",
-                line->directive, *line->directive == '<' ? ">" : "");
+                "%s%s not allowed in <%s>; close it with </%s> before",
+                line->directive, *line->directive == '<' ? ">" : "", name,
+                name);
         }
-    }
     return NULL;
 }
 
@@ -762,13 +779,34 @@ domain_section(cmd_parms *cmd, void *dir, const char *words)
     error = add_domain(cmd,
         apr_pstrmemdup(cmd->pool, words, (apr_size_t)(end - words)), &domain);
     if (error == NULL)
-        error = check_section(cmd, cmd->directive->first_child);
+        error = check_section(cmd, cmd->directive->first_child, false);
     if (error != NULL)
         return error;
     server->section = domain;
     error = ap_walk_config(cmd->directive->first_child, cmd, cmd->context);
     server->section = NULL;
     return error;
+}
+
+static const char *
+issuer_section(cmd_parms *cmd, void *dir, const char *words)
+{
+    const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    struct acme_httpd_server *server = server_of(cmd);
+    struct acme_httpd_issuer *issuer = NULL;
+
+    (void)dir;
+    if (error == NULL)
+        error = acme_httpd_add_issuer(cmd, server->conf, words, &issuer);
+    if (error == NULL)
+        error = check_section(cmd, cmd->directive->first_child, true);
+    if (error != NULL)
+        return error;
+    settings_init(&issuer->settings);
+    server->issuer = issuer;
+    error = ap_walk_config(cmd->directive->first_child, cmd, cmd->context);
+    server->issuer = NULL;
+    return error != NULL ? error : acme_httpd_check_issuer(cmd, issuer);
 }
 
 #define STATE_DIR_HELP "directory for keys, certificates and accounts"
@@ -798,38 +836,37 @@ const command_rec acme_httpd_commands[] = {
         RSRC_CONF | ACCESS_CONF,
         "what the handler acme-status is for: on, admin or off, and the names "
         "it may be asked for by"),
-    AP_INIT_TAKE_ARGV("ACMECertificateAuthority", set_cas, IN_SECTION,
+    AP_INIT_TAKE_ARGV("ACMECertificateAuthority", set_cas, IN_ISSUER,
         RSRC_CONF,
         "URL of a CA's ACME directory, or a short name such as letsencrypt; "
         "further ones are asked while the first fails"),
-    AP_INIT_TAKE1("ACMECACertificateFile", set_ca_file, IN_SECTION, RSRC_CONF,
+    AP_INIT_TAKE1("ACMECACertificateFile", set_ca_file, IN_ISSUER, RSRC_CONF,
         "PEM file of the roots that the CA's server is trusted by, or none"),
-    AP_INIT_TAKE1("ACMEHttpProxy", set_proxy, IN_SECTION, RSRC_CONF,
+    AP_INIT_TAKE1("ACMEHttpProxy", set_proxy, IN_ISSUER, RSRC_CONF,
         "http or https URL of a proxy that leads to the CA, or none"),
     AP_INIT_TAKE1("ACMEHttpProxyCACertificateFile", set_proxy_ca_file,
-        IN_SECTION, RSRC_CONF,
+        IN_ISSUER, RSRC_CONF,
         "PEM file of the roots that the proxy is trusted by, or none"),
-    AP_INIT_TAKE1("ACMECertificateAgreement", set_agreement, IN_SECTION,
+    AP_INIT_TAKE1("ACMECertificateAgreement", set_agreement, IN_ISSUER,
         RSRC_CONF, "\"accepted\": the CA's terms of service are accepted"),
-    AP_INIT_ITERATE("ACMEContactEmail", add_contact, IN_SECTION, RSRC_CONF,
+    AP_INIT_ITERATE("ACMEContactEmail", add_contact, IN_ISSUER, RSRC_CONF,
         "addresses at which the CA can reach you"),
-    AP_INIT_TAKE1("ACMEAccountKey", set_account_key, IN_SECTION, RSRC_CONF,
+    AP_INIT_TAKE1("ACMEAccountKey", set_account_key, IN_ISSUER, RSRC_CONF,
         "type of the account key to make, or file of one to use"),
-    AP_INIT_TAKE12("ACMEExternalAccountBinding", set_eab, IN_SECTION,
-        RSRC_CONF,
+    AP_INIT_TAKE12("ACMEExternalAccountBinding", set_eab, IN_ISSUER, RSRC_CONF,
         "key id and MAC key that the CA gave you, or a JSON file with both, "
         "or none"),
-    AP_INIT_TAKE1("ACMEProfile", set_profile, IN_SECTION, RSRC_CONF,
+    AP_INIT_TAKE1("ACMEProfile", set_profile, IN_ISSUER, RSRC_CONF,
         "certificate profile to ask the CA for, or none"),
-    AP_INIT_FLAG("ACMEProfileMandatory", set_flag, IN_SECTION, RSRC_CONF,
+    AP_INIT_FLAG("ACMEProfileMandatory", set_flag, IN_ISSUER, RSRC_CONF,
         "whether nothing is ordered if the CA lacks the profile: on or off"),
-    AP_INIT_TAKE1("ACMEPreferredChain", set_preferred_chain, IN_SECTION,
+    AP_INIT_TAKE1("ACMEPreferredChain", set_preferred_chain, IN_ISSUER,
         RSRC_CONF, "common name of the topmost issuer of the chain to use"),
-    AP_INIT_TAKE1("ACMEIssuerDomain", set_issuer_domain, IN_SECTION, RSRC_CONF,
+    AP_INIT_TAKE1("ACMEIssuerDomain", set_issuer_domain, IN_ISSUER, RSRC_CONF,
         "domain name that the CA is called by in CAA records"),
-    AP_INIT_FLAG("ACMERenewViaARI", set_flag, IN_SECTION, RSRC_CONF,
+    AP_INIT_FLAG("ACMERenewViaARI", set_flag, IN_ISSUER, RSRC_CONF,
         "whether the CA is asked when to renew: on or off"),
-    AP_INIT_FLAG("ACMECommonNameInCSR", set_flag, IN_SECTION, RSRC_CONF,
+    AP_INIT_FLAG("ACMECommonNameInCSR", set_flag, IN_ISSUER, RSRC_CONF,
         "whether requests name the first name as common name too: on or off"),
     AP_INIT_TAKE_ARGV("ACMECAChallenges", set_proof, IN_SECTION, RSRC_CONF,
         "challenges to prove names with, the preferred ones first"),
@@ -923,7 +960,7 @@ const command_rec acme_httpd_commands[] = {
         "whether plain requests are sent to https: off, temporary or "
         "permanent"),
     AP_INIT_TAKE1("ACMECertificateProtocol", acme_httpd_set_protocol,
-        IN_SECTION, RSRC_CONF, "ACME, as there is no other"),
+        IN_ISSUER, RSRC_CONF, "ACME, as there is no other"),
     AP_INIT_TAKE1("ACMEStoreLocks", acme_httpd_set_store_locks, NULL,
         RSRC_CONF, "of mod_md: the state directory always has its locks"),
     AP_INIT_TAKE2("ACMECertificateCheck", acme_httpd_set_check, NULL,
@@ -940,6 +977,8 @@ const command_rec acme_httpd_commands[] = {
         "names of one certificate, then auto or manual"),
     AP_INIT_RAW_ARGS("<ACMEDomain", domain_section, NULL, RSRC_CONF,
         "names of one certificate with settings of its own"),
+    AP_INIT_RAW_ARGS(ACME_HTTPD_ISSUER, issuer_section, NULL, RSRC_CONF,
+        "name of a CA with settings of its own"),
     AP_INIT_RAW_ARGS("<ACMEDomainSet", domain_section, NULL, RSRC_CONF,
         "the same, as mod_md names it"),
     { .name = NULL },

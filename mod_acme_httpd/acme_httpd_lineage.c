@@ -546,6 +546,7 @@ name_issuer(struct build *b, struct acme_issuer *issuer, const char *ca)
     int n;
 
     if (acme_issuer_directory(ca) == NULL &&
+        acme_httpd_find_issuer(b->conf, ca) == NULL &&
         apr_uri_parse(b->pool, ca, &uri) == APR_SUCCESS &&
         uri.hostname != NULL && *uri.hostname != '\0')
         base = lower(b->pool, uri.hostname);
@@ -636,15 +637,25 @@ warn_issuer(const struct build *b, const struct acme_issuer *issuer)
             issuer->eab_kid);
 }
 
-/* Domains with the same settings share an issuer. */
+/* Domains with the same settings share an issuer; `ca` is a word of
+ * ACMECertificateAuthority. */
 static enum acme_rc
-use_issuer(struct build *b, const struct acme_httpd_settings *settings,
+use_issuer(struct build *b, const struct acme_httpd_settings *domain,
     const char *ca, size_t *index, struct acme_error *err)
 {
+    const struct acme_httpd_issuer *section =
+        acme_httpd_find_issuer(b->conf, ca);
+    struct acme_httpd_settings settings = *domain;
     struct acme_issuer issuer;
     enum acme_rc rc;
 
-    fill_issuer(b, settings, ca, &issuer);
+    if (section != NULL)
+        settings =
+            acme_httpd_settings_merge(b->pool, domain, &section->settings);
+    fill_issuer(b, &settings,
+        section != NULL ? acme_httpd_issuer_ca(section) : ca, &issuer);
+    if (section != NULL && section->settings.issuer_domain != NULL)
+        issuer.domain = section->settings.issuer_domain;
     if (find_issuer(b, &issuer, index))
         return ACME_OK;
     name_issuer(b, &issuer, ca);

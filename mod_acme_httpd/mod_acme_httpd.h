@@ -73,6 +73,14 @@ struct acme_httpd_domain {
     size_t lineage; /* in the core's config */
 };
 
+/* An <ACMEIssuer>. */
+struct acme_httpd_issuer {
+    const char *name;
+    struct acme_httpd_settings settings;
+    const char *file;
+    int line;
+};
+
 struct acme_httpd_file {
     const char *path; /* NULL: none */
     int fd;
@@ -104,6 +112,7 @@ struct acme_httpd_conf {
     bool servernames;            /* an alias leads to no domain */
     bool no_base;                /* the main server has no part in it */
     apr_array_header_t *domains; /* struct acme_httpd_domain * */
+    apr_array_header_t *issuers; /* struct acme_httpd_issuer *, sections */
     apr_array_header_t *notes;   /* struct acme_httpd_note */
 
     struct acme_config *config; /* NULL: nothing to do */
@@ -132,7 +141,8 @@ struct acme_httpd_conf {
 struct acme_httpd_server {
     struct acme_httpd_conf *conf;
     struct acme_httpd_settings settings;
-    struct acme_httpd_domain *section; /* being read */
+    struct acme_httpd_domain *section; /* being read, */
+    struct acme_httpd_issuer *issuer;  /* or this */
     int stateless;          /* enum acme_answers; -1: nothing was said */
     const char *thumbprint; /* as written, or NULL */
     struct acme_answering answering;
@@ -189,6 +199,27 @@ const char *acme_httpd_set_members(cmd_parms *cmd,
     struct acme_httpd_server *server, int argc, char *const argv[]);
 const char *acme_httpd_set_match_names(cmd_parms *cmd,
     struct acme_httpd_conf *conf, const char *word);
+
+/* ---- <ACMEIssuer> (_issuer.c) ------------------------------------------ */
+
+#define ACME_HTTPD_ISSUER "<ACMEIssuer"
+
+/* Of those read so far; NULL: there is none of that name. */
+struct acme_httpd_issuer *acme_httpd_find_issuer(
+    const struct acme_httpd_conf *conf, const char *name);
+
+/* Whether there is one, read or not. */
+bool acme_httpd_has_issuer(apr_pool_t *pool, const char *name);
+
+/* A new one out of what follows "<ACMEIssuer", without settings yet; what must
+ * be said in it. */
+const char *acme_httpd_add_issuer(cmd_parms *cmd, struct acme_httpd_conf *conf,
+    const char *words, struct acme_httpd_issuer **issuer);
+const char *acme_httpd_check_issuer(cmd_parms *cmd,
+    const struct acme_httpd_issuer *issuer);
+
+/* Its CA, as ACMECertificateAuthority has it. */
+const char *acme_httpd_issuer_ca(const struct acme_httpd_issuer *issuer);
 
 /* domain NULL: not in a section, which is an error. */
 const char *acme_httpd_add_certificate_file(cmd_parms *cmd,

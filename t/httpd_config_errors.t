@@ -42,6 +42,11 @@ sub section ($more, $names = 'a.test')
     return "<ACMEDomain $names>\n$more\n</ACMEDomain>\n";
 }
 
+sub issuer ($name, $more = 'ACMECertificateAuthority https://ca.test/dir')
+{
+    return "<ACMEIssuer $name>\n$more\n</ACMEIssuer>\n";
+}
+
 # Reported with the line of the directive.
 my $many = join ' ', map { "a$_\@a.test" } 1 .. 17;
 my @values = (
@@ -256,6 +261,40 @@ my @domains = (
         qr/ACMECertificateFile "www\/none\.pem": there is no such file/],
     ['a key file that is none', section('ACMECertificateKeyFile www'),
         qr/ACMECertificateKeyFile "www": there is no such file/],
+    ['an issuer without a name', issuer(''), qr/<ACMEIssuer> needs one name/],
+    ['an issuer with two', issuer('a b'), qr/<ACMEIssuer> needs one name/],
+    ['an issuer with a bad name', issuer('https://ca.test/'),
+        qr/<ACMEIssuer> needs one name, of letters/],
+    ['an issuer without ">"', "<ACMEIssuer a\n</ACMEIssuer>",
+        qr/<ACMEIssuer> needs .*closing ">"/],
+    ['an issuer that is not closed', '<ACMEIssuer a>',
+        qr/<ACMEIssuer> was not closed/],
+    ['an issuer twice', issuer('a') . issuer('A'),
+        qr/<ACMEIssuer\ A>:\ .*of\ that\ name\ already\ \(\S+$at\);\ give\ one/x],
+    ['an issuer without a CA', issuer('a', 'ACMEProfile x'),
+        qr/<ACMEIssuer a>: which CA is it\? .*"ACMECertificateAuthority"/],
+    ['an issuer with two CAs',
+        issuer('a', 'ACMECertificateAuthority google zerossl'),
+        qr/"zerossl": an <ACMEIssuer> is one CA/],
+    ['an issuer that names another',
+        issuer('b') . issuer('a', 'ACMECertificateAuthority b'),
+        qr/"b": it must be the https URL of a CA's ACME directory, or one of/],
+    ['a bad value in an issuer', issuer('a', 'ACMEAccountKey dsa'), qr/"dsa"/],
+    ['an unknown directive in an issuer', issuer('a', 'ACMENothing on'),
+        qr/ACMENothing not allowed in <ACMEIssuer>/],
+    ['a directive of a domain in an issuer', issuer('a', 'ACMEPrivateKeys RSA'),
+        qr/ACMEPrivateKeys not allowed in <ACMEIssuer>.*<\/ACMEIssuer>/],
+    ['a domain in an issuer', issuer('a', section('')),
+        qr/<ACMEDomain> not allowed in <ACMEIssuer>/],
+    ['an issuer in a domain', section(issuer('a')),
+        qr/<ACMEIssuer> not allowed in <ACMEDomain>/],
+    ['an issuer in a virtual host', host('a.test', issuer('a')),
+        qr/<ACMEIssuer> cannot occur within <VirtualHost>/],
+    ['an issuer in a directory', "<Directory />\n" . issuer('a')
+        . '</Directory>', qr/<ACMEIssuer not allowed in <Directory> context/],
+    ['an issuer that is not there', issuer('a')
+        . 'ACMECertificateAuthority nobody',
+        qr/"nobody": .* the name of an <ACMEIssuer>, or one of/],
     (map { ["$_->[0] in a virtual host", host('a.test', "@$_"),
             qr/$_->[0] cannot occur within <VirtualHost>/] }
         ['ACMEMatchNames', 'all'], ['ACMEBaseServer', 'on']),
@@ -304,6 +343,11 @@ my @together = (
     ['a program to notify that is not there',
         "ACMENotifyCmd /nowhere/notify\nACMEDomain a.test\n" . host(),
         qr{ACMEDomain a\.test .*notify hook "/nowhere/notify": program "\S+" does not exist}],
+    ['a CA as its own fallback, by a name',
+        issuer('one', 'ACMECertificateAuthority google')
+            . "ACMEDomain a.test\nACMECertificateAuthority one google\n"
+            . host(),
+        qr/ACMEDomain a\.test .*$at.*"a\.test" names an issuer twice/],
     ['a CA as its own fallback',
         "ACMEDomain a.test\nACMECertificateAuthority google GOOGLE\n" . host(),
         qr/ACMEDomain a\.test .*$at.*"a\.test" names an issuer twice/],
