@@ -73,6 +73,12 @@ $(O)/acmectl: $(call objs,$(CTL_SRCS)) $(O)/libacme.a
 
 -include $(patsubst %.o,%.d,$(call objs,$(CORE_SRCS) $(CTL_SRCS)))
 
+# The page has to be there before anything is built, so it is kept with the
+# sources; a test compares.
+.PHONY: man
+man: $(O)/acmectl
+	@$(O)/acmectl help man >man/acmectl.8
+
 .PHONY: sources
 sources:
 	@{ echo "# The files of the core, one a line; read by make and by config."; \

@@ -21,6 +21,9 @@ HTTPD_AVAILABLE = /etc/apache2/mods-available
 HTTPD_ENABLED   = /etc/apache2/mods-enabled
 HTTPD_LOAD      = $(HTTPD_AVAILABLE)/acme.load
 
+BASH_COMPLETION = $(DESTDIR)$(PREFIX)/share/bash-completion/completions/acmectl
+ZSH_COMPLETION  = $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_acmectl
+
 MAN_PAGES     = $(wildcard man/*.[1-8])
 BUILT         = $(wildcard $(O)/ngx_acme_module.so $(O)/mod_acme_httpd.so)
 INSTALL_PARTS = $(if $(filter %/ngx_acme_module.so,$(BUILT)),install-nginx) \
@@ -37,6 +40,10 @@ install-acmectl: $(O)/acmectl
 	@set -e; for page in $(MAN_PAGES); do \
 	    dir=$(DESTDIR)$(MANDIR)/man$${page##*.}; \
 	    $(INSTALL) -d $$dir; $(INSTALL) -m 644 $$page $$dir; done
+	$(INSTALL) -d $(dir $(BASH_COMPLETION) $(ZSH_COMPLETION))
+	$(O)/acmectl completion bash >$(BASH_COMPLETION)
+	$(O)/acmectl completion zsh >$(ZSH_COMPLETION)
+	@chmod 644 $(BASH_COMPLETION) $(ZSH_COMPLETION)
 	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then build/add-user; fi
 
 install-nginx: install-acmectl nginx
@@ -73,5 +80,6 @@ uninstall:
 	    $(DESTDIR)$(HTTPD_ENABLED)/acme.load $(DESTDIR)$(HTTPD_LOAD) \
 	    $(DESTDIR)$(HTTPD_MODULES_DIR)/mod_acme_httpd.so \
 	    $(DESTDIR)$(PREFIX)/sbin/acmectl \
+	    $(BASH_COMPLETION) $(ZSH_COMPLETION) \
 	    $(foreach p,$(MAN_PAGES),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(p)))/$(notdir $(p)))
 	@echo "kept: the state directory and the user _acme"

@@ -27,8 +27,8 @@ my $serial = $t->serial('b.test');
 
 # what it does not take
 for my $wrong (
-    [[], qr/verbs list, show, update, rekey and deactivate/],
-    [['burn'], qr/verbs list, show/], [['list', 'x'], qr/unexpected "x"/],
+    [[], qr/there are: account list, .*account deactivate$/],
+    [['burn'], qr/"account burn"; there are: account list,/], [['list', 'x'], qr/unexpected "x"/],
     [['update'], qr/needs contacts, or the word clear/],
     [['update', '--server', $t->ca->url], qr/needs contacts/],
     [['deactivate', '--server', $t->ca->url], qr/never be used.*--confirm/],

@@ -111,14 +111,14 @@ is $exit, 1, 'a CA without a name';
 is $out, '', 'no record';
 like $err, qr/caa of "b\.test" at .*ACMEIssuerDomain/, 'and why';
 for my $wrong ([['nobody'], 1, qr/no lineage "nobody".*-d/],
-    [['--type', 'http-01'], 2, qr/unknown type "http-01".*dns-account-01/],
-    [['--type', 'caa,'], 2, qr/unknown type ""/],
-    [['--ttl', '1h'], 2, qr/"1h" is no time to live/],
-    [['--ttl', '4294967296'], 2, qr/up to 2147483647/],
+    [['--type', 'http-01'], 2, qr/--type "http-01" is none of .*dns-account-01/],
+    [['--type', 'caa,'], 2, qr/--type "" is none of caa/],
+    [['--ttl', '1h'], 2, qr/--ttl "1h" is no number/],
+    [['--ttl', '4294967296'], 2, qr/between 0 and 2147483647/],
     [['--until', '2030'], 2, qr/"2030" is no time such as/],
-    [['-d'], 2, qr/-d needs the names/],
+    [['-d'], 2, qr/"-d" wants a value/],
     [[-d => 'a_b.test'], 2, qr/underscore/],
-    [['--cert-name', 'a.test'], 2, qr/dns \.\.\. a\.test/]) {
+    [['--cert-name', 'a.test'], 2, qr/"--cert-name" does not go with "dns records"/]) {
     my ($args, $code, $why) = @$wrong;
     records(@$args);
     is $exit, $code, "records @$args";

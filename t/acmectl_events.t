@@ -47,12 +47,12 @@ is_deeply [map { decode_json($_) } split /^/, $out], [$t->events('a.test')],
     'as JSON';
 
 my @wrong = (
-    [['a.test'], qr/unexpected "a\.test"/], [['-d'], qr/-d needs/],
+    [['a.test'], qr/unexpected "a\.test"/], [['-d'], qr/"-d" wants/],
     [['-d', 'a.test', 'b.test'], qr/unexpected "b\.test"/],
     [['--lines', 'many'], qr/"many"/], [['--lines', '-1'], qr/"-1"/],
     [['--lines'], qr/lines/],
     [['--cert-name', 'a.test', '-d', 'a.test'], qr/--cert-name/],
-    [['-d', 'a b'], qr/a b/],
+    [['-d', 'a..b'], qr/a\.\.b/], [['-d', 'a.test, b.test'], qr/"b.test"/],
 );
 for my $case (@wrong) {
     ($exit, $out, $err) = $t->acmectl('events', @{ $case->[0] });

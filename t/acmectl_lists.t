@@ -13,7 +13,7 @@ $t->site(['a.test', 'www.a.test'])->site('b.test', key => 'rsa:2048')->start;
 my $a = $t->wait_certificate('a.test') or $t->give_up;
 my $b = $t->wait_certificate('b.test') or $t->give_up;
 
-my ($exit, $out, $err) = $t->acmectl('certificates');
+my ($exit, $out, $err) = $t->acmectl('status');
 is "$exit$err", '0', 'certificates';
 my ($of_a) = $out =~ /^(a\.test: ok\n(?:  .*\n)+)/m;
 like $of_a, qr/^  names +a\.test www\.a\.test$/m, 'names';
@@ -25,13 +25,13 @@ like $of_a, qr/^  valid until +\S+Z \((?:89|90) days\)$/m, 'end';
 like $of_a, qr{^  certificate +\S+/live/a\.test/fullchain\.pem$}m, 'file';
 like $out, qr/^b\.test: ok\n(?:  .*\n)*  keys +rsa:2048$/m, 'the other one';
 
-($exit, $out) = $t->acmectl('certificates', '--cert-name', 'b.test');
+($exit, $out) = $t->acmectl('status', '--cert-name', 'b.test');
 unlike $out, qr/a\.test/, 'one of them';
-($exit, undef, $err) = $t->acmectl('certificates', '--cert-name', 'c.test');
+($exit, undef, $err) = $t->acmectl('status', '--cert-name', 'c.test');
 is $exit, 1, 'one that does not exist';
 like $err, qr/no lineage "c\.test"/, 'is named';
 
-($exit, $out) = $t->acmectl('-v', 'certificates', '--cert-name', 'b.test');
+($exit, $out) = $t->acmectl('-v', 'status', '--cert-name', 'b.test');
 like $out, qr/^  last attempt  account \S+T\S+Z, order [\d:]+Z,.* done \S+Z$/m,
     'and what the last attempt did';
 

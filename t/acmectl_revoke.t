@@ -26,7 +26,7 @@ for my $wrong (
     [[], qr/--cert-name NAME or by --cert-path/],
     [['--cert-name', 'a.test', '--cert-path', '/x'], qr/--cert-name NAME/],
     [['--cert-name', 'a.test', '--reason', 'boredom'],
-        qr/"boredom" is none of those there are: unspecified, keycomp/],
+        qr/"boredom" is none of unspecified, keycomp/],
     [['--cert-name', 'a.test', '--key-path', '/x'], qr/--cert-path/],
     [['--cert-name', 'a.test', 'b.test'], qr/unexpected "b\.test"/]) {
     my ($args, $why) = @$wrong;
@@ -95,9 +95,11 @@ like $out, qr/c\.test: no server runs that renews it/, 'which is said';
 is $t->ca->certificate_status($old{'c.test'}{serial})->{Status}, 'Revoked',
     'the CA knows';
 is $t->status('c.test')->{state}, 'revoked', 'status: revoked';
-($exit, $out) = $t->acmectl('certificates', '--cert-name', 'c.test');
+($exit, $out) = $t->acmectl('status', '--cert-name', 'c.test');
 like $out, qr/revoked +yes, by acmectl, reason unspecified; it is served/,
     'and why';
+($exit, $out) = $t->acmectl('certificates', '--cert-name', 'c.test');
+like $out, qr/Expiry Date: .* \(INVALID: REVOKED\)$/m, 'certificates: too';
 $t->start;
 ok $t->serial('c.test'), 'a start serves what there is';
 ok $t->wait_new_serial('c.test', $old{'c.test'}{serial}),

@@ -16,7 +16,9 @@ $t->wait_certificate('a.test') or $t->give_up;
 
 my @wrong = (
     [[], qr/usage: acmectl/], [['frobnicate'], qr/unknown verb "frobnicate"/],
-    [['--frobnicate', 'status'], qr/frobnicate.*--help/s],
+    [['--frobnicate', 'status'], qr/"--frobnicate" of "status"/],
+    [['status', '--force'], qr/"--force" does not go with "status"/],
+    [['-xq', 'status'], qr/"-x"/],
     [['renew', 'a.test'], qr/--cert-name/], [['status', 'x'], qr/"x"/],
     [['key'], qr/key thumbprint/], [['key', 'drop'], qr/key thumbprint/],
     [['renew', '--cert-name'], qr/cert-name/],

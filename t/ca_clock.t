@@ -32,7 +32,7 @@ for my $offset (sort { abs $a <=> abs $b || $a <=> $b } keys %case) {
     ok $t->wait_log(qr/the clock of issuer \S+ is $case{$offset} ours/),
         'the log says how far they are apart';
     is $t->status($new)->{clock_ahead} <=> 0, $offset <=> 0, 'so does status';
-    my (undef, $out) = $t->acmectl('certificates', '--cert-name', $new);
+    my (undef, $out) = $t->acmectl('status', '--cert-name', $new);
     like $out, qr/clock\s+the CA's is \d+ seconds/, 'and acmectl';
 
     sleep 2;

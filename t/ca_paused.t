@@ -23,7 +23,7 @@ like $t->log, qr/not obtained, lineage "a\.test".*when the configuration/,
 my $status = $t->status('a.test');
 is $status->{state}, 'waiting', 'status: waiting';
 is $status->{error}{url}, $portal, 'with the URL';
-my (undef, $out) = $t->acmectl('certificates');
+my (undef, $out) = $t->acmectl('status');
 like $out, qr/next attempt\s+when the configuration changes, or at \d/,
     'acmectl certificates: what is waited for';
 like $out, qr/see\s+\Q$portal\E/, 'and where to go';

@@ -40,14 +40,14 @@ sub live ($file) { return (glob "$state/live/*")[0] . "/$file.pem" }
 
 sub serial ()
 {
-    my ($exit, $out) = $t->acmectl('certificates');
+    my ($exit, $out) = $t->acmectl('status');
     return $out =~ /serial +(\S+)/ ? $1 : '';
 }
 
 ok $t->wait_for(sub { serial() ne '' }, 30), 'obtained' or $t->give_up;
 is `openssl x509 -in @{[live('cert')]} -noout -pubkey`, $public,
     'for the key of the request';
-my ($exit, $out) = $t->acmectl('certificates');
+my ($exit, $out) = $t->acmectl('status');
 like $out, qr/key +the operator's own/, 'acmectl tells';
 unlike $out, qr/key file/, 'and names no file of it';
 my $first = serial();

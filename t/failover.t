@@ -49,7 +49,7 @@ is $t->status('a.test')->{asked}{name}, $name, 'which the status tells';
 my ($event) = grep { $_->{event} eq 'failed-over' } $t->events('a.test');
 is $event->{issuer}, $name, 'and an event';
 is $event->{subject}, $t->issuer_name('testca'), '  instead of whom';
-my (undef, $out) = $t->acmectl('certificates');
+my (undef, $out) = $t->acmectl('status');
 like $out, qr/asked instead \s*\Q$name\E, since \d/, 'and acmectl';
 is $t->status('a.test')->{state}, 'ok', 'and all is well';
 

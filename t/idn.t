@@ -23,7 +23,7 @@ is_deeply [sort @{ $other->{names} }], ['plain.test', 'xn--fa-hia.test'],
     'names of the directive, not transitional';
 is $t->live_version($a), 1, 'the lineage has the ASCII name';
 
-my ($exit, $out) = $t->acmectl('certificates', '--cert-name', $a);
+my ($exit, $out) = $t->acmectl('status', '--cert-name', $a);
 is $exit, 0, 'acmectl knows it by that';
 like $out, qr/names +\Q$a\E \(\Q$u\E\) /, 'and shows both';
 

@@ -26,11 +26,11 @@ sub next_one ($old)
 configure(on => 'ecdsa:256');
 $t->start;
 my $first = $t->wait_certificate('a.test') or $t->give_up;
-my ($exit, $out) = $t->acmectl('certificates');
+my ($exit, $out) = $t->acmectl('status');
 unlike $out, qr/key +that of/, 'the first key is new';
 my $second = next_one($first);
 is $second->{key_digest}, $first->{key_digest}, 'a renewal keeps it';
-($exit, $out) = $t->acmectl('certificates');
+($exit, $out) = $t->acmectl('status');
 like $out, qr/key +that of the version before/, 'acmectl tells';
 ok $t->status('a.test')->{certificates}[0]{key_reused}, 'in JSON as well';
 

@@ -37,7 +37,7 @@ is $own->{bits}, 384, 'what a server says itself goes before';
 ok !$t->peer_certificate('own.test', kind => 'rsa'), 'as a whole';
 like $t->peer_certificate('off.test')->{issuer}, qr/explicit/, 'off';
 
-my ($exit, $out) = $t->acmectl('certificates');
+my ($exit, $out) = $t->acmectl('status');
 is_deeply [sort $out =~ /^(\S+): /mg],
     [qw(named one.test two.test)], 'nothing for those without TLS or a name'
     or diag $out;

@@ -74,7 +74,7 @@ $t->stop;
 is files($_), 0, "a stop: nothing of $_ is there any more"
     for qw(gone.test old.test);
 cmp_ok files('kept.test'), '>', 2, 'but of the other one';
-is_deeply [$t->acmectl('certificates')]->[1] =~ /^(\S+): /mg ? $1 : '',
+is_deeply [$t->acmectl('status')]->[1] =~ /^(\S+): /mg ? $1 : '',
     'kept.test', 'acmectl knows it alone';
 
 $t->start;

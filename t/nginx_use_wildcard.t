@@ -34,7 +34,7 @@ for my $name (qw(three.a.test deep.four.a.test five.a.test six.a.test
     my $own = $t->wait_certificate($name, 20) or $t->give_up;
     isnt $own->{serial}, $wild->{serial}, "$name has its own";
 }
-my (undef, $out) = $t->acmectl('certificates');
+my (undef, $out) = $t->acmectl('status');
 is_deeply [sort $out =~ /^(\S+): /mg],
     [qw(deep.four.a.test five.a.test seven.a.test six.a.test three.a.test
         wild)], 'and there are no others';

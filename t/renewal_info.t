@@ -21,7 +21,7 @@ my ($start, $end, $pick) = @$window{qw(start end pick)};
 cmp_ok $start, 'le', $pick, 'the pick lies in the window';
 cmp_ok $pick, 'lt', $end, 'and not behind it';
 is $status->{renew_at}, $pick, 'it is the time of the renewal';
-like +($t->acmectl('certificates'))[1],
+like +($t->acmectl('status'))[1],
     qr/^  suggested +\Q$start\E to \Q$end\E, picked \Q$pick\E$/m,
     'acmectl certificates shows it';
 my @asked = $ca->requests('renewalInfo');

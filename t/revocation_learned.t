@@ -55,7 +55,7 @@ like $event->{text}, qr/by its list \(CRL\), reason keyCompromise/,
     '  and of who says so';
 my $status = $t->status('a.test');
 ok $status->{certificates}[0]{revoked}, 'shown';
-my ($exit, $out) = $t->acmectl('certificates', '--cert-name', 'a.test');
+my ($exit, $out) = $t->acmectl('status', '--cert-name', 'a.test');
 like $out, qr/yes, the CA says by its list \(CRL\), reason keyCompromise;/,
     'and who says so';
 is $t->wait_certificate('a.test')->{serial}, $cert->{serial},

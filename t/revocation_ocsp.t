@@ -84,7 +84,7 @@ my $mark = look('revoked', revoked => { $serial => 'keyCompromise' },
 ok $t->wait_log(
     qr/revoked by its CA, .*, reason keyCompromise, learned by OCSP;/,
     10, since => $mark), 'said';
-my ($exit, $out) = $t->acmectl('certificates', '--cert-name', 'a.test');
+my ($exit, $out) = $t->acmectl('status', '--cert-name', 'a.test');
 like $out, qr/revoked +yes, the CA says by OCSP, reason keyCompromise;/,
     'shown to people';
 my $shown = $t->status('a.test')->{certificates}[0];

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/acme_arena.h"
 #include "base/acme_host.h"
 #include "state/acme_config.h"
 #include "state/acme_store.h"
@@ -22,46 +23,97 @@ enum ctl_exit {
 };
 
 #define CTL_STATES_MAX 8
-#define CTL_CERT_NAMES_MAX 64
+#define CTL_WORDS_MAX 100 /* more names no CA puts into a certificate */
 
+/* Of an option that may be given several times; each counts once. */
+struct ctl_words {
+    size_t n;
+    const char *word[CTL_WORDS_MAX];
+};
+
+struct ctl_verb;
+
+/* Who has said what an option is; whoever comes first counts. */
+enum ctl_source {
+    CTL_SOURCE_NONE,
+    CTL_SOURCE_COMMAND,
+    CTL_SOURCE_ENVIRONMENT,
+    CTL_SOURCE_OWN_FILE,
+    CTL_SOURCE_COMMON_FILE
+};
+
+#define CTL_OPTIONS_MAX 128
+
+/* What the command line and the configuration files say; ctl_options.c tells
+ * what each option means. */
 struct ctl {
-    const char *state_dir; /* --state-dir; NULL: not given */
+    struct acme_arena *arena; /* of words */
+    const struct ctl_verb *verb;
+    enum ctl_source source;                 /* who is listened to now */
+    unsigned char said_by[CTL_OPTIONS_MAX]; /* of each row of the options */
+    const char *state_dir;
+    const char *config;
+    const char *log_file;
+    long max_log_backups;
     bool json;
     bool quiet;
-    bool verbose;
-    /* of the verb */
-    bool force;
-    bool no_wait;
-    bool dry_run;
-    const char *cert_name; /* the last one; "renew" takes several: */
-    size_t ncert_names;
-    const char *cert_names[CTL_CERT_NAMES_MAX];
-    const char *account; /* id of an account key */
-    bool confirm;
+    int verbose;
+    bool non_interactive;
+    bool help;
+    bool version;
+    bool without;
+    /* of verbs */
+    struct ctl_words cert_names;
+    const char *cert_name; /* the first of them; NULL: none */
+    struct ctl_words domains;
     bool details;
+    bool force;
+    bool dry_run;
+    bool no_wait;
+    const char *server; /* directory URL of a CA, or its short name */
+    const char *account;
+    bool confirm;
     const char *cert_path;
     const char *key_path;
     const char *reason;
-    const char *server; /* directory URL of a CA */
-    const char *type;   /* of records, with commas between */
-    const char *ttl;
-    const char *until; /* RFC 3339 */
+    bool no_delete;
+    const char *type;
+    long ttl;
+    const char *until;
+    long lines;
     bool follow;
-    const char *lines;
-    int argc; /* what is left of the command line */
+    int argc; /* the operands */
     char **argv;
     /* directories that exist, in the order they are looked for */
     size_t nstates;
     const char *state[CTL_STATES_MAX];
 };
 
-/* Says what went wrong on stderr and returns `code`. */
+/* Says what went wrong on stderr, and in the log file; returns `code`. */
 int ctl_fail(int code, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Begins the log file, with so many older ones kept; once, before anything is
+ * said that is to be in it. */
+int ctl_log_open(const char *path, long backups);
+
+/* Whether there is somebody who can be asked. */
+bool ctl_may_ask(const struct ctl *ctl);
+
+/* CTL_OK: "yes" was the answer to "QUESTION. Go on?".  Nobody there to be
+ * asked: CTL_USAGE, and that the option is wanted. */
+int ctl_ask_yes(const struct ctl *ctl, const char *option,
+    const char *question);
+
+/* Makes the names of -d canonical.  CTL_USAGE: one is none. */
+int ctl_read_domains(struct ctl *ctl);
+
+/* Takes the operands for names of -d. */
+int ctl_operands_are_domains(struct ctl *ctl);
+
 /*
- * Finds the state directories: --state-dir, else ACME_STATE_DIR, else every
- * built-in default that exists.  CTL_OK, or a message and CTL_FAILED.
+ * Finds the state directories: the one that is named, else every built-in
+ * default that exists.  CTL_OK, or a message and CTL_FAILED.
  */
 int ctl_find_states(struct ctl *ctl);
 
@@ -96,15 +148,24 @@ enum acme_rc ctl_add_servers(struct acme_store *store,
 /* Prints a value as JSON, indented, and frees it. */
 int ctl_print_json(struct acme_json *json);
 
+/* ---- verbs ------------------------------------------------------------ */
+
+int ctl_account_deactivate(struct ctl *ctl);
+int ctl_account_list(struct ctl *ctl);
+int ctl_account_rekey(struct ctl *ctl);
+int ctl_account_show(struct ctl *ctl);
+int ctl_account_update(struct ctl *ctl);
 int ctl_certificates(struct ctl *ctl);
-int ctl_status(struct ctl *ctl);
+int ctl_completion(struct ctl *ctl);
+int ctl_dns_check(struct ctl *ctl);
+int ctl_dns_records(struct ctl *ctl);
+int ctl_events(struct ctl *ctl);
+int ctl_help(struct ctl *ctl);
+int ctl_key_thumbprint(struct ctl *ctl);
 int ctl_renew(struct ctl *ctl);
 int ctl_revoke(struct ctl *ctl);
-int ctl_account(struct ctl *ctl);
-int ctl_key(struct ctl *ctl);
-int ctl_dns(struct ctl *ctl);
 int ctl_selftest(struct ctl *ctl);
-int ctl_events(struct ctl *ctl);
+int ctl_status(struct ctl *ctl);
 int ctl_version(struct ctl *ctl);
 
 #endif

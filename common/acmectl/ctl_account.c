@@ -440,69 +440,6 @@ deactivate(struct accounts *accounts)
     return tell(accounts, work(accounts, ACME_ACCOUNT_DEACTIVATE, NULL, 0));
 }
 
-/* With "clear" as its only contact, update is clear. */
-static int
-check_arguments(const struct ctl *ctl, const char *verb)
-{
-    bool takes = strcmp(verb, "update") == 0;
-    int most = strcmp(verb, "rekey") == 0;
-
-    if (takes && ctl->argc == 0)
-        return ctl_fail(CTL_USAGE,
-            "account update needs contacts, or the word clear");
-    if (takes && ctl->argc > ACME_CONTACTS_MAX)
-        return ctl_fail(CTL_USAGE, "more than %d contacts", ACME_CONTACTS_MAX);
-    if (!takes && ctl->argc > most)
-        return ctl_fail(CTL_USAGE, "unexpected \"%s\"", ctl->argv[most]);
-    if (strcmp(verb, "deactivate") == 0 && !ctl->confirm)
-        return ctl_fail(CTL_USAGE,
-            "a deactivated account, and its key at that CA, can never be used "
-            "again: account deactivate needs --confirm");
-    return CTL_OK;
-}
-
-static const struct {
-    const char *name;
-    int (*run)(struct accounts *accounts);
-} verbs[] = { { "show", show }, { "update", update },
-    { "clear", clear_contacts }, { "deactivate", deactivate } };
-
-static int
-run(struct accounts *accounts, const char *verb)
-{
-    struct ctl *ctl = accounts->ctl;
-    int code = ctl_account_find(accounts);
-    size_t i;
-
-    if (code == CTL_OK && strcmp(verb, "list") == 0)
-        return list_accounts(accounts);
-    if (code == CTL_OK && strcmp(verb, "rekey") == 0)
-        return ctl_account_rekey(accounts);
-    if (code == CTL_OK)
-        code = choose(accounts);
-    if (code != CTL_OK)
-        return code;
-    ctl_account_key(accounts);
-    if (strcmp(verb, "update") == 0 && ctl->argc == 1 &&
-        strcmp(ctl->argv[0], "clear") == 0)
-        verb = "clear";
-    for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
-        if (strcmp(verbs[i].name, verb) == 0)
-            code = verbs[i].run(accounts);
-    return code;
-}
-
-static bool
-is_verb(const char *name)
-{
-    size_t i;
-
-    for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
-        if (strcmp(verbs[i].name, name) == 0)
-            return true;
-    return strcmp(name, "list") == 0 || strcmp(name, "rekey") == 0;
-}
-
 static int
 open_state(struct accounts *accounts)
 {
@@ -516,26 +453,70 @@ open_state(struct accounts *accounts)
                                     : ctl_fail(CTL_FAILED, "out of memory");
 }
 
-int
-ctl_account(struct ctl *ctl)
+/* With the accounts that are meant; `one`: one of them has to be chosen. */
+static int
+run(struct ctl *ctl, bool one, int (*verb)(struct accounts *accounts))
 {
     struct accounts accounts = { .ctl = ctl };
-    const char *verb = ctl->argc > 0 ? ctl->argv[0] : "";
-    int code;
+    int code = open_state(&accounts);
 
-    if (!is_verb(verb))
-        return ctl_fail(CTL_USAGE,
-            "account has the verbs list, show, update, rekey and deactivate");
-    ctl->argc--;
-    ctl->argv++;
-    code = check_arguments(ctl, verb);
     if (code == CTL_OK)
-        code = open_state(&accounts);
+        code = ctl_account_find(&accounts);
+    if (code == CTL_OK && one) {
+        code = choose(&accounts);
+        if (code == CTL_OK)
+            ctl_account_key(&accounts);
+    }
     if (code == CTL_OK)
-        code = run(&accounts, verb);
+        code = verb(&accounts);
     ctl_account_forget(&accounts);
     acme_key_unref(accounts.key);
     acme_config_free(accounts.config);
     acme_store_close(accounts.store);
     return code;
+}
+
+int
+ctl_account_list(struct ctl *ctl)
+{
+    return run(ctl, false, list_accounts);
+}
+
+int
+ctl_account_show(struct ctl *ctl)
+{
+    return run(ctl, true, show);
+}
+
+int
+ctl_account_update(struct ctl *ctl)
+{
+    if (ctl->argc == 0)
+        return ctl_fail(CTL_USAGE,
+            "account update needs contacts, or the word clear");
+    if (ctl->argc > ACME_CONTACTS_MAX)
+        return ctl_fail(CTL_USAGE, "more than %d contacts", ACME_CONTACTS_MAX);
+    if (ctl->argc == 1 && strcmp(ctl->argv[0], "clear") == 0)
+        return run(ctl, true, clear_contacts);
+    return run(ctl, true, update);
+}
+
+int
+ctl_account_rekey(struct ctl *ctl)
+{
+    if (ctl->argc > 1)
+        return ctl_fail(CTL_USAGE, "unexpected \"%s\"", ctl->argv[1]);
+    return run(ctl, false, ctl_account_change_key);
+}
+
+int
+ctl_account_deactivate(struct ctl *ctl)
+{
+    int code = ctl->confirm
+                   ? CTL_OK
+                   : ctl_ask_yes(ctl, "--confirm",
+                         "a deactivated account, and its key at that CA, can "
+                         "never be used again");
+
+    return code == CTL_OK ? run(ctl, true, deactivate) : code;
 }

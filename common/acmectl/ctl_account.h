@@ -43,6 +43,7 @@ enum acme_rc ctl_account_issuer(struct accounts *accounts,
 enum acme_rc ctl_account_work(struct accounts *accounts,
     const struct acme_account_work *account, struct acme_error *err);
 
-int ctl_account_rekey(struct accounts *accounts);
+/* account rekey. */
+int ctl_account_change_key(struct accounts *accounts);
 
 #endif

@@ -4,7 +4,6 @@
  */
 #include "acmectl/ctl_dns.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +28,8 @@ find_type(const char *word, size_t len, unsigned *type)
     return false;
 }
 
-static int
+/* The words are those that the option may have. */
+static void
 read_types(struct ctl_dns *dns, const char *list)
 {
     unsigned type;
@@ -37,78 +37,47 @@ read_types(struct ctl_dns *dns, const char *list)
 
     for (;; list += len + 1) {
         len = strcspn(list, ",");
-        if (!find_type(list, len, &type))
-            return ctl_fail(CTL_USAGE,
-                "unknown type \"%.*s\"; there are caa, dns-01, "
-                "dns-account-01 and dns-persist-01",
-                (int)len, list);
-        dns->wanted[type] = true;
+        if (find_type(list, len, &type))
+            dns->wanted[type] = true;
         if (list[len] == '\0')
-            return CTL_OK;
+            return;
     }
 }
 
+/* The operands are lineages; but behind -d names. */
 static int
-read_ttl(struct ctl_dns *dns, const char *text)
+read_asked(struct ctl_dns *dns)
 {
-    unsigned long ttl;
-    char *end;
+    struct ctl *ctl = dns->ctl;
+    int i, code;
 
-    errno = 0;
-    ttl = strtoul(text, &end, 10);
-    if (*text < '0' || *text > '9' || *end != '\0' || errno != 0 ||
-        ttl > ACME_ZONE_TTL_MAX)
-        return ctl_fail(CTL_USAGE,
-            "\"%s\" is no time to live; it is a number of seconds up to %u",
-            text, ACME_ZONE_TTL_MAX);
-    dns->ttl = (unsigned)ttl;
-    return CTL_OK;
-}
-
-static int
-read_names(struct ctl *ctl, struct acme_arena *arena)
-{
-    char name[ACME_NAME_MAX + 1];
-    struct acme_error err;
-    int i;
-
-    for (i = 0; ctl->details && i < ctl->argc; i++) {
-        acme_error_clear(&err);
-        if (acme_idn_parse(ctl->argv[i], strlen(ctl->argv[i]), name, &err) !=
-            ACME_OK)
-            return ctl_fail(CTL_USAGE, "%s", err.what);
-        ctl->argv[i] = acme_arena_strdup(arena, name);
-        if (ctl->argv[i] == NULL)
-            return ctl_fail(CTL_FAILED, "out of memory");
+    dns->by_name = ctl->domains.n > 0;
+    if (dns->by_name) {
+        code = ctl_operands_are_domains(ctl);
+        if (code == CTL_OK)
+            code = ctl_read_domains(ctl);
+        dns->asked = ctl->domains;
+        return code;
     }
+    if (ctl->argc > CTL_WORDS_MAX)
+        return ctl_fail(CTL_USAGE, "more than %d lineages", CTL_WORDS_MAX);
+    for (i = 0; i < ctl->argc; i++)
+        dns->asked.word[dns->asked.n++] = ctl->argv[i];
     return CTL_OK;
 }
 
 static int
 read_arguments(struct ctl_dns *dns)
 {
-    struct ctl *ctl = dns->ctl;
+    const struct ctl *ctl = dns->ctl;
     int code = CTL_OK;
 
-    dns->ttl = ACME_ZONE_TTL;
-    dns->seen = acme_arena_alloc(dns->arena, (size_t)ctl->argc + 1);
-    if (dns->seen == NULL)
-        return ctl_fail(CTL_FAILED, "out of memory");
-    if (ctl->cert_name != NULL)
-        code = ctl_fail(CTL_USAGE,
-            "name the lineage without --cert-name: acmectl dns ... %s",
-            ctl->cert_name);
-    if (code == CTL_OK && ctl->type != NULL)
-        code = read_types(dns, ctl->type);
-    if (code == CTL_OK && ctl->ttl != NULL)
-        code = read_ttl(dns, ctl->ttl);
-    if (code == CTL_OK && ctl->until != NULL &&
-        !acme_time_parse(ctl->until, &dns->until))
+    if (ctl->type != NULL)
+        read_types(dns, ctl->type);
+    if (ctl->until != NULL && !acme_time_parse(ctl->until, &dns->until))
         code = ctl_fail(CTL_USAGE,
             "\"%s\" is no time such as 2030-01-31T00:00:00Z", ctl->until);
-    if (code == CTL_OK && ctl->details && ctl->argc == 0)
-        code = ctl_fail(CTL_USAGE, "-d needs the names that are meant");
-    return code == CTL_OK ? read_names(ctl, dns->arena) : code;
+    return code == CTL_OK ? read_asked(dns) : code;
 }
 
 /* ---- records ---------------------------------------------------------- */
@@ -166,35 +135,36 @@ collect_all(struct ctl_dns *dns)
             code = ctl_dns_collect(dns, store);
         acme_store_close(store);
     }
-    for (i = 0; code == CTL_OK && i < (size_t)ctl->argc; i++)
-        if (!ctl->details && !dns->seen[i])
+    for (i = 0; code == CTL_OK && i < dns->asked.n; i++)
+        if (!dns->by_name && !dns->seen[i])
             code = ctl_fail(CTL_FAILED,
                 "there is no lineage \"%s\"; names are meant with -d",
-                ctl->argv[i]);
+                dns->asked.word[i]);
     return code;
 }
 
-int
-ctl_dns(struct ctl *ctl)
+static int
+run(struct ctl *ctl, int (*verb)(struct ctl_dns *dns))
 {
-    struct ctl_dns dns = { .ctl = ctl };
-    const char *verb = ctl->argc > 0 ? ctl->argv[0] : "";
-    int code;
+    struct ctl_dns dns = { .ctl = ctl, .arena = ctl->arena };
+    int code = read_arguments(&dns);
 
-    if (strcmp(verb, "records") != 0 && strcmp(verb, "check") != 0)
-        return ctl_fail(CTL_USAGE, "dns has the verbs records and check");
-    ctl->argc--;
-    ctl->argv++;
-    dns.arena = acme_arena_new();
-    if (dns.arena == NULL)
-        return ctl_fail(CTL_FAILED, "out of memory");
-    code = read_arguments(&dns);
     if (code == CTL_OK)
         code = collect_all(&dns);
     if (code == CTL_OK)
-        code = strcmp(verb, "check") == 0 ? ctl_dns_check(&dns)
-                                          : print_records(&dns);
+        code = verb(&dns);
     free(dns.row);
-    acme_arena_free(dns.arena);
     return code == CTL_OK ? dns.code : code;
+}
+
+int
+ctl_dns_records(struct ctl *ctl)
+{
+    return run(ctl, print_records);
+}
+
+int
+ctl_dns_check(struct ctl *ctl)
+{
+    return run(ctl, ctl_dns_look_up);
 }

@@ -37,12 +37,13 @@ struct ctl_dns {
     struct ctl *ctl;
     struct acme_arena *arena;
     bool wanted[CTL_DNS_TYPES]; /* none: what each lineage uses */
-    unsigned ttl;
-    time_t until; /* of dns-persist-01; 0: for ever */
+    time_t until;               /* of dns-persist-01; 0: for ever */
+    bool by_name;               /* names are asked for, not lineages */
+    struct ctl_words asked;     /* none: all lineages */
+    bool seen[CTL_WORDS_MAX];   /* of each, whether a lineage has it */
     size_t nrows;
     struct ctl_dns_row **row;
-    bool *seen; /* of each argument, whether a lineage has it */
-    int code;   /* CTL_FAILED: something could not be told */
+    int code; /* CTL_FAILED: something could not be told */
 };
 
 const char *ctl_dns_type_name(unsigned type);
@@ -54,6 +55,6 @@ int ctl_dns_collect(struct ctl_dns *dns, struct acme_store *store);
 struct acme_json *ctl_dns_render(const struct ctl_dns_row *row);
 
 /* Looks all of them up; CTL_FAILED: one is not as it should be. */
-int ctl_dns_check(struct ctl_dns *dns);
+int ctl_dns_look_up(struct ctl_dns *dns);
 
 #endif

@@ -78,7 +78,7 @@ run(struct checking *checking, const struct acme_record_check *list,
 }
 
 int
-ctl_dns_check(struct ctl_dns *dns)
+ctl_dns_look_up(struct ctl_dns *dns)
 {
     struct checking checking = { .dns = dns };
     struct acme_config *config =

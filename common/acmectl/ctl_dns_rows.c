@@ -125,7 +125,7 @@ new_row(const struct place *place, unsigned type)
     row->type = type;
     row->name = place->name;
     row->ca = place->issuer->name;
-    row->ttl = place->dns->ttl;
+    row->ttl = (unsigned)place->dns->ctl->ttl;
     row->proof = place->proof;
     return row;
 }
@@ -321,17 +321,16 @@ add_place(struct place *place, struct acme_error *err)
 
 /* ---- whose ------------------------------------------------------------ */
 
-/* Without -d the arguments are lineages. */
 static bool
-is_meant(const struct ctl_dns *dns, const char *lineage, const char *name)
+is_meant(struct ctl_dns *dns, const char *lineage, const char *name)
 {
-    const char *is = dns->ctl->details ? name : lineage;
-    int i;
+    const char *is = dns->by_name ? name : lineage;
+    size_t i;
 
-    for (i = 0; i < dns->ctl->argc; i++)
-        if (strcmp(dns->ctl->argv[i], is) == 0)
+    for (i = 0; i < dns->asked.n; i++)
+        if (strcmp(dns->asked.word[i], is) == 0)
             return dns->seen[i] = true;
-    return dns->ctl->argc == 0;
+    return dns->asked.n == 0;
 }
 
 static bool
@@ -433,12 +432,12 @@ add_new_names(struct place *place, struct acme_error *err)
 {
     const struct ctl_dns *dns = place->dns;
     enum acme_rc rc = ACME_OK;
-    int i;
+    size_t i;
 
-    for (i = 0; i < dns->ctl->argc && rc == ACME_OK; i++) {
-        if (!dns->ctl->details || dns->seen[i])
+    for (i = 0; dns->by_name && i < dns->asked.n && rc == ACME_OK; i++) {
+        if (dns->seen[i])
             continue;
-        place->name = dns->ctl->argv[i];
+        place->name = dns->asked.word[i];
         place->wildcard = acme_name_is_wildcard(place->name);
         rc = ctl_each_issuer(place->store, visit_issuer, place, err);
     }

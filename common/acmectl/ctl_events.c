@@ -12,20 +12,16 @@
 #include "base/acme_time.h"
 #include "wrap/acme_idn.h"
 
-#define LINES 20
-#define LINES_MAX 1000000
-
 /* How often is looked for what is new (ms). */
 #define LOOK_MS 250
 
 struct events {
-    const struct ctl *ctl;
+    struct ctl *ctl;
     struct acme_store *store;
-    char name[ACME_NAME_MAX + 1]; /* -d; "": not given */
-    const char *lineage;          /* NULL: all */
+    const char *name;    /* -d; NULL: not given */
+    const char *lineage; /* NULL: all */
     char found[ACME_LINEAGE_MAX + 1];
     size_t nfound;
-    size_t lines;
     size_t shown;
     struct acme_events_place place;
 };
@@ -33,42 +29,23 @@ struct events {
 /* ---- what the command line says --------------------------------------- */
 
 static int
-read_lines(struct events *events)
-{
-    const char *text = events->ctl->lines;
-    unsigned long n;
-    char *end;
-
-    events->lines = LINES;
-    if (text == NULL)
-        return CTL_OK;
-    n = strtoul(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || *end != '\0' || n > LINES_MAX)
-        return ctl_fail(CTL_USAGE, "--lines \"%s\" is no number up to %d",
-            text, LINES_MAX);
-    events->lines = n;
-    return CTL_OK;
-}
-
-static int
 check_usage(struct events *events)
 {
-    const struct ctl *ctl = events->ctl;
-    struct acme_error err;
+    struct ctl *ctl = events->ctl;
+    int code = ctl_read_domains(ctl);
 
-    if (ctl->details && ctl->argc == 0)
-        return ctl_fail(CTL_USAGE, "-d needs the name that is meant");
-    if (ctl->argc > (ctl->details ? 1 : 0))
-        return ctl_fail(CTL_USAGE, "unexpected \"%s\"",
-            ctl->argv[ctl->details ? 1 : 0]);
-    if (ctl->details && ctl->cert_name != NULL)
+    if (code != CTL_OK)
+        return code;
+    if (ctl->domains.n > 1)
+        return ctl_fail(CTL_USAGE,
+            "unexpected \"%s\": events are of one "
+            "lineage, or all",
+            ctl->domains.word[1]);
+    if (ctl->domains.n > 0 && ctl->cert_name != NULL)
         return ctl_fail(CTL_USAGE, "-d and --cert-name say the same, one of "
                                    "them will do");
-    acme_error_clear(&err);
-    if (ctl->details && acme_idn_parse(ctl->argv[0], strlen(ctl->argv[0]),
-                            events->name, &err) != ACME_OK)
-        return ctl_fail(CTL_USAGE, "%s", err.what);
-    return read_lines(events);
+    events->name = ctl->domains.n > 0 ? ctl->domains.word[0] : NULL;
+    return CTL_OK;
 }
 
 /* ---- -d --------------------------------------------------------------- */
@@ -111,7 +88,7 @@ choose_lineage(struct events *events)
     struct acme_error err;
 
     events->lineage = events->ctl->cert_name;
-    if (events->name[0] == '\0')
+    if (events->name == NULL)
         return CTL_OK;
     acme_error_clear(&err);
     if (acme_store_lineages(events->store, find_lineage, events, &err) !=
@@ -266,7 +243,7 @@ ctl_events(struct ctl *ctl)
     if (code == CTL_OK)
         code = choose_lineage(&events);
     if (code == CTL_OK)
-        code = show_more(&events, events.lines);
+        code = show_more(&events, (size_t)ctl->lines);
     if (code == CTL_OK && ctl->follow)
         code = follow(&events);
     /* one that is gone may have left events */

@@ -91,18 +91,16 @@ show_file(const char *path, struct thumbprints *out)
 }
 
 int
-ctl_key(struct ctl *ctl)
+ctl_key_thumbprint(struct ctl *ctl)
 {
-    struct thumbprints out = { NULL, ctl->argc > 1 ? "file" : "id" };
+    struct thumbprints out = { NULL, ctl->argc > 0 ? "file" : "id" };
     int code = CTL_OK, i;
 
-    if (ctl->argc < 1 || strcmp(ctl->argv[0], "thumbprint") != 0)
-        return ctl_fail(CTL_USAGE, "usage: acmectl key thumbprint [FILE...]");
     if (ctl->json)
         out.list = acme_json_array();
-    if (ctl->argc == 1)
+    if (ctl->argc == 0)
         code = show_states(ctl, &out);
-    for (i = 1; code == CTL_OK && i < ctl->argc; i++)
+    for (i = 0; code == CTL_OK && i < ctl->argc; i++)
         code = show_file(ctl->argv[i], &out);
     if (code == CTL_OK && ctl->json)
         return ctl_print_json(out.list);

@@ -554,7 +554,7 @@ prepare(struct rekey *rekey)
 }
 
 int
-ctl_account_rekey(struct accounts *accounts)
+ctl_account_change_key(struct accounts *accounts)
 {
     struct rekey rekey = { .accounts = accounts,
         .lock = -1,

@@ -22,8 +22,8 @@ struct renewal {
     struct ctl *ctl;
     struct acme_store *store;
     const char *state_dir;
-    struct acme_config *alone;      /* lineages that no server has */
-    bool found[CTL_CERT_NAMES_MAX]; /* of the names given */
+    struct acme_config *alone; /* lineages that no server has */
+    bool found[CTL_WORDS_MAX]; /* of the names given */
     size_t failed;
     bool servers;              /* one lives, with this lineage or others */
     struct acme_json *results; /* with --json */
@@ -311,11 +311,11 @@ static bool
 is_meant(struct renewal *renewal, const char *name)
 {
     const struct ctl *ctl = renewal->ctl;
-    bool is = ctl->ncert_names == 0;
+    bool is = ctl->cert_names.n == 0;
     size_t i;
 
-    for (i = 0; i < ctl->ncert_names; i++)
-        if (strcmp(ctl->cert_names[i], name) == 0)
+    for (i = 0; i < ctl->cert_names.n; i++)
+        if (strcmp(ctl->cert_names.word[i], name) == 0)
             is = renewal->found[i] = true;
     return is;
 }
@@ -359,11 +359,11 @@ renew_all(struct renewal *renewal)
         acme_store_lineages(renewal->store, renew_one, renewal, &err) !=
             ACME_OK)
         return ctl_fail(CTL_FAILED, "%s", err.what);
-    for (i = 0; i < renewal->ctl->ncert_names; i++)
+    for (i = 0; i < renewal->ctl->cert_names.n; i++)
         if (!renewal->found[i])
             missing = ctl_fail(CTL_FAILED,
                 "there is no lineage \"%s\"; acmectl certificates lists them",
-                renewal->ctl->cert_names[i]);
+                renewal->ctl->cert_names.word[i]);
     if (renewal->alone->nlineages > 0)
         code = work_alone(renewal);
     if (code == CTL_OK)
@@ -379,10 +379,6 @@ ctl_renew(struct ctl *ctl)
 
     memset(&renewal, 0, sizeof(renewal));
     renewal.ctl = ctl;
-    if (ctl->argc > 0)
-        return ctl_fail(CTL_USAGE,
-            "unexpected \"%s\"; a lineage is named with --cert-name",
-            ctl->argv[0]);
     code = ctl_trial_check(ctl);
     if (code == CTL_OK)
         code = ctl_open_one(ctl, &renewal.store);

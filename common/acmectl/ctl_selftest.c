@@ -20,7 +20,7 @@ struct selftest {
     struct acme_store *store;
     struct acme_config *config; /* lineages that are declared */
     struct acme_arena *arena;
-    bool *found; /* of the names asked for */
+    bool found[CTL_WORDS_MAX]; /* of the names asked for */
     bool servers;
     struct acme_selftest_name *list;
     struct acme_preflight_row *row; /* of each; errors in the first text */
@@ -33,12 +33,12 @@ struct selftest {
 static bool
 is_asked_for(struct selftest *selftest, const char *name)
 {
-    const struct ctl *ctl = selftest->ctl;
-    bool is = ctl->argc == 0;
-    int i;
+    const struct ctl_words *names = &selftest->ctl->domains;
+    bool is = names->n == 0;
+    size_t i;
 
-    for (i = 0; i < ctl->argc; i++)
-        if (strcmp(ctl->argv[i], name) == 0)
+    for (i = 0; i < names->n; i++)
+        if (strcmp(names->word[i], name) == 0)
             is = selftest->found[i] = true;
     return is;
 }
@@ -117,33 +117,15 @@ visit_lineage(void *ctx, const char *name, struct acme_error *err)
 
 /* As they are written. */
 static int
-read_names(struct selftest *selftest)
-{
-    struct ctl *ctl = selftest->ctl;
-    char name[ACME_NAME_MAX + 1];
-    struct acme_error err;
-    int i;
-
-    selftest->found = calloc((size_t)ctl->argc + 1, sizeof(bool));
-    for (i = 0; i < ctl->argc && selftest->found != NULL; i++) {
-        acme_error_clear(&err);
-        if (acme_idn_parse(ctl->argv[i], strlen(ctl->argv[i]), name, &err) !=
-            ACME_OK)
-            return ctl_fail(CTL_USAGE, "%s", err.what);
-        ctl->argv[i] = acme_arena_strdup(selftest->arena, name);
-        if (ctl->argv[i] == NULL)
-            return ctl_fail(CTL_FAILED, "out of memory");
-    }
-    return selftest->found != NULL ? CTL_OK
-                                   : ctl_fail(CTL_FAILED, "out of memory");
-}
-
-static int
 find(struct selftest *selftest)
 {
+    struct ctl *ctl = selftest->ctl;
     struct acme_error err;
-    int i, code = read_names(selftest);
+    int code = ctl_operands_are_domains(ctl);
+    size_t i;
 
+    if (code == CTL_OK)
+        code = ctl_read_domains(ctl);
     if (code != CTL_OK)
         return code;
     acme_error_clear(&err);
@@ -152,12 +134,12 @@ find(struct selftest *selftest)
         acme_store_lineages(selftest->store, visit_lineage, selftest, &err) !=
             ACME_OK)
         return ctl_fail(CTL_FAILED, "%s", err.what);
-    for (i = 0; i < selftest->ctl->argc; i++)
+    for (i = 0; i < ctl->domains.n; i++)
         if (!selftest->found[i])
             code = ctl_fail(CTL_FAILED,
                 "no certificate is to have \"%s\"; acmectl certificates "
                 "lists them",
-                selftest->ctl->argv[i]);
+                ctl->domains.word[i]);
     if (code == CTL_OK && selftest->n == 0)
         code = ctl_fail(CTL_FAILED, "there is no name to look at");
     if (code == CTL_OK && !selftest->servers)
@@ -356,7 +338,6 @@ ctl_selftest(struct ctl *ctl)
     code = selftest.config != NULL && selftest.arena != NULL
                ? run(&selftest)
                : ctl_fail(CTL_FAILED, "out of memory");
-    free(selftest.found);
     free(selftest.list);
     free(selftest.row);
     free(selftest.failed);

@@ -525,16 +525,38 @@ find_due(struct view *view, const struct acme_pair *pair,
         acme_json_free(missing);
 }
 
+/* Of one that nobody wants any more: the names that it has. */
+static void
+add_kept_names(struct view *view, const struct acme_chain *chain)
+{
+    struct acme_json *list = acme_json_array();
+    char name[ACME_NAME_MAX + 1];
+    struct acme_buf names;
+    const char *line;
+    size_t len;
+
+    read_names(view, chain, &names);
+    for (line = acme_buf_str(&names); *line != '\0'; line += len + 1) {
+        len = strcspn(line, "\n");
+        (void)snprintf(name, sizeof(name), "%.*s", (int)len, line);
+        acme_json_append_str(list, name);
+    }
+    acme_buf_clear(&names);
+    acme_json_set(view->json, "names", list);
+}
+
 /* The first pair's at the top, for whoever knows of one only. */
 static void
 add_first(struct view *view, const struct acme_version *version,
-    const struct acme_leaf *leaf)
+    const struct acme_leaf *leaf, const struct acme_chain *chain)
 {
     view->version = version->number;
     acme_json_set_int(view->json, "version", version->number);
     add_versions(view);
     describe_leaf(view->json, leaf);
     add_files(view, version->pair[0].key.len > 0);
+    if (!view->facts.declared)
+        add_kept_names(view, chain);
 }
 
 static void
@@ -559,7 +581,7 @@ add_pair(struct view *view, const struct acme_version *version, size_t i,
     add_revoked(view, pair, record, &leaf, one);
     view->there[algorithm] = true;
     if (view->version == 0)
-        add_first(view, version, &leaf);
+        add_first(view, version, &leaf, chain);
     if (is_wanted(view, algorithm)) {
         note_life(view, &leaf);
         add_plan(view, record, &leaf, one);

@@ -1,7 +1,8 @@
 /*
- * The verbs that only look: certificates, status, key.
+ * status, and what it shares with certificates: the document of every state
+ * directory, with the lineages that are asked for.
  */
-#include "acmectl/ctl.h"
+#include "acmectl/ctl_status.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -303,13 +304,6 @@ read_state(const char *state_dir, struct acme_json **status)
     return code;
 }
 
-static bool
-is_shown(const struct ctl *ctl, const struct acme_json *lineage)
-{
-    return ctl->cert_name == NULL ||
-           strcmp(acme_json_str(lineage, "name"), ctl->cert_name) == 0;
-}
-
 static void
 print_servers(const struct acme_json *status)
 {
@@ -331,79 +325,118 @@ print_servers(const struct acme_json *status)
     }
 }
 
-static size_t
-print_status(struct ctl *ctl, const struct acme_json *status, bool servers)
+static void
+print_status(struct ctl *ctl, const struct acme_json *status)
 {
     const struct acme_json *lineages = acme_json_get(status, "lineages");
-    size_t i, shown = 0;
+    size_t i;
 
-    if (servers && !ctl->quiet)
-        print_servers(status);
-    for (i = 0; i < acme_json_count(lineages); i++) {
-        const struct acme_json *lineage = acme_json_at(lineages, i);
+    print_servers(status);
+    for (i = 0; i < acme_json_count(lineages); i++)
+        print_lineage(ctl, acme_json_str(status, "state_dir"),
+            acme_json_at(lineages, i));
+}
 
-        if (!is_shown(ctl, lineage))
-            continue;
-        shown++;
-        if (!ctl->quiet)
-            print_lineage(ctl, acme_json_str(status, "state_dir"), lineage);
-    }
-    return shown;
+/* ---- what is asked for ------------------------------------------------ */
+
+/* Which of the words on the command line have been found. */
+struct seen {
+    bool cert_name[CTL_WORDS_MAX];
+    bool domain[CTL_WORDS_MAX];
+};
+
+static bool
+has_word(const struct acme_json *list, const char *word)
+{
+    size_t i;
+
+    for (i = 0; i < acme_json_count(list); i++)
+        if (strcmp(acme_json_text(acme_json_at(list, i)), word) == 0)
+            return true;
+    return false;
+}
+
+/* Each of the words that fits is `seen`. */
+static bool
+is_shown(const struct ctl *ctl, const struct acme_json *lineage,
+    struct seen *seen)
+{
+    const struct acme_json *names = acme_json_get(lineage, "names");
+    bool is = ctl->cert_names.n == 0 && ctl->domains.n == 0;
+    size_t i;
+
+    for (i = 0; i < ctl->cert_names.n; i++)
+        if (strcmp(ctl->cert_names.word[i], acme_json_str(lineage, "name")) ==
+            0)
+            is = seen->cert_name[i] = true;
+    for (i = 0; i < ctl->domains.n; i++)
+        if (has_word(names, ctl->domains.word[i]))
+            is = seen->domain[i] = true;
+    return is;
 }
 
 /* The document without what was not asked for. */
-static size_t
-print_document(const struct ctl *ctl, struct acme_json *status, int *code)
+static void
+filter(const struct ctl *ctl, struct acme_json *status, struct seen *seen)
 {
     const struct acme_json *lineages = acme_json_get(status, "lineages");
     struct acme_json *list = acme_json_array();
-    size_t i, shown = 0;
+    size_t i;
 
-    for (i = 0; i < acme_json_count(lineages); i++) {
-        if (!is_shown(ctl, acme_json_at(lineages, i)))
-            continue;
-        acme_json_append(list, acme_json_copy(acme_json_at(lineages, i)));
-        shown++;
-    }
+    for (i = 0; i < acme_json_count(lineages); i++)
+        if (is_shown(ctl, acme_json_at(lineages, i), seen))
+            acme_json_append(list, acme_json_copy(acme_json_at(lineages, i)));
     acme_json_set(status, "lineages", list);
-    *code = ctl_print_json(status);
-    return shown;
 }
 
 static int
-list(struct ctl *ctl, bool servers)
+check_seen(const struct ctl *ctl, const struct seen *seen)
 {
-    struct acme_json *status = NULL;
-    size_t i, shown = 0;
-    int code = ctl_find_states(ctl);
+    int code = CTL_OK;
+    size_t i;
 
-    if (code == CTL_OK && ctl->argc > 0)
-        code = ctl_fail(CTL_USAGE, "unexpected \"%s\"", ctl->argv[0]);
-    for (i = 0; code == CTL_OK && i < ctl->nstates; i++) {
-        code = read_state(ctl->state[i], &status);
-        if (code != CTL_OK)
-            break;
-        if (ctl->json) {
-            shown += print_document(ctl, status, &code);
-            continue;
-        }
-        shown += print_status(ctl, status, servers);
-        acme_json_free(status);
-    }
-    if (code == CTL_OK && ctl->cert_name != NULL && shown == 0)
-        code =
-            ctl_fail(CTL_FAILED, "there is no lineage \"%s\"", ctl->cert_name);
+    for (i = 0; i < ctl->cert_names.n; i++)
+        if (!seen->cert_name[i])
+            code = ctl_fail(CTL_FAILED, "there is no lineage \"%s\"",
+                ctl->cert_names.word[i]);
+    for (i = 0; i < ctl->domains.n; i++)
+        if (!seen->domain[i])
+            code = ctl_fail(CTL_FAILED, "no lineage has the name \"%s\"",
+                ctl->domains.word[i]);
     return code;
 }
 
 int
-ctl_certificates(struct ctl *ctl)
+ctl_each_status(struct ctl *ctl,
+    void (*show)(struct ctl *ctl, const struct acme_json *status))
 {
-    return list(ctl, false);
+    struct seen seen;
+    struct acme_json *status;
+    int code = ctl_read_domains(ctl);
+    size_t i;
+
+    memset(&seen, 0, sizeof(seen));
+    if (code == CTL_OK)
+        code = ctl_find_states(ctl);
+    for (i = 0; code == CTL_OK && i < ctl->nstates; i++) {
+        status = NULL;
+        code = read_state(ctl->state[i], &status);
+        if (code != CTL_OK)
+            break;
+        filter(ctl, status, &seen);
+        if (ctl->json) {
+            code = ctl_print_json(status);
+            continue;
+        }
+        if (!ctl->quiet)
+            show(ctl, status);
+        acme_json_free(status);
+    }
+    return code == CTL_OK ? check_seen(ctl, &seen) : code;
 }
 
 int
 ctl_status(struct ctl *ctl)
 {
-    return list(ctl, true);
+    return ctl_each_status(ctl, print_status);
 }

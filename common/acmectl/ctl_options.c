@@ -1,0 +1,430 @@
+/*
+ * The table of options, and how one takes its value.
+ */
+#include "acmectl/ctl_options.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "protocol/acme_revoke.h"
+
+#define CHOICES_MAX 256 /* of the choices of one option, as text */
+
+#define AT(field) offsetof(struct ctl, field)
+
+const struct ctl_option ctl_options[] = {
+    { .name = "state-dir",
+        .kind = CTL_TEXT,
+        .flags = CTL_GLOBAL,
+        .at = AT(state_dir),
+        .value = "DIR",
+        .text =
+            "The state directory. Without it `ACME_STATE_DIR` counts, then "
+            "the configuration file, then every built-in default that exists; "
+            "what changes something needs exactly one.\n" },
+    { .name = "config",
+        .letter = 'c',
+        .kind = CTL_TEXT,
+        .flags = CTL_GLOBAL | CTL_ONCE,
+        .at = AT(config),
+        .value = "FILE",
+        .text = "The configuration file, in place of those that are looked "
+                "for; see `acmectl help configuration`.\n" },
+    { .name = "json",
+        .kind = CTL_FLAG,
+        .flags = CTL_GLOBAL,
+        .at = AT(json),
+        .text = "Print JSON; see `acmectl help json`.\n" },
+    { .name = "quiet",
+        .letter = 'q',
+        .kind = CTL_FLAG,
+        .flags = CTL_GLOBAL,
+        .at = AT(quiet),
+        .text = "Print errors only, and ask nothing. With `--json` without "
+                "effect on lists.\n" },
+    { .name = "verbose",
+        .letter = 'v',
+        .kind = CTL_COUNT,
+        .flags = CTL_GLOBAL,
+        .at = AT(verbose),
+        .text =
+            "Print the steps of what acmectl does itself, on standard error; "
+            "in lists, the steps of the last attempt with their times.\n" },
+    { .name = "non-interactive",
+        .aliases = "noninteractive",
+        .letter = 'n',
+        .kind = CTL_FLAG,
+        .flags = CTL_GLOBAL,
+        .at = AT(non_interactive),
+        .text =
+            "Ask nothing: where there is a question, the option that answers "
+            "it has to be given. So it is too where standard input or "
+            "standard error is no terminal.\n" },
+    { .name = "log-file",
+        .kind = CTL_TEXT,
+        .flags = CTL_GLOBAL,
+        .at = AT(log_file),
+        .value = "FILE",
+        .text = "Write the steps and all messages to this file as well.\n" },
+    { .name = "max-log-backups",
+        .kind = CTL_NUMBER,
+        .flags = CTL_GLOBAL,
+        .at = AT(max_log_backups),
+        .value = "N",
+        .most = 1000,
+        .standard = 1000,
+        .text =
+            "How many log files of commands before this one are kept, as "
+            "FILE.1, the youngest, FILE.2, ...; 1000 without it. With 0 one "
+            "file is written on and on.\n" },
+    { .name = "help",
+        .letter = 'h',
+        .kind = CTL_FLAG,
+        .flags = CTL_GLOBAL | CTL_ONCE,
+        .at = AT(help),
+        .text = "Print what the verb does, or all verbs.\n" },
+    { .name = "version",
+        .kind = CTL_FLAG,
+        .flags = CTL_GLOBAL | CTL_ONCE,
+        .at = AT(version),
+        .text = "Print the versions of this program and its libraries.\n" },
+
+    { .name = "cert-name",
+        .kind = CTL_WORDS,
+        .flags = CTL_ONCE,
+        .at = AT(cert_names),
+        .value = "NAME",
+        .text =
+            "Only this lineage; where several can be meant it may be given "
+            "for each. That there is none of that name is an error.\n" },
+    { .name = "domains",
+        .aliases = "domain",
+        .letter = 'd',
+        .kind = CTL_LIST,
+        .flags = CTL_ONCE,
+        .at = AT(domains),
+        .value = "NAME",
+        .text = "These names, with commas or spaces between, or one at a "
+                "time.\n" },
+    { .name = "details",
+        .letter = 'd',
+        .kind = CTL_FLAG,
+        .at = AT(details),
+        .text = "Ask the CA too.\n" },
+    { .name = "force",
+        .aliases = "force-renewal renew-by-default",
+        .kind = CTL_FLAG,
+        .flags = CTL_ONCE,
+        .at = AT(force),
+        .text =
+            "Do it although there is a reason against it, which the verb "
+            "says. Of a renewal: although nothing is due; an order made by "
+            "force is possible once an hour for each lineage, as it counts "
+            "towards the CA's limits.\n" },
+    { .name = "dry-run",
+        .kind = CTL_FLAG,
+        .flags = CTL_ONCE,
+        .at = AT(dry_run),
+        .text = "Try it, and keep nothing.\n" },
+    { .name = "no-wait",
+        .kind = CTL_FLAG,
+        .at = AT(no_wait),
+        .text = "Do not wait for the server's answer, but for what it refuses "
+                "within a second. Without effect where acmectl does the work "
+                "itself.\n" },
+    { .name = "server",
+        .aliases = "acme-url",
+        .letter = 'a',
+        .kind = CTL_TEXT,
+        .at = AT(server),
+        .value = "URL",
+        .text =
+            "The directory of the CA that is meant, or a short name as "
+            "`letsencrypt`. Without it, the CA that the state directory names "
+            "counts.\n" },
+    { .name = "account",
+        .kind = CTL_TEXT,
+        .at = AT(account),
+        .value = "ID",
+        .text =
+            "The account with the key of that id, as `account list` shows it. "
+            "Where there is more than one, this or `--server` is wanted.\n" },
+    { .name = "confirm",
+        .kind = CTL_FLAG,
+        .flags = CTL_ONCE,
+        .at = AT(confirm),
+        .text = "Yes to the question that the verb asks otherwise.\n" },
+    { .name = "cert-path",
+        .kind = CTL_TEXT,
+        .flags = CTL_ONCE,
+        .at = AT(cert_path),
+        .value = "FILE",
+        .text =
+            "A certificate, in PEM or DER; of more than one, the first.\n" },
+    { .name = "key-path",
+        .kind = CTL_TEXT,
+        .flags = CTL_ONCE,
+        .at = AT(key_path),
+        .value = "FILE",
+        .text = "Its key, which is to sign; the account is not asked.\n" },
+    { .name = "reason",
+        .kind = CTL_TEXT,
+        .flags = CTL_ONCE,
+        .at = AT(reason),
+        .value = "REASON",
+        .choices = ACME_REASONS,
+        .text = "Why: one of `unspecified`, which it is without this option, "
+                "`keycompromise`, `affiliationchanged`, `superseded`, "
+                "`cessationofoperation`.\n" },
+    { .name = "no-delete-after-revoke",
+        .kind = CTL_FLAG,
+        .flags = CTL_ONCE,
+        .at = AT(no_delete),
+        .text = "Accepted: nothing is deleted anyway.\n" },
+    { .name = "type",
+        .kind = CTL_TEXT,
+        .at = AT(type),
+        .value = "TYPE,...",
+        .choices = "caa dns-01 dns-account-01 dns-persist-01",
+        .text = "Records of these types only.\n" },
+    { .name = "ttl",
+        .kind = CTL_NUMBER,
+        .at = AT(ttl),
+        .value = "SECONDS",
+        .most = INT32_MAX,
+        .standard = 600,
+        .text = "Their time to live, 600 without it.\n" },
+    { .name = "until",
+        .kind = CTL_TEXT,
+        .flags = CTL_ONCE,
+        .at = AT(until),
+        .value = "TIME",
+        .text = "Records of dns-persist-01 count until then only "
+                "(`persistUntil`); as in RFC 3339.\n" },
+    { .name = "lines",
+        .kind = CTL_NUMBER,
+        .at = AT(lines),
+        .value = "N",
+        .most = 1000000,
+        .standard = 20,
+        .text = "Show as many of those that there are; 20 without it.\n" },
+    { .name = "follow",
+        .letter = 'f',
+        .kind = CTL_FLAG,
+        .flags = CTL_ONCE,
+        .at = AT(follow),
+        .text = "Go on until interrupted.\n" },
+
+    /* What scripts for other clients have. */
+    { .name = "no-self-upgrade",
+        .kind = CTL_FLAG,
+        .flags = CTL_GLOBAL | CTL_WITHOUT,
+        .at = AT(without) },
+};
+
+const size_t ctl_noptions = sizeof(ctl_options) / sizeof(ctl_options[0]);
+_Static_assert(sizeof(ctl_options) / sizeof(ctl_options[0]) <= CTL_OPTIONS_MAX,
+    "who has said an option has a place for each");
+
+/* ---- finding ---------------------------------------------------------- */
+
+void
+ctl_each_word(const char *words,
+    void (*visit)(void *ctx, const char *word, size_t len), void *ctx)
+{
+    size_t len;
+
+    if (words == NULL)
+        return;
+    for (words += strspn(words, ", "); *words != '\0';
+         words += len, words += strspn(words, ", ")) {
+        len = strcspn(words, ", ");
+        visit(ctx, words, len);
+    }
+}
+
+struct search {
+    const char *word;
+    size_t len;
+    bool found;
+};
+
+static void
+compare(void *ctx, const char *word, size_t len)
+{
+    struct search *search = ctx;
+
+    search->found =
+        search->found ||
+        (len == search->len && strncasecmp(word, search->word, len) == 0);
+}
+
+bool
+ctl_has_word(const char *words, const char *word, size_t len)
+{
+    struct search search = { word, len, false };
+
+    ctl_each_word(words, compare, &search);
+    return search.found;
+}
+
+const struct ctl_option *
+ctl_option_find(const char *name, size_t len)
+{
+    const struct ctl_option *option;
+
+    for (option = ctl_options; option < ctl_options + ctl_noptions; option++)
+        if (ctl_has_word(option->name, name, len) ||
+            ctl_has_word(option->aliases, name, len))
+            return option;
+    return NULL;
+}
+
+bool
+ctl_option_is_of(const struct ctl_option *option, const struct ctl_verb *verb)
+{
+    return (option->flags & CTL_GLOBAL) != 0 ||
+           (verb != NULL && ctl_has_word(verb->options, option->name,
+                                strlen(option->name)));
+}
+
+/* ---- values ----------------------------------------------------------- */
+
+static void *
+field(struct ctl *ctl, const struct ctl_option *option)
+{
+    return (char *)ctl + option->at;
+}
+
+void
+ctl_options_init(struct ctl *ctl)
+{
+    const struct ctl_option *option;
+
+    for (option = ctl_options; option < ctl_options + ctl_noptions; option++)
+        if (option->kind == CTL_NUMBER)
+            *(long *)field(ctl, option) = option->standard;
+}
+
+static int
+take_number(long *number, const struct ctl_option *option, const char *value,
+    const char *where)
+{
+    char *end;
+    long n;
+
+    errno = 0;
+    n = strtol(value, &end, 10);
+    if (*value < '0' || *value > '9' || *end != '\0' || errno != 0 ||
+        n < option->least || n > option->most)
+        return ctl_fail(CTL_USAGE,
+            "%s--%s \"%s\" is no number between %ld and %ld", where,
+            option->name, value, option->least, option->most);
+    *number = n;
+    return CTL_OK;
+}
+
+static int
+take_word(struct ctl *ctl, struct ctl_words *words,
+    const struct ctl_option *option, const char *word, size_t len)
+{
+    size_t i;
+
+    for (i = 0; i < words->n; i++)
+        if (strlen(words->word[i]) == len &&
+            memcmp(words->word[i], word, len) == 0)
+            return CTL_OK; /* it counts once, where it was first */
+    if (words->n == CTL_WORDS_MAX)
+        return ctl_fail(CTL_USAGE, "more than %d values of --%s",
+            CTL_WORDS_MAX, option->name);
+    words->word[words->n] = acme_arena_strndup(ctl->arena, word, len);
+    if (words->word[words->n] == NULL)
+        return ctl_fail(CTL_FAILED, "out of memory");
+    words->n++;
+    return CTL_OK;
+}
+
+static int
+take_list(struct ctl *ctl, const struct ctl_option *option, const char *value)
+{
+    size_t len;
+    int code = CTL_OK;
+
+    for (value += strspn(value, ", "); *value != '\0' && code == CTL_OK;
+         value += len, value += strspn(value, ", ")) {
+        len = strcspn(value, ", ");
+        code = take_word(ctl, field(ctl, option), option, value, len);
+    }
+    return code;
+}
+
+static void
+add_choice(void *ctx, const char *word, size_t len)
+{
+    char *list = ctx;
+
+    (void)snprintf(list + strlen(list), CHOICES_MAX - strlen(list), "%s%.*s",
+        *list != '\0' ? ", " : "", (int)len, word);
+}
+
+/* Each of the values between commas. */
+static int
+check_choices(const struct ctl_option *option, const char *value,
+    const char *where)
+{
+    char list[CHOICES_MAX] = "";
+    size_t len;
+
+    for (;; value += len + 1) {
+        len = strcspn(value, ",");
+        if (!ctl_has_word(option->choices, value, len))
+            break;
+        if (value[len] == '\0')
+            return CTL_OK;
+    }
+    ctl_each_word(option->choices, add_choice, list);
+    return ctl_fail(CTL_USAGE, "%s--%s \"%.*s\" is none of %s", where,
+        option->name, (int)len, value, list);
+}
+
+int
+ctl_option_take(struct ctl *ctl, const struct ctl_option *option,
+    const char *value, const char *where)
+{
+    unsigned char *said_by = &ctl->said_by[option - ctl_options];
+    void *at = field(ctl, option);
+
+    if (*said_by != CTL_SOURCE_NONE && *said_by != ctl->source)
+        return CTL_OK;
+    *said_by = (unsigned char)ctl->source;
+    if ((option->flags & CTL_WITHOUT) != 0)
+        (void)ctl_fail(CTL_OK, "%s--%s has no effect", where, option->name);
+    if (value != NULL && *value == '\0')
+        return ctl_fail(CTL_USAGE, "%s--%s wants a value that is not empty",
+            where, option->name);
+    if (option->choices != NULL &&
+        check_choices(option, value, where) != CTL_OK)
+        return CTL_USAGE;
+    switch (option->kind) {
+    case CTL_FLAG:
+        *(bool *)at = true;
+        return CTL_OK;
+    case CTL_COUNT:
+        ++*(int *)at;
+        return CTL_OK;
+    case CTL_TEXT:
+        *(const char **)at = value;
+        return CTL_OK;
+    case CTL_NUMBER:
+        return take_number(at, option, value, where);
+    case CTL_WORDS:
+        return take_word(ctl, at, option, value, strlen(value));
+    case CTL_LIST:
+        return take_list(ctl, option, value);
+    }
+    return CTL_OK;
+}

@@ -1,0 +1,356 @@
+/*
+ * The table of verbs, with what the manual says of them.
+ */
+#include "acmectl/ctl_options.h"
+
+#include <string.h>
+
+const struct ctl_verb ctl_verbs[] = {
+    { .name = "renew",
+        .group = CTL_GROUP_OBTAIN,
+        .flags = CTL_SEVERAL,
+        .run = ctl_renew,
+        .options = "cert-name force no-wait dry-run server",
+        .usage = "[--cert-name NAME]... [--force] [--no-wait]\n"
+                 "--dry-run [--cert-name NAME]... [--server URL]",
+        .summary = "renew what is due, or try whether that would work",
+        .text =
+            "Renews what is due. For each lineage the server that declares it "
+            "is asked, and its answer waited for. Where no running server has "
+            "the lineage, acmectl does the work itself, in processes "
+            "separated as the server's are; the engine runs as `_acme` or, if "
+            "there is no such user and acmectl runs as root, with user and "
+            "group id 65534. acmectl listens on no port: also then a web "
+            "server on the same state directory must answer the CA, unless "
+            "the CA still holds the names for proved. Names that are proved "
+            "by a program which changes the DNS need no server: it is run as "
+            "the server would run it, but only if root alone can change it, "
+            "as no other user is known here.\n"
+            "Hooks (`acme_hook`, `ACMEHook`, those in renewal-hooks), and the "
+            "command that is told of events, are run by the server that "
+            "renews. Where acmectl does the work itself, it runs them, but "
+            "only those that root alone can change; the post hooks when all "
+            "lineages are through. A hook that fails is told on standard "
+            "error and does not count for the exit status; where nothing is "
+            "due none is run.\n"
+            "A lineage whose last attempt failed is tried again at once, "
+            "whatever the time of its next attempt; not so while its CA has "
+            "asked to be left alone. A lineage that nobody declares any more "
+            "(dormant) is left alone, and an error only if it was named.\n"
+            "With `--dry-run` the renewal of every lineage, or of those that "
+            "are named, is tried, whatever the date, and nothing of it kept: "
+            "an order is made, each name proved, by the servers that run, by "
+            "programs or by updates of the DNS, also where the CA knows it "
+            "for proved already, and the certificate fetched, with a key that "
+            "is forgotten, and checked. The CA is the staging CA that "
+            "`letsencrypt` and `google` have, for others the lineage's own, "
+            "whose limits count for dry runs as well; `--server` names "
+            "another one, or the lineage's own. It is the first one of "
+            "several, and the output says which it was.\n"
+            "No version, record, order, event, tracking record or outcome of "
+            "a hook is written, and no next attempt put off. What stays is an "
+            "account: where the CA has none of our account key, it is "
+            "registered there, with the contacts that are configured (but no "
+            "external account binding of another CA's). While names are to be "
+            "proved, orders/NAME~trial has the challenges.\n"
+            "Pre and post hooks are run in a dry run. Deploy hooks and the "
+            "mirror are not; they are named, each on a line of its own. The "
+            "command for events is told nothing, and not asked. A record for "
+            "dns-persist-01 has to name the account at the CA that is asked: "
+            "at a staging CA it is another one. acmectl does all this itself, "
+            "also beside a server, which answers the challenges that it finds "
+            "in the state directory; programs are run as that server would "
+            "run them. A lineage that is being worked on is waited for, one "
+            "minute at most. A CA that has asked to be left alone is not "
+            "asked; an order that is not through after ten minutes has "
+            "failed. One that is interrupted may leave its records in the "
+            "DNS.\n" },
+    { .name = "revoke",
+        .group = CTL_GROUP_OBTAIN,
+        .run = ctl_revoke,
+        .options = "cert-name cert-path key-path reason server "
+                   "no-delete-after-revoke",
+        .usage = "--cert-name NAME [--reason REASON] [--server URL]\n"
+                 "--cert-path FILE [--key-path FILE] [--reason REASON] "
+                 "[--server URL]",
+        .summary = "have its CA revoke a certificate",
+        .text =
+            "Has its CA revoke a certificate: that of a lineage, with those "
+            "of all its key types, or the first one in a file. The request is "
+            "signed by the account that ordered the certificate or, where "
+            "there is none any more or the CA does not take its word, by the "
+            "certificate's own key, if that is in the state directory or "
+            "named with `--key-path`. One that is revoked already is no "
+            "error.\n"
+            "Nothing is taken from a server by this: the revoked certificate "
+            "is served until its successor is there. A running server is "
+            "asked to renew the lineage at once, with a new key; without one, "
+            "`renew`, or the next start of the server, does it. No files are "
+            "deleted.\n"
+            "With the reason `keycompromise` the key is barred: no lineage of "
+            "the state directory can have a certificate for it again, "
+            "whatever is configured, and what is served with it is "
+            "renewed.\n" },
+    { .name = "certificates",
+        .aliases = "list",
+        .group = CTL_GROUP_LOOK,
+        .run = ctl_certificates,
+        .flags = CTL_SEVERAL,
+        .options = "cert-name domains",
+        .usage = "[--cert-name NAME]... [-d NAME]...",
+        .summary = "every certificate, in Certbot's words",
+        .text =
+            "Shows every certificate that there is, or those of the lineages "
+            "or names that are given, in the words of Certbot's verb: its "
+            "name, serial number, names, end and files. \"VALID\" becomes "
+            "\"INVALID: TEST_CERT\", \"EXPIRED\" or \"REVOKED\". Lineages "
+            "without a certificate, or with damaged files, are below. "
+            "`status` tells more.\n" },
+    { .name = "status",
+        .group = CTL_GROUP_LOOK,
+        .run = ctl_status,
+        .flags = CTL_SEVERAL,
+        .options = "cert-name domains",
+        .usage = "[--cert-name NAME]... [-d NAME]...",
+        .summary = "the servers that run, and all of every lineage",
+        .text =
+            "Shows for each state directory its path, the servers that run on "
+            "it, and every lineage, or those that are given: its state, "
+            "names, key types, issuer, serial number, times, last error and "
+            "files; a second certificate, of another key algorithm, under "
+            "\"also\". It tells when and why the next renewal is, which names "
+            "a certificate lacks (\"missing\"), whether it is of a CA for "
+            "tests (\"test CA\"), which other CA of a list was asked last "
+            "(\"asked instead\"), where a person can do something about an "
+            "error (\"see\"), and that the CA's clock is not ours "
+            "(\"clock\"). States are in `acmectl help states`. That a lineage "
+            "is failing or has expired does not change the exit status.\n" },
+    { .name = "events",
+        .group = CTL_GROUP_LOOK,
+        .run = ctl_events,
+        .options = "cert-name domains lines follow",
+        .usage = "[--cert-name NAME | -d NAME] [--lines N] [-f]",
+        .summary = "what has happened lately, or happens",
+        .text =
+            "Shows what has happened lately, the newest last, a line for each "
+            "event: when, what, to which lineage; in words; and what else is "
+            "known of it, last whose store has noted it. Of one lineage with "
+            "`--cert-name`, or with `-d` and a name that it has. With `-f` it "
+            "goes on with what happens from then on, until it is "
+            "interrupted.\n"
+            "With `--json` each line is a JSON object; its members, and the "
+            "events that there are, are in the documentation of the state "
+            "directory. No more than the last 3 MB are kept.\n" },
+    { .name = "account list",
+        .group = CTL_GROUP_ACCOUNT,
+        .run = ctl_account_list,
+        .options = "account server",
+        .usage = "[--account ID] [--server URL]",
+        .summary = "the accounts",
+        .text = "Shows the accounts: the id of the key, the CA, and the "
+                "account's URL.\n" },
+    { .name = "account show",
+        .group = CTL_GROUP_ACCOUNT,
+        .run = ctl_account_show,
+        .options = "account server details",
+        .usage = "[-d] [--account ID] [--server URL]",
+        .summary = "one account",
+        .text = "Shows one account; the first line is \"Account URI:\" and "
+                "its URL, as CAA records want it. With `-d` the CA is asked, "
+                "and its word on status and contacts shown.\n" },
+    { .name = "account update",
+        .group = CTL_GROUP_ACCOUNT,
+        .flags = CTL_OPERANDS,
+        .run = ctl_account_update,
+        .options = "account server",
+        .usage = "CONTACT... [--account ID] [--server URL]\n"
+                 "clear [--account ID] [--server URL]",
+        .summary = "change its contacts",
+        .text =
+            "Gives the account other contacts, or with the word `clear` none. "
+            "A server tells the CA of the contacts of its configuration when "
+            "these change, and then those count.\n" },
+    { .name = "account rekey",
+        .group = CTL_GROUP_ACCOUNT,
+        .flags = CTL_OPERANDS,
+        .run = ctl_account_rekey,
+        .options = "account server force",
+        .usage = "[TYPE | FILE] [--force] [--account ID] [--server URL]",
+        .summary = "change its key",
+        .text =
+            "Gives the account another key, at every CA where it has the old "
+            "one, or at none: when a CA does not take it, those that have are "
+            "asked to go back. The new key is of the old one's type, or of "
+            "TYPE (`ecdsa[:256|384|521]`, `rsa[:2048|3072|4096]`), whatever "
+            "type the configuration asks for, or is a copy of the one in "
+            "FILE. Running servers take the new key within two seconds; from "
+            "then on they do not answer challenges for the old one any more. "
+            "The account's URL, and with it CAA records, stay. The old key is "
+            "kept as keys/ID.replaced.pem.\n"
+            "A job at work with the account is waited for, 15 seconds at "
+            "most. Orders in flight with the account are named, and nothing "
+            "is done; with `--force` they are dropped. A change that was "
+            "interrupted does no harm: servers ask the CAs which key they "
+            "know, and the next `account rekey` completes it. A key in a file "
+            "that the configuration names is changed there.\n" },
+    { .name = "account deactivate",
+        .group = CTL_GROUP_ACCOUNT,
+        .run = ctl_account_deactivate,
+        .options = "account server confirm",
+        .usage = "[--confirm] [--account ID] [--server URL]",
+        .summary = "end it at its CA, for good",
+        .text =
+            "Ends an account at its CA, which cannot be undone: its key is "
+            "never taken there again, and a server that is to go on with that "
+            "CA has to be given another (`account_key`, `ACMEAccountKey`). "
+            "When the CA has confirmed it, the account is put aside; its key, "
+            "which may serve other CAs, and certificates stay. At a terminal "
+            "it asks first; otherwise `--confirm` is needed.\n" },
+    { .name = "key thumbprint",
+        .group = CTL_GROUP_ACCOUNT,
+        .flags = CTL_OPERANDS,
+        .run = ctl_key_thumbprint,
+        .usage = "[FILE]...",
+        .summary = "thumbprints of account keys",
+        .text =
+            "Prints for each account key in the state directory its RFC 7638 "
+            "thumbprint, type and id; or for each FILE with a key of your own "
+            "(`account_key`, `ACMEAccountKey`) the same with its name. A "
+            "server that is given a thumbprint (`acme_thumbprint`, "
+            "`ACMEThumbprint`) answers for that account without its key.\n" },
+    { .name = "dns records",
+        .group = CTL_GROUP_DNS,
+        .flags = CTL_OPERANDS,
+        .run = ctl_dns_records,
+        .options = "domains type ttl until",
+        .usage = "[LINEAGE]... [--type TYPE,...] [--ttl SECONDS] "
+                 "[--until TIME]\n"
+                 "-d NAME... [--type TYPE,...] [--ttl SECONDS] [--until TIME]",
+        .summary = "the records that prove names, for a zone file",
+        .text =
+            "Prints lines of a zone file, for you to publish: the records of "
+            "all names of all lineages, of those lineages, or with `-d` of "
+            "those names, at each of their CAs. Nothing is asked over the "
+            "network; domain names of CAs come from a table or the "
+            "configuration (`issuer_domain`, `ACMEIssuerDomain`), accounts "
+            "from the state directory, never from what a CA says of itself. A "
+            "name that no lineage has gets its records at every CA of the "
+            "state directory. IP addresses have none. `--type` says which:\n"
+            "* `caa`: that only this CA may issue, to this account "
+            "(`accounturi`), by the challenges that are configured or can "
+            "work (`validationmethods`); `issuewild` for wildcards\n"
+            "* `dns-01`: where the record of an order will be, as a comment, "
+            "or a CNAME into the first zone that names may be delegated to\n"
+            "* `dns-account-01`: the same at the label of this account\n"
+            "* `dns-persist-01`: the record that authorizes this account for "
+            "good, with `policy=wildcard` where the lineage has the name's "
+            "wildcard\n"
+            "Without `--type` it is `caa`, and of the others what the "
+            "configuration uses. What cannot be told, of a CA without an "
+            "account or a domain name, is named on standard error, and the "
+            "exit status is 1. CAA records count all together: where you have "
+            "some of other CAs or for other hosts, keep them.\n" },
+    { .name = "dns check",
+        .group = CTL_GROUP_DNS,
+        .flags = CTL_OPERANDS,
+        .run = ctl_dns_check,
+        .options = "domains type ttl until",
+        .usage = "[LINEAGE]... [--type TYPE,...]\n"
+                 "-d NAME... [--type TYPE,...]",
+        .summary = "the same, as they are in the DNS",
+        .text =
+            "Looks the records of `dns records` up, at the name servers of "
+            "the configuration (`acme_dns_resolver`, `ACMEDNSResolver`) or of "
+            "this host, in processes separated as the server's are, and "
+            "judges them: whether the CAA records of the name, or of the "
+            "nearest domain above it that has some, allow this account at "
+            "this CA with a challenge that can work; whether the record of "
+            "dns-persist-01 is there and good; whether the place of dns-01 "
+            "leads where records may be made. A line begins with \"ok\" or "
+            "\"BAD\", and what should be published follows. The exit status "
+            "is 1 if anything is bad or could not be told.\n" },
+    { .name = "selftest",
+        .group = CTL_GROUP_DNS,
+        .flags = CTL_OPERANDS,
+        .run = ctl_selftest,
+        .options = "cert-name domains",
+        .usage = "[--cert-name NAME] [[-d] NAME...]",
+        .summary = "whether the CA will find the proof of names",
+        .text =
+            "Shows whether the CA will find the proof of each name, or of "
+            "those named, as far as that can be known here: the challenge "
+            "that is tried first; whether a running server answers it for the "
+            "name (\"binding\"); whether whoever is at the addresses that the "
+            "name has in the DNS does (\"reachability\"); whether CAA records "
+            "allow the CA, the account and the challenge; and whether a "
+            "validating resolver finds the DNS answers bogus. Each is "
+            "\"good\", \"unknown\" (cannot be told from here), \"doubt\" "
+            "(looks wrong, and may not be so for the CA), \"bad\", or \"-\" "
+            "where it does not apply; below the table is why. The exit status "
+            "is 1 if something is bad.\n"
+            "Nothing is ordered: the CA is asked for its directory alone. For "
+            "servers that answer the tokens of orders alone (`acme_stateless "
+            "pending`), and for names that tls-alpn-01 proves, which are "
+            "asked for by handshakes, a token is made one for some seconds, "
+            "unless an order is in flight.\n" },
+    { .name = "help",
+        .group = CTL_GROUP_PROGRAM,
+        .flags = CTL_OPERANDS,
+        .run = ctl_help,
+        .usage = "[VERB | TOPIC]",
+        .summary = "what a verb does, and more",
+        .text =
+            "Tells about a verb, about one of the topics `states`, "
+            "`configuration`, `json`, `environment`, `files`, `exit-status`, "
+            "`examples`, about `options`, or about `all` of it. `acmectl help "
+            "man` prints the manual page.\n" },
+    { .name = "completion",
+        .group = CTL_GROUP_PROGRAM,
+        .flags = CTL_OPERANDS,
+        .run = ctl_completion,
+        .usage = "bash | zsh",
+        .summary = "a script that completes commands in a shell",
+        .text =
+            "Prints a script with which the shell completes verbs and "
+            "options. `make install` puts both where shells look; otherwise, "
+            "in bash:\n"
+            "    source <(acmectl completion bash)\n" },
+    { .name = "version",
+        .group = CTL_GROUP_PROGRAM,
+        .run = ctl_version,
+        .usage = "",
+        .summary = "the versions of this program and its libraries",
+        .text = "Prints the versions of this program and of the libraries "
+                "that it runs with.\n" },
+};
+
+const size_t ctl_nverbs = sizeof(ctl_verbs) / sizeof(ctl_verbs[0]);
+
+const struct ctl_verb *
+ctl_verb_find(const char *word, const char *second)
+{
+    const struct ctl_verb *verb;
+    size_t len = strlen(word);
+
+    for (verb = ctl_verbs; verb < ctl_verbs + ctl_nverbs; verb++) {
+        if (second == NULL ? strcmp(verb->name, word) == 0 ||
+                                 ctl_has_word(verb->aliases, word, len)
+                           : strncmp(verb->name, word, len) == 0 &&
+                                 verb->name[len] == ' ' &&
+                                 strcmp(verb->name + len + 1, second) == 0)
+            return verb;
+    }
+    return NULL;
+}
+
+bool
+ctl_verb_is_family(const char *word)
+{
+    const struct ctl_verb *verb;
+    size_t len = strlen(word);
+
+    for (verb = ctl_verbs; verb < ctl_verbs + ctl_nverbs; verb++)
+        if (strncmp(verb->name, word, len) == 0 && verb->name[len] == ' ')
+            return true;
+    return false;
+}
