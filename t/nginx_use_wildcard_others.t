@@ -50,7 +50,7 @@ for (['before', first => $load, main => $blocks],
     is $t->serial('one.a.test'), $a->{serial}, "$what http: http has stream's";
     is $t->serial('mail.b.test', port => $t->port('m')), $b->{serial},
         'mail has that of http';
-    my (undef, $out) = $t->acmectl('certificates');
+    my (undef, $out) = $t->acmectl('status');
     is_deeply [sort $out =~ /^(\S+): /mg], ['a.test', 'b.test'],
         'there are no others';
 }
