@@ -753,8 +753,14 @@ add_lineage(struct build *b, struct acme_httpd_domain *domain)
         return false;
     }
     /* What has files is renewed by whoever has made them. */
-    if (domain->certs != NULL && settings.timing.mode != ACME_RENEW_ALWAYS)
+    if (domain->certs != NULL && settings.timing.mode != ACME_RENEW_ALWAYS) {
+        if (settings.csr_file != NULL)
+            say(b, APLOG_WARNING,
+                "%s: nothing is ordered with the ACMECSRFile, as there is an "
+                "ACMECertificateFile; add \"ACMERenewMode always\"",
+                describe(b, domain));
         return true;
+    }
     acme_error_clear(&err);
     memset(&lineage, 0, sizeof(lineage));
     lineage.nnames = (size_t)domain->names->nelts;

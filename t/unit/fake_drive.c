@@ -329,7 +329,8 @@ fake_drive_lineage(struct fake_drive *d, const char *name, size_t issuer,
     struct acme_lineage lineage = { .name = name,
         .issuer = issuer,
         .names = list,
-        .proof = d->proof };
+        .proof = d->proof,
+        .timing = d->timing };
     char *types = strdup(type != NULL ? type : "ecdsa:256");
     size_t index = 0;
 

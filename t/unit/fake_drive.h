@@ -58,9 +58,10 @@ struct fake_drive {
      * https://ca.test. */
     const char *base;
     const struct acme_proof
-        *proof;          /* of lineages added from now on, or NULL */
-    bool fall_back;      /* lineages added from now on have both CAs */
-    const char *contact; /* of the account; NULL: none */
+        *proof;                /* of lineages added from now on, or NULL */
+    struct acme_timing timing; /* of lineages that are added */
+    bool fall_back;            /* lineages added from now on have both CAs */
+    const char *contact;       /* of the account; NULL: none */
 
     long ahead[2]; /* seconds of the CAs' clocks */
     long set;      /* how far ours has been set since the beginning: host.now

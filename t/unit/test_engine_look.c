@@ -16,12 +16,8 @@ suggest(struct fake_ca *ca, time_t start, time_t end)
 /* A CA that has renewal information, and its first certificate; the look at
  * it is still to come. */
 static int
-setup(void **state)
+setup_with(struct fake_drive *d)
 {
-    struct fake_drive *d;
-
-    fake_drive_setup(state);
-    d = *state;
     d->renewal_info = true;
     suggest(d->ca, FAKE_NOW + 40L * DAY, FAKE_NOW + 42L * DAY);
     fake_drive_new_config(d);
@@ -30,6 +26,13 @@ setup(void **state)
     fake_drive_until(d, "a.test", 1, 1);
     fake_ca_forget_log(d->ca);
     return 0;
+}
+
+static int
+setup(void **state)
+{
+    fake_drive_setup(state);
+    return setup_with(*state);
 }
 
 static unsigned
@@ -50,6 +53,21 @@ look(struct fake_drive *d)
 {
     d->host.now = record_of(d, "a.test").window.next_look;
     fake_drive_run(d);
+}
+
+/* The administrator's interval, for a CA that names none. */
+static int
+setup_interval(void **state)
+{
+    const char *word = "30m";
+    struct fake_drive *d;
+
+    fake_drive_setup(state);
+    d = *state;
+    assert_int_equal(acme_timing_set(&d->timing, ACME_TIMING_CHECK_INTERVAL,
+                         &word, 1, &d->err),
+        ACME_OK);
+    return setup_with(d);
 }
 
 /* With the first look done. */
@@ -93,6 +111,25 @@ test_first_look(void **state)
         "notice: renewal suggested, lineage \"a.test\", issuer \"test\""));
     assert_true(fake_host_logged(&d->host, "; see https://ca.test/why"));
     assert_int_equal(acme_engine_next(d->engine), FAKE_NOW + 41L * DAY);
+}
+
+static void
+test_interval(void **state)
+{
+    struct fake_drive *d = *state;
+
+    look(d);
+    assert_in_range(record_of(d, "a.test").window.next_look - d->host.now,
+        30 * MINUTE, 32 * MINUTE);
+    d->host.now += 29 * MINUTE;
+    fake_drive_run(d);
+    assert_int_equal(looks(d), 1);
+    look(d);
+    assert_int_equal(looks(d), 2);
+    fake_ca_header(d->ca, FAKE_RENEWAL_INFO, 1, "Retry-After", "7200");
+    look(d);
+    assert_in_range(record_of(d, "a.test").window.next_look - d->host.now,
+        2 * HOUR, 2 * HOUR + 7 * MINUTE);
 }
 
 /* The draw, the window and the next look survive a restart. */
@@ -548,6 +585,7 @@ main(void)
         TEST(test_first_look, setup),
         TEST(test_persisted, setup_looked),
         TEST(test_renewed_at_pick, setup_looked),
+        TEST(test_interval, setup_interval),
         TEST(test_moved, setup_looked),
         TEST(test_later, setup_looked),
         TEST(test_past, setup_looked),
