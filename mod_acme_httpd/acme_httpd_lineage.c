@@ -1105,6 +1105,34 @@ warn_stapling(const struct build *b)
             "must-staple");
 }
 
+/* Sent where nobody listens, once there is a certificate. */
+static void
+warn_https(const struct build *b)
+{
+    apr_hash_t *tls = apr_hash_make(b->pool);
+    const struct acme_httpd_server *server;
+    const struct written *written;
+    server_rec *s;
+
+    for (s = b->conf->base; s != NULL; s = s->next) {
+        written = written_in(b, s);
+        server = acme_httpd_server_of(s);
+        if (server->domain != NULL &&
+            (written == NULL || written->tls)) /* of the main one: not known */
+            apr_hash_set(tls, &server->domain, sizeof(server->domain), s);
+    }
+    for (s = b->conf->base->next; s != NULL; s = s->next) {
+        server = acme_httpd_server_of(s);
+        if (server->https > ACME_HTTPD_HTTPS_OFF && server->domain != NULL &&
+            apr_hash_get(tls, &server->domain, sizeof(server->domain)) == NULL)
+            say(b, APLOG_WARNING,
+                "ACMERequireHttps sends requests of %s to https, but no "
+                "virtual host of %s has SSLEngine on; add one, or write "
+                "\"ACMERequireHttps off\"",
+                describe_host(b, s), describe(b, server->domain));
+    }
+}
+
 /* What must not keep the server from starting. */
 static void
 warn(const struct build *b)
@@ -1118,6 +1146,7 @@ warn(const struct build *b)
             b->conf->state_dir, err.what);
     warn_settings(b);
     warn_stapling(b);
+    warn_https(b);
     if (ap_coredumpdir_configured)
         say(b, APLOG_WARNING,
             "CoreDumpDirectory makes children dumpable: core files and other "

@@ -126,6 +126,14 @@ my @cases = (
     ['settings of a virtual host without a domain',
         conf(text => "${host}ACMEPrivateKeys RSA\n$end"),
         qr/ACME settings in the virtual host in $at have no effect .*move/],
+    ['https is required where there is none',
+        conf(domain => "<ACMEDomain a.test>\nACMERequireHttps temporary\n"
+            . '</ACMEDomain>'),
+        qr/ACMERequireHttps sends .* virtual host in $at to .*a\.test .*SSLEngine on/],
+    ['https is required, and there',
+        conf(text => "ACMERequireHttps permanent\n"
+            . "<VirtualHost 127.0.0.1:%%TLS%%>\nServerName a.test\n"
+            . "SSLEngine on\n</VirtualHost>\n"), undef],
     ['a core dump directory', conf(text => 'CoreDumpDirectory %%DIR%%/tmp'),
         qr/CoreDumpDirectory .*core files.*private keys/],
     ['ACMEStateless pending and off', conf(text =>

@@ -35,4 +35,18 @@ check('renewed');
 ok $t->reload, 'reload';
 check('reloaded');
 
+# what stock files would be answered with
+my %policy = (strict => '200 421 421', authonly => '200 200 200',
+    insecure => '200 200 200');
+for my $policy (sort keys %policy) {
+    $t->configure(main => "SSLVHostSNIPolicy $policy");
+    my ($exit) = $t->test_config;
+    SKIP: {
+        skip "$policy: this httpd is older", 1 if $exit;
+        $t->restart;
+        is join(' ', map { status('a.test', $_) } qw(a.test b.test c.test)),
+            $policy{$policy}, "$policy: as with stock files";
+    }
+}
+
 $t->done;
