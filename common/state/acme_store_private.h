@@ -112,6 +112,9 @@ enum acme_rc acme_store_account_path(const struct acme_issuer *issuer,
     const char *id, const char *file, char path[ACME_STORE_PATH_MAX],
     struct acme_error *err);
 
+/* There is a note about a key that is barred. */
+enum acme_rc acme_store_bar(struct acme_store *store, struct acme_error *err);
+
 /* Stores a key as keys/ID.pem, unless it is there. */
 enum acme_rc acme_store_key_write(const struct acme_store *store,
     const struct acme_key *key, const char *id, struct acme_error *err);

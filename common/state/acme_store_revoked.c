@@ -58,6 +58,14 @@ put(struct acme_store *store, const char *path, const char *serial,
     return rc;
 }
 
+enum acme_rc
+acme_store_bar(struct acme_store *store, struct acme_error *err)
+{
+    return is_there(store, MARK)
+               ? ACME_OK
+               : acme_dir_write(store->fd, MARK, 0600, "", 0, err);
+}
+
 static enum acme_rc
 bar(struct acme_store *store, const char *id, const char *serial,
     const struct acme_revoked *is, time_t now, struct acme_error *err)
@@ -67,9 +75,7 @@ bar(struct acme_store *store, const char *id, const char *serial,
 
     key_note_path(path, id);
     rc = put(store, path, serial, is, now, err);
-    if (rc == ACME_OK && !is_there(store, MARK))
-        rc = acme_dir_write(store->fd, MARK, 0600, "", 0, err);
-    return rc;
+    return rc == ACME_OK ? acme_store_bar(store, err) : rc;
 }
 
 /* The key's note comes first: one that is barred for a certificate that is

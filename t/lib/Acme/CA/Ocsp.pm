@@ -71,7 +71,7 @@ sub index_text ($server, $ocsp)
         next if $ocsp->{unknown};
         $text .= join("\t", defined $reason ? 'R' : 'V', '491231235959Z',
             defined $reason ? "260101000000Z,$reason" : '', $serial,
-            'unknown', '/CN=leaf') . "\n";
+            'unknown', "/CN=$serial") . "\n";
     }
     return $text;
 }
