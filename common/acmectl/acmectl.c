@@ -109,22 +109,31 @@ become(const struct stat *st)
 }
 
 int
+ctl_become(const char *state_dir, struct stat *st)
+{
+    if (stat(state_dir, st) != 0)
+        return ctl_fail(CTL_FAILED, "cannot use \"%s\": %s", state_dir,
+            strerror(errno));
+    if (geteuid() != st->st_uid && geteuid() != 0)
+        return ctl_fail(CTL_FAILED,
+            "\"%s\" belongs to %s; run acmectl as that user", state_dir,
+            st->st_uid == 0 ? "root" : "another user");
+    if (geteuid() != st->st_uid && !become(st))
+        return ctl_fail(CTL_FAILED,
+            "cannot become the owner (uid %ld) of \"%s\"", (long)st->st_uid,
+            state_dir);
+    return CTL_OK;
+}
+
+int
 ctl_open(const char *state_dir, struct acme_store **store)
 {
     struct acme_error err;
     struct stat st;
+    int code = ctl_become(state_dir, &st);
 
-    if (stat(state_dir, &st) != 0)
-        return ctl_fail(CTL_FAILED, "cannot use \"%s\": %s", state_dir,
-            strerror(errno));
-    if (geteuid() != st.st_uid && geteuid() != 0)
-        return ctl_fail(CTL_FAILED,
-            "\"%s\" belongs to %s; run acmectl as that user", state_dir,
-            st.st_uid == 0 ? "root" : "another user");
-    if (geteuid() != st.st_uid && !become(&st))
-        return ctl_fail(CTL_FAILED,
-            "cannot become the owner (uid %ld) of \"%s\"", (long)st.st_uid,
-            state_dir);
+    if (code != CTL_OK)
+        return code;
     acme_error_clear(&err);
     if (acme_store_open(state_dir, ACME_STORE_READ, store, &err) != ACME_OK)
         return ctl_fail(CTL_FAILED, "cannot use \"%s\": %s", state_dir,
@@ -133,7 +142,7 @@ ctl_open(const char *state_dir, struct acme_store **store)
 }
 
 int
-ctl_open_one(struct ctl *ctl, struct acme_store **store)
+ctl_find_one(struct ctl *ctl)
 {
     int code = ctl_find_states(ctl);
 
@@ -142,7 +151,40 @@ ctl_open_one(struct ctl *ctl, struct acme_store **store)
             "there are %zu state directories (%s, %s); say which with "
             "--state-dir",
             ctl->nstates, ctl->state[0], ctl->state[1]);
+    return code;
+}
+
+int
+ctl_find_new(struct ctl *ctl)
+{
+    if (ctl->state_dir == NULL || exists(ctl->state_dir))
+        return ctl_find_one(ctl);
+    ctl->state[ctl->nstates++] = ctl->state_dir;
+    return CTL_OK;
+}
+
+int
+ctl_open_one(struct ctl *ctl, struct acme_store **store)
+{
+    int code = ctl_find_one(ctl);
+
     return code == CTL_OK ? ctl_open(ctl->state[0], store) : code;
+}
+
+int
+ctl_open_writing(struct ctl *ctl, struct acme_store **store)
+{
+    struct acme_error err;
+    struct stat st;
+    int code = exists(ctl->state[0]) ? ctl_become(ctl->state[0], &st) : CTL_OK;
+
+    if (code != CTL_OK)
+        return code;
+    acme_error_clear(&err);
+    if (acme_store_open(ctl->state[0], ACME_STORE_WRITE, store, &err) !=
+        ACME_OK)
+        return ctl_fail(CTL_FAILED, "%s", err.what);
+    return CTL_OK;
 }
 
 /* ---- names of -d ------------------------------------------------------ */

@@ -82,7 +82,14 @@ struct ctl {
     const char *until;
     long lines;
     bool follow;
-    int argc; /* the operands */
+    bool repair;
+    bool connect;
+    const char *connect_to; /* HOST:PORT */
+    bool ocsp;
+    bool no_keys;
+    bool no_accounts;
+    long lock_timeout; /* seconds */
+    int argc;          /* the operands */
     char **argv;
     /* directories that exist, in the order they are looked for */
     size_t nstates;
@@ -125,6 +132,19 @@ int ctl_find_states(struct ctl *ctl);
  */
 int ctl_open(const char *state_dir, struct acme_store **store);
 
+/* Only becomes the owner of one, for good; *st is the directory's. */
+struct stat;
+int ctl_become(const char *state_dir, struct stat *st);
+
+/* Finds the only one that there is, as ctl->state[0]: CTL_USAGE if there are
+ * more.  _new: or the one that is named and does not exist yet. */
+int ctl_find_one(struct ctl *ctl);
+int ctl_find_new(struct ctl *ctl);
+
+/* Opens ctl->state[0] for writing, after becoming its owner for good; makes
+ * it if it is not there. */
+int ctl_open_writing(struct ctl *ctl, struct acme_store **store);
+
 /* Finds and opens the only one that there is: CTL_USAGE if there are more. */
 int ctl_open_one(struct ctl *ctl, struct acme_store **store);
 
@@ -155,14 +175,18 @@ int ctl_account_list(struct ctl *ctl);
 int ctl_account_rekey(struct ctl *ctl);
 int ctl_account_show(struct ctl *ctl);
 int ctl_account_update(struct ctl *ctl);
+int ctl_backup(struct ctl *ctl);
 int ctl_certificates(struct ctl *ctl);
+int ctl_check(struct ctl *ctl);
 int ctl_completion(struct ctl *ctl);
 int ctl_dns_check(struct ctl *ctl);
 int ctl_dns_records(struct ctl *ctl);
+int ctl_doctor(struct ctl *ctl);
 int ctl_events(struct ctl *ctl);
 int ctl_help(struct ctl *ctl);
 int ctl_key_thumbprint(struct ctl *ctl);
 int ctl_renew(struct ctl *ctl);
+int ctl_restore(struct ctl *ctl);
 int ctl_revoke(struct ctl *ctl);
 int ctl_selftest(struct ctl *ctl);
 int ctl_status(struct ctl *ctl);

@@ -125,6 +125,79 @@ const struct ctl_verb ctl_verbs[] = {
             "error (\"see\"), and that the CA's clock is not ours "
             "(\"clock\"). States are in `acmectl help states`. That a lineage "
             "is failing or has expired does not change the exit status.\n" },
+    { .name = "check",
+        .group = CTL_GROUP_LOOK,
+        .flags = CTL_OPERANDS | CTL_SEVERAL,
+        .run = ctl_check,
+        .options = "cert-name domains connect connect-to ocsp",
+        .usage = "[--cert-name NAME]... [[-d] NAME]... [--connect | "
+                 "--connect-to HOST:PORT] [--ocsp]",
+        .summary = "whether certificates are as they should be",
+        .text =
+            "Looks at every certificate, or at those of the lineages or names "
+            "that are given, and says whether something has to be done, in a "
+            "line for each and by the exit status: 0 if all are up to date, "
+            "else 1. With `-q` nothing is printed but what is not, which "
+            "makes it a check for monitoring. Nothing is changed, and "
+            "nothing ordered. These are the reasons, which `--json` has as a "
+            "list:\n"
+            "* `new`: there is no certificate yet\n"
+            "* `missing`: none of a key type that is wanted\n"
+            "* `changed`: other names, another CA or another key type are "
+            "wanted than it has; names that it does not cover are listed\n"
+            "* `conflict`: servers want different things\n"
+            "* `expiring`: it is in its warning window (`acme_warn_window`, "
+            "`ACMEWarnWindow`)\n"
+            "* `expired`, `revoked`: as far as is known here\n"
+            "* `damaged`: its files cannot be used, or its key or chain do "
+            "not fit\n"
+            "* `not_served`: a server shows something else\n"
+            "With `--connect` the TLS listeners of the servers that run, and "
+            "want the lineage, are asked by a handshake for each of its names "
+            "that the certificate covers, with each key type that it has; "
+            "one that shows the live certificate is enough, as others may be "
+            "of another site, but none may show another version of it. "
+            "`--connect-to` asks another place, as a load balancer. With "
+            "`--ocsp` the responder of its CA is asked about each "
+            "certificate; one that does not answer is no reason. Both is done "
+            "by a process that is not root and has no access to the state "
+            "directory.\n"
+            "A lineage that nobody declares any more (dormant) is looked at "
+            "for damage and revocation only.\n" },
+    { .name = "doctor",
+        .group = CTL_GROUP_LOOK,
+        .run = ctl_doctor,
+        .options = "repair",
+        .usage = "[--repair]",
+        .summary = "what is wrong with the state directory, and repair it",
+        .text =
+            "Looks at the state directory and the machine it is on, and says "
+            "what is wrong (\"wrong\"), what is worth knowing (\"note\"), and "
+            "what to do about it. The exit status is 1 if something is "
+            "wrong, and remains so. It looks at:\n"
+            "* objects: owners, modes, links, FIFOs and devices that do not "
+            "belong there, JSON that is none, temporary files of programs "
+            "that crashed, what is left of lineages that there are no more; "
+            "the directories above, too\n"
+            "* lineages: settings, every version with its pairs of key and "
+            "certificate, the files that other programs are pointed at, the "
+            "live link, versions that were not switched to\n"
+            "* accounts: whether their keys are there; orders whose "
+            "challenges nobody can answer\n"
+            "* servers: what their processes are confined to, by "
+            "capabilities, seccomp and the rest; whether they see the state "
+            "directory read-only, as with `ProtectSystem=` of systemd; "
+            "profiles of AppArmor, labels of SELinux, Landlock\n"
+            "* disk and clock: room, a file system that is read-only, a clock "
+            "that the CA's is far from\n"
+            "With `--repair` it sets modes, removes what crashed programs "
+            "have left, goes on with a version that was complete, and has a "
+            "live link that leads to nothing sound lead to the version that "
+            "servers use instead, or, if there is no link, to the newest that "
+            "is sound. It takes the lock of each lineage, and leaves one that "
+            "somebody is at work on alone. What has another owner, was "
+            "planted, is damaged, or may be meant as it is, is never "
+            "touched.\n" },
     { .name = "events",
         .group = CTL_GROUP_LOOK,
         .run = ctl_events,
@@ -293,6 +366,50 @@ const struct ctl_verb ctl_verbs[] = {
             "pending`), and for names that tls-alpn-01 proves, which are "
             "asked for by handshakes, a token is made one for some seconds, "
             "unless an order is in flight.\n" },
+    { .name = "backup",
+        .group = CTL_GROUP_PROGRAM,
+        .flags = CTL_OPERANDS,
+        .run = ctl_backup,
+        .options = "no-keys no-accounts lock-timeout",
+        .usage = "FILE | - [--no-keys] [--no-accounts] [--lock-timeout "
+                 "SECONDS]",
+        .summary = "write lineages and accounts into a tar archive",
+        .text =
+            "Writes certificates, keys, settings, records and accounts into a "
+            "new tar archive that only its owner can read; a file that exists "
+            "is not written over. `-` is standard output, unless that is a "
+            "terminal. Servers may run: each lineage is locked while it is "
+            "read, and one that somebody is at work on waited for, else the "
+            "exit status is 3 and there is no file.\n"
+            "The archive holds every private key in plain text, as a warning "
+            "on standard error says. With `--no-keys` there is none in it; "
+            "then no certificate can be restored from it. Orders in flight, "
+            "limits of CAs, events, and the programs in renewal-hooks/ are "
+            "not in it.\n" },
+    { .name = "restore",
+        .group = CTL_GROUP_PROGRAM,
+        .flags = CTL_OPERANDS,
+        .run = ctl_restore,
+        .options = "force",
+        .usage = "FILE [--force]",
+        .summary = "read such an archive back",
+        .text =
+            "Reads an archive of `backup` into the state directory, which is "
+            "made if `--state-dir` names one that does not exist. No server "
+            "may run on it. If it has lineages or account keys already, "
+            "`--force` is needed: then settings, records and accounts of the "
+            "archive replace those of the same name, its versions are added "
+            "to those that there are, and what was live in the archive is "
+            "live then. Nothing is deleted.\n"
+            "The file must be root's, or the caller's, and closed to others: "
+            "whoever could write it chooses the keys, and the programs that "
+            "settings name. All of it is looked at first, by a process that "
+            "can write nothing: an archive that has anything which no backup "
+            "has (another path, a link, a device, a hard link, a special "
+            "mode, a large file) is refused as a whole, by name. A version "
+            "that is damaged or has no key is left out and told, and the exit "
+            "status 1. Files are not unpacked: keys, certificates and JSON "
+            "are parsed and written anew.\n" },
     { .name = "help",
         .group = CTL_GROUP_PROGRAM,
         .flags = CTL_OPERANDS,
