@@ -401,10 +401,12 @@ static const char *
 set_agreement(cmd_parms *cmd, void *dir, const char *arg)
 {
     (void)dir;
-    if (strcasecmp(arg, "accepted") != 0)
+    if (strcasecmp(arg, "accepted") != 0 &&
+        strncasecmp(arg, "https://", 8) != 0 &&
+        strncasecmp(arg, "http://", 7) != 0)
         return fail(cmd, arg,
             "it must be \"accepted\": that you have read and accept the "
-            "CA's terms of service");
+            "CA's terms of service; or their URL");
     settings_of(cmd)->terms = 1;
     return NULL;
 }

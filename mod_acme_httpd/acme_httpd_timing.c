@@ -17,6 +17,15 @@ static const struct {
     { "ACMEActivationDelay", ACME_TIMING_ACTIVATION_DELAY },
 };
 
+/* mod_md's other words for a mode. */
+static const char *
+mode_word(const char *word)
+{
+    if (strcasecmp(word, "automatic") == 0)
+        return "auto";
+    return strcasecmp(word, "stick") == 0 ? "manual" : word;
+}
+
 const char *
 acme_httpd_set_timing(cmd_parms *cmd, struct acme_timing *timing, int argc,
     char *const argv[])
@@ -26,10 +35,14 @@ acme_httpd_set_timing(cmd_parms *cmd, struct acme_timing *timing, int argc,
     size_t i;
 
     acme_error_clear(&err);
-    for (i = 0; i < sizeof(items) / sizeof(items[0]); i++)
-        if (strcasecmp(items[i].name, cmd->cmd->name) == 0 &&
-            acme_timing_set(timing, items[i].item, &word, (size_t)argc,
+    for (i = 0; i < sizeof(items) / sizeof(items[0]); i++) {
+        if (strcasecmp(items[i].name, cmd->cmd->name) != 0)
+            continue;
+        if (items[i].item == ACME_TIMING_MODE && word != NULL)
+            word = mode_word(word);
+        if (acme_timing_set(timing, items[i].item, &word, (size_t)argc,
                 &err) != ACME_OK)
             return apr_psprintf(cmd->pool, "%s: %s", cmd->cmd->name, err.what);
+    }
     return NULL;
 }

@@ -67,6 +67,10 @@ my @cases = (
             'ACMEStapling off', 'ACMEStapleOthers on', 'ACMEStoreLocks 5s',
             'ACMEStaplingKeepResponse 7d', 'ACMEStaplingRenewWindow 33%',
             'ACMECertificateProtocol acme'), undef],
+    ['other words of mod_md', conf(terms => 'ACMECertificateAgreement '
+            . 'https://ca.test/terms', text => "ACMEDriveMode stick\n"
+            . "ACMEPortMap 80:80 443:-\nACMECAChallenges http-01\n"
+            . 'ACMERenewWindow 90mi'), undef],
     ['a module without a domain', conf(domain => ''), undef],
     ['aliases', conf(names => 'a.test www.a.test m.a.test'), undef],
     ['a manual domain with all of them',

@@ -21,17 +21,17 @@ MDStoreDir %%STATE%%
 MDCertificateProtocol ACME
 MDCertificateAuthority %%CA_URL%%
 MDCACertificateFile %%CA_FILE%%
-MDCertificateAgreement accepted
+MDCertificateAgreement https://letsencrypt.org/documents/LE-SA-v1.5.pdf
 MDContactEmail admin@mydomain.test
 MDPrivateKeys secp256r1 rsa3072
 MDCAChallenges tls-alpn-01 http-01
-MDPortMap http:%%HTTP%% https:%%TLS%%
-MDRenewMode auto
+MDPortMap 80:%%HTTP%% 443:%%TLS%%
+MDRenewMode automatic
 MDRenewWindow 33%
-MDWarnWindow 10%
+MDWarnWindow 36h
 MDCheckInterval 12h
 MDInitialDelay 0s
-MDRetryDelay 30s
+MDRetryDelay 1mi
 MDRetryFailover 13
 MDStoreLocks 5s
 MDMatchNames all
@@ -113,6 +113,6 @@ ok $t->wait_for(sub {
 }, 20, 'messages'), 'programs are told as mod_md does it';
 is_deeply $t->status('mydomain.test')->{timing}, { mode => 'auto',
     window => '33%', check_interval => '43200s', initial_delay => '0s',
-    retry_delay => '30s', retry_failover => '13' }, 'its times are kept';
+    retry_delay => '60s', retry_failover => '13' }, 'its times are kept';
 
 $t->done;

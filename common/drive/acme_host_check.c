@@ -121,9 +121,12 @@ acme_host_port_map(struct acme_port_map *map, const char *word,
     unsigned long port = 0;
     int *at = NULL;
 
-    if (colon != NULL && is_word(word, (size_t)(colon - word), "http"))
+    if (colon != NULL && (is_word(word, (size_t)(colon - word), "http") ||
+                             is_word(word, (size_t)(colon - word), "80")))
         at = &map->http;
-    else if (colon != NULL && is_word(word, (size_t)(colon - word), "https"))
+    else if (colon != NULL &&
+             (is_word(word, (size_t)(colon - word), "https") ||
+                 is_word(word, (size_t)(colon - word), "443")))
         at = &map->tls;
     if (at != NULL && strcmp(colon + 1, "-") == 0) {
         *at = -1;

@@ -6,11 +6,11 @@
 #include <strings.h>
 
 #include "base/acme_log.h"
+#include "state/acme_timing.h"
 
 #define TIMEOUT 300
 #define TIMEOUT_MOST 3600
 #define WARN_PERCENT 10
-#define DAY 86400L
 
 static const char *const names[ACME_HOOKS_ITEMS] = {
     [ACME_HOOKS_PRE] = "pre",
@@ -178,22 +178,22 @@ set_tracking_data(struct acme_hooks *hooks, const char *const *word, size_t n,
     return ACME_OK;
 }
 
-/* "10%", "30d" or "30". */
+/* The same words as when a certificate is renewed. */
 static enum acme_rc
 set_warn_window(struct acme_hooks *hooks, const char *word,
     struct acme_error *err)
 {
-    char *end;
-    const unsigned long value = strtoul(word, &end, 10);
-    const bool percent = strcmp(end, "%") == 0;
+    struct acme_timing timing = { .said = 0 };
+    struct acme_error ignored;
 
-    if (end == word || *word == '-' || value == 0 ||
-        value > (percent ? 99u : 3650u) ||
-        (!percent && *end != '\0' && strcmp(end, "d") != 0))
+    acme_error_clear(&ignored);
+    if (acme_timing_set(&timing, ACME_TIMING_WINDOW, &word, 1, &ignored) !=
+        ACME_OK)
         return acme_words_bad(err, word,
-            "it must be 1% to 99% of the life, or days such as 7d");
-    hooks->warn_percent = percent ? (unsigned)value : 0;
-    hooks->warn_days = percent ? 0 : (unsigned)value;
+            "it must be 1% to 99% of the life, or a time such as 36h, or days "
+            "such as 7d");
+    hooks->warn_percent = timing.window_percent;
+    hooks->warn_time = timing.window;
     return ACME_OK;
 }
 
@@ -288,7 +288,7 @@ take_item(struct acme_hooks *to, const struct acme_hooks *from,
         break;
     case ACME_HOOKS_WARN_WINDOW:
         to->warn_percent = from->warn_percent;
-        to->warn_days = from->warn_days;
+        to->warn_time = from->warn_time;
         break;
     case ACME_HOOKS_MIRROR_FAILURE:
         to->mirror_ignore = from->mirror_ignore;
@@ -356,7 +356,7 @@ acme_hooks_equal(const struct acme_hooks *a, const struct acme_hooks *b)
 
     if (a->said != b->said || a->directories != b->directories ||
         a->validation != b->validation || a->timeout != b->timeout ||
-        a->warn_percent != b->warn_percent || a->warn_days != b->warn_days ||
+        a->warn_percent != b->warn_percent || a->warn_time != b->warn_time ||
         a->mirror_ignore != b->mirror_ignore ||
         a->tracking_data != b->tracking_data ||
         a->tracking_required != b->tracking_required)
@@ -401,7 +401,7 @@ acme_hooks_warn_window(const struct acme_hooks *hooks, long life)
 {
     if (hooks->warn_percent != 0)
         return (long)(life * (double)hooks->warn_percent / 100);
-    return (long)hooks->warn_days * DAY;
+    return (long)hooks->warn_time;
 }
 
 /* ---- JSON: the words of the directives -------------------------------- */
@@ -474,9 +474,11 @@ render_setting(const struct acme_hooks *hooks, enum acme_hooks_item item,
         (void)snprintf(number, sizeof(number), "%u", hooks->timeout);
         break;
     default: /* the warn window */
-        (void)snprintf(number, sizeof(number),
-            hooks->warn_percent != 0 ? "%u%%" : "%ud",
-            hooks->warn_percent != 0 ? hooks->warn_percent : hooks->warn_days);
+        if (hooks->warn_percent != 0)
+            (void)snprintf(number, sizeof(number), "%u%%",
+                hooks->warn_percent);
+        else
+            (void)snprintf(number, sizeof(number), "%us", hooks->warn_time);
         break;
     }
     acme_json_set_str(json, names[item], text);

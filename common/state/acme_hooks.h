@@ -53,8 +53,8 @@ struct acme_hooks {
     bool directories, validation;
     unsigned timeout; /* seconds */
     /* What is left of a certificate's life when people are warned: */
-    unsigned warn_percent; /* of its life, or 0: */
-    unsigned warn_days;
+    unsigned warn_percent;  /* of its life, or 0: */
+    unsigned warn_time;     /* seconds */
     bool mirror_ignore;     /* a mirror that fails is not tried again */
     unsigned tracking_data; /* bit of each enum acme_track_data */
     bool tracking_required;

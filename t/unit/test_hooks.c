@@ -100,6 +100,8 @@ settings_are_read(void **state)
     assert_false(hooks.directories || hooks.validation);
     assert_int_equal(hooks.timeout, 120);
     assert_int_equal(acme_hooks_warn_window(&hooks, 1000), 7 * 86400);
+    assert_int_equal(set(&hooks, ACME_HOOKS_WARN_WINDOW, "36h"), ACME_OK);
+    assert_int_equal(acme_hooks_warn_window(&hooks, 1000), 36 * 3600);
     assert_int_equal(set(&hooks, ACME_HOOKS_WARN_WINDOW, "50%"), ACME_OK);
     assert_int_equal(acme_hooks_warn_window(&hooks, 90 * 86400), 45 * 86400);
 }
