@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 # acmectl revoke: by the account or by the certificate's key; the revoked
 # certificate is served until its successor is there, which has another key,
-# and a key that was given away is never used again.
+# and a key that was given away is never used again.  What a server declares is
+# revoked by force alone.
 
 use v5.36;
 use lib 't/lib';
@@ -28,6 +29,8 @@ for my $wrong (
     [['--cert-name', 'a.test', '--reason', 'boredom'],
         qr/"boredom" is none of unspecified, keycomp/],
     [['--cert-name', 'a.test', '--key-path', '/x'], qr/--cert-path/],
+    [['--cert-name', 'a.test', '--delete-after-revoke',
+        '--no-delete-after-revoke'], qr/exclude each other/],
     [['--cert-name', 'a.test', 'b.test'], qr/unexpected "b\.test"/]) {
     my ($args, $why) = @$wrong;
     my ($exit, undef, $err) = $t->acmectl('revoke', @$args);
@@ -46,9 +49,21 @@ like $err, qr/is not the key of the certificate in/, 'nothing is sent';
 is $t->ca->certificate_status($old{'a.test'}{serial})->{Status}, 'Valid',
     'and nothing revoked';
 
+for my $by (['--cert-name', 'a.test'], ['--cert-path', $cert]) {
+    ($exit, undef, $err) = $t->acmectl('revoke', @$by);
+    is $exit, 1, "what a server declares: @$by";
+    like $err, qr/a\.test is declared by \w+:.*revoke it with --force/,
+        '  needs --force';
+}
+($exit) = $t->acmectl('revoke', '--cert-name', 'a.test',
+    '--delete-after-revoke');
+is $exit, 1, '  to be deleted too';
+is $t->ca->certificate_status($old{'a.test'}{serial})->{Status}, 'Valid',
+    '  nothing was revoked';
+
 # by the account
 ($exit, $out, $err) = $t->acmectl('revoke', '--cert-name', 'a.test',
-    '--reason', 'keyCompromise');
+    '--reason', 'keyCompromise', '--force');
 is $exit, 0, 'by name' or diag $err;
 ok $t->serial('a.test'), 'a certificate is served all the time';
 like $out, qr/^a\.test: certificate [0-9a-f]+ revoked$/m, 'it says so';
@@ -78,7 +93,7 @@ is $t->serial('a.test'), $next->{serial}, 'and not what is served';
 # by its key
 ($exit, $out, $err) = $t->acmectl('revoke',
     '--cert-path', $t->state('live', 'b.test', 'fullchain.pem'),
-    '--key-path', key_file('b.test'), '--reason', 'superseded');
+    '--key-path', key_file('b.test'), '--reason', 'superseded', '--force');
 is $exit, 0, 'by the key of the certificate' or diag $err;
 $status = $t->ca->certificate_status($old{'b.test'}{serial});
 is "$status->{Status} $status->{Reason}", 'Revoked 4', 'the CA knows';
@@ -89,7 +104,8 @@ is scalar(grep { m{^revoked/key-} } $t->state_files), 1,
 # without a server, and without an account
 $t->stop;
 unlink glob $t->state('accounts') . '/*/*/*/account.json';
-($exit, $out, $err) = $t->acmectl('revoke', '--cert-name', 'c.test');
+($exit, $out, $err) = $t->acmectl('revoke', '--cert-name', 'c.test',
+    '--force');
 is $exit, 0, 'no server, no account: its key does it' or diag $err;
 like $out, qr/c\.test: no server runs that renews it/, 'which is said';
 is $t->ca->certificate_status($old{'c.test'}{serial})->{Status}, 'Revoked',

@@ -77,6 +77,17 @@ struct ctl {
     const char *key_path;
     const char *reason;
     bool no_delete;
+    bool delete_after; /* a revocation */
+    bool yes;
+    long checkpoints; /* versions to go back; 0: not given */
+    long to;          /* a version's number; 0: not given */
+    long of_version;  /* so */
+    const char *format;
+    const char *part;
+    const char *output; /* a file, or "-" */
+    const char *password_file;
+    const char *key_algorithm;
+    bool print;
     const char *type;
     long ttl;
     const char *until;
@@ -179,17 +190,23 @@ int ctl_backup(struct ctl *ctl);
 int ctl_certificates(struct ctl *ctl);
 int ctl_check(struct ctl *ctl);
 int ctl_completion(struct ctl *ctl);
+int ctl_delete(struct ctl *ctl);
 int ctl_dns_check(struct ctl *ctl);
 int ctl_dns_records(struct ctl *ctl);
 int ctl_doctor(struct ctl *ctl);
 int ctl_events(struct ctl *ctl);
+int ctl_export(struct ctl *ctl);
 int ctl_help(struct ctl *ctl);
+int ctl_install(struct ctl *ctl);
 int ctl_key_thumbprint(struct ctl *ctl);
+int ctl_relink(struct ctl *ctl);
 int ctl_renew(struct ctl *ctl);
 int ctl_restore(struct ctl *ctl);
 int ctl_revoke(struct ctl *ctl);
+int ctl_rollback(struct ctl *ctl);
 int ctl_selftest(struct ctl *ctl);
 int ctl_status(struct ctl *ctl);
 int ctl_version(struct ctl *ctl);
+int ctl_versions(struct ctl *ctl);
 
 #endif

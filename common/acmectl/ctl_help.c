@@ -13,6 +13,7 @@
 const char *const ctl_group_titles[CTL_GROUPS] = {
     [CTL_GROUP_OBTAIN] = "certificates",
     [CTL_GROUP_LOOK] = "what there is",
+    [CTL_GROUP_VERSIONS] = "versions and files",
     [CTL_GROUP_ACCOUNT] = "accounts and their keys",
     [CTL_GROUP_DNS] = "proof of names",
     [CTL_GROUP_PROGRAM] = "this program",

@@ -45,6 +45,7 @@ struct ctl_option {
 enum ctl_group {
     CTL_GROUP_OBTAIN,
     CTL_GROUP_LOOK,
+    CTL_GROUP_VERSIONS,
     CTL_GROUP_ACCOUNT,
     CTL_GROUP_DNS,
     CTL_GROUP_PROGRAM,

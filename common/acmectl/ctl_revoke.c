@@ -2,9 +2,10 @@
  * revoke: finds the certificate, and the CA it came from, has a store and an
  * engine of our own revoke it, and asks the server that serves it for another
  * one.  The revoked one stays served until that is there: clients that do not
- * ask about revocations are better off with it than with nothing.
+ * ask about revocations are better off with it than with nothing.  What no
+ * server declares is deleted afterwards.
  */
-#include "acmectl/ctl.h"
+#include "acmectl/ctl_delete.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -35,7 +36,9 @@ struct revoke {
     struct acme_revocation list[ACME_TYPES_MAX];
     struct acme_json *results; /* with --json */
     size_t failed;
-    bool asked; /* a server, for another certificate */
+    bool asked;    /* a server, for another certificate */
+    bool declared; /* by a server, at all */
+    bool deleted;
 };
 
 /* ---- what the command line says --------------------------------------- */
@@ -53,6 +56,10 @@ check_usage(struct revoke *revoke)
     if (ctl->key_path != NULL && ctl->cert_path == NULL)
         return ctl_fail(CTL_USAGE,
             "--key-path is the key of the certificate in --cert-path");
+    if (ctl->delete_after && ctl->no_delete)
+        return ctl_fail(CTL_USAGE,
+            "--delete-after-revoke and --no-delete-after-revoke exclude each "
+            "other");
     (void)acme_reason_parse(reason, &revoke->reason); /* it is one */
     return CTL_OK;
 }
@@ -362,6 +369,26 @@ find(struct revoke *revoke)
     return rc == ACME_OK ? CTL_OK : ctl_fail(CTL_FAILED, "%s", err.what);
 }
 
+/* What a server serves is revoked, or deleted, by force alone. */
+static int
+check_allowed(struct revoke *revoke)
+{
+    const struct ctl *ctl = revoke->ctl;
+
+    if (revoke->lineage[0] == '\0')
+        return ctl->delete_after
+                   ? ctl_fail(CTL_USAGE,
+                         "--delete-after-revoke: the certificate is none of "
+                         "this state directory's")
+                   : CTL_OK;
+    revoke->declared = ctl_delete_is_declared(revoke->store, revoke->lineage);
+    if (!revoke->declared || ctl->force ||
+        (!revoke->live && !ctl->delete_after))
+        return CTL_OK;
+    return ctl_delete_allowed(ctl, revoke->store, revoke->lineage,
+        ctl->delete_after ? "revoke and delete" : "revoke");
+}
+
 /* ---- doing it --------------------------------------------------------- */
 
 static void
@@ -460,11 +487,51 @@ renew(struct revoke *revoke)
         revoke, &ignored);
     if (!revoke->live || revoke->ctl->quiet || revoke->results != NULL)
         return;
-    (void)printf("%s: %s; the revoked certificate is served until the next "
-                 "one is there\n",
-        revoke->lineage,
-        revoke->asked ? "the server was asked to renew it now, with a new key"
-                      : "no server runs that renews it: acmectl renew does");
+    if (revoke->declared)
+        (void)printf("%s: %s; the revoked certificate is served until the "
+                     "next one is there\n",
+            revoke->lineage,
+            revoke->asked
+                ? "the server was asked to renew it now, with a new key"
+                : "no server runs that renews it: acmectl renew does");
+    else
+        (void)printf("%s: its files are kept; no server wants it\n",
+            revoke->lineage);
+}
+
+/* By default what would be renewed for nobody: Certbot's way. */
+static bool
+is_deleted(struct revoke *revoke)
+{
+    const struct ctl *ctl = revoke->ctl;
+
+    if (revoke->lineage[0] == '\0' || ctl->no_delete)
+        return false;
+    if (ctl->delete_after)
+        return true;
+    return revoke->live && !revoke->declared &&
+           ctl_delete_is_wanted(ctl, revoke->store, revoke->lineage);
+}
+
+static int delete (struct revoke *revoke)
+{
+    struct acme_error err;
+    char text[800] = "";
+    int code;
+
+    acme_error_clear(&err);
+    acme_store_close(revoke->store);
+    revoke->store = NULL;
+    if (acme_store_open(revoke->ctl->state[0], ACME_STORE_WRITE,
+            &revoke->store, &err) != ACME_OK)
+        return ctl_fail(CTL_FAILED, "%s: revoked, but not deleted: %s",
+            revoke->lineage, err.what);
+    code = ctl_delete_one(revoke->ctl, revoke->store, revoke->lineage, -1,
+        text, sizeof(text));
+    if (code == CTL_OK && !revoke->ctl->quiet && revoke->results == NULL)
+        (void)printf("%s: %s\n", revoke->lineage, text);
+    revoke->deleted = code == CTL_OK;
+    return code;
 }
 
 static void
@@ -495,10 +562,15 @@ run(struct revoke *revoke)
         return ctl_fail(CTL_FAILED, "out of memory");
     code = find(revoke);
     if (code == CTL_OK)
-        code = work(revoke);
+        code = check_allowed(revoke);
     if (code == CTL_OK)
-        renew(revoke);
-    return code;
+        code = work(revoke);
+    if (code != CTL_OK)
+        return code;
+    if (is_deleted(revoke))
+        return delete (revoke);
+    renew(revoke);
+    return CTL_OK;
 }
 
 int

@@ -68,11 +68,13 @@ const struct ctl_verb ctl_verbs[] = {
     { .name = "revoke",
         .group = CTL_GROUP_OBTAIN,
         .run = ctl_revoke,
-        .options = "cert-name cert-path key-path reason server "
-                   "no-delete-after-revoke",
-        .usage = "--cert-name NAME [--reason REASON] [--server URL]\n"
+        .options = "cert-name cert-path key-path reason server force "
+                   "delete-after-revoke no-delete-after-revoke yes "
+                   "lock-timeout",
+        .usage = "--cert-name NAME [--reason REASON] [--server URL] "
+                 "[--force]\n"
                  "--cert-path FILE [--key-path FILE] [--reason REASON] "
-                 "[--server URL]",
+                 "[--server URL] [--force]",
         .summary = "have its CA revoke a certificate",
         .text =
             "Has its CA revoke a certificate: that of a lineage, with those "
@@ -81,12 +83,18 @@ const struct ctl_verb ctl_verbs[] = {
             "there is none any more or the CA does not take its word, by the "
             "certificate's own key, if that is in the state directory or "
             "named with `--key-path`. One that is revoked already is no "
-            "error.\n"
+            "error. What a server declares and serves is revoked with "
+            "`--force` alone.\n"
             "Nothing is taken from a server by this: the revoked certificate "
             "is served until its successor is there. A running server is "
             "asked to renew the lineage at once, with a new key; without one, "
-            "`renew`, or the next start of the server, does it. No files are "
-            "deleted.\n"
+            "`renew`, or the next start of the server, does it.\n"
+            "A lineage whose live certificate was revoked and that no server "
+            "declares is deleted then, with all its versions; a person at a "
+            "terminal is asked before. `--no-delete-after-revoke` keeps it, "
+            "`--delete-after-revoke` deletes it in any case, and with "
+            "`--force` one that a server declares too; see `delete` for what "
+            "that means.\n"
             "With the reason `keycompromise` the key is barred: no lineage of "
             "the state directory can have a certificate for it again, "
             "whatever is configured, and what is served with it is "
@@ -214,6 +222,113 @@ const struct ctl_verb ctl_verbs[] = {
             "With `--json` each line is a JSON object; its members, and the "
             "events that there are, are in the documentation of the state "
             "directory. No more than the last 3 MB are kept.\n" },
+    { .name = "versions",
+        .aliases = "checkpoints",
+        .group = CTL_GROUP_VERSIONS,
+        .run = ctl_versions,
+        .options = "cert-name",
+        .usage = "[--cert-name NAME]",
+        .summary = "the versions of a lineage",
+        .text =
+            "Shows the versions that there are of every lineage, the newest "
+            "first: number, names, key type, serial number, times, who has "
+            "signed it and the CA it is from; which one is live; and why one "
+            "should not be: because it is damaged, was revoked, has expired. "
+            "The newest five are kept, and any that is younger than an "
+            "hour.\n" },
+    { .name = "rollback",
+        .group = CTL_GROUP_VERSIONS,
+        .run = ctl_rollback,
+        .options = "cert-name checkpoints to force lock-timeout",
+        .usage = "--cert-name NAME [--checkpoints N | --to VERSION] "
+                 "[--force]",
+        .summary = "make an older version live again",
+        .text =
+            "Makes an older version of a lineage live again: the one before, "
+            "or so many back, or the one that is named, which may be a newer "
+            "one too. Versions that are damaged are passed over; one that was "
+            "revoked, has expired or is not valid yet is refused without "
+            "`--force`. Where there are fewer versions than asked for it is "
+            "the oldest, and where there is none nothing is done; both is a "
+            "warning.\n"
+            "Servers that run serve it within two seconds, and run the deploy "
+            "hooks and the mirror for it; without one that happens at the "
+            "next start. An event `rolled-back` tells of it. It stays so, "
+            "until the lineage is renewed: that is when the certificate that "
+            "is live now has to be, which the output says. If that is at "
+            "once, because little is left of it, a name is missing or it was "
+            "revoked, the new version takes its place within seconds.\n" },
+    { .name = "delete",
+        .group = CTL_GROUP_VERSIONS,
+        .flags = CTL_SEVERAL,
+        .run = ctl_delete,
+        .options = "cert-name force yes lock-timeout",
+        .usage = "--cert-name NAME... [--force] [--yes]",
+        .summary = "delete all there is of a lineage",
+        .text =
+            "Deletes all there is of a lineage: settings, record, orders, "
+            "every version with its keys, and the live link; also what is "
+            "left of one. Its events stay, and files of somebody else's "
+            "beside the versions. A person at a terminal is asked before, "
+            "without `--yes` or `-n`. Of several nothing is deleted unless "
+            "all may be.\n"
+            "What a server declares is deleted with `--force` alone. A server "
+            "that runs goes on serving its certificate from memory. Once it "
+            "is reloaded or restarted it has none until it has obtained "
+            "another one, which it does at once, and which counts towards the "
+            "CA's limits. Settings that cannot be read may be of a server.\n"
+            "Nothing is revoked by this; the CA knows nothing of it.\n" },
+    { .name = "export",
+        .group = CTL_GROUP_VERSIONS,
+        .run = ctl_export,
+        .options = "cert-name format part of-version key-algorithm output "
+                   "password-file",
+        .usage = "--cert-name NAME [--format FORMAT] [--part PART] "
+                 "[-o FILE]\n"
+                 "--cert-name NAME --format pkcs12 [--password-file FILE] "
+                 "[-o FILE]",
+        .summary = "one file with what another program wants",
+        .text =
+            "Writes the certificate of a lineage in the form that another "
+            "program reads, to a file that did not exist or to standard "
+            "output. It is a copy: for programs that have to follow renewals, "
+            "have a deploy hook do it.\n"
+            "A private key is not written to a terminal unless that is asked "
+            "for, with `-o -`. A password is never taken from the command "
+            "line.\n" },
+    { .name = "install",
+        .group = CTL_GROUP_VERSIONS,
+        .flags = CTL_OPERANDS,
+        .run = ctl_install,
+        .options = "cert-name print",
+        .usage = "--print --cert-name NAME [nginx | httpd | haproxy | "
+                 "postfix | dovecot]...",
+        .summary = "lines for the configuration of other servers",
+        .text =
+            "Prints the lines that make a server without this module use the "
+            "files of a lineage; for all that are known, or those that are "
+            "named. acmectl writes into no configuration, so that without "
+            "`--print` it is an error. A server with the module needs none of "
+            "these lines. Others have to be told to read the files again when "
+            "there is a new certificate, by a deploy hook, and must be able "
+            "to read them: as root, or as the group of `acme_key_group` or "
+            "`ACMEKeyGroup`.\n" },
+    { .name = "relink",
+        .aliases = "update_symlinks",
+        .group = CTL_GROUP_VERSIONS,
+        .run = ctl_relink,
+        .options = "cert-name lock-timeout",
+        .usage = "[--cert-name NAME]",
+        .summary = "repair the live link",
+        .text =
+            "Repairs the live link of every lineage, or of one, where it is "
+            "gone, leads nowhere, out of the archive, or to a version that is "
+            "damaged: it then is the newest version that can be served. A "
+            "good link is left alone, whatever version it leads to. What is "
+            "no symbolic link is told of, and left alone.\n"
+            "The archive has its place in the state directory and cannot be "
+            "moved out of it; the state directory as a whole can, while "
+            "nobody uses it.\n" },
     { .name = "account list",
         .group = CTL_GROUP_ACCOUNT,
         .run = ctl_account_list,

@@ -275,7 +275,7 @@ sub order_summary ($order)
         id => $order->{id}, status => $order->{status},
         account => $order->{account}, error => $order->{error},
         created => $order->{created}, payload => $order->{payload},
-        csr_cn => $order->{csr_cn},
+        csr_cn => $order->{csr_cn}, beside => $order->{beside},
         names => [map { $_->{value} } @{ $order->{identifiers} }],
         authzs => [map { $_->{id} } @{ $order->{authzs} }],
     };

@@ -79,11 +79,22 @@ sub new_order ($server, $ctx)
         identifiers => \@identifiers, created => time,
         expires => time + LIFE, payload => $payload, profile => $profile,
         replaced => $replaced,
+        beside => [beside($server, @identifiers)],
     };
     $order->{authzs} = [map { authz_for($server, $ctx, $_) } @identifiers];
     update($order);
     push @{ $ctx->{headers} }, ['Location', $server->url("/order/$id")];
     return 201, show_order($server, $order);
+}
+
+# Orders for the same names that are on their way.
+sub beside ($server, @identifiers)
+{
+    my $names = sub (@list) { join ' ', sort map { $_->{value} } @list };
+    return map { $_->{id} } grep {
+        $_->{status} =~ /^(?:pending|ready|processing)$/
+            && $names->(@{ $_->{identifiers} }) eq $names->(@identifiers)
+    } values %{ $server->{orders} };
 }
 
 sub check_identifiers ($server, $list)
