@@ -36,6 +36,14 @@ $(O)/ngx_acme_module.so: $(NGX_TREE)/objs/Makefile FORCE
 	    echo "  COPY  $@"; \
 	    cp $(NGX_TREE)/objs/$(@F) $@.new && mv $@.new $@; }
 
+# The tests with that nginx: all, or TESTS; KIND=static is the other build.
+KIND ?= dynamic
+OTHER_NGINX = $(ABS_O)/check-nginx/$(KIND)/objs
+
 .PHONY: check-nginx
-check-nginx:
+check-nginx: $(O)/acmectl
 	@MAKEFLAGS= CC='$(CC)' build/check-nginx '$(NGINX_SRC)' $(O)/check-nginx
+	$(if $(filter none,$(TESTS)),,@$(MAKE) run-tests HOST=nginx \
+	    NGINX=$(OTHER_NGINX)/nginx \
+	    NGINX_MODULE=$(if $(filter static,$(KIND)),static,$(OTHER_NGINX)/ngx_acme_module.so) \
+	    TESTS='$(or $(TESTS),$(filter-out t/both_% t/httpd_%,$(INTEGRATION)))')

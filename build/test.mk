@@ -26,16 +26,21 @@ ONCE     = $(filter-out t/%.t,$1) $(filter t/harness/% t/both_%,$1)
 SHARED   = $(filter-out t/harness/% t/both_% t/nginx_% t/httpd_%,$(filter t/%.t,$1))
 on_hosts = $(ONCE) $(foreach h,$(HOSTS),$(patsubst %,%@$h,$(SHARED) $(filter t/$h_%,$1)))
 
+# In nginx's own environment it stands for inherited sockets.
+unexport NGINX
+
 # The stock servers know nothing of sanitizers: their runtime is preloaded, and
 # before it what collects the reports.
 ABS_O    = $(abspath $(O))
 RUNTIME  = $(if $(filter address,$(SAN)),$(shell $(CC) -print-file-name=libasan.so))
 REPORTS  = $(if $(RUNTIME),$(O)/reports.so)
 PRELOAD  = $(if $(RUNTIME),$(abspath $(REPORTS)):$(RUNTIME))
-TEST_ENV = ACME_NGINX='$(NGINX)' ACME_NGINX_MODULE=$(ABS_O)/ngx_acme_module.so \
+NGINX_MODULE ?= $(ABS_O)/ngx_acme_module.so
+TEST_ENV = ACME_NGINX='$(NGINX)' ACME_NGINX_MODULE=$(NGINX_MODULE) \
            ACME_HTTPD_MODULE=$(ABS_O)/mod_acme_httpd.so \
            ACME_ACMECTL=$(ABS_O)/acmectl ACME_PRELOAD=$(PRELOAD) \
-           ACME_STEPS_LIBRARY=$(ABS_O)/steps.so
+           ACME_STEPS_LIBRARY=$(ABS_O)/steps.so \
+           ACME_QUIC_PEER_LIBRARY=$(ABS_O)/quic_peer.so
 PROVE    = $(TEST_ENV) prove -j$(TEST_JOBS) --timer --exec build/run-test $(TEST_FLAGS)
 
 $(O)/t/unit/%: $(O)/obj/t/unit/%.o $(call objs,$(UNIT_HELPERS)) $(O)/libacme.a
@@ -55,11 +60,12 @@ test: deps
 	@$(MAKE) all
 	@$(MAKE) run-tests
 
-# steps.so makes durable steps fail and their process die (t/lib/Acme/Crash.pm).
-$(O)/steps.so $(O)/reports.so: $(O)/%.so: t/preload/%.c
+# steps.so makes durable steps fail and their process die (t/lib/Acme/Crash.pm),
+# quic_peer.so tells which certificate a client of HTTP/3 is shown.
+$(O)/steps.so $(O)/reports.so $(O)/quic_peer.so: $(O)/%.so: t/preload/%.c
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	@$(CC) -std=gnu11 $(WARNINGS) -O1 -g -fPIC -shared -o $@ $< -ldl
 
-run-tests: $(O)/steps.so $(REPORTS) $(filter $(O)/%,$(ALL_TESTS))
+run-tests: $(O)/steps.so $(O)/quic_peer.so $(REPORTS) $(filter $(O)/%,$(ALL_TESTS))
 	@$(PROVE) $(ALL_TESTS)
