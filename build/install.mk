@@ -25,6 +25,7 @@ BASH_COMPLETION = $(DESTDIR)$(PREFIX)/share/bash-completion/completions/acmectl
 ZSH_COMPLETION  = $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_acmectl
 
 MAN_PAGES     = $(wildcard man/*.[1-8])
+MODULE_PAGES  = ngx_acme_module.5 mod_acme_httpd.5
 BUILT         = $(wildcard $(O)/ngx_acme_module.so $(O)/mod_acme_httpd.so)
 INSTALL_PARTS = $(if $(filter %/ngx_acme_module.so,$(BUILT)),install-nginx) \
                 $(if $(filter %/mod_acme_httpd.so,$(BUILT)),install-httpd)
@@ -33,6 +34,16 @@ INSTALL_PARTS = $(if $(filter %/ngx_acme_module.so,$(BUILT)),install-nginx) \
 
 # With nothing built yet, all of it.
 install: $(or $(strip $(INSTALL_PARTS)),install-nginx install-httpd)
+
+# The directives, out of the modules' README.md.
+$(addprefix $(O)/,$(MODULE_PAGES)): $(O)/%.5: %/README.md build/man-page
+	@mkdir -p $(@D)
+	@echo "  MAN   $@"
+	@build/man-page $* 5 $< >$@
+
+# $(call install_page,MODULE)
+install_page = $(INSTALL) -d $(DESTDIR)$(MANDIR)/man5 && \
+    $(INSTALL) -m 644 $(O)/$1.5 $(DESTDIR)$(MANDIR)/man5
 
 install-acmectl: $(O)/acmectl
 	$(INSTALL) -d $(DESTDIR)$(PREFIX)/sbin
@@ -46,7 +57,8 @@ install-acmectl: $(O)/acmectl
 	@chmod 644 $(BASH_COMPLETION) $(ZSH_COMPLETION)
 	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then build/add-user; fi
 
-install-nginx: install-acmectl nginx
+install-nginx: install-acmectl nginx $(O)/ngx_acme_module.5
+	@$(call install_page,ngx_acme_module)
 	$(INSTALL) -d $(DESTDIR)$(NGINX_MODULES_DIR)
 	$(INSTALL) -m 644 $(O)/ngx_acme_module.so $(DESTDIR)$(NGINX_MODULES_DIR)
 	@set -e; if [ -d $(NGX_ENABLED) ] || [ -d $(DESTDIR)$(NGX_ENABLED) ]; then \
@@ -61,7 +73,8 @@ install-nginx: install-acmectl nginx
 	    echo "load_module $(NGINX_MODULES_DIR)/ngx_acme_module.so;"; \
 	fi
 
-install-httpd: install-acmectl httpd
+install-httpd: install-acmectl httpd $(O)/mod_acme_httpd.5
+	@$(call install_page,mod_acme_httpd)
 	$(INSTALL) -d $(DESTDIR)$(HTTPD_MODULES_DIR)
 	$(INSTALL) -m 644 $(O)/mod_acme_httpd.so $(DESTDIR)$(HTTPD_MODULES_DIR)
 	@set -e; load="LoadModule acme_httpd_module $(HTTPD_MODULES_DIR)/mod_acme_httpd.so"; \
@@ -81,5 +94,6 @@ uninstall:
 	    $(DESTDIR)$(HTTPD_MODULES_DIR)/mod_acme_httpd.so \
 	    $(DESTDIR)$(PREFIX)/sbin/acmectl \
 	    $(BASH_COMPLETION) $(ZSH_COMPLETION) \
+	    $(addprefix $(DESTDIR)$(MANDIR)/man5/,$(MODULE_PAGES)) \
 	    $(foreach p,$(MAN_PAGES),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(p)))/$(notdir $(p)))
 	@echo "kept: the state directory and the user _acme"
