@@ -31,7 +31,7 @@ sub conf (@more)
     return join "\n", 'Listen 127.0.0.1:%%HTTP%%',
         'Listen 127.0.0.1:%%TLS%%', @more, <<'CONF',
 MDStoreDir %%DIR%%/var/md
-MDCertificateAuthority %%CA_URL%%
+MDCertificateAuthority %%CA_URL%% https://127.0.0.1:1/dir
 MDCACertificateFile %%CA_FILE%%
 MDCertificateAgreement accepted
 MDContactEmail admin@a.test
@@ -146,7 +146,9 @@ is $t->ca->orders, $orders + 1, 'by one order';
 is_deeply fingerprint(), $before, 'the store is as it was';
 
 my $renewed = $t->serial('a.test', kind => 'rsa');
+$mark = $t->log_mark;
 $t->restart;
 is $t->serial('a.test', kind => 'rsa'), $renewed, 'taken over once only';
+unlike $t->log_since($mark), qr/taken over/, '  nor told again';
 
 $t->done;

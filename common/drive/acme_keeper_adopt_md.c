@@ -56,6 +56,18 @@ lacks_any(struct acme_keeper *keeper)
     return false;
 }
 
+/* What is not taken over of all of it is told once. */
+static bool
+is_first_start(const struct acme_keeper *keeper)
+{
+    size_t i;
+
+    for (i = 0; i < keeper->config->nlineages; i++)
+        if (acme_adopt_has_version(keeper, i))
+            return false;
+    return true;
+}
+
 /* A domain may have any of the names for its first. */
 static void
 read_lineage(struct acme_keeper *keeper, size_t i)
@@ -129,7 +141,8 @@ acme_adopt_md_open(struct acme_keeper *keeper)
     for (i = 0; i < config->nlineages; i++)
         if (lacks_version(keeper, i))
             read_lineage(keeper, i);
-    tell_others(keeper);
+    if (is_first_start(keeper))
+        tell_others(keeper);
     acme_md_store_close(keeper->adopted_md);
 }
 
@@ -180,7 +193,8 @@ acme_adopt_md_accounts(struct acme_keeper *keeper)
     for (k = 0; store != NULL && k < acme_md_store_accounts(store); k++) {
         acme_error_clear(&err);
         if (acme_md_store_account(store, k, &account, &err) != ACME_OK) {
-            complain(keeper, "an account is not", &err);
+            if (is_first_start(keeper))
+                complain(keeper, "an account is not", &err);
             continue;
         }
         for (i = 0; i < keeper->config->nissuers; i++)
