@@ -88,6 +88,7 @@ struct ctl {
     const char *password_file;
     const char *key_algorithm;
     bool print;
+    const char *private_key, *certificate, *chain; /* files */
     const char *type;
     long ttl;
     const char *until;
@@ -191,6 +192,7 @@ int ctl_certificates(struct ctl *ctl);
 int ctl_check(struct ctl *ctl);
 int ctl_completion(struct ctl *ctl);
 int ctl_delete(struct ctl *ctl);
+int ctl_deploy(struct ctl *ctl);
 int ctl_dns_check(struct ctl *ctl);
 int ctl_dns_records(struct ctl *ctl);
 int ctl_doctor(struct ctl *ctl);

@@ -478,9 +478,12 @@ ctl_mark_due(struct acme_store *store, const char *name,
     acme_error_clear(&err);
     *is_due = false;
     if (acme_store_settings_read(store, name, &settings, &err) == ACME_OK) {
-        *is_due = settings->ndeclared > 0;
-        for (i = 0; i < settings->ndeclared; i++)
-            mirror |= settings->declared[i].hooks.n[ACME_HOOKS_MIRROR] > 0;
+        for (i = 0; i < settings->ndeclared; i++) {
+            const struct acme_hooks *hooks = &settings->declared[i].hooks;
+
+            *is_due |= hooks->directories || acme_hooks_any(hooks);
+            mirror |= hooks->n[ACME_HOOKS_MIRROR] > 0;
+        }
     }
     acme_settings_free(settings);
     if (!*is_due)
@@ -494,6 +497,38 @@ ctl_mark_due(struct acme_store *store, const char *name,
     if (rc != ACME_OK)
         return ctl_fail(CTL_FAILED, "%s: %s", name, err.what);
     return CTL_OK;
+}
+
+/* ---- saying it -------------------------------------------------------- */
+
+void
+ctl_tell_live(const struct ctl *ctl, struct acme_store *store,
+    const char *name, const struct ctl_version *version, bool due,
+    struct acme_json *result)
+{
+    const bool runs = ctl_servers_running(store) > 0;
+    char until[ACME_TIME_TEXT], text[700];
+    time_t at = 0;
+
+    (void)ctl_next_renewal(store, name, version, time(NULL), &at, text,
+        sizeof(text));
+    if (result != NULL) {
+        acme_json_set_str(result, "renewal", text);
+        if (at != 0)
+            acme_json_set_time(result, "renew_at", at);
+    }
+    if (result != NULL || ctl->quiet)
+        return;
+    (void)printf("%s: version %u is live (serial %s, valid until %s)\n", name,
+        version->number, version->leaf[0].serial,
+        acme_time_format(version->not_after, until));
+    (void)printf("%s: %s%s\n", name,
+        runs ? "the servers that run serve it within 2 seconds"
+             : "no server runs; it is served from the next start on",
+        !due   ? ""
+        : runs ? ", and run its deploy hooks"
+               : ", which runs its deploy hooks");
+    (void)printf("%s: %s\n", name, text);
 }
 
 int

@@ -80,9 +80,15 @@ const char *ctl_next_renewal(struct acme_store *store, const char *name,
 
 /* Notes that deploy hooks (and a mirror) have to hear of the version, before
  * it is made live: whoever runs them does so then.  *due is whether anybody
- * wants the lineage, and so runs them. */
+ * who wants the lineage may run any. */
 int ctl_mark_due(struct acme_store *store, const char *name,
     const struct ctl_version *version, bool renews, bool *due);
+
+/* Says that a version is live now, what servers do and when the next renewal
+ * is; or puts that into `result`, if it is not NULL. */
+void ctl_tell_live(const struct ctl *ctl, struct acme_store *store,
+    const char *name, const struct ctl_version *version, bool due,
+    struct acme_json *result);
 
 /* An event by acmectl. */
 int ctl_note_event(struct acme_store *store, const char *name,

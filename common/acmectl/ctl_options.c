@@ -255,6 +255,27 @@ const struct ctl_option ctl_options[] = {
         .choices = "ecdsa rsa",
         .text = "Of several certificates that with such a key; the first one "
                 "without it.\n" },
+    { .name = "private-key",
+        .kind = CTL_TEXT,
+        .flags = CTL_ONCE,
+        .at = AT(private_key),
+        .value = "FILE",
+        .text = "The certificate's key, in PEM, in a file that nobody else "
+                "can read.\n" },
+    { .name = "certificate",
+        .kind = CTL_TEXT,
+        .flags = CTL_ONCE,
+        .at = AT(certificate),
+        .value = "FILE",
+        .text = "The certificate, in PEM or DER, its issuers behind it or in "
+                "`--chain`.\n" },
+    { .name = "chain",
+        .kind = CTL_TEXT,
+        .flags = CTL_ONCE,
+        .at = AT(chain),
+        .value = "FILE",
+        .text = "The issuers of the certificate, each behind the one that it "
+                "has signed.\n" },
     { .name = "print",
         .kind = CTL_FLAG,
         .flags = CTL_ONCE,

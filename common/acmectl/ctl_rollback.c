@@ -59,13 +59,6 @@ warn(struct rollback *rollback, const char *text)
         acme_json_append_str(rollback->warnings, text);
 }
 
-static void
-say(const struct rollback *rollback, const char *text)
-{
-    if (rollback->result == NULL && !rollback->ctl->quiet)
-        (void)printf("%s: %s\n", rollback->name, text);
-}
-
 /* ---- to which --------------------------------------------------------- */
 
 static int
@@ -161,33 +154,6 @@ choose(struct rollback *rollback)
 
 /* ---- doing it --------------------------------------------------------- */
 
-static void
-tell(struct rollback *rollback, bool due)
-{
-    const struct ctl_version *version = rollback->version;
-    const bool runs = ctl_servers_running(rollback->store) > 0;
-    char until[ACME_TIME_TEXT], text[700];
-    time_t at = 0;
-
-    (void)snprintf(text, sizeof(text),
-        "version %u is live (serial %s, valid until %s)", version->number,
-        version->leaf[0].serial, acme_time_format(version->not_after, until));
-    say(rollback, text);
-    (void)snprintf(text, sizeof(text), "%s%s",
-        runs ? "the servers that run serve it within 2 seconds"
-             : "no server runs; it is served from the next start on",
-        !due   ? ""
-        : runs ? ", and run its deploy hooks"
-               : ", which runs its deploy hooks");
-    say(rollback, text);
-    (void)ctl_next_renewal(rollback->store, rollback->name, version,
-        rollback->now, &at, text, sizeof(text));
-    say(rollback, text);
-    acme_json_set_str(rollback->result, "renewal", text);
-    if (at != 0)
-        acme_json_set_time(rollback->result, "renew_at", at);
-}
-
 static int
 move(struct rollback *rollback)
 {
@@ -214,7 +180,8 @@ move(struct rollback *rollback)
         rollback->live);
     code = ctl_note_event(rollback->store, rollback->name,
         ACME_EVENT_ROLLED_BACK, rollback->version, text);
-    tell(rollback, due);
+    ctl_tell_live(rollback->ctl, rollback->store, rollback->name,
+        rollback->version, due, rollback->result);
     return code;
 }
 

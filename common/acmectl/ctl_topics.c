@@ -60,6 +60,8 @@ const struct ctl_topic ctl_topics[] = {
         "version\n"
         "* `rollback`: name, ok, from, to, serial, not_after, renewal (in "
         "words), renew_at and warnings\n"
+        "* `deploy`: name, ok, version, renewal (in words), renew_at; or "
+        "text\n"
         "* `versions`: lineages, an array of name and versions; of each "
         "version, live, damaged, expired, revoked, not_good (in words) and "
         "certificates: key, serial, fingerprint, not_before, not_after, "

@@ -278,6 +278,35 @@ const struct ctl_verb ctl_verbs[] = {
             "another one, which it does at once, and which counts towards the "
             "CA's limits. Settings that cannot be read may be of a server.\n"
             "Nothing is revoked by this; the CA knows nothing of it.\n" },
+    { .name = "deploy",
+        .group = CTL_GROUP_VERSIONS,
+        .run = ctl_deploy,
+        .options = "cert-name private-key certificate chain force "
+                   "lock-timeout",
+        .usage = "--cert-name NAME --private-key FILE --certificate FILE "
+                 "[--chain FILE] [--force]\n"
+                 "--cert-name NAME [--force]",
+        .summary = "bring in a certificate, or run its hooks again",
+        .text =
+            "Brings a key and a certificate that came from elsewhere in as "
+            "the live version of a lineage. They have to pass what a CA's "
+            "have to, and what is wrong is said in one of these words:\n"
+            "* `KeyMismatch`: the key is that of another certificate\n"
+            "* `ExpiredCertificate`: it has expired; or it would be renewed "
+            "at once, which `--force` accepts\n"
+            "* `DefinitionMismatch`: a name that is wanted is missing, or the "
+            "key is of another type, which `--force` accepts\n"
+            "* `InvalidTrustChain`: a certificate of the chain was not signed "
+            "by the next one\n"
+            "* `RevokedCertificate`, `InvalidCertificate`: anything else\n"
+            "Certificates of the lineage for keys of another algorithm stay. "
+            "Servers that run serve it within two seconds and run the deploy "
+            "hooks; it is renewed as any other. One that is live already "
+            "changes nothing.\n"
+            "Without the files the deploy hooks of what is live are run, if "
+            "they have not been, or with `--force` once more: by a server "
+            "that runs, else by the next start. A tracking record is written "
+            "by who runs them.\n" },
     { .name = "export",
         .group = CTL_GROUP_VERSIONS,
         .run = ctl_export,
