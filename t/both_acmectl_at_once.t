@@ -13,7 +13,7 @@ use Acme::Test;
 use Fcntl qw(O_DIRECTORY O_RDONLY);
 use Net::SSLeay;
 
-use constant { HANDS => 3, ROUNDS => 6 };
+use constant { HANDS => 3, ROUNDS => 4 };
 
 # Rolled back to its first version a lineage is due, so that each of the two
 # servers wants to renew it.  What is deleted comes back at a reload, and is
@@ -30,7 +30,7 @@ my @work = (
 );
 
 my $nginx = Acme::Test->new(host => 'nginx', ca => { type => 'own',
-    authz_reuse => 1, latency => 0.02, validity => 200, backdate => 120 });
+    authz_reuse => 1, issue_delay => 2, validity => 200, backdate => 120 });
 my $httpd = Acme::Test->new(host => 'httpd');
 my $ca = $nginx->ca;
 my %verify = (verify => 0, ca_file => $ca->root_file);
