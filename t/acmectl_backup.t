@@ -6,7 +6,9 @@
 use v5.36;
 use lib 't/lib';
 use Test::More;
+use Acme::Proc qw(slurp);
 use Acme::Test;
+use Acme::Tool qw(built);
 use JSON::PP;
 
 Acme::Test->need_root;
@@ -46,7 +48,15 @@ ok !(grep { m{^(?:locks|servers|orders|events|renewal-hooks)} } keys %has),
     'nothing that is of a moment, and no program';
 ctl('backup', $file);
 is $exit, 1, 'no file is written over';
-like $err, qr/is there already/, 'said';
+like $err, qr/exists, and is left alone/, 'said';
+{
+    # the terminal is one end of a pair
+    my $tty = $t->dir . '/tty';
+    system("script -qec 'ACME_STATE_DIR=" . $t->state . ' '
+        . built('ACME_ACMECTL', 'acmectl') . " backup -' $tty >/dev/null");
+    is $? >> 8, 2, 'nor is a terminal written to';
+    unlike slurp($tty), qr/PRIVATE/, 'not a byte';
+}
 ctl('backup', '--no-keys', "$file.public");
 is $exit, 0, 'without keys';
 ok !(grep { m{privkey|^keys/} } names("$file.public")), 'there are none';

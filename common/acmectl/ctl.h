@@ -94,6 +94,9 @@ struct ctl {
     const char *until;
     long lines;
     bool follow;
+    const char *key; /* of a request: a file, or a type */
+    struct ctl_words subject;
+    bool must_staple;
     bool repair;
     bool connect;
     const char *connect_to; /* HOST:PORT */
@@ -191,6 +194,8 @@ int ctl_backup(struct ctl *ctl);
 int ctl_certificates(struct ctl *ctl);
 int ctl_check(struct ctl *ctl);
 int ctl_completion(struct ctl *ctl);
+int ctl_csr(struct ctl *ctl);
+int ctl_csr_check(struct ctl *ctl);
 int ctl_delete(struct ctl *ctl);
 int ctl_deploy(struct ctl *ctl);
 int ctl_dns_check(struct ctl *ctl);

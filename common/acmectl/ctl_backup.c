@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "acmectl/ctl.h"
+#include "acmectl/ctl_file.h"
 #include "drive/acme_control.h"
 #include "drive/acme_sandbox.h"
 #include "state/acme_store_backup.h"
@@ -79,19 +79,8 @@ lock_lineage(void *ctx, const char *name, int *fd, struct acme_error *err)
 static int
 open_output(struct writing *writing)
 {
-    if (strcmp(writing->path, "-") != 0) {
-        writing->fd = open(writing->path,
-            O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-        if (writing->fd != -1)
-            return CTL_OK;
-        return errno == EEXIST
-                   ? ctl_fail(CTL_FAILED,
-                         "\"%s\" is there already, and is not written over; "
-                         "choose another name",
-                         writing->path)
-                   : ctl_fail(CTL_FAILED, "cannot make \"%s\": %s",
-                         writing->path, strerror(errno));
-    }
+    if (strcmp(writing->path, "-") != 0)
+        return ctl_file_create(writing->path, &writing->fd);
     if (isatty(STDOUT_FILENO))
         return ctl_fail(CTL_USAGE,
             "a backup is not written to a terminal; name a file");
@@ -116,19 +105,16 @@ warn(const struct acme_backup *backup, const char *path)
 
 /* The file is complete and on the disk, or it is not there. */
 static int
-finish(const struct writing *writing, enum acme_rc rc,
-    const struct acme_error *err)
+finish(const struct writing *writing, int code)
 {
-    const bool is_file = writing->fd != STDOUT_FILENO;
-    int code = CTL_OK;
-
-    if (rc != ACME_OK)
-        code = ctl_fail(rc == ACME_BUSY ? CTL_LOCKED : CTL_FAILED, "%s",
-            err->what);
-    else if (is_file && fsync(writing->fd) != 0)
+    if (writing->fd == STDOUT_FILENO)
+        return code;
+    if (code == CTL_OK && fsync(writing->fd) != 0)
         code = ctl_fail(CTL_FAILED, "cannot write \"%s\": %s", writing->path,
             strerror(errno));
-    if (is_file && close(writing->fd) != 0 && code == CTL_OK)
+    if (code != CTL_OK)
+        ctl_file_give_up(writing->path, writing->fd);
+    else if (close(writing->fd) != 0)
         code = ctl_fail(CTL_FAILED, "cannot write \"%s\": %s", writing->path,
             strerror(errno));
     return code;
@@ -166,7 +152,7 @@ ctl_backup(struct ctl *ctl)
         .put = put,
         .ctx = &writing };
     struct acme_error err;
-    int code, dir = -1;
+    int code;
 
     if (ctl->argc != 1)
         return ctl_fail(CTL_USAGE, "backup takes the name of one file");
@@ -176,22 +162,17 @@ ctl_backup(struct ctl *ctl)
         code = open_output(&writing);
     if (code != CTL_OK)
         return code;
-    /* who we become may not be allowed to unlink it by its path */
-    dir = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     acme_error_clear(&err);
     code = ctl_open_writing(ctl, &writing.store);
-    if (code == CTL_OK) {
-        backup.store = writing.store;
-        code = finish(&writing, acme_store_backup(&backup, &err), &err);
-    }
-    if (code != CTL_OK && strcmp(writing.path, "-") != 0)
-        (void)unlinkat(dir, writing.path, 0);
+    backup.store = writing.store;
+    if (code == CTL_OK && acme_store_backup(&backup, &err) != ACME_OK)
+        code = ctl_fail(err.rc == ACME_BUSY ? CTL_LOCKED : CTL_FAILED, "%s",
+            err.what);
+    code = finish(&writing, code);
     if (code == CTL_OK) {
         tell_backup(ctl, &backup, writing.path);
         warn(&backup, writing.path);
     }
-    if (dir != -1)
-        close(dir);
     acme_store_close(writing.store);
     return code;
 }

@@ -314,6 +314,28 @@ const struct ctl_option ctl_options[] = {
         .flags = CTL_ONCE,
         .at = AT(follow),
         .text = "Go on until interrupted.\n" },
+    { .name = "key",
+        .kind = CTL_TEXT,
+        .flags = CTL_ONCE,
+        .at = AT(key),
+        .value = "FILE|TYPE",
+        .text = "A private key, in PEM, that nobody else can read; or the "
+                "type of a new one: `ecdsa`, `ecdsa:384`, `ecdsa:521`, "
+                "`rsa`, `rsa:3072`, `rsa:4096`.\n" },
+    { .name = "subject",
+        .kind = CTL_WORDS,
+        .at = AT(subject),
+        .value = "FIELD=VALUE",
+        .text =
+            "More of the request's subject, an option for each: `C` "
+            "(`country`), `ST` (`state`), `L` (`city`), `O` (`company`), "
+            "`OU` (`unit`), `street`, `postalCode`, `emailAddress` "
+            "(`email`). Authorities that only validate domains ignore it.\n" },
+    { .name = "must-staple",
+        .kind = CTL_FLAG,
+        .at = AT(must_staple),
+        .text = "Ask for a certificate that no client takes without a stapled "
+                "answer of OCSP.\n" },
     { .name = "repair",
         .kind = CTL_FLAG,
         .flags = CTL_ONCE,

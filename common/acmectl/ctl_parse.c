@@ -55,24 +55,28 @@ takes_next(const char *word)
     return false;
 }
 
-/* Takes the first word that is no option out of the arguments from *at on;
+/* The first word that is no option in the arguments from *at on;
  * NULL: there is none. */
 static char *
-take_operand(int *argc, char **argv, int *at)
+find_operand(int argc, char **argv, int *at)
 {
-    char *word;
     int i = *at;
 
-    while (i < *argc && argv[i][0] == '-' && argv[i][1] != '\0' &&
+    while (i < argc && argv[i][0] == '-' && argv[i][1] != '\0' &&
            strcmp(argv[i], "--") != 0)
         i += takes_next(argv[i]) ? 2 : 1;
-    if (i >= *argc || argv[i][0] == '-')
+    if (i >= argc || argv[i][0] == '-')
         return NULL;
     *at = i;
-    word = argv[i];
+    return argv[i];
+}
+
+static void
+drop_operand(int *argc, char **argv, int at)
+{
     (*argc)--;
-    memmove(&argv[i], &argv[i + 1], (size_t)(*argc + 1 - i) * sizeof(*argv));
-    return word;
+    memmove(&argv[at], &argv[at + 1],
+        (size_t)(*argc + 1 - at) * sizeof(*argv));
 }
 
 /* The verbs of two words that begin with this one. */
@@ -111,13 +115,20 @@ static int
 take_verb(struct ctl *ctl, int *argc, char **argv)
 {
     int at = 1;
-    const char *word = take_operand(argc, argv, &at), *second = NULL;
+    const char *word = find_operand(*argc, argv, &at), *second = NULL;
 
     if (word == NULL)
         return CTL_OK;
+    drop_operand(argc, argv, at);
+    ctl->verb = ctl_verb_find(word, NULL);
     if (ctl_verb_is_family(word))
-        second = take_operand(argc, argv, &at);
-    ctl->verb = ctl_verb_find(word, second);
+        second = find_operand(*argc, argv, &at);
+    /* some are a verb alone, too */
+    if (second != NULL &&
+        (ctl->verb == NULL || ctl_verb_find(word, second) != NULL)) {
+        drop_operand(argc, argv, at);
+        ctl->verb = ctl_verb_find(word, second);
+    }
     return ctl->verb != NULL ? CTL_OK : unknown_verb(word, second);
 }
 

@@ -99,6 +99,40 @@ const struct ctl_verb ctl_verbs[] = {
             "the state directory can have a certificate for it again, "
             "whatever is configured, and what is served with it is "
             "renewed.\n" },
+    { .name = "csr",
+        .group = CTL_GROUP_OBTAIN,
+        .run = ctl_csr,
+        .options = "cert-name domains key output subject must-staple",
+        .usage = "-d NAME... | --cert-name NAME [--key FILE|TYPE] [--output "
+                 "FILE] [--subject FIELD=VALUE]... [--must-staple]",
+        .summary = "make a signing request, without asking a CA",
+        .text =
+            "Makes a signing request (PKCS#10, PEM) for the names that are "
+            "given, or for those that a lineage is meant to have, and writes "
+            "it to standard output or to a new file. The first name is the "
+            "common name too, if it fits. The key is an existing file, or a "
+            "new one of a type, `ecdsa` (P-256) without the option: it is "
+            "written beside the request, as FILE.key, which only its owner "
+            "can read. No file is written over.\n"
+            "A request can be named in the configuration of a server "
+            "(`csr=`, `ACMECSRFile`), which orders with it then and never has "
+            "its key, or be sent to any other authority.\n" },
+    { .name = "csr check",
+        .group = CTL_GROUP_OBTAIN,
+        .flags = CTL_OPERANDS,
+        .run = ctl_csr_check,
+        .options = "cert-name domains key",
+        .usage = "FILE [--key FILE] [-d NAME... | --cert-name NAME]\n"
+                 "--key FILE",
+        .summary = "look at a signing request, and whether it fits",
+        .text =
+            "Reads a signing request, PEM or DER, says what it is for, and "
+            "whether it is one that we would order with: signed with its own "
+            "key, of a type that is known, all of its names in the "
+            "subjectAltName, and such as a CA can be asked for. With `--key` "
+            "whether that is its key, with `-d` or `--cert-name` whether it "
+            "has just those names. With `--key` alone the key is read. The "
+            "exit status is 1 if anything is not so.\n" },
     { .name = "certificates",
         .aliases = "list",
         .group = CTL_GROUP_LOOK,

@@ -26,7 +26,7 @@ common_name(const struct acme_run *run)
 enum acme_rc
 acme_job_finalize(struct acme_run *run)
 {
-    struct acme_csr_terms terms = { NULL, run->now.must_staple };
+    struct acme_csr_terms terms = { .must_staple = run->now.must_staple };
     struct acme_buf csr;
     enum acme_rc rc;
 

@@ -7,8 +7,10 @@
 #include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/acme_limits.h"
+#include "base/acme_log.h"
 #include "base/acme_name.h"
 #include "wrap/acme_openssl.h"
 #include "wrap/acme_x509_private.h"
@@ -64,6 +66,58 @@ struct acme_key *
 acme_csr_key(const struct acme_csr *csr)
 {
     return csr->key;
+}
+
+size_t
+acme_csr_nnames(const struct acme_csr *csr)
+{
+    return csr->nnames;
+}
+
+const char *
+acme_csr_name(const struct acme_csr *csr, size_t i)
+{
+    return csr->name[i];
+}
+
+static void
+add_clean(struct acme_buf *text, const char *data, size_t len)
+{
+    const size_t size = 4 * len + 1; /* \\xNN for each byte */
+    char *clean = malloc(size);
+
+    if (clean != NULL)
+        acme_buf_add_str(text, acme_log_clean(clean, size, data, len));
+    else
+        text->failed = true;
+    free(clean);
+}
+
+enum acme_rc
+acme_csr_subject(const struct acme_csr *csr, struct acme_buf *text,
+    struct acme_error *err)
+{
+    const unsigned char *der = csr->der.data;
+    X509_REQ *request;
+    char *data = NULL;
+    BIO *bio;
+    long len;
+
+    ERR_set_mark();
+    request = d2i_X509_REQ(NULL, &der, (long)csr->der.len);
+    bio = BIO_new(BIO_s_mem());
+    text->failed =
+        text->failed || request == NULL || bio == NULL ||
+        X509_NAME_print_ex(bio, X509_REQ_get_subject_name(request), 0,
+            XN_FLAG_SEP_CPLUS_SPC | ASN1_STRFLGS_UTF8_CONVERT) < 0;
+    if (!text->failed) {
+        len = BIO_get_mem_data(bio, &data);
+        add_clean(text, data, len > 0 ? (size_t)len : 0);
+    }
+    BIO_free(bio);
+    X509_REQ_free(request);
+    ERR_pop_to_mark();
+    return acme_buf_ok(text) ? ACME_OK : acme_error_nomem(err);
 }
 
 bool
@@ -334,6 +388,88 @@ acme_csr_parse(const void *data, size_t len, struct acme_csr **csr,
 
 /* ---- making ----------------------------------------------------------- */
 
+/* Parts of a subject, by the names that people have for them (X.520). */
+static const struct {
+    const char *name, *other;
+    int nid;
+} parts[] = { { "C", "country", NID_countryName },
+    { "ST", "state", NID_stateOrProvinceName },
+    { "L", "city", NID_localityName },
+    { "O", "company", NID_organizationName },
+    { "OU", "unit", NID_organizationalUnitName },
+    { "street", "streetAddress", NID_streetAddress },
+    { "postalCode", "postal_code", NID_postalCode },
+    { "emailAddress", "email", NID_pkcs9_emailAddress } };
+
+/* No CA has more in one of them (RFC 5280 A.1: ub-organization-name and so
+ * on; e-mail addresses have 255). */
+#define PART_MAX 255
+
+static bool
+add_field(X509_NAME *subject, const struct acme_csr_field *field)
+{
+    size_t i;
+
+    for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+        if (strcasecmp(field->name, parts[i].name) == 0 ||
+            strcasecmp(field->name, parts[i].other) == 0)
+            return X509_NAME_add_entry_by_NID(subject, parts[i].nid,
+                       MBSTRING_UTF8, (const unsigned char *)field->value, -1,
+                       -1, 0) == 1;
+    return false;
+}
+
+static bool
+is_part(const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+        if (strcasecmp(name, parts[i].name) == 0 ||
+            strcasecmp(name, parts[i].other) == 0)
+            return true;
+    return false;
+}
+
+enum acme_rc
+acme_csr_field_check(const struct acme_csr_field *field,
+    struct acme_error *err)
+{
+    const size_t len = strlen(field->value);
+    X509_NAME *subject;
+    enum acme_rc rc = ACME_OK;
+
+    if (!is_part(field->name))
+        return acme_error_set(err, ACME_CONFIG,
+            "a subject has C, ST, L, O, OU, street, postalCode and "
+            "emailAddress; its CN is the first of the names");
+    ERR_set_mark();
+    subject = X509_NAME_new();
+    if (subject == NULL)
+        rc = acme_error_nomem(err);
+    else if (len == 0 || len > PART_MAX || !add_field(subject, field))
+        rc = acme_error_set(err, ACME_CONFIG,
+            "it cannot have that value: too long, too short, or no UTF-8");
+    X509_NAME_free(subject);
+    ERR_pop_to_mark();
+    return rc;
+}
+
+static bool
+add_subject(X509_NAME *subject, const struct acme_csr_terms *terms)
+{
+    size_t i;
+
+    if (terms == NULL)
+        return true;
+    if (terms->cn != NULL && !acme_x509_add_cn(subject, terms->cn))
+        return false;
+    for (i = 0; i < terms->nfields; i++)
+        if (!add_field(subject, &terms->field[i]))
+            return false;
+    return true;
+}
+
 static bool
 add_feature(STACK_OF(X509_EXTENSION) * extensions)
 {
@@ -368,7 +504,6 @@ acme_csr_new(const struct acme_key *key, const char *const *names,
     size_t nnames, const struct acme_csr_terms *terms, struct acme_buf *der,
     struct acme_error *err)
 {
-    const char *cn = terms != NULL ? terms->cn : NULL;
     X509_REQ *request;
     unsigned char *p;
     int len = -1;
@@ -378,8 +513,7 @@ acme_csr_new(const struct acme_key *key, const char *const *names,
     request = X509_REQ_new();
     if (request != NULL && X509_REQ_set_version(request, X509_REQ_VERSION_1) &&
         X509_REQ_set_pubkey(request, acme_key_evp(key)) &&
-        (cn == NULL ||
-            acme_x509_add_cn(X509_REQ_get_subject_name(request), cn)) &&
+        add_subject(X509_REQ_get_subject_name(request), terms) &&
         add_extensions(request, names, nnames,
             terms != NULL && terms->must_staple) &&
         X509_REQ_sign(request, acme_key_evp(key), acme_x509_digest(key)) > 0)

@@ -33,6 +33,15 @@ const struct acme_buf *acme_csr_der(const struct acme_csr *csr);
 enum acme_rc acme_csr_to_pem(const struct acme_csr *csr, struct acme_buf *pem,
     struct acme_error *err);
 
+/* Its names (canonical, borrowed). */
+size_t acme_csr_nnames(const struct acme_csr *csr);
+const char *acme_csr_name(const struct acme_csr *csr, size_t i);
+
+/* Its subject as text for people, "CN=a.test, O=Company", appended: printable;
+ * nothing of an empty one. */
+enum acme_rc acme_csr_subject(const struct acme_csr *csr,
+    struct acme_buf *text, struct acme_error *err);
+
 /* Its public key (borrowed): it signs nothing and cannot be written. */
 struct acme_key *acme_csr_key(const struct acme_csr *csr);
 
@@ -46,10 +55,25 @@ bool acme_csr_must_staple(const struct acme_csr *csr);
 enum acme_rc acme_csr_check_names(const struct acme_csr *csr,
     const char *const *names, size_t nnames, struct acme_error *err);
 
+/* A part of a subject: C, ST, L, O, OU, street, postalCode or emailAddress, or
+ * country, state, city, company, unit, streetAddress, postal_code, email, in
+ * any case; and its value in UTF-8. */
+struct acme_csr_field {
+    const char *name;
+    const char *value;
+};
+
+/* Whether a subject can have it.  ACME_CONFIG: no such field, or no such value
+ * of it. */
+enum acme_rc acme_csr_field_check(const struct acme_csr_field *field,
+    struct acme_error *err);
+
 /* What a request has besides names; all zero: nothing. */
 struct acme_csr_terms {
     const char *cn;   /* of the subject: at most 64 bytes; NULL: empty */
     bool must_staple; /* status_request (RFC 7633) */
+    size_t nfields;   /* more of the subject, checked */
+    const struct acme_csr_field *field;
 };
 
 /*

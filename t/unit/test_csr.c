@@ -100,7 +100,8 @@ to_pem(struct acme_buf *pem)
 static void
 both_forms_are_read(void **state)
 {
-    const struct acme_csr_terms terms = { "a.test", true };
+    const struct acme_csr_terms terms = { .cn = "a.test",
+        .must_staple = true };
     char id[ACME_KEY_ID_LEN + 1], own[ACME_KEY_ID_LEN + 1];
     struct acme_buf pem;
     struct acme_csr *csr;
@@ -159,7 +160,8 @@ names_are_compared(void **state)
 static void
 damage_is_refused(void **state)
 {
-    const struct acme_csr_terms elsewhere = { "c.test", false };
+    const struct acme_csr_terms elsewhere = { .cn = "c.test",
+        .must_staple = false };
     static const char *const bad[] = { "a_b.test" };
     unsigned char last;
 
@@ -295,6 +297,41 @@ nobody_else_writes(void **state)
     }
 }
 
+/* More of the subject, by both names of its parts; what it cannot have. */
+static void
+subjects_are_made(void **state)
+{
+    static const struct acme_csr_field good[] = { { "O", "Caf\303\251 = x" },
+        { "country", "DE" }, { "postal_code", "1\033" } };
+    static const struct acme_csr_field bad[] = { { "CN", "a.test" },
+        { "x", "y" }, { "C", "Germany" }, { "O", "" },
+        { "O", "\377 is no UTF-8" } };
+    const struct acme_csr_terms terms = { .cn = "a.test",
+        .nfields = 3,
+        .field = good };
+    struct acme_csr *csr = NULL;
+    struct acme_buf text;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < 3; i++)
+        assert_int_equal(acme_csr_field_check(&good[i], &err), ACME_OK);
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_equal(acme_csr_field_check(&bad[i], &err), ACME_CONFIG);
+        acme_error_clear(&err);
+    }
+    make(names, 3, &terms);
+    assert_int_equal(acme_csr_parse(der.data, der.len, &csr, &err), ACME_OK);
+    assert_int_equal(acme_csr_nnames(csr), 3);
+    assert_string_equal(acme_csr_name(csr, 1), names[1]);
+    acme_buf_init(&text, 1000);
+    assert_int_equal(acme_csr_subject(csr, &text, &err), ACME_OK);
+    assert_string_equal(acme_buf_str(&text),
+        "CN=a.test, O=Caf\303\251 = x, C=DE, postalCode=1\\x1b");
+    acme_buf_clear(&text);
+    acme_csr_free(csr);
+}
+
 int
 main(void)
 {
@@ -306,6 +343,7 @@ main(void)
         TEST(foreign_requests_are_refused),
         TEST(files_are_read_safely),
         TEST(nobody_else_writes),
+        TEST(subjects_are_made),
     };
 
     alarm(60);

@@ -737,7 +737,8 @@ static void
 requests_have_terms(void **state)
 {
     static const unsigned char feature[] = { 0x30, 0x03, 0x02, 0x01, 0x05 };
-    const struct acme_csr_terms terms = { "a.example", true };
+    const struct acme_csr_terms terms = { .cn = "a.example",
+        .must_staple = true };
     char cn[80];
     struct acme_buf der;
     const unsigned char *p;
