@@ -321,7 +321,7 @@ set_cas(cmd_parms *cmd, void *dir, int argc, char *const argv[])
     for (i = 0; i < argc; i++) {
         if (acme_issuer_directory(argv[i]) == NULL &&
             !is_https_url(cmd->temp_pool, argv[i]) &&
-            (!named || !acme_httpd_has_issuer(cmd->temp_pool, argv[i])))
+            (!named || !acme_httpd_has_issuer(server_of(cmd)->conf, argv[i])))
             return fail(cmd, argv[i],
                 apr_pstrcat(cmd->temp_pool,
                     "it must be the https URL of a CA's ACME directory, ",

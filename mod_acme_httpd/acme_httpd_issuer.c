@@ -48,20 +48,40 @@ acme_httpd_find_issuer(const struct acme_httpd_conf *conf, const char *name)
     return NULL;
 }
 
-bool
-acme_httpd_has_issuer(apr_pool_t *pool, const char *name)
+static const char *
+lower(apr_pool_t *pool, const char *text)
 {
+    char *copy = apr_pstrdup(pool, text);
+
+    ap_str_tolower(copy);
+    return copy;
+}
+
+/* All is read by now, and the sections are looked for once. */
+static apr_hash_t *
+read_names(apr_pool_t *pool)
+{
+    apr_hash_t *names = apr_hash_make(pool);
     const ap_directive_t *line;
-    const char *found;
+    const char *name;
 
     for (line = ap_conftree; line != NULL; line = line->next) {
         if (strcasecmp(line->directive, ACME_HTTPD_ISSUER) != 0)
             continue;
-        found = name_in(pool, line->args);
-        if (found != NULL && strcasecmp(found, name) == 0)
-            return true;
+        name = name_in(pool, line->args);
+        if (name != NULL)
+            apr_hash_set(names, lower(pool, name), APR_HASH_KEY_STRING, line);
     }
-    return false;
+    return names;
+}
+
+bool
+acme_httpd_has_issuer(struct acme_httpd_conf *conf, const char *name)
+{
+    if (conf->issuer_names == NULL)
+        conf->issuer_names = read_names(conf->pool);
+    return apr_hash_get(conf->issuer_names, lower(conf->pool, name),
+               APR_HASH_KEY_STRING) != NULL;
 }
 
 const char *

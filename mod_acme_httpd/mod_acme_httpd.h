@@ -113,6 +113,7 @@ struct acme_httpd_conf {
     bool no_base;                /* the main server has no part in it */
     apr_array_header_t *domains; /* struct acme_httpd_domain * */
     apr_array_header_t *issuers; /* struct acme_httpd_issuer *, sections */
+    apr_hash_t *issuer_names;    /* of all sections, in lower case; or NULL */
     apr_array_header_t *notes;   /* struct acme_httpd_note */
 
     struct acme_config *config; /* NULL: nothing to do */
@@ -209,7 +210,7 @@ struct acme_httpd_issuer *acme_httpd_find_issuer(
     const struct acme_httpd_conf *conf, const char *name);
 
 /* Whether there is one, read or not. */
-bool acme_httpd_has_issuer(apr_pool_t *pool, const char *name);
+bool acme_httpd_has_issuer(struct acme_httpd_conf *conf, const char *name);
 
 /* A new one out of what follows "<ACMEIssuer", without settings yet; what must
  * be said in it. */
