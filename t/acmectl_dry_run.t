@@ -131,7 +131,7 @@ like $err, qr/no lineage "c\.test"/, 'it is named';
 
 # X016, X175
 for (['status', '--dry-run'],
-    ['status', '--cert-name', 'a.test', '--cert-name', 'b.test'],
+    ['events', '--cert-name', 'a.test', '--cert-name', 'b.test'],
     ['renew', '--dry-run', '--no-wait'], ['renew', '--server', $url]) {
     is +($t->acmectl(@$_))[0], 2, "usage: @$_";
 }

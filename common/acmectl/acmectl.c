@@ -79,6 +79,7 @@ ctl_find_states(struct ctl *ctl)
         ACME_HTTPD_STATE_DIR };
     size_t i;
 
+    ctl->nstates = 0;
     if (ctl->state_dir != NULL) {
         if (!exists(ctl->state_dir))
             return ctl_fail(CTL_FAILED, "there is no state directory \"%s\"",

@@ -104,7 +104,40 @@ struct ctl {
     bool no_keys;
     bool no_accounts;
     long lock_timeout; /* seconds */
-    int argc;          /* the operands */
+    bool staging;      /* of issue: */
+    bool agree_tos;
+    bool allow_subset;
+    bool break_my_certs;
+    bool duplicate;
+    bool expand;
+    bool keep;
+    bool must_staple;
+    bool no_autorenew;
+    bool no_directory_hooks;
+    bool no_hook_validation;
+    bool no_verify_ssl;
+    bool renew_with_new_domains;
+    bool reuse_key;
+    struct ctl_words challenges;
+    struct ctl_words emails;
+    struct ctl_words keys;
+    const char *auth_hook;
+    const char *ca_file;
+    const char *challenge_cmd;
+    const char *cleanup_hook;
+    const char *deploy_hook;
+    const char *dns_propagation;
+    const char *dns_update;
+    const char *eab_alg;
+    const char *eab_file;
+    const char *eab_kid;
+    const char *post_hook;
+    const char *pre_hook;
+    const char *preferred_chain;
+    const char *preflight;
+    const char *profile;
+    const char *required_profile;
+    int argc; /* the operands */
     char **argv;
     /* directories that exist, in the order they are looked for */
     size_t nstates;
@@ -205,6 +238,7 @@ int ctl_events(struct ctl *ctl);
 int ctl_export(struct ctl *ctl);
 int ctl_help(struct ctl *ctl);
 int ctl_install(struct ctl *ctl);
+int ctl_issue(struct ctl *ctl);
 int ctl_key_thumbprint(struct ctl *ctl);
 int ctl_relink(struct ctl *ctl);
 int ctl_renew(struct ctl *ctl);

@@ -5,6 +5,7 @@
  * server's business; servers that run answer its challenges as they do those
  * of any order in the state directory.
  */
+#include "acmectl/ctl_alone.h"
 #include "acmectl/ctl_trial.h"
 
 #include <stdio.h>
@@ -14,42 +15,18 @@
 #include <unistd.h>
 
 #include "drive/acme_control.h"
-#include "drive/acme_host_check.h"
-#include "drive/acme_service.h"
 #include "state/acme_frame.h"
 
 struct renewal {
     struct ctl *ctl;
     struct acme_store *store;
-    const char *state_dir;
-    struct acme_config *alone; /* lineages that no server has */
+    struct ctl_alone alone;    /* lineages that no server has */
     bool found[CTL_WORDS_MAX]; /* of the names given */
     size_t failed;
-    bool servers;              /* one lives, with this lineage or others */
     struct acme_json *results; /* with --json */
-    const char *waiting_for;
-    time_t since;
 };
 
 /* ---- saying how it went ----------------------------------------------- */
-
-static void
-clear_line(void)
-{
-    if (isatty(STDERR_FILENO))
-        (void)fputs("\r\033[K", stderr);
-}
-
-static void
-tick(void *ctx)
-{
-    const struct renewal *renewal = ctx;
-
-    if (renewal->ctl->quiet || !isatty(STDERR_FILENO))
-        return;
-    (void)fprintf(stderr, "\r\033[Krenewing %s ... %lld s",
-        renewal->waiting_for, (long long)(time(NULL) - renewal->since));
-}
 
 /* The result, with --json. */
 static struct acme_json *
@@ -57,7 +34,7 @@ tell(struct renewal *renewal, const char *name, bool ok, const char *text)
 {
     struct acme_json *one = NULL;
 
-    clear_line();
+    ctl_progress_clear();
     if (!ok)
         renewal->failed++;
     if (renewal->results != NULL) {
@@ -98,14 +75,14 @@ ask_server(void *ctx, const struct acme_control_server *server,
     bool ok = false;
 
     (void)err;
-    renewal->servers = true;
+    renewal->alone.servers = true;
     if (question->answered)
         return ACME_OK;
     acme_error_clear(&own);
     switch (acme_control_ask(acme_store_fd(renewal->store), server->instance,
         question->name, renewal->ctl->force ? ACME_RENEW_FORCE : 0,
-        !renewal->ctl->no_wait, &ok, text, sizeof(text), tick, renewal,
-        &own)) {
+        !renewal->ctl->no_wait, &ok, text, sizeof(text), ctl_progress_tick,
+        &renewal->alone.progress, &own)) {
     case ACME_OK:
         (void)tell(renewal, question->name, ok, text);
         question->answered = true;
@@ -133,32 +110,11 @@ add_trial_issuer(struct renewal *renewal, const struct acme_issuer *own,
         return acme_error_nomem(err);
     wanted->nfallbacks = 0;
     rc = ctl_trial_issuer(renewal->ctl, own, arena, &issuer, err);
-    if (rc == ACME_OK &&
-        !acme_config_find_issuer(renewal->alone, issuer.name, &wanted->issuer))
-        rc = acme_config_add_issuer(renewal->alone, &issuer, &wanted->issuer,
-            err);
+    if (rc == ACME_OK && !acme_config_find_issuer(renewal->alone.config,
+                             issuer.name, &wanted->issuer))
+        rc = acme_config_add_issuer(renewal->alone.config, &issuer,
+            &wanted->issuer, err);
     acme_arena_free(arena);
-    return rc;
-}
-
-/* The lineage's issuers, each once in the configuration. */
-static enum acme_rc
-add_issuers(struct renewal *renewal, const struct acme_declaration *by,
-    struct acme_lineage *wanted, struct acme_error *err)
-{
-    const struct acme_issuer *issuer;
-    enum acme_rc rc = ACME_OK;
-    size_t i, *index;
-
-    if (renewal->ctl->dry_run)
-        return add_trial_issuer(renewal, &by->issuer, wanted, err);
-    for (i = 0; i <= by->nfallbacks && rc == ACME_OK; i++) {
-        issuer = i == 0 ? &by->issuer : &by->fallback[i - 1];
-        index = i == 0 ? &wanted->issuer : &wanted->fallback[i - 1];
-        if (!acme_config_find_issuer(renewal->alone, issuer->name, index))
-            rc = acme_config_add_issuer(renewal->alone, issuer, index, err);
-    }
-    wanted->nfallbacks = by->nfallbacks;
     return rc;
 }
 
@@ -184,26 +140,21 @@ add_alone(struct renewal *renewal, const char *name, struct acme_error *err)
     if (rc == ACME_OK && conflict != NULL)
         rc = acme_error_set(err, ACME_CONFIG, "%s", conflict);
     if (rc == ACME_OK)
-        rc = add_issuers(renewal, &settings->declared[0], &wanted, err);
+        rc = renewal->ctl->dry_run
+                 ? add_trial_issuer(renewal, &settings->declared[0].issuer,
+                       &wanted, err)
+                 : ctl_alone_issuers(renewal->alone.config,
+                       &settings->declared[0], &wanted, err);
     if (rc == ACME_OK) {
         wanted.name = name;
         wanted.proof = &settings->declared[0].proof;
         wanted.hooks = &settings->declared[0].hooks;
-        rc = acme_config_add_lineage(renewal->alone, &wanted, &ignored, err);
+        rc = acme_config_add_lineage(renewal->alone.config, &wanted, &ignored,
+            err);
     }
     acme_settings_free(settings);
     acme_arena_free(arena);
     return rc;
-}
-
-static void
-on_line(void *ctx, enum acme_level level, const char *line)
-{
-    const struct renewal *renewal = ctx;
-
-    if (level <= ACME_LOG_WARN || renewal->ctl->verbose)
-        clear_line();
-    ctl_log(renewal->ctl, level, line);
 }
 
 /* Those that a dry run does not run. */
@@ -212,8 +163,8 @@ tell_hooks(struct renewal *renewal, size_t lineage, struct acme_json *result)
 {
     struct acme_json *list = result != NULL ? acme_json_array() : NULL;
 
-    ctl_trial_hooks(renewal->ctl, renewal->store, renewal->alone, lineage,
-        list);
+    ctl_trial_hooks(renewal->ctl, renewal->store, renewal->alone.config,
+        lineage, list);
     if (list != NULL)
         acme_json_set(result, "not_run", list);
 }
@@ -224,65 +175,10 @@ on_done(void *ctx, size_t lineage, bool ok, const char *text)
     struct renewal *renewal = ctx;
     struct acme_json *result;
 
-    if (lineage >= renewal->alone->nlineages)
-        return;
-    result = tell(renewal, renewal->alone->lineage[lineage].name, ok, text);
+    result =
+        tell(renewal, renewal->alone.config->lineage[lineage].name, ok, text);
     if (ok && renewal->ctl->dry_run)
         tell_hooks(renewal, lineage, result);
-}
-
-/* Who programs are run as that root must not run: of a server that may not
- * have the lineage, nobody has said. */
-static enum acme_rc
-choose_users(const struct renewal *renewal, struct acme_config *config,
-    struct acme_error *err)
-{
-    const unsigned other = geteuid() == 0 ? 65534 : 0;
-    const uid_t uid = renewal->ctl->dry_run ? config->server_uid : 0;
-    const gid_t gid = renewal->ctl->dry_run ? config->server_gid : 0;
-    enum acme_rc rc = acme_host_engine_user(config, NULL, other, other, err);
-
-    config->server_uid = uid;
-    config->server_gid = gid;
-    return rc;
-}
-
-static int
-work_alone(struct renewal *renewal)
-{
-    struct acme_config *config = renewal->alone;
-    struct acme_server server = { .ctx = renewal, .log = on_line };
-    struct acme_service_work work = { .nlineages = config->nlineages,
-        .flags = (renewal->ctl->force ? ACME_RENEW_FORCE : 0) |
-                 (renewal->ctl->dry_run ? ACME_RENEW_TRIAL : 0),
-        .done = on_done,
-        .tick = tick,
-        .ctx = renewal };
-    struct acme_error err;
-    size_t *lineages = calloc(config->nlineages + 1, sizeof(*lineages));
-    size_t i;
-
-    acme_error_clear(&err);
-    if (lineages == NULL)
-        return ctl_fail(CTL_FAILED, "out of memory");
-    for (i = 0; i < config->nlineages; i++)
-        lineages[i] = i;
-    if (!renewal->servers)
-        (void)fprintf(stderr,
-            "acmectl: no server runs on \"%s\": the CA can "
-            "validate names only if another program answers it\n",
-            renewal->state_dir);
-    work.lineages = lineages;
-    renewal->waiting_for =
-        config->nlineages == 1 ? config->lineage[0].name : "certificates";
-    renewal->since = time(NULL);
-    if (acme_config_finish(config, &err) == ACME_OK &&
-        choose_users(renewal, config, &err) == ACME_OK)
-        (void)acme_service_run_once(config, &server, &work, &err);
-    free(lineages);
-    if (err.rc != ACME_OK)
-        return ctl_fail(CTL_FAILED, "%s", err.what);
-    return CTL_OK;
 }
 
 /* ---- the verb --------------------------------------------------------- */
@@ -330,8 +226,8 @@ renew_one(void *ctx, const char *name, struct acme_error *err)
 
     if (!is_meant(renewal, name))
         return ACME_OK;
-    renewal->waiting_for = name;
-    renewal->since = time(NULL);
+    renewal->alone.progress.of = name;
+    renewal->alone.progress.since = time(NULL);
     rc = renewal->ctl->dry_run ? ACME_OK : ask_servers(&question, err);
     if (rc != ACME_OK || question.answered)
         return rc;
@@ -354,8 +250,8 @@ renew_all(struct renewal *renewal)
 
     acme_error_clear(&err);
     if ((renewal->ctl->dry_run &&
-            ctl_add_servers(renewal->store, renewal->alone, &renewal->servers,
-                &err) != ACME_OK) ||
+            ctl_add_servers(renewal->store, renewal->alone.config,
+                &renewal->alone.servers, &err) != ACME_OK) ||
         acme_store_lineages(renewal->store, renew_one, renewal, &err) !=
             ACME_OK)
         return ctl_fail(CTL_FAILED, "%s", err.what);
@@ -364,8 +260,8 @@ renew_all(struct renewal *renewal)
             missing = ctl_fail(CTL_FAILED,
                 "there is no lineage \"%s\"; acmectl certificates lists them",
                 renewal->ctl->cert_names.word[i]);
-    if (renewal->alone->nlineages > 0)
-        code = work_alone(renewal);
+    if (renewal->alone.config->nlineages > 0)
+        code = ctl_alone_run(&renewal->alone);
     if (code == CTL_OK)
         code = missing;
     return code == CTL_OK && renewal->failed > 0 ? CTL_FAILED : code;
@@ -374,24 +270,28 @@ renew_all(struct renewal *renewal)
 int
 ctl_renew(struct ctl *ctl)
 {
-    struct renewal renewal;
+    struct renewal renewal = { .ctl = ctl };
+    struct ctl_alone *alone = &renewal.alone;
     int code;
 
-    memset(&renewal, 0, sizeof(renewal));
-    renewal.ctl = ctl;
     code = ctl_trial_check(ctl);
     if (code == CTL_OK)
         code = ctl_open_one(ctl, &renewal.store);
     if (code != CTL_OK)
         return code;
-    renewal.state_dir = ctl->state[0];
-    renewal.alone = acme_config_new(ctl->state[0], "acmectl", "renew");
+    alone->progress = (struct ctl_progress){ .ctl = ctl, .what = "renewing" };
+    alone->state_dir = ctl->state[0];
+    alone->flags = (ctl->force ? ACME_RENEW_FORCE : 0) |
+                   (ctl->dry_run ? ACME_RENEW_TRIAL : 0);
+    alone->done = on_done;
+    alone->ctx = &renewal;
+    alone->config = acme_config_new(ctl->state[0], "acmectl", "renew");
     renewal.results = ctl->json ? acme_json_array() : NULL;
-    code = renewal.alone != NULL ? renew_all(&renewal)
+    code = alone->config != NULL ? renew_all(&renewal)
                                  : ctl_fail(CTL_FAILED, "out of memory");
     if (renewal.results != NULL)
         (void)ctl_print_json(renewal.results);
-    acme_config_free(renewal.alone);
+    acme_config_free(alone->config);
     acme_store_close(renewal.store);
     return code;
 }

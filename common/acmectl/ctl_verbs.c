@@ -6,6 +6,41 @@
 #include <string.h>
 
 const struct ctl_verb ctl_verbs[] = {
+    { .name = "issue",
+        .aliases = "certonly",
+        .group = CTL_GROUP_OBTAIN,
+        .run = ctl_issue,
+        .options =
+            "cert-name domains server staging email agree-tos eab-kid "
+            "eab-file eab-alg ca-file no-verify-ssl key reuse-key must-staple "
+            "preferred-chain profile required-profile allow-subset-of-names "
+            "preferred-challenges challenge-cmd manual-auth-hook "
+            "manual-cleanup-hook dns-update dns-propagation preflight "
+            "pre-hook deploy-hook post-hook no-directory-hooks "
+            "disable-hook-validation no-autorenew keep-until-expiring expand "
+            "renew-with-new-domains duplicate break-my-certs force dry-run",
+        .usage = "-d NAME... [--cert-name NAME] [--server URL] [OPTION]...",
+        .summary = "have a certificate for names, without a server's wish",
+        .text =
+            "Has a certificate issued, and keeps it as a lineage that acmectl "
+            "wants: the files are below live/ in the state directory, and "
+            "`acmectl renew` renews it with what was said the last time, "
+            "until "
+            "an option says something else. A server that uses the same state "
+            "directory answers the CA for it; where none runs, a program that "
+            "changes the DNS has to prove the names, or updates of the "
+            "DNS.\n"
+            "A lineage with exactly these names is the one that is meant: it "
+            "is renewed if it is due, or with `--force`. More names than a "
+            "lineage has are a question, which `--expand` answers; fewer are "
+            "another certificate. With `--cert-name` that lineage is meant, "
+            "whatever its names, and `--renew-with-new-domains` says that "
+            "they are to be others; a new one gets that name, else that of "
+            "its first name, with -0001 behind it if there is one. What a "
+            "server's configuration wants is renewed as `renew` would, and "
+            "never changed. An option is kept only if all went well.\n"
+            "With `--dry-run` it is tried at a staging CA, see `renew`, and "
+            "nothing is kept.\n" },
     { .name = "renew",
         .group = CTL_GROUP_OBTAIN,
         .flags = CTL_SEVERAL,

@@ -255,6 +255,20 @@ declare(struct acme_keeper *keeper, size_t i, struct acme_settings *settings,
     return rc;
 }
 
+enum acme_rc
+acme_keeper_declare(struct acme_keeper *keeper, size_t i,
+    struct acme_error *err)
+{
+    struct acme_settings *settings = NULL;
+    enum acme_rc rc =
+        read_settings(keeper, keeper->config->lineage[i].name, &settings, err);
+
+    if (rc == ACME_OK)
+        rc = declare(keeper, i, settings, err);
+    acme_settings_free(settings);
+    return rc;
+}
+
 /* What the state directory wants of lineage i, once declared. */
 static enum acme_rc
 load_wanted(struct acme_keeper *keeper, size_t i, struct acme_error *err)
@@ -287,6 +301,11 @@ settle(struct acme_keeper *keeper, size_t i)
 
     acme_keeper_touch(keeper, i);
     acme_error_clear(&err);
+    if (keeper->role == ACME_KEEPER_ISSUES ||
+        keeper->role == ACME_KEEPER_TRIES) {
+        kept->wanted = *lineage;
+        return;
+    }
     kept->unsettled = load_wanted(keeper, i, &err) == ACME_NOMEM;
     if (err.rc != ACME_OK) {
         /* Without its settings the configuration's own wish counts. */
@@ -891,7 +910,8 @@ acme_keeper_start(struct acme_keeper *keeper, enum acme_keeper_role role)
     if (role == ACME_KEEPER_DECLARES)
         acme_keeper_adopt_accounts(keeper);
     for (i = 0; i < keeper->config->nlineages; i++) {
-        if (role == ACME_KEEPER_DECLARES || role == ACME_KEEPER_OBEYS)
+        if (role == ACME_KEEPER_DECLARES || role == ACME_KEEPER_OBEYS ||
+            role == ACME_KEEPER_ISSUES)
             recover(keeper, i);
         if (role == ACME_KEEPER_DECLARES)
             acme_keeper_adopt(keeper, i);

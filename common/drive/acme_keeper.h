@@ -31,15 +31,18 @@ void acme_keeper_free(struct acme_keeper *keeper); /* accepts NULL */
 
 /*
  * Whether the settings of the configuration's lineages are written to the
- * state directory (a server's) or taken from there (acmectl's), or nothing is
- * changed and only what is there is published (a state directory that can't
- * be written).  In a dry run (acmectl's too) nothing of a lineage is changed,
+ * state directory (a server's) or taken from there (acmectl's); or a lineage
+ * is what the configuration says, and its settings become that with a new
+ * certificate (acmectl issues one); or nothing is changed and only what is
+ * there is published (a state directory that can't be written).  In a dry run
+ * (acmectl's too) nothing of a lineage is changed,
  * whatever the engine says: no version, record, order, event, hook's outcome;
  * there may be a new account, and challenges while they are to be answered.
  */
 enum acme_keeper_role {
     ACME_KEEPER_DECLARES,
     ACME_KEEPER_OBEYS,
+    ACME_KEEPER_ISSUES,
     ACME_KEEPER_READS,
     ACME_KEEPER_TRIES
 };
@@ -56,6 +59,10 @@ void acme_keeper_start(struct acme_keeper *keeper, enum acme_keeper_role role);
  * with thousands of lineages syncs as many files.
  */
 void acme_keeper_settle(struct acme_keeper *keeper);
+
+/* Makes what the configuration says of a lineage the wish in its settings. */
+enum acme_rc acme_keeper_declare(struct acme_keeper *keeper, size_t lineage,
+    struct acme_error *err);
 
 /*
  * Answers one frame of the engine.  False: a bad frame; the engine that sent

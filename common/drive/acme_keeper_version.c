@@ -360,6 +360,12 @@ commit(struct acme_call *call, const struct acme_key *key,
         }
         acme_keeper_tell_renewed(keeper, call->index, &version,
             own_pair(call, &version), before->type == ACME_KEY_NONE);
+        acme_error_clear(&ignored);
+        if (keeper->role == ACME_KEEPER_ISSUES &&
+            acme_keeper_declare(keeper, call->index, &ignored) != ACME_OK)
+            acme_keeper_log(keeper, ACME_LOG_ERROR, &ignored,
+                "certificate is live, but nobody will renew it: run acmectl "
+                "issue again");
         /* Left behind it would be resumed, to the same certificate. */
         acme_error_clear(&ignored);
         acme_call_drop_order(call, &ignored);

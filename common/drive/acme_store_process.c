@@ -107,6 +107,23 @@ on_wish(void *ctx, size_t lineage, uint64_t id)
 
 /* ---- to people -------------------------------------------------------- */
 
+/* A lineage that is issued has no new certificate where none was due, and may
+ * be wanted otherwise all the same. */
+static void
+declare(struct process *process, uint64_t id)
+{
+    const struct acme_store_errand *errand = process->errand;
+    struct acme_error err;
+
+    acme_error_clear(&err);
+    if ((errand->flags & ACME_RENEW_ISSUE) != 0 && id > 0 &&
+        id <= errand->nlineages &&
+        acme_keeper_declare(process->keeper, errand->lineages[id - 1], &err) !=
+            ACME_OK)
+        acme_log(&process->host, ACME_LOG_ERROR, "cannot keep settings: %s",
+            err.what);
+}
+
 static void
 on_done(void *ctx, uint64_t id, bool ok, const char *text)
 {
@@ -119,6 +136,8 @@ on_done(void *ctx, uint64_t id, bool ok, const char *text)
             acme_control_done(process->control, id, ok, text);
         return;
     }
+    if (ok)
+        declare(process, id);
     acme_error_clear(&ignored);
     acme_buf_init(&frame, ACME_FRAME_MAX);
     acme_frame_begin(&frame, ACME_VERB_DONE, (uint32_t)(id - 1));
@@ -337,7 +356,11 @@ role_of(const struct process *process)
 {
     if (process->errand == NULL)
         return ACME_KEEPER_DECLARES;
-    return is_trial(process->errand) ? ACME_KEEPER_TRIES : ACME_KEEPER_OBEYS;
+    if (is_trial(process->errand))
+        return ACME_KEEPER_TRIES;
+    return (process->errand->flags & ACME_RENEW_ISSUE) != 0
+               ? ACME_KEEPER_ISSUES
+               : ACME_KEEPER_OBEYS;
 }
 
 /* No reload, no store in place of another one. */

@@ -64,6 +64,7 @@ enum acme_verb {
 
 #define ACME_RENEW_FORCE 1u
 #define ACME_RENEW_TRIAL 2u /* acmectl's own: see acme_trial.h */
+#define ACME_RENEW_ISSUE 4u /* so: a lineage as its configuration has it */
 
 /* What has become of contacts, in CONTACTS_TOLD. */
 enum acme_contacts {

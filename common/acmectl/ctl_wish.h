@@ -1,0 +1,32 @@
+/*
+ * What a person at a command line wants of a certificate: what its lineage has
+ * kept from the last time, and what the options say now.
+ */
+#ifndef ACME_CTL_WISH_H
+#define ACME_CTL_WISH_H
+
+#include "acmectl/ctl.h"
+#include "state/acme_hooks.h"
+#include "state/acme_proof.h"
+#include "state/acme_settings.h"
+
+struct ctl_wish {
+    struct acme_issuer issuer;
+    struct acme_proof proof;
+    struct acme_hooks hooks;
+    /* ->proof and ->hooks are these; names and name are set by the caller */
+    struct acme_lineage lineage;
+};
+
+/* Under which name acmectl's lineages are declared. */
+#define CTL_DECLARER "acmectl:issue"
+
+/*
+ * Makes it; `kept` is the declaration that the lineage has, or NULL.  All of
+ * it is in the arena of `ctl`, or in `kept`.  CTL_USAGE: an option is wrong,
+ * or its files are.
+ */
+int ctl_wish_make(struct ctl *ctl, const struct acme_declaration *kept,
+    struct ctl_wish *wish);
+
+#endif
