@@ -54,8 +54,9 @@ sub write_config ($t, $global = '')
     $t->configure(global => $t->host eq 'httpd' ? $global
         : "server_names_hash_max_size 131072;\n$global");
 
-    # each listener of nginx takes one
-    my $text = $t->config_text =~ s/worker_connections \K\d+/65536/r;
+    # each listener takes a connection, and each connection memory
+    my $text = $t->config_text;
+    $text =~ s/worker_connections \K\d+/65536/ if $text =~ /^stream/m;
     $t->server->write_config($text);
     return $t;
 }
