@@ -137,8 +137,14 @@ ngx_acme_certificate(ngx_ssl_conn_t *ssl_conn, void *data)
 {
     ngx_acme_srv_conf_t  *ascf = data;
 
+    enum acme_live_result  (*apply)(struct acme_live_cache *, size_t, SSL *);
+
+    /* what nginx has loaded itself stays in the SSL_CTX */
+
+    apply = ascf->injected ? acme_live_apply_keeping : acme_live_apply;
+
     if (ascf->main->cache != NULL
-        && acme_live_apply(ascf->main->cache, ascf->lineage, ssl_conn)
+        && apply(ascf->main->cache, ascf->lineage, ssl_conn)
            != ACME_LIVE_NONE)
     {
         return 1;

@@ -432,21 +432,63 @@ apply(const struct set *set, SSL *ssl)
     return result;
 }
 
-enum acme_live_result
-acme_live_apply(struct acme_live_cache *cache, size_t lineage, SSL *ssl)
+/* One certificate, and the connection began with it. */
+static bool
+is_there(const struct set *set, const SSL *ssl)
+{
+    return set->npairs == 1 &&
+           SSL_get_certificate(ssl) == acme_chain_x509(set->pair[0].chain, 0);
+}
+
+/* Nothing takes a certificate out of an SSL_CTX again: one with a key of
+ * another kind stays as it is, and its connections are given theirs. */
+static void
+keep(const struct set *set, SSL_CTX *ctx)
+{
+    const struct pair *pair = &set->pair[0];
+    X509 *leaf = acme_chain_x509(pair->chain, 0);
+    X509 *had = SSL_CTX_get0_certificate(ctx);
+
+    if (set->npairs == 1 &&
+        (had == NULL || EVP_PKEY_get_base_id(X509_get0_pubkey(had)) ==
+                            EVP_PKEY_get_base_id(X509_get0_pubkey(leaf))))
+        (void)SSL_CTX_use_cert_and_key(ctx, leaf, acme_key_evp(pair->key),
+            pair->issuers, 1);
+}
+
+static enum acme_live_result
+serve(struct acme_live_cache *cache, size_t lineage, SSL *ssl, bool keeping)
 {
     enum acme_live_result result = ACME_LIVE_NONE;
     struct set *set;
 
     ERR_set_mark();
     set = get(cache, lineage);
-    if (set != NULL) {
+    if (set != NULL)
         acme_area_note_traffic(cache->area, lineage);
+    if (set != NULL && keeping && is_there(set, ssl)) {
+        result = ACME_LIVE_SET;
+    } else if (set != NULL) {
         result = apply(set, ssl);
+        if (keeping && result == ACME_LIVE_SET)
+            keep(set, SSL_get_SSL_CTX(ssl));
     }
     set_unref(set);
     ERR_pop_to_mark();
     return result;
+}
+
+enum acme_live_result
+acme_live_apply(struct acme_live_cache *cache, size_t lineage, SSL *ssl)
+{
+    return serve(cache, lineage, ssl, false);
+}
+
+enum acme_live_result
+acme_live_apply_keeping(struct acme_live_cache *cache, size_t lineage,
+    SSL *ssl)
+{
+    return serve(cache, lineage, ssl, cache->nlineages <= cache->max);
 }
 
 /* ---- what it is, without a connection --------------------------------- */

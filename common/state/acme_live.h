@@ -36,6 +36,16 @@ enum acme_live_result {
 enum acme_live_result acme_live_apply(struct acme_live_cache *cache,
     size_t lineage, struct ssl_st *ssl);
 
+/*
+ * The same in a process of one thread, for an SSL_CTX that is one server's and
+ * was made without a certificate: it is given this one, so that what comes
+ * next begins with it, at the cost of a file's.  Not where there are two kinds
+ * of keys, nor more lineages than the cache holds, as that would be no bound
+ * then.
+ */
+enum acme_live_result acme_live_apply_keeping(struct acme_live_cache *cache,
+    size_t lineage, struct ssl_st *ssl);
+
 /* When the first of the certificates that are served for the lineage is no
  * longer valid, those lent by others left out if it has its own; 0: there is
  * none. */

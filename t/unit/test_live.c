@@ -84,6 +84,7 @@ struct fixture {
     struct helper_ca *ca;
     struct pair pair[PAIRS];
     SSL_CTX *server, *client;
+    bool keeping;    /* in `server` */
     const char *sni; /* what clients ask for; NULL: nothing */
     struct acme_area *area;
     struct acme_live_cache *cache;
@@ -97,6 +98,7 @@ struct served {
     enum acme_live_result result;
     bool placeholder;
     unsigned long left; /* on OpenSSL's queue behind the call */
+    bool keeping;
 };
 
 static int
@@ -105,8 +107,9 @@ choose(SSL *ssl, void *arg)
     struct served *served = arg;
 
     served->result =
-        served->placeholder
-            ? acme_live_apply_placeholder(served->cache, ssl)
+        served->placeholder ? acme_live_apply_placeholder(served->cache, ssl)
+        : served->keeping
+            ? acme_live_apply_keeping(served->cache, served->lineage, ssl)
             : acme_live_apply(served->cache, served->lineage, ssl);
     served->left = ERR_peek_error();
     return served->result == ACME_LIVE_SET;
@@ -172,7 +175,8 @@ static void
 check_gets(struct fixture *fix, size_t lineage, const char *sigalgs,
     const struct pair *pair)
 {
-    struct served served = { fix->cache, lineage, ACME_LIVE_NONE, false, 0 };
+    struct served served = { fix->cache, lineage, ACME_LIVE_NONE, false, 0,
+        fix->keeping };
     X509 *leaf = acme_chain_x509(pair->chain, 0);
     SSL *client;
     int version;
@@ -193,7 +197,8 @@ static void
 check_gets_nothing(struct fixture *fix, size_t lineage, const char *sigalgs,
     enum acme_live_result result)
 {
-    struct served served = { fix->cache, lineage, ACME_LIVE_FAILED, false, 0 };
+    struct served served = { fix->cache, lineage, ACME_LIVE_FAILED, false, 0,
+        fix->keeping };
 
     assert_null(connect_to(fix, &served, sigalgs, TLS1_3_VERSION));
     assert_int_equal(served.result, result);
@@ -351,6 +356,70 @@ test_two_types(void **state)
 
 /* Another lineage's certificate for the names that only it covers. */
 /* What can be told and had of the lineage without a connection. */
+/* What a connection begins with; NULL: with nothing. */
+static void
+check_kept(struct fixture *fix, const struct pair *pair)
+{
+    SSL *ssl = SSL_new(fix->server);
+    X509 *kept = SSL_get_certificate(ssl);
+
+    assert_int_equal(kept != NULL, pair != NULL);
+    if (pair != NULL)
+        assert_int_equal(X509_cmp(kept, acme_chain_x509(pair->chain, 0)), 0);
+    SSL_free(ssl);
+}
+
+static void
+check_gets_and_keeps(struct fixture *fix, const struct pair *pair)
+{
+    put(fix, 0, pair);
+    check_gets(fix, 0, NULL, pair);
+    check_kept(fix, pair);
+    check_gets(fix, 0, NULL, pair);
+}
+
+static void
+test_keeping(void **state)
+{
+    struct fixture *fix = start(state, NLINEAGES);
+    SSL_CTX *shared = fix->server;
+    struct acme_area_pair both[] = { as_area_pair(&fix->pair[EC_1]),
+        as_area_pair(&fix->pair[RSA_1]) };
+
+    fix->server = SSL_CTX_new(TLS_server_method());
+    fix->keeping = true;
+    check_gets_nothing(fix, 0, NULL, ACME_LIVE_NONE);
+    check_kept(fix, NULL);
+    check_gets_and_keeps(fix, &fix->pair[EC_1]);
+    check_gets_and_keeps(fix, &fix->pair[EC_2]);
+
+    /* Another kind of key: not beside the old one, which nobody gets. */
+    put(fix, 0, &fix->pair[RSA_1]);
+    check_gets(fix, 0, NULL, &fix->pair[RSA_1]);
+    check_gets_nothing(fix, 0, EC_ONLY, ACME_LIVE_SET);
+    check_gets(fix, 0, NULL, &fix->pair[RSA_1]);
+    put_pairs(fix, 0, both, 2);
+    check_gets(fix, 0, EC_ONLY, &fix->pair[EC_1]);
+    check_gets(fix, 0, RSA_ONLY, &fix->pair[RSA_1]);
+    check_kept(fix, &fix->pair[EC_2]);
+    check_gets_and_keeps(fix, &fix->pair[EC_1]);
+    check_gets_nothing(fix, 0, RSA_ONLY, ACME_LIVE_SET);
+    stop(fix);
+
+    /* A cache that forgets is not undone. */
+    SSL_CTX_free(fix->server);
+    fix->server = SSL_CTX_new(TLS_server_method());
+    (void)start(state, NLINEAGES - 1);
+    put(fix, 0, &fix->pair[EC_1]);
+    check_gets(fix, 0, NULL, &fix->pair[EC_1]);
+    check_kept(fix, NULL);
+    stop(fix);
+
+    SSL_CTX_free(fix->server);
+    fix->server = shared;
+    fix->keeping = false;
+}
+
 static void
 test_told(void **state)
 {
@@ -648,7 +717,7 @@ static void
 test_placeholder(void **state)
 {
     struct fixture *fix = start(state, 4);
-    struct served served = { fix->cache, 0, ACME_LIVE_NONE, true, 0 };
+    struct served served = { fix->cache, 0, ACME_LIVE_NONE, true, 0, false };
     X509 *seen[2];
     SSL *client;
     int i;
@@ -884,6 +953,7 @@ main(void)
         cmocka_unit_test(test_nothing_yet),
         cmocka_unit_test(test_swap),
         cmocka_unit_test(test_two_types),
+        cmocka_unit_test(test_keeping),
         cmocka_unit_test(test_told),
         cmocka_unit_test(test_spare),
         cmocka_unit_test(test_bad_slot),
