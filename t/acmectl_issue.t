@@ -30,7 +30,7 @@ sub names ($lineage)
 }
 
 # a new one, which the running server answers for
-is issue('-d', 'New.test,www.new.test', @ca, '--key', 'rsa:2048',
+is issue('-d', 'New.test,www.new.test', @ca, '--key-type', 'rsa:2048',
     '--deploy-hook', "echo \$RENEWED_LINEAGE >>$hook", '-m', 'me@new.test'),
     0, 'two names' or diag $out, $err;
 like $out, qr/^new\.test: .*version 1/m, 'it is told';
@@ -102,8 +102,8 @@ like $err, qr/"extra" has a certificate that clients trust.*--break-my-certs/,
 is issue('-d', 'fails.test', @ca, '--eab-kid', 'x'), 2,
     'a binding without a key';
 my @wrong = (
-    [['-d', 'b.test', '--key', 'dsa'], qr/--key "dsa" is none of ecdsa:256/],
-    [['-d', 'b.test', '--key', 'rsa:1023'], qr/--key: .*rsa/],
+    [['-d', 'b.test', '--key-type', 'dsa'], qr/--key-type "dsa" is none of ecdsa:256/],
+    [['-d', 'b.test', '--key-type', 'rsa:1023'], qr/--key-type: .*rsa/],
     [['-d', 'b.test', '--challenge', 'http-02'], qr/http-02/],
     [['-d', 'b.test', '--deploy-hook', '/no/such'], qr{/no/such}],
     [['-d', 'b..test'], qr/b\.\.test/], [[], qr/needs the names.*-d/],

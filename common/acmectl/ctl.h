@@ -111,7 +111,6 @@ struct ctl {
     bool duplicate;
     bool expand;
     bool keep;
-    bool must_staple;
     bool no_autorenew;
     bool no_directory_hooks;
     bool no_hook_validation;

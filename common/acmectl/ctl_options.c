@@ -424,8 +424,7 @@ const struct ctl_option ctl_options[] = {
         .at = AT(no_verify_ssl),
         .text = "Trust whoever answers in the place of the CA. For tests "
                 "alone.\n" },
-    { .name = "key",
-        .aliases = "key-type",
+    { .name = "key-type",
         .kind = CTL_LIST,
         .at = AT(keys),
         .value = "TYPE",
@@ -436,11 +435,6 @@ const struct ctl_option ctl_options[] = {
         .kind = CTL_FLAG,
         .at = AT(reuse_key),
         .text = "A renewal keeps the key.\n" },
-    { .name = "must-staple",
-        .kind = CTL_FLAG,
-        .at = AT(must_staple),
-        .text = "Ask for a certificate that is not to be served without an "
-                "OCSP response.\n" },
     { .name = "preferred-chain",
         .kind = CTL_TEXT,
         .at = AT(preferred_chain),

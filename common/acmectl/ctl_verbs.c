@@ -12,7 +12,8 @@ const struct ctl_verb ctl_verbs[] = {
         .run = ctl_issue,
         .options =
             "cert-name domains server staging email agree-tos eab-kid "
-            "eab-file eab-alg ca-file no-verify-ssl key reuse-key must-staple "
+            "eab-file eab-alg ca-file no-verify-ssl key-type reuse-key "
+            "must-staple "
             "preferred-chain profile required-profile allow-subset-of-names "
             "preferred-challenges challenge-cmd manual-auth-hook "
             "manual-cleanup-hook dns-update dns-propagation preflight "

@@ -175,17 +175,18 @@ take_keys(struct ctl *ctl, struct acme_lineage *lineage)
 
     if (ctl->keys.n > ACME_TYPES_MAX)
         return ctl_fail(CTL_USAGE,
-            "--key: a certificate has %d at most, of one algorithm each",
+            "--key-type: a certificate has %d at most, of one algorithm each",
             ACME_TYPES_MAX);
     for (i = 0; i < ctl->keys.n; i++) {
         acme_error_clear(&err);
         is_file = false;
         if (acme_host_account_key(ctl->keys.word[i], &lineage->type[i],
                 &is_file, &err) != ACME_OK)
-            return usage("key", &err);
+            return usage("key-type", &err);
         if (is_file)
             return ctl_fail(CTL_USAGE,
-                "--key \"%s\" is none of ecdsa:256, ecdsa:384, ecdsa:521, "
+                "--key-type \"%s\" is none of ecdsa:256, ecdsa:384, "
+                "ecdsa:521, "
                 "rsa:2048, rsa:3072, rsa:4096",
                 ctl->keys.word[i]);
     }
