@@ -259,35 +259,54 @@ fail_archive(const char *path, const struct acme_error *err)
         "\"%s\": %s", path, err->what);
 }
 
-/* The first look is that of a process which cannot write anything. */
-static int
-look_first(const char *path, int fd)
-{
-    struct acme_sandbox_report report;
-    struct acme_restore *restore;
-    struct acme_error err;
-    int status = 0, code = CTL_FAILED;
-    pid_t pid = fork();
+struct restoring {
+    const struct ctl *ctl;
+    struct acme_store *store; /* NULL: not opened yet */
+    const char *path;
+    int fd;
+};
 
+/* In a process of its own, which gives up what it does not need. */
+static int
+work_apart(const struct restoring *restoring,
+    int (*work)(const struct restoring *restoring))
+{
+    int status = 0, code;
+    pid_t pid;
+
+    (void)fflush(stdout);
+    pid = fork();
     if (pid == -1)
         return ctl_fail(CTL_FAILED, "cannot fork: %s", strerror(errno));
-    if (pid > 0) {
-        if (waitpid(pid, &status, 0) == pid && WIFEXITED(status))
-            return WEXITSTATUS(status);
-        return ctl_fail(CTL_FAILED, "\"%s\": reading it failed", path);
+    if (pid == 0) {
+        acme_sandbox_process();
+        code = work(restoring);
+        (void)fflush(stdout);
+        _exit(code);
     }
-    acme_sandbox_process();
+    if (waitpid(pid, &status, 0) == pid && WIFEXITED(status))
+        return WEXITSTATUS(status);
+    return ctl_fail(CTL_FAILED, "\"%s\": the process that read it has died",
+        restoring->path);
+}
+
+/* The first look is that of a process which cannot write anything. */
+static int
+look_first(const struct restoring *restoring)
+{
+    struct acme_restore *restore = acme_restore_new(NULL);
+    struct acme_sandbox_report report;
+    struct acme_error err;
+    int code = CTL_OK;
+
+    if (restore == NULL)
+        return ctl_fail(CTL_FAILED, "out of memory");
     acme_sandbox_watcher(&report);
     acme_error_clear(&err);
-    restore = acme_restore_new(NULL);
-    if (restore == NULL)
-        (void)ctl_fail(CTL_FAILED, "out of memory");
-    else if (read_archive(fd, restore, &err) == ACME_OK)
-        code = CTL_OK;
-    else
-        code = fail_archive(path, &err);
+    if (read_archive(restoring->fd, restore, &err) != ACME_OK)
+        code = fail_archive(restoring->path, &err);
     acme_restore_free(restore);
-    _exit(code);
+    return code;
 }
 
 static enum acme_rc
@@ -365,9 +384,9 @@ tell_restored(const struct ctl *ctl, const struct acme_restored *result)
 }
 
 static int
-write_back(const struct ctl *ctl, struct acme_store *store, const char *path,
-    int fd)
+write_back(const struct restoring *restoring)
 {
+    struct acme_store *store = restoring->store;
     struct acme_restore *restore = acme_restore_new(store);
     struct acme_sandbox_report report;
     struct acme_restored result;
@@ -378,11 +397,11 @@ write_back(const struct ctl *ctl, struct acme_store *store, const char *path,
         return ctl_fail(CTL_FAILED, "out of memory");
     acme_sandbox_store(acme_store_fd(store), NULL, 0, &report);
     acme_error_clear(&err);
-    if (read_archive(fd, restore, &err) != ACME_OK)
-        code = fail_archive(path, &err);
+    if (read_archive(restoring->fd, restore, &err) != ACME_OK)
+        code = fail_archive(restoring->path, &err);
     acme_restore_result(restore, &result);
     if (code == CTL_OK)
-        tell_restored(ctl, &result);
+        tell_restored(restoring->ctl, &result);
     else if (result.nversions + result.nkeys > 0)
         (void)fprintf(stderr,
             "acmectl: %zu versions and %zu account keys had been restored; "
@@ -397,26 +416,25 @@ write_back(const struct ctl *ctl, struct acme_store *store, const char *path,
 int
 ctl_restore(struct ctl *ctl)
 {
-    struct acme_store *store = NULL;
-    const char *path;
-    int code, fd = -1;
+    struct restoring restoring = { .ctl = ctl, .fd = -1 };
+    int code;
 
     if (ctl->argc != 1)
         return ctl_fail(CTL_USAGE, "restore takes the name of one file");
-    path = ctl->argv[0];
+    restoring.path = ctl->argv[0];
     code = ctl_find_new(ctl);
     if (code == CTL_OK)
-        code = open_archive(path, &fd);
+        code = open_archive(restoring.path, &restoring.fd);
     if (code == CTL_OK)
-        code = look_first(path, fd);
+        code = work_apart(&restoring, look_first);
     if (code == CTL_OK)
-        code = ctl_open_writing(ctl, &store);
+        code = ctl_open_writing(ctl, &restoring.store);
     if (code == CTL_OK)
-        code = look_at_state(ctl, store);
+        code = look_at_state(ctl, restoring.store);
     if (code == CTL_OK)
-        code = write_back(ctl, store, path, fd);
-    if (fd != -1)
-        close(fd);
-    acme_store_close(store);
+        code = work_apart(&restoring, write_back);
+    if (restoring.fd != -1)
+        close(restoring.fd);
+    acme_store_close(restoring.store);
     return code;
 }
