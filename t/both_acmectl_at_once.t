@@ -133,6 +133,9 @@ spew("$busy.$_", '') for 1 .. HANDS;
 in_parallel(\&watch,
     map { my $n = $_; sub ($told) { work($n, $told) } } 1 .. HANDS);
 
+# the last ones may be on their way
+$nginx->wait_for(sub { !grep { $_->{status} ne 'valid' } $ca->orders }, 30,
+    'the end of all orders');
 my @orders = $ca->orders;
 cmp_ok scalar(@orders), '>', $before + 3, 'there were orders: '
     . (@orders - $before);
