@@ -10,6 +10,10 @@
 #include "ngx_acme_module.h"
 
 
+typedef ngx_int_t (*ngx_acme_visit_pt)(ngx_conf_t *cf,
+    ngx_acme_main_conf_t *amcf, ngx_acme_srv_conf_t *ascf);
+
+
 static ngx_int_t ngx_acme_new_config(ngx_conf_t *cf,
     ngx_acme_main_conf_t *amcf);
 static void ngx_acme_http_resolver(ngx_conf_t *cf,
@@ -20,12 +24,16 @@ static ngx_int_t ngx_acme_read_servers(ngx_conf_t *cf,
     ngx_acme_main_conf_t *amcf, ngx_http_core_main_conf_t *cmcf);
 static ngx_int_t ngx_acme_read_others(ngx_conf_t *cf,
     ngx_acme_main_conf_t *amcf);
-static ngx_int_t ngx_acme_add_servers(ngx_conf_t *cf,
-    ngx_acme_main_conf_t *amcf, ngx_uint_t may_share);
+static ngx_int_t ngx_acme_each_server(ngx_conf_t *cf,
+    ngx_acme_main_conf_t *amcf, ngx_acme_visit_pt visit);
+static ngx_int_t ngx_acme_add_own(ngx_conf_t *cf,
+    ngx_acme_main_conf_t *amcf, ngx_acme_srv_conf_t *ascf);
+static ngx_int_t ngx_acme_add_sharing(ngx_conf_t *cf,
+    ngx_acme_main_conf_t *amcf, ngx_acme_srv_conf_t *ascf);
+static ngx_int_t ngx_acme_install(ngx_conf_t *cf,
+    ngx_acme_main_conf_t *amcf, ngx_acme_srv_conf_t *ascf);
 static ngx_uint_t ngx_acme_may_share(ngx_acme_srv_conf_t *ascf);
 static ngx_int_t ngx_acme_finish_config(ngx_conf_t *cf,
-    ngx_acme_main_conf_t *amcf);
-static ngx_int_t ngx_acme_install_servers(ngx_conf_t *cf,
     ngx_acme_main_conf_t *amcf);
 static void ngx_acme_cleanup_config(void *data);
 static ngx_int_t ngx_acme_use_issuer(ngx_conf_t *cf,
@@ -152,10 +160,10 @@ ngx_acme_init_conf(ngx_cycle_t *cycle, void *conf)
         return NGX_CONF_OK;
     }
 
-    if (ngx_acme_add_servers(&cf, amcf, 0) != NGX_OK
-        || ngx_acme_add_servers(&cf, amcf, 1) != NGX_OK
+    if (ngx_acme_each_server(&cf, amcf, ngx_acme_add_own) != NGX_OK
+        || ngx_acme_each_server(&cf, amcf, ngx_acme_add_sharing) != NGX_OK
         || ngx_acme_finish_config(&cf, amcf) != NGX_OK
-        || ngx_acme_install_servers(&cf, amcf) != NGX_OK)
+        || ngx_acme_each_server(&cf, amcf, ngx_acme_install) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
@@ -309,9 +317,11 @@ ngx_acme_read_others(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf)
 }
 
 
+/* those of http{} that are ours, and then those of stream{} and mail{} */
+
 static ngx_int_t
-ngx_acme_add_servers(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
-    ngx_uint_t may_share)
+ngx_acme_each_server(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
+    ngx_acme_visit_pt visit)
 {
     ngx_uint_t                   i;
     ngx_acme_srv_conf_t         *ascf, **other;
@@ -325,9 +335,7 @@ ngx_acme_add_servers(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
     for (i = 0; i < cmcf->servers.nelts; i++) {
         ascf = cscf[i]->ctx->srv_conf[ngx_acme_module.ctx_index];
 
-        if (ascf->managed && ascf->may_share == may_share
-            && ngx_acme_add_server(cf, amcf, ascf) != NGX_OK)
-        {
+        if (ascf->managed && visit(cf, amcf, ascf) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -335,15 +343,36 @@ ngx_acme_add_servers(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
     other = amcf->servers.elts;
 
     for (i = 0; i < amcf->servers.nelts; i++) {
-
-        if (other[i]->may_share == may_share
-            && ngx_acme_add_server(cf, amcf, other[i]) != NGX_OK)
-        {
+        if (visit(cf, amcf, other[i]) != NGX_OK) {
             return NGX_ERROR;
         }
     }
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_acme_add_own(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
+    ngx_acme_srv_conf_t *ascf)
+{
+    return ascf->may_share ? NGX_OK : ngx_acme_add_server(cf, amcf, ascf);
+}
+
+
+static ngx_int_t
+ngx_acme_add_sharing(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
+    ngx_acme_srv_conf_t *ascf)
+{
+    return ascf->may_share ? ngx_acme_add_server(cf, amcf, ascf) : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_acme_install(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
+    ngx_acme_srv_conf_t *ascf)
+{
+    return ngx_acme_tls_install(cf, ascf);
 }
 
 
@@ -434,38 +463,6 @@ ngx_acme_finish_config(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf)
     {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "acme: %s", err.what);
         return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_acme_install_servers(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf)
-{
-    ngx_uint_t                   i;
-    ngx_acme_srv_conf_t         *ascf, **other;
-    ngx_http_core_srv_conf_t   **cscf;
-    ngx_http_core_main_conf_t   *cmcf;
-
-    cmcf = ngx_http_cycle_get_module_main_conf(cf->cycle,
-                                               ngx_http_core_module);
-    cscf = cmcf->servers.elts;
-
-    for (i = 0; i < cmcf->servers.nelts; i++) {
-        ascf = cscf[i]->ctx->srv_conf[ngx_acme_module.ctx_index];
-
-        if (ascf->managed && ngx_acme_tls_install(cf, ascf) != NGX_OK) {
-            return NGX_ERROR;
-        }
-    }
-
-    other = amcf->servers.elts;
-
-    for (i = 0; i < amcf->servers.nelts; i++) {
-        if (ngx_acme_tls_install(cf, other[i]) != NGX_OK) {
-            return NGX_ERROR;
-        }
     }
 
     return NGX_OK;

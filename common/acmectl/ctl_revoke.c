@@ -6,8 +6,8 @@
  * server declares is deleted afterwards.
  */
 #include "acmectl/ctl_delete.h"
+#include "acmectl/ctl_file.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,6 @@
 #include "drive/acme_control.h"
 #include "drive/acme_host_check.h"
 #include "drive/acme_service.h"
-#include "state/acme_dir.h"
 
 /* Versions that are looked through for a certificate: more than are kept. */
 #define VERSIONS_MAX 64
@@ -64,81 +63,22 @@ check_usage(struct revoke *revoke)
     return CTL_OK;
 }
 
-/* Where the command was given: a path that the readers of STATE's neighbours
- * take. */
-static int
-read_file(const char *path, bool secret, struct acme_buf *out)
-{
-    char *whole = realpath(path, NULL);
-    struct acme_error err;
-    enum acme_rc rc;
-
-    if (whole == NULL)
-        return ctl_fail(CTL_FAILED, "cannot read \"%s\": %s", path,
-            strerror(errno));
-    acme_error_clear(&err);
-    rc = secret ? acme_dir_read_secret(whole, geteuid(), ACME_STATE_PEM_MAX,
-                      out, &err)
-                : acme_dir_read_public(whole, ACME_STATE_PEM_MAX, out, &err);
-    free(whole);
-    return rc == ACME_OK ? CTL_OK : ctl_fail(CTL_FAILED, "%s", err.what);
-}
-
-static int
-read_certificate(struct revoke *revoke)
-{
-    const char *path = revoke->ctl->cert_path;
-    struct acme_error err, ignored;
-    struct acme_buf text;
-    int code;
-
-    acme_error_clear(&err);
-    acme_error_clear(&ignored);
-    acme_buf_init(&text, ACME_STATE_PEM_MAX);
-    code = read_file(path, false, &text);
-    if (code == CTL_OK &&
-        acme_chain_from_pem(acme_buf_str(&text), text.len, &revoke->given,
-            &err) != ACME_OK &&
-        acme_chain_from_der(text.data, text.len, &revoke->given, &ignored) !=
-            ACME_OK)
-        code = ctl_fail(CTL_FAILED, "\"%s\": %s", path, err.what);
-    acme_buf_clear(&text);
-    return code;
-}
-
-static int
-read_key(struct revoke *revoke)
-{
-    const char *path = revoke->ctl->key_path;
-    struct acme_error err;
-    struct acme_buf text;
-    int code;
-
-    acme_error_clear(&err);
-    acme_buf_init_secret(&text, ACME_STATE_PEM_MAX);
-    code = read_file(path, true, &text);
-    if (code == CTL_OK && acme_key_from_pem(acme_buf_str(&text), text.len,
-                              &revoke->given_key, &err) != ACME_OK)
-        code = ctl_fail(CTL_FAILED, "\"%s\": %s", path, err.what);
-    if (code == CTL_OK &&
-        !acme_chain_matches(revoke->given, revoke->given_key))
-        code = ctl_fail(CTL_FAILED,
-            "\"%s\" is not the key of the certificate in \"%s\"", path,
-            revoke->ctl->cert_path);
-    acme_buf_clear(&text);
-    return code;
-}
-
 /* Before we become the state directory's owner. */
 static int
 read_given(struct revoke *revoke)
 {
+    const struct ctl *ctl = revoke->ctl;
     int code = CTL_OK;
 
-    if (revoke->ctl->cert_path != NULL)
-        code = read_certificate(revoke);
-    if (code == CTL_OK && revoke->ctl->key_path != NULL)
-        code = read_key(revoke);
+    if (ctl->cert_path != NULL)
+        code = ctl_file_chain(ctl->cert_path, &revoke->given);
+    if (code == CTL_OK && ctl->key_path != NULL)
+        code = ctl_file_key(ctl->key_path, &revoke->given_key);
+    if (code == CTL_OK && revoke->given_key != NULL &&
+        !acme_chain_matches(revoke->given, revoke->given_key))
+        code = ctl_fail(CTL_FAILED,
+            "\"%s\" is not the key of the certificate in \"%s\"",
+            ctl->key_path, ctl->cert_path);
     return code;
 }
 

@@ -24,4 +24,16 @@ acme_text_compare(const char *a, const char *b)
     return strcmp(a, b);
 }
 
+/* Whether it is one of a list. */
+static inline bool
+acme_text_in(const char *const *list, size_t n, const char *text)
+{
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        if (strcmp(list[i], text) == 0)
+            return true;
+    return false;
+}
+
 #endif

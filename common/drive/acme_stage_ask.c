@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/acme_text.h"
 #include "drive/acme_track.h"
 #include "state/acme_challenge_type.h"
 
@@ -25,17 +26,6 @@ acme_stage_ask_render(const struct acme_stage_ask *ask, struct acme_buf *frame)
     acme_frame_add(frame, ask->json, ask->json_len);
 }
 
-static bool
-has_name(const struct acme_lineage *lineage, const char *name)
-{
-    size_t i;
-
-    for (i = 0; i < lineage->nnames; i++)
-        if (strcmp(lineage->names[i], name) == 0)
-            return true;
-    return false;
-}
-
 /* "challenge-setup:TYPE:NAME". */
 static bool
 is_setup(const struct acme_lineage *lineage, const char *word)
@@ -50,7 +40,8 @@ is_setup(const struct acme_lineage *lineage, const char *word)
         const size_t len = strlen(type);
 
         if (strncmp(word, type, len) == 0 && word[len] == ':')
-            return has_name(lineage, word + len + 1);
+            return acme_text_in(lineage->names, lineage->nnames,
+                word + len + 1);
     }
     return false;
 }

@@ -1,17 +1,6 @@
 #include "state/acme_match.h"
 
-#include <string.h>
-
-static bool
-has_name(const struct acme_match_names *names, const char *name)
-{
-    size_t i;
-
-    for (i = 0; i < names->n; i++)
-        if (strcmp(names->name[i], name) == 0)
-            return true;
-    return false;
-}
+#include "base/acme_text.h"
 
 bool
 acme_match_covers(const struct acme_match_names *whole,
@@ -20,7 +9,7 @@ acme_match_covers(const struct acme_match_names *whole,
     size_t i;
 
     for (i = 0; i < part->n; i++)
-        if (!has_name(whole, part->name[i]))
+        if (!acme_text_in(whole->name, whole->n, part->name[i]))
             return false;
     return true;
 }

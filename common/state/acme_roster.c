@@ -6,6 +6,7 @@
 
 #include "base/acme_log.h"
 #include "base/acme_name.h"
+#include "base/acme_text.h"
 #include "state/acme_store_private.h"
 #include "wrap/acme_hash.h"
 
@@ -207,17 +208,6 @@ acme_roster_find(const struct acme_roster *roster, const char *name,
 
 /* ---- writing ---------------------------------------------------------- */
 
-static bool
-has_name(const struct acme_lineage *lineage, const char *name)
-{
-    size_t i;
-
-    for (i = 0; i < lineage->nnames; i++)
-        if (strcmp(lineage->names[i], name) == 0)
-            return true;
-    return false;
-}
-
 /* The lineage, if the configuration has it, and the names of its past that
  * are wanted of others now. */
 static void
@@ -232,7 +222,8 @@ add_line(struct acme_buf *out, const struct acme_config *config,
             lineage->names[i]);
     for (i = 0; past != NULL && i < past->nnames; i++)
         if (acme_config_find_name(config, past->names[i], &ignored) &&
-            (lineage == NULL || !has_name(lineage, past->names[i])))
+            (lineage == NULL || !acme_text_in(lineage->names, lineage->nnames,
+                                    past->names[i])))
             acme_buf_addf(out, "%s %c%s", words++ == 0 ? name : "", PAST,
                 past->names[i]);
     if (words > 0)
@@ -292,7 +283,7 @@ is_akin(const struct acme_lineage *lineage,
     size_t i;
 
     for (i = 0; i < entry->nwanted; i++)
-        if (has_name(lineage, entry->names[i]))
+        if (acme_text_in(lineage->names, lineage->nnames, entry->names[i]))
             return true;
     return false;
 }

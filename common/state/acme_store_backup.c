@@ -92,21 +92,31 @@ is_private_key(const char *name)
 /* Which files of a directory are wanted. */
 typedef bool is_wanted(const struct acme_backup *backup, const char *name);
 
+/* What is in a directory; nothing, where there is none. */
+static enum acme_rc
+read_dir(const struct acme_backup *backup, const char *dir,
+    struct acme_dir_names *names, struct acme_error *err)
+{
+    struct acme_error why;
+    enum acme_rc rc;
+
+    acme_error_clear(&why);
+    memset(names, 0, sizeof(*names));
+    rc = acme_dir_names_read(backup->store->fd, dir, false, names, &why);
+    return rc == ACME_OK || rc == ACME_NOENT
+               ? ACME_OK
+               : acme_error_set(err, rc, "%s", why.what);
+}
+
 static enum acme_rc
 put_files(struct acme_backup *backup, const char *dir, is_wanted *wanted,
     size_t *n, struct acme_error *err)
 {
     char path[ACME_STORE_PATH_MAX];
     struct acme_dir_names names;
-    struct acme_error why;
-    enum acme_rc rc;
+    enum acme_rc rc = read_dir(backup, dir, &names, err);
     size_t i;
 
-    acme_error_clear(&why);
-    rc = acme_dir_names_read(backup->store->fd, dir, false, &names, &why);
-    if (rc != ACME_OK)
-        return rc == ACME_NOENT ? ACME_OK
-                                : acme_error_set(err, rc, "%s", why.what);
     for (i = 0; i < names.count && rc == ACME_OK; i++) {
         if (!wanted(backup, names.name[i]) ||
             snprintf(path, sizeof(path), "%s/%s", dir, names.name[i]) >=
@@ -149,16 +159,10 @@ put_accounts(struct acme_backup *backup, const char *dir, unsigned depth,
 {
     char path[ACME_STORE_PATH_MAX];
     struct acme_dir_names names;
-    struct acme_error why;
-    enum acme_rc rc;
+    enum acme_rc rc = read_dir(backup, dir, &names, err);
     struct stat st;
     size_t i;
 
-    acme_error_clear(&why);
-    rc = acme_dir_names_read(backup->store->fd, dir, false, &names, &why);
-    if (rc != ACME_OK)
-        return rc == ACME_NOENT ? ACME_OK
-                                : acme_error_set(err, rc, "%s", why.what);
     for (i = 0; i < names.count && rc == ACME_OK; i++) {
         if (snprintf(path, sizeof(path), "%s/%s", dir, names.name[i]) >=
                 (int)sizeof(path) ||

@@ -148,4 +148,8 @@ enum acme_rc acme_store_damaged(struct acme_error *err, const char *path,
 bool acme_store_pem_bytes(const struct acme_buf *pem, const char *begin,
     const char *stop, struct acme_buf *out);
 
+/* Where a pair came from, out of its meta.json. */
+void acme_store_read_origin(const struct acme_json *meta,
+    struct acme_origin *origin);
+
 #endif

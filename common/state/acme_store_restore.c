@@ -145,24 +145,6 @@ extra_number(const char *extra)
     return 0;
 }
 
-static void
-copy_text(char *out, size_t size, const char *text)
-{
-    if (text != NULL && strlen(text) < size)
-        memcpy(out, text, strlen(text) + 1);
-}
-
-static void
-take_origin(const struct acme_json *meta, struct acme_origin *origin)
-{
-    copy_text(origin->issuer, sizeof(origin->issuer),
-        acme_json_str(meta, "issuer"));
-    copy_text(origin->order, sizeof(origin->order),
-        acme_json_str(meta, "order"));
-    origin->obtained = (time_t)acme_json_time(meta, "obtained");
-    origin->key_reused = acme_json_bool(meta, "key_reused", false);
-}
-
 /* One pair; the operator's own key is not in a backup. */
 static enum acme_rc
 take_pair(const struct acme_restore *restore, size_t k,
@@ -194,7 +176,7 @@ take_pair(const struct acme_restore *restore, size_t k,
     if (rc == ACME_OK)
         rc = acme_chain_to_der(chain, 0, 0, &pair->chain, err);
     if (rc == ACME_OK)
-        take_origin(meta, &pair->origin);
+        acme_store_read_origin(meta, &pair->origin);
     acme_key_unref(key);
     acme_chain_free(chain);
     return rc;

@@ -270,8 +270,9 @@ copy_text(char *out, size_t size, const char *text)
     out[len] = '\0';
 }
 
-static void
-read_origin(const struct acme_json *meta, struct acme_origin *origin)
+void
+acme_store_read_origin(const struct acme_json *meta,
+    struct acme_origin *origin)
 {
     copy_text(origin->issuer, sizeof(origin->issuer),
         acme_json_str(meta, "issuer"));
@@ -336,7 +337,7 @@ read_pair(const struct acme_store *store, const char *dir, const char *extra,
             err);
         rc = read_keyless(store, chain_path, meta, pair, err);
         if (rc == ACME_OK)
-            read_origin(meta, &pair->origin);
+            acme_store_read_origin(meta, &pair->origin);
         goto done;
     }
     if (rc == ACME_OK)
@@ -352,7 +353,7 @@ read_pair(const struct acme_store *store, const char *dir, const char *extra,
         rc = read_foreign(&key_pem, &chain_pem, key_path, chain_path, pair,
             err);
     if (rc == ACME_OK)
-        read_origin(meta, &pair->origin);
+        acme_store_read_origin(meta, &pair->origin);
 
 done:
     acme_buf_clear(&chain_pem);
