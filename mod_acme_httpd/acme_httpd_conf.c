@@ -223,6 +223,23 @@ set_user(cmd_parms *cmd, void *dir, const char *arg)
 }
 
 static const char *
+set_key_group(cmd_parms *cmd, void *dir, const char *arg)
+{
+    const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    apr_gid_t gid;
+
+    (void)dir;
+    if (error != NULL)
+        return error;
+    if (apr_gid_get(&gid, arg, cmd->temp_pool) != APR_SUCCESS)
+        return fail(cmd, arg,
+            "there is no such group; make it (groupadd --system) or name "
+            "another");
+    server_of(cmd)->conf->key_group = arg;
+    return NULL;
+}
+
+static const char *
 set_port_map(cmd_parms *cmd, void *dir, const char *arg)
 {
     const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
@@ -820,6 +837,8 @@ const command_rec acme_httpd_commands[] = {
         STATE_DIR_HELP ": another name of ACMEStateDir"),
     AP_INIT_TAKE1("ACMEUser", set_user, NULL, RSRC_CONF,
         "user that the process which talks to the CA runs as"),
+    AP_INIT_TAKE1("ACMEKeyGroup", set_key_group, NULL, RSRC_CONF,
+        "group that may read certificates and keys"),
     AP_INIT_ITERATE("ACMEPortMap", set_port_map, NULL, RSRC_CONF,
         "where the public ports lead: http:PORT, https:PORT, or - for none"),
     AP_INIT_TAKE1("ACMEStateless", acme_httpd_set_stateless, NULL, RSRC_CONF,

@@ -186,6 +186,8 @@ acme_httpd_host_start(struct acme_httpd_conf *conf)
     if (acme_host_engine_user(conf->config, conf->user,
             ap_unixd_config.user_id, ap_unixd_config.group_id,
             &err) != ACME_OK ||
+        (conf->key_group != NULL && acme_host_key_group(conf->config,
+                                        conf->key_group, &err) != ACME_OK) ||
         acme_area_new(conf->config->nlineages,
             acme_challenge_thumbprints(conf->config), &conf->area,
             &err) != ACME_OK)

@@ -101,6 +101,7 @@ struct acme_httpd_conf {
     const char *state_dir; /* NULL, until all is read: nothing was said */
     const char *md_store;  /* mod_md's, which is taken over; or NULL */
     const char *user;
+    const char *key_group;
     struct acme_port_map port_map;
     bool admin;             /* ACMEStatus admin, somewhere */
     int server_status;      /* in mod_status' page */

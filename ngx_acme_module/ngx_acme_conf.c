@@ -34,6 +34,8 @@ static char *ngx_acme_state_path(ngx_conf_t *cf, ngx_command_t *cmd,
 static char *ngx_acme_accept_terms(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_acme_user(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *ngx_acme_key_group(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 static char *ngx_acme_shared_zone(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_acme_certificate(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -99,6 +101,13 @@ ngx_command_t  ngx_acme_commands[] = {
     { ngx_string("acme_user"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_acme_user,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("acme_key_group"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_acme_key_group,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -947,6 +956,33 @@ ngx_acme_user(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     amcf->user = value[1];
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_acme_key_group(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_acme_main_conf_t  *amcf = conf;
+
+    ngx_str_t  *value;
+
+    if (amcf->key_group.data != NULL) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (getgrnam((const char *) value[1].data) == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"acme_key_group\": there is no group \"%V\"; "
+                           "make it (groupadd --system %V) or name another",
+                           &value[1], &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    amcf->key_group = value[1];
 
     return NGX_CONF_OK;
 }

@@ -90,6 +90,10 @@ ngx_acme_host_prepare(ngx_cycle_t *cycle, ngx_acme_main_conf_t *amcf,
                                                 : NULL,
                                  ccf->user, ccf->group, err)
            != ACME_OK
+        || (amcf->key_group.len != 0
+            && acme_host_key_group(amcf->config,
+                                   (char *) amcf->key_group.data, err)
+               != ACME_OK)
         || acme_area_new(amcf->config->nlineages,
                          acme_challenge_thumbprints(amcf->config),
                          &amcf->area, err)

@@ -92,6 +92,7 @@ typedef struct {
     ngx_str_t                 state_path;
     ngx_flag_t                terms;
     ngx_str_t                 user;
+    ngx_str_t                 key_group;
     ngx_array_t               issuers;        /* ngx_acme_issuer_t */
     ngx_resolver_t           *resolver;       /* of http{}, or NULL */
     time_t                    resolver_timeout;
@@ -164,7 +165,7 @@ typedef struct {
 /* ngx_acme_conf.c */
 
 /* the directives of http; those behind are of stream and mail as well */
-#define NGX_ACME_HTTP_COMMANDS  9
+#define NGX_ACME_HTTP_COMMANDS  10
 
 extern ngx_command_t  ngx_acme_commands[];
 

@@ -53,6 +53,7 @@ my @values = (
     ['ACMEStateDir', '', qr/one argument/],
     ['ACMEStateDir', 'one two', qr/one argument/],
     ['ACMEUser', 'nobody-there', qr/"nobody-there": .*useradd/],
+    ['ACMEKeyGroup', 'nobody-there', qr/"nobody-there": .*groupadd/],
     ['ACMEStateless', 'x',
         qr/"x" is none of "on".*"any".*"pending".*"off"/],
     ['ACMEThumbprint', 'x' x 42, qr/"x{42}" is no thumbprint.* 43 .*file:/],
@@ -304,6 +305,8 @@ my @domains = (
         qr/ACMEStoreDir cannot occur within <VirtualHost>/],
     ['ACMEUser', host('a.test', 'ACMEUser nobody'),
         qr/ACMEUser cannot occur within <VirtualHost>/],
+    ['ACMEKeyGroup', host('a.test', 'ACMEKeyGroup root'),
+        qr/ACMEKeyGroup cannot occur within <VirtualHost>/],
 );
 
 # Reported for the whole.
@@ -414,7 +417,7 @@ refused('mod_ssl is not loaded', "ACMEDomain a.test\n" . host(),
 
 # Where none of it can be: it is for servers, not for files or requests.
 my @directives = ('ACMEStateDir %%STATE%%', 'ACMEStoreDir %%STATE%%',
-    'ACMEUser nobody', 'ACMEStateless on', 'ACMEThumbprint ' . 'x' x 43,
+    'ACMEUser nobody', 'ACMEKeyGroup root', 'ACMEStateless on', 'ACMEThumbprint ' . 'x' x 43,
     'ACMEPlaceholder serve',
     'ACMECertificateAuthority letsencrypt', 'ACMECACertificateFile none',
     'ACMECertificateAgreement accepted', 'ACMEContactEmail a@a.test',

@@ -26,6 +26,8 @@ my %http = (
         qr/empty name ""; give/],
     acme_accept_terms_of_service => ['', undef, undef, 'again'],
     acme_user => ['root', 'no-such-user', qr/no user "no-such-user"; make it/],
+    acme_key_group => ['root', 'no-such-group',
+        qr/no group "no-such-group"; make it/],
     acme_shared_zone => ['zone=a:1m', 'a', qr/invalid value "a".*zone=name/],
     acme_stateless => ['off', 'x', qr/"x" is none of "on"/],
     acme_thumbprint => ['x' x 43, 'x', qr/"x" is no thumbprint/],

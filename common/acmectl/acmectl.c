@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,12 +100,15 @@ ctl_find_states(struct ctl *ctl)
     return CTL_OK;
 }
 
-/* For good, and with the groups, before anything below is opened. */
+/* For good, and with the groups, before anything below is opened.  The group
+ * is his own: that of the directory may be the one that reads keys. */
 static bool
 become(const struct stat *st)
 {
-    return setgroups(0, NULL) == 0 &&
-           setresgid(st->st_gid, st->st_gid, st->st_gid) == 0 &&
+    const struct passwd *owner = getpwuid(st->st_uid);
+    const gid_t gid = owner != NULL ? owner->pw_gid : st->st_gid;
+
+    return setgroups(0, NULL) == 0 && setresgid(gid, gid, gid) == 0 &&
            setresuid(st->st_uid, st->st_uid, st->st_uid) == 0 &&
            setuid(0) != 0;
 }

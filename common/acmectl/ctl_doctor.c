@@ -72,15 +72,16 @@ static void
 look_at_mode(struct doctor *doctor, const struct stat *st)
 {
     const unsigned is = (unsigned)(st->st_mode & 07777);
+    const unsigned group = st->st_gid != getegid() ? is & 0050 : 0;
 
-    if (is == 0700)
+    if (is == (0700 | group))
         return;
-    /* opening it for writing makes it 0700, once it is known to be ours */
+    /* opening it for writing does that, once it is known to be ours */
     if (doctor->repairs)
         add(doctor, "mode", true, true, "",
-            "the state directory's mode was not 0700", NULL);
+            "the state directory's mode let others in", NULL);
     else
-        ctl_doctor_tell(doctor, "mode", (is & 0077) != 0 || is < 0700, "",
+        ctl_doctor_tell(doctor, "mode", (is & 0077) != group || is < 0700, "",
             "chmod 0700 it, or let --repair do so",
             "the state directory's mode is %04o instead of 0700", is);
 }

@@ -1,6 +1,7 @@
 #include "drive/acme_host_check.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -420,6 +421,22 @@ acme_host_known_lineages(struct acme_config *config, struct acme_error *err)
     acme_roster_free(roster);
     acme_store_close(store);
     return rc == ACME_NOMEM ? acme_error_nomem(err) : ACME_OK;
+}
+
+enum acme_rc
+acme_host_key_group(struct acme_config *config, const char *name,
+    struct acme_error *err)
+{
+    const struct group *group = getgrnam(name);
+
+    if (group == NULL)
+        return acme_error_set(err, ACME_CONFIG,
+            "there is no group \"%s\"; make it (groupadd --system %s) or "
+            "name another",
+            name, name);
+    config->has_key_group = true;
+    config->key_group = group->gr_gid;
+    return ACME_OK;
 }
 
 enum acme_rc

@@ -133,6 +133,10 @@ enum acme_rc acme_host_check_state(const struct acme_config *config,
 enum acme_rc acme_host_known_lineages(struct acme_config *config,
     struct acme_error *err);
 
+/* The group that may read keys, by its name.  ACME_CONFIG: there is none. */
+enum acme_rc acme_host_key_group(struct acme_config *config, const char *name,
+    struct acme_error *err);
+
 /*
  * Takes the engine's user: `name`, or with NULL "_acme" where that account
  * exists and else the server's own (fallback_*).  ACME_CONFIG: no such user.

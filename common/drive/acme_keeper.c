@@ -85,6 +85,8 @@ acme_keeper_new(const struct acme_config *config, struct acme_store *store,
     keeper->area = area;
     keeper->host = host;
     keeper->runner = -1;
+    if (config->has_key_group)
+        acme_store_key_group(store, config->key_group);
     keeper->kept = calloc(config->nlineages + 1, sizeof(*keeper->kept));
     keeper->own = calloc(config->nissuers + 1, sizeof(struct acme_key *));
     keeper->own_trouble =
@@ -932,11 +934,29 @@ acme_keeper_start(struct acme_keeper *keeper, enum acme_keeper_role role)
         acme_keeper_render(keeper); /* nobody looks later */
 }
 
+/* A group that cannot be given is told of once. */
+static void
+share(struct acme_keeper *keeper)
+{
+    struct acme_error err;
+    size_t i;
+
+    acme_error_clear(&err);
+    for (i = 0; i < keeper->config->nlineages && err.rc == ACME_OK; i++)
+        (void)acme_store_share(keeper->store, keeper->config->lineage[i].name,
+            &err);
+    if (err.rc != ACME_OK)
+        acme_keeper_log(keeper, ACME_LOG_ERROR, &err,
+            "keys cannot be read by the key group");
+}
+
 void
 acme_keeper_settle(struct acme_keeper *keeper)
 {
     size_t i;
 
+    if (keeper->role == ACME_KEEPER_DECLARES)
+        share(keeper);
     for (i = 0; i < keeper->config->nlineages; i++)
         acme_keeper_settle_one(keeper, i);
     if (keeper->role == ACME_KEEPER_DECLARES)

@@ -65,7 +65,9 @@ struct acme_config {
      * none, or it is root itself. */
     uid_t server_uid;
     gid_t server_gid;
-    const char *user;        /* its name, for messages */
+    const char *user;   /* its name, for messages */
+    bool has_key_group; /* may read certificates and keys: */
+    gid_t key_group;
     struct acme_reach reach; /* of the server; set before lineages are added */
     size_t nlisteners;
     struct acme_listener listener[ACME_LISTENERS_MAX];

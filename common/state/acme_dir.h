@@ -136,7 +136,8 @@ enum acme_rc acme_dir_readlink(int dirfd, const char *path, char *target,
 enum acme_rc acme_dir_touch(int dirfd, const char *path,
     struct acme_error *err);
 
-/* Makes the open directory private (0700) if it is not. */
+/* Makes the open directory private (0700) if it is not; a group that it was
+ * given to, which is not its owner's, goes on reading it. */
 enum acme_rc acme_dir_private(int dirfd, const char *path,
     struct acme_error *err);
 

@@ -398,12 +398,15 @@ enum acme_rc
 acme_dir_private(int dirfd, const char *path, struct acme_error *err)
 {
     struct stat st;
+    mode_t mode = 0700;
 
     if (fstat(dirfd, &st) == -1)
         return acme_dir_fail(err, errno, "read", path);
-    if ((st.st_mode & 07777) == 0700)
+    if (st.st_gid != getegid())
+        mode |= st.st_mode & (S_IRGRP | S_IXGRP);
+    if ((st.st_mode & 07777) == mode)
         return ACME_OK;
-    if (fchmod(dirfd, 0700) == -1)
+    if (fchmod(dirfd, mode) == -1)
         return acme_dir_fail(err, errno, "change the mode of", path);
     return ACME_OK;
 }

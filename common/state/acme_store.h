@@ -39,6 +39,18 @@ void acme_store_close(struct acme_store *store); /* accepts NULL */
 /* The directory's descriptor (borrowed): for sandboxes and sockets. */
 int acme_store_fd(const struct acme_store *store);
 
+/*
+ * Lets a group read certificates and keys (mode 0640, of directories 0750), of
+ * all that is written from now on.  Without it a new version has the group and
+ * the group's bits of the one that is live.
+ */
+void acme_store_key_group(struct acme_store *store, gid_t group);
+
+/* The same for what there is of a lineage: its directories and its live
+ * version. */
+enum acme_rc acme_store_share(struct acme_store *store, const char *name,
+    struct acme_error *err);
+
 /* ---- units ------------------------------------------------------------ */
 
 /* Name of a lineage's unit (see acme_config.h) in the file system: orders and

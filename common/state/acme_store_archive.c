@@ -249,7 +249,7 @@ fill(const struct acme_store *store, const char *dir,
 /* archive/NAME/N, complete, durable and, if it is to be live, marked; or
  * nothing. */
 static enum acme_rc
-archive(const struct acme_store *store, const char *name, unsigned number,
+archive(struct acme_store *store, const char *name, unsigned number,
     const struct acme_version *version, bool pending, struct acme_error *err)
 {
     char dir[ACME_STORE_VERSION_MAX], temp[ACME_STORE_VERSION_MAX];
@@ -261,6 +261,8 @@ archive(const struct acme_store *store, const char *name, unsigned number,
     if (rc != ACME_OK)
         return rc;
     rc = fill(store, temp, version, pending, err);
+    if (rc == ACME_OK)
+        rc = acme_store_share_new(store, name, temp, err);
     if (rc == ACME_OK)
         rc = acme_dir_rename(store->fd, temp, dir, err);
     if (rc != ACME_OK) {

@@ -125,8 +125,8 @@ is_temporary(const char *path)
 
 /* A group that was given to it on purpose may read it. */
 static mode_t
-allowed_bits(const struct acme_store_check *check, const struct place *place,
-    const char *path, const struct stat *st)
+allowed_bits(const struct place *place, const char *path,
+    const struct stat *st)
 {
     const bool is_key =
         strncmp(base_of(path), "privkey", 7) == 0 || !ends_in(path, ".pem");
@@ -134,7 +134,7 @@ allowed_bits(const struct acme_store_check *check, const struct place *place,
     if (S_ISDIR(st->st_mode))
         return place->dirs;
     if (strcmp(place->name, "archive") == 0 && is_key)
-        return st->st_gid != check->gid ? 0640 : 0600;
+        return st->st_gid != getegid() ? 0640 : 0600;
     return place->files;
 }
 
@@ -215,7 +215,7 @@ static enum acme_rc
 look_at_mode(struct acme_store_check *check, const struct place *place,
     const char *path, const struct stat *st, struct acme_error *err)
 {
-    const mode_t allowed = allowed_bits(check, place, path, st);
+    const mode_t allowed = allowed_bits(place, path, st);
     const mode_t needed = S_ISDIR(st->st_mode) ? 0700 : 0400;
     const mode_t is = st->st_mode & 07777;
     const mode_t should = (is & allowed) | needed;
@@ -424,10 +424,5 @@ enum acme_rc
 acme_store_check_objects(struct acme_store_check *check,
     struct acme_error *err)
 {
-    struct stat st;
-
-    if (fstat(check->store->fd, &st) == -1)
-        return acme_error_errno(err, ACME_IO, errno, "cannot look at it");
-    check->gid = st.st_gid;
     return look_into(check, ".", 0, err);
 }

@@ -58,7 +58,6 @@ struct acme_store_check {
     size_t nobjects;
     size_t nlineages;
     size_t nversions;
-    gid_t gid; /* of the directory; of these files alone */
 };
 
 /*

@@ -35,6 +35,8 @@ struct acme_store {
     int fd;
     uid_t owner;
     enum acme_store_mode mode;
+    bool has_key_group;
+    gid_t key_group;
     size_t nknown;
     struct acme_store_known *known;
 };
@@ -147,6 +149,11 @@ enum acme_rc acme_store_damaged(struct acme_error *err, const char *path,
  */
 bool acme_store_pem_bytes(const struct acme_buf *pem, const char *begin,
     const char *stop, struct acme_buf *out);
+
+/* Gives a new version's directory, which nobody knows yet, to the group that
+ * the lineage's keys are for. */
+enum acme_rc acme_store_share_new(struct acme_store *store, const char *name,
+    const char *dir, struct acme_error *err);
 
 /* Where a pair came from, out of its meta.json. */
 void acme_store_read_origin(const struct acme_json *meta,

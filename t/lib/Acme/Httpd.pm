@@ -192,6 +192,7 @@ sub acme ($self, $model)
     push @lines, "ACMEPlaceholder $PLACEHOLDER{ $s->{placeholder} }"
         if defined $s->{placeholder};
     push @lines, "ACMEUser $s->{user}" if defined $s->{user};
+    push @lines, "ACMEKeyGroup $s->{key_group}" if defined $s->{key_group};
     push @lines, $self->directives($s, %SETTING);
     push @lines, 'ACMECertificateAgreement accepted' if $s->{terms};
     push @lines, $self->issuer_lines($issuers[0]) if @issuers == 1;

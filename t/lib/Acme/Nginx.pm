@@ -96,7 +96,8 @@ sub global ($self, $model)
     push @lines, "acme_state_path $s->{state};" if defined $s->{state};
     push @lines, 'acme_accept_terms_of_service;' if $s->{terms};
     push @lines, map { "$_;" } $self->directives($s,
-        map { $_ => "acme_$_" } qw(stateless thumbprint placeholder user),
+        map { $_ => "acme_$_" } qw(stateless thumbprint placeholder user
+            key_group),
         @POLICY);
     push @lines, map { $self->issuer_block($_) } @{ $model->{issuers} };
     push @lines, grep { length } $self->text($model->{global});

@@ -195,7 +195,7 @@ issuer() of that name there is one called 'testca' for it.
 
 configure(site => .., sites => [..], issuer => {..}, issuers => [..],
 global => TEXT, main => TEXT, and settings: state, terms, stateless,
-thumbprint, placeholder, user, challenge, dns_update, dns_delegation,
+thumbprint, placeholder, user, key_group, challenge, dns_update, dns_delegation,
 dns_propagation, dns_resolver, preflight, hook, event_cmd, directory_hooks,
 hook_validation, hook_timeout, warn_window, mirror, mirror_failure,
 renew_mode, renew_window, check_interval, initial_delay, retry_delay,
@@ -256,7 +256,7 @@ sub configure ($self, %o)
         $self->{model}{$key} = $o{$key} if exists $o{$key};
     }
     for my $key (qw(state terms stateless thumbprint placeholder user
-        preflight challenge challenge_cmd dns_update dns_delegation
+        key_group preflight challenge challenge_cmd dns_update dns_delegation
         dns_propagation dns_resolver hook event_cmd directory_hooks
         hook_validation hook_timeout warn_window mirror mirror_failure
         renew_mode renew_window check_interval initial_delay retry_delay
@@ -589,6 +589,8 @@ sub acmectl ($self, @args)
 
 =head1 FILES AND NUMBERS
 
+key_readers(GROUP): keys may be readable by it when teardown looks
+
 dir, www (docroot), state(parts): paths; state itself the server makes
 slurp(PATH), state_text(PARTS), state_json(PARTS): undef if not there
 state_files: every path below the state directory, relative
@@ -603,6 +605,7 @@ problem(TEXT): one more reason for teardown to fail
 
 =cut
 
+sub key_readers ($self, $group) { $self->{key_readers} = $group }
 sub dir ($self) { return $self->{dir} }
 sub www ($self) { return "$self->{dir}/www" }
 sub ca ($self) { return $self->{cas}[0] }
@@ -760,7 +763,9 @@ sub check_files ($self)
     $self->problem($_) for
         alarming_lines($self->log, $server->alarming,
             @{ $self->{expected} }),
-        sanitizer_reports(@output), exposed_keys($self->state);
+        sanitizer_reports(@output),
+        exposed_keys($self->state, $self->{key_readers}
+            // $self->{model}{settings}{key_group});
     return;
 }
 

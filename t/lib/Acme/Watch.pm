@@ -42,15 +42,17 @@ sub sanitizer_reports (@files)
     return @found;
 }
 
-# Files below $dir that hold a private key and have a mode beyond 0600.
-sub exposed_keys ($dir)
+# Files below $dir that hold a private key and have a mode beyond 0600; 0640
+# will do for a group that may read them.
+sub exposed_keys ($dir, $group = undef)
 {
     my @found;
 
     return if !-d $dir;
     find({ no_chdir => 1, wanted => sub {
         my @stat = lstat $_ or return;
-        return if !S_ISREG($stat[2]) || !($stat[2] & 077);
+        my $may = defined $group && $stat[5] == getgrnam $group ? 0640 : 0600;
+        return if !S_ISREG($stat[2]) || !($stat[2] & 077 & ~$may);
         push @found, sprintf 'private key readable by others: %s (%04o)',
             $_, $stat[2] & 07777 if holds_key($_);
     } }, $dir);
