@@ -49,6 +49,7 @@ settings_init(struct acme_httpd_settings *settings)
     settings->profile_required = -1;
     settings->renewal_info = -1;
     settings->cn_in_csr = -1;
+    settings->staging = -1;
     settings->must_staple = -1;
     settings->reuse_key = -1;
     settings->allow_subset = -1;
@@ -112,6 +113,7 @@ acme_httpd_settings_merge(apr_pool_t *pool,
     merge_flag(&merged.profile_required, wide->profile_required);
     merge_flag(&merged.renewal_info, wide->renewal_info);
     merge_flag(&merged.cn_in_csr, wide->cn_in_csr);
+    merge_flag(&merged.staging, wide->staging);
     merge_flag(&merged.must_staple, wide->must_staple);
     merge_flag(&merged.reuse_key, wide->reuse_key);
     merge_flag(&merged.allow_subset, wide->allow_subset);
@@ -593,6 +595,7 @@ static const struct {
     FLAG("ACMEProfileMandatory", profile_required),
     FLAG("ACMERenewViaARI", renewal_info),
     FLAG("ACMECommonNameInCSR", cn_in_csr),
+    FLAG("ACMEStaging", staging),
     FLAG("ACMEMustStaple", must_staple),
     FLAG("ACMEReuseKey", reuse_key),
     FLAG("ACMEAllowSubset", allow_subset),
@@ -887,6 +890,8 @@ const command_rec acme_httpd_commands[] = {
         "domain name that the CA is called by in CAA records"),
     AP_INIT_FLAG("ACMERenewViaARI", set_flag, IN_ISSUER, RSRC_CONF,
         "whether the CA is asked when to renew: on or off"),
+    AP_INIT_FLAG("ACMEStaging", set_flag, IN_ISSUER, RSRC_CONF,
+        "whether the CA's own CA for tests is asked instead: on or off"),
     AP_INIT_FLAG("ACMECommonNameInCSR", set_flag, IN_ISSUER, RSRC_CONF,
         "whether requests name the first name as common name too: on or off"),
     AP_INIT_TAKE_ARGV("ACMECAChallenges", set_proof, IN_SECTION, RSRC_CONF,

@@ -656,6 +656,8 @@ use_issuer(struct build *b, const struct acme_httpd_settings *domain,
         section != NULL ? acme_httpd_issuer_ca(section) : ca, &issuer);
     if (section != NULL && section->settings.issuer_domain != NULL)
         issuer.domain = section->settings.issuer_domain;
+    if (settings.staging == 1 && acme_host_staging(&issuer, err) != ACME_OK)
+        return err->rc;
     if (find_issuer(b, &issuer, index))
         return ACME_OK;
     name_issuer(b, &issuer, ca);
@@ -1051,6 +1053,7 @@ same_settings(const struct acme_httpd_settings *one,
            one->profile_required == other->profile_required &&
            one->renewal_info == other->renewal_info &&
            one->cn_in_csr == other->cn_in_csr &&
+           one->staging == other->staging &&
            one->must_staple == other->must_staple &&
            one->reuse_key == other->reuse_key &&
            one->allow_subset == other->allow_subset &&

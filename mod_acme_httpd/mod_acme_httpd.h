@@ -42,6 +42,7 @@ struct acme_httpd_settings {
     int profile_required;
     int renewal_info;
     int cn_in_csr;
+    int staging;
     int must_staple;
     int reuse_key;
     int allow_subset;

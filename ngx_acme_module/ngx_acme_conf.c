@@ -594,6 +594,7 @@ ngx_acme_issuer_directive(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
                        "[HS256|HS384|HS512], profile NAME [require], "
                        "preferred_chain CN, issuer_domain NAME, "
                        "renewal_info on|off, "
+                       "staging on|off, "
                        "common_name_in_csr on|off, ssl_trusted_certificate "
                        "FILE, ssl_verify on|off, state_path PATH|off, "
                        "resolver ADDRESS..., resolver_timeout TIME, "
@@ -724,11 +725,12 @@ ngx_acme_issuer_word(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
     };
 
     static const char  *flag_names[] = {
-        "ssl_verify", "renewal_info", "common_name_in_csr"
+        "ssl_verify", "renewal_info", "common_name_in_csr", "staging"
     };
 
     ngx_flag_t  *flags[] = {
-        &issuer->verify, &issuer->renewal_info, &issuer->cn_in_csr
+        &issuer->verify, &issuer->renewal_info, &issuer->cn_in_csr,
+        &issuer->staging
     };
 
     for (i = 0; i < sizeof(flag_names) / sizeof(flag_names[0]); i++) {

@@ -597,7 +597,8 @@ static ngx_int_t
 ngx_acme_directory(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
     struct acme_issuer *core)
 {
-    const char  *uri;
+    const char         *uri;
+    struct acme_error   err;
 
     uri = issuer->uri.data ? (char *) issuer->uri.data : core->name;
     core->directory = acme_issuer_directory(uri);
@@ -611,6 +612,16 @@ ngx_acme_directory(ngx_conf_t *cf, ngx_acme_issuer_t *issuer,
                       "\"acme_issuer\" \"%V\" has no \"uri\" in %V:%ui; add "
                       "the URL of the CA's ACME directory",
                       &issuer->name, &issuer->file, issuer->line);
+        return NGX_ERROR;
+    }
+
+    acme_error_clear(&err);
+
+    if (issuer->staging && acme_host_staging(core, &err) != ACME_OK) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"staging on\" in \"acme_issuer\" \"%V\" in %V:%ui: "
+                      "%s", &issuer->name, &issuer->file, issuer->line,
+                      err.what);
         return NGX_ERROR;
     }
 

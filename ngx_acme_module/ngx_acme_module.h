@@ -46,6 +46,7 @@ typedef struct {
     ngx_str_t                 issuer_domain;
     ngx_flag_t                renewal_info;
     ngx_flag_t                cn_in_csr;
+    ngx_flag_t                staging;
     ngx_flag_t                terms;
     ngx_flag_t                verify;
     ngx_uint_t                said;           /* of the flags of the block */

@@ -163,7 +163,7 @@ my @values = (
         '0', '1001', '3s'),
     (map { [$_, 'maybe', qr/must be On or Off/] } qw(ACMEProfileMandatory
         ACMERenewViaARI ACMECommonNameInCSR ACMEMustStaple ACMEReuseKey
-        ACMEAllowSubset)),
+        ACMEAllowSubset ACMEStaging)),
     ['ACMECACertificateFile', '%%DIR%%/none.pem',
         qr{"$dir/none\.pem" does not exist}],
     ['ACMECACertificateFile', 'www/key.pem',
@@ -311,6 +311,10 @@ my @domains = (
 
 # Reported for the whole.
 my @together = (
+    ['ACMEStaging of a CA that has none known',
+        "ACMECertificateAuthority https://ca.test/dir\nACMEStaging on\n"
+            . "ACMEDomain a.test\n" . host('a.test'),
+        qr{no staging CA of https://ca\.test/dir is known}],
     ['ACMEStateless any without a key of one\'s own',
         "ACMECAChallenges http-01\nACMEDomain a.test\n" . host('a.test', 'ACMEStateless any'),
         qr/$at: ACMEStateless: "any" would .*every name .*; name the file of/],
@@ -423,7 +427,7 @@ my @directives = ('ACMEStateDir %%STATE%%', 'ACMEStoreDir %%STATE%%',
     'ACMECertificateAgreement accepted', 'ACMEContactEmail a@a.test',
     'ACMEAccountKey rsa', 'ACMEExternalAccountBinding none',
     'ACMEProfile short', 'ACMEProfileMandatory on', 'ACMEPreferredChain x',
-    'ACMERenewViaARI off', 'ACMECommonNameInCSR on', 'ACMEMustStaple on',
+    'ACMERenewViaARI off', 'ACMEStaging on', 'ACMECommonNameInCSR on', 'ACMEMustStaple on',
     'ACMEReuseKey on', 'ACMEAllowSubset on', 'ACMECSRFile x', 'ACMEPrivateKeys rsa',
     'ACMEHook pre none', 'ACMEEventCmd none', 'ACMEMessageCmd none',
     'ACMEDirectoryHooks off', 'ACMEHookValidation off', 'ACMEHookTimeout 9',

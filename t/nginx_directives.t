@@ -85,6 +85,7 @@ my %issuer = (
         qr{"/none" does not}],
     (map { $_ => ['on', 'x', $of_flag] } qw(ssl_verify renewal_info
         common_name_in_csr)),
+    staging => ['off', 'on', qr/"staging on" .*no staging CA of .* is known/],
     state_path => ['p', '""', qr/"" of "state_path".*a path or "off"/],
     resolver => ['127.0.0.1', '[', qr/"\["/, 'many'],
     resolver_timeout => ['1s', 'x', qr/"x".*it must be a time from 1s/],

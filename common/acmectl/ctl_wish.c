@@ -66,7 +66,8 @@ name_issuer(struct ctl *ctl, const char *word, const char *directory)
 static int
 take_server(struct ctl *ctl, struct acme_issuer *issuer)
 {
-    const char *word = ctl->server, *staging;
+    const char *word = ctl->server;
+    struct acme_error err;
 
     if (ctl->staging && word != NULL && acme_issuer_directory(word) == NULL)
         return ctl_fail(CTL_USAGE,
@@ -83,12 +84,9 @@ take_server(struct ctl *ctl, struct acme_issuer *issuer)
     }
     if (!ctl->staging)
         return CTL_OK;
-    staging = acme_issuer_staging(issuer->directory);
-    if (staging == NULL)
-        return ctl_fail(CTL_USAGE,
-            "--staging: no staging CA of %s is known; name it with --server",
-            issuer->name);
-    issuer->directory = staging;
+    acme_error_clear(&err);
+    if (acme_host_staging(issuer, &err) != ACME_OK)
+        return usage("staging", &err);
     issuer->name = acme_arena_printf(ctl->arena, "%s-staging", issuer->name);
     return CTL_OK;
 }

@@ -424,6 +424,20 @@ acme_host_known_lineages(struct acme_config *config, struct acme_error *err)
 }
 
 enum acme_rc
+acme_host_staging(struct acme_issuer *issuer, struct acme_error *err)
+{
+    const char *staging = acme_issuer_staging(issuer->directory);
+
+    if (staging == NULL)
+        return acme_error_set(err, ACME_CONFIG,
+            "no staging CA of %s is known: give the URL of its directory "
+            "instead",
+            issuer->directory);
+    issuer->directory = staging;
+    return ACME_OK;
+}
+
+enum acme_rc
 acme_host_key_group(struct acme_config *config, const char *name,
     struct acme_error *err)
 {

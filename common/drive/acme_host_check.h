@@ -49,6 +49,11 @@ enum acme_rc acme_host_contact(const char *address, char out[ACME_URL_MAX],
 enum acme_rc acme_host_issuer_domain(const char *word,
     char out[ACME_NAME_MAX + 1], struct acme_error *err);
 
+/* Puts the CA that the issuer's CA has for tests in its place.  ACME_CONFIG:
+ * none is known. */
+enum acme_rc acme_host_staging(struct acme_issuer *issuer,
+    struct acme_error *err);
+
 /*
  * Where connections to the public ports 80 and 443 arrive: 0 is that very
  * port, -1 nowhere.

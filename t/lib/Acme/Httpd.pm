@@ -224,6 +224,8 @@ sub issuer_lines ($self, $issuer)
         if defined $issuer->{preferred_chain};
     push @lines, "ACMERenewViaARI $issuer->{renewal_info}"
         if defined $issuer->{renewal_info};
+    push @lines, "ACMEStaging $issuer->{staging}"
+        if defined $issuer->{staging};
     push @lines, "ACMECommonNameInCSR $issuer->{common_name_in_csr}"
         if defined $issuer->{common_name_in_csr};
     push @lines, $self->eab_line($issuer) if $issuer->{eab};

@@ -123,7 +123,7 @@ sub issuer_block ($self, $issuer)
         if defined $issuer->{preferred_chain};
     push @lines, map { "$_ $issuer->{$_};" }
         grep { defined $issuer->{$_} } qw(profile common_name_in_csr
-            renewal_info issuer_domain challenge);
+            renewal_info issuer_domain challenge staging);
     push @lines, $self->eab_line($issuer) if $issuer->{eab};
     push @lines, grep { length } $self->text($issuer->{extra});
     return "acme_issuer $issuer->{name} {\n"

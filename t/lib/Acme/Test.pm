@@ -188,7 +188,7 @@ and key are one ACMEDomain there, key is one, and lineages have no names.
 issuer(NAME, %options): uri and ca_file (or ca => handle for both), contact
 => [..], terms (1), account_key, verify, profile ('NAME' or 'NAME require'),
 preferred_chain, issuer_domain, proxy, proxy_ca_file, challenge,
-common_name_in_csr ('on'), renewal_info ('off'), extra, eab => { kid, key =>
+common_name_in_csr ('on'), renewal_info ('off'), staging ('on'), extra, eab => { kid, key =>
 base64url, alg } in a file conf/NAME.eab, or with inline => 1 in the
 configuration, or with text => the file's whole content.  With a CA and no
 issuer() of that name there is one called 'testca' for it.
