@@ -15,6 +15,8 @@ have-clang-format:
 lint: have-clang-format
 	@build/lint-nginx $(NGX_LOOK) </dev/null
 	@$(CLANG_FORMAT) --dry-run -Werror $(FORMATTED)
+	@! git grep -nE '^(<<<<<<<|>>>>>>>) ' -- . || { \
+	    echo "a merge that was not finished" >&2; exit 1; }
 
 format: have-clang-format
 	@$(CLANG_FORMAT) -i $(FORMATTED)
