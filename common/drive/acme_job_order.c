@@ -274,8 +274,8 @@ may_go_without(const struct acme_run *run,
            strcmp(run->err->type, "invalidProfile") == 0;
 }
 
-/* A CA that does not find what is replaced should say so, but may stumble over
- * it: every other attempt goes without. */
+/* One that is in trouble otherwise may be so for the same reason: every other
+ * attempt goes without. */
 static bool
 has_stumbled(const struct acme_record *record)
 {
@@ -311,8 +311,9 @@ choose_replaces(struct acme_run *run, struct acme_leaf *leaf,
 }
 
 /* What it replaces may have been replaced by an order that we know nothing of
- * any more, be another account's, or unknown to a CA that has begun anew: that
- * is no reason to be without a certificate. */
+ * any more, be another account's, or unknown to a CA that has begun anew, or
+ * that stumbles over what it does not find: that is no reason to be without a
+ * certificate. */
 static bool
 may_replace_nothing(const struct acme_run *run,
     const struct acme_order_terms *terms)
@@ -324,6 +325,9 @@ may_replace_nothing(const struct acme_run *run,
 
     for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
         refused = refused || strcmp(run->err->type, types[i]) == 0;
+    if (run->err->http_status == 500 &&
+        strcmp(run->err->type, "serverInternal") == 0)
+        refused = true;
     return refused && run->err->rc == ACME_PROBLEM && terms->replaces != NULL;
 }
 

@@ -393,14 +393,14 @@ test_off(void **state)
     assert_int_equal(record_of(d, "a.test").renew_at, FAKE_NOW + 41L * DAY);
 }
 
-/* A CA that cannot find what is replaced, and calls that an error of its
- * own. */
+/* A CA that is in trouble, maybe over what is replaced: the next attempt goes
+ * without. */
 static void
 test_replaces_stumbled(void **state)
 {
     struct fake_drive *d = *state;
 
-    fake_ca_problem(d->ca, FAKE_NEW_ORDER, 1, 500, "serverInternal", "no");
+    fake_ca_problem(d->ca, FAKE_NEW_ORDER, 1, 503, "serverInternal", "no");
     d->host.now = record_of(d, "a.test").window.pick;
     fake_drive_run(d);
     assert_non_null(
