@@ -942,7 +942,10 @@ share(struct acme_keeper *keeper)
     size_t i;
 
     acme_error_clear(&err);
-    for (i = 0; i < keeper->config->nlineages && err.rc == ACME_OK; i++)
+    (void)acme_store_share_top(keeper->store, &err);
+    for (i = 0; keeper->config->has_key_group &&
+                i < keeper->config->nlineages && err.rc == ACME_OK;
+         i++)
         (void)acme_store_share(keeper->store, keeper->config->lineage[i].name,
             &err);
     if (err.rc != ACME_OK)

@@ -46,8 +46,10 @@ int acme_store_fd(const struct acme_store *store);
  */
 void acme_store_key_group(struct acme_store *store, gid_t group);
 
-/* The same for what there is of a lineage: its directories and its live
- * version. */
+/* The same for what there is: the directories that lineages are in, and of one
+ * lineage its own and its live version. */
+enum acme_rc acme_store_share_top(struct acme_store *store,
+    struct acme_error *err);
 enum acme_rc acme_store_share(struct acme_store *store, const char *name,
     struct acme_error *err);
 

@@ -172,10 +172,26 @@ acme_store_share_new(struct acme_store *store, const char *name,
 }
 
 enum acme_rc
+acme_store_share_top(struct acme_store *store, struct acme_error *err)
+{
+    const struct share share = { true, store->key_group, DIR_BITS, KEY_BITS };
+    enum acme_rc rc;
+
+    if (!store->has_key_group)
+        return ACME_OK;
+    rc = give(store, store->fd, &share, DIR_BITS, ".", err);
+    if (rc == ACME_OK)
+        rc = give_dir(store, "live", &share, err);
+    if (rc == ACME_OK)
+        rc = give_dir(store, "archive", &share, err);
+    return rc;
+}
+
+enum acme_rc
 acme_store_share(struct acme_store *store, const char *name,
     struct acme_error *err)
 {
-    const struct share share = { true, store->key_group, DIR_BITS, KEY_BITS };
+    const struct share share = find_share(store, name);
     char path[ACME_STORE_PATH_MAX];
     struct acme_error none;
     unsigned live = 0;
@@ -184,13 +200,7 @@ acme_store_share(struct acme_store *store, const char *name,
     if (!store->has_key_group)
         return ACME_OK;
     acme_error_clear(&none);
-    rc = give(store, store->fd, &share, DIR_BITS, ".", err);
-    if (rc == ACME_OK)
-        rc = give_dir(store, "live", &share, err);
-    if (rc == ACME_OK)
-        rc = give_dir(store, "archive", &share, err);
-    if (rc == ACME_OK)
-        rc = acme_store_path(path, "archive/", name, "", err);
+    rc = acme_store_path(path, "archive/", name, "", err);
     if (rc == ACME_OK)
         rc = give_dir(store, path, &share, err);
     if (rc == ACME_OK &&

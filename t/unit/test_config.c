@@ -289,104 +289,104 @@ test_shared_keys(void **state)
  * Wishes in a row, what each gives, and how the lineages are called in the
  * end.
  */
+static const struct sharing {
+    struct wish wish[4];
+    int index[4]; /* -1: ACME_CONFIG */
+    const char *name[4];
+} sharings[] = {
+    /* Equal ones, whatever the order. */
+    { { { NULL, 0, { "a.test", "b.test" }, { 0 } },
+          { NULL, 0, { "b.test", "a.test" }, { 0 } },
+          { NULL, 0, { "b.test", "a.test", "b.test" }, { 0 } } },
+        { 0, 0, 0 }, { "a.test" } },
+    { { { NULL, 0, { "a.test" }, { ACME_KEY_ECDSA_256, ACME_KEY_RSA_2048 } },
+          { NULL, 0, { "a.test" },
+              { ACME_KEY_RSA_2048, ACME_KEY_ECDSA_256 } } },
+        { 0, 0 }, { "a.test" } },
+    /* Anything else makes another. */
+    { { { NULL, 0, { "a.test" }, { 0 } }, { NULL, 1, { "a.test" }, { 0 } },
+          { NULL, 0, { "a.test", "b.test" }, { 0 } },
+          { NULL, 0, { "a.test" }, { ACME_KEY_RSA_2048 } } },
+        { 0, 1, 2, 3 },
+        { "a.test", "a.test-0001", "a.test-0002", "a.test-0003" } },
+    /* Names do not run together. */
+    { { { NULL, 0, { "a.test", "b.test" }, { 0 } },
+          { NULL, 0, { "a.testb.test" }, { 0 } } },
+        { 0, 1 }, { "a.test", "a.testb.test" } },
+    /* A wildcard is called after its domain. */
+    { { { NULL, 0, { "*.a.test" }, { 0 } }, { NULL, 0, { "a.test" }, { 0 } },
+          { NULL, 0, { "2001:db8::1" }, { 0 } } },
+        { 0, 1, 2 }, { "a.test", "a.test-0001", "2001:db8::1" } },
+    /* One explicit name, one definition. */
+    { { { "x", 0, { "a.test" }, { 0 } }, { "x", 0, { "a.test" }, { 0 } },
+          { "x", 0, { "b.test" }, { 0 } }, { "x", 1, { "a.test" }, { 0 } } },
+        { 0, 0, -1, -1 }, { "x" } },
+    /* Who names nothing shares with who does, in either order. */
+    { { { "x", 0, { "a.test" }, { 0 } }, { NULL, 0, { "a.test" }, { 0 } } },
+        { 0, 0 }, { "x" } },
+    { { { NULL, 0, { "a.test" }, { 0 } }, { "x", 0, { "a.test" }, { 0 } },
+          { NULL, 1, { "a.test" }, { 0 } } },
+        { 0, 0, 1 }, { "x", "a.test" } },
+    /* Two explicit names for one definition are two. */
+    { { { "x", 0, { "a.test" }, { 0 } }, { "y", 0, { "a.test" }, { 0 } },
+          { NULL, 0, { "a.test" }, { 0 } } },
+        { 0, 1, 0 }, { "x", "y" } },
+    /* A name we made up yields to an explicit one. */
+    { { { NULL, 0, { "a.test" }, { 0 } }, { "a.test", 1, { "b.test" }, { 0 } },
+          { "a.test", 0, { "c.test" }, { 0 } } },
+        { 0, 1, -1 }, { "a.test-0001", "a.test" } },
+    { { { NULL, 0, { "a.test" }, { 0 } }, { NULL, 1, { "a.test" }, { 0 } },
+          { "a.test-0001", 0, { "c.test" }, { 0 } } },
+        { 0, 1, 2 }, { "a.test", "a.test-0002", "a.test-0001" } },
+    /* ... also when the explicit one takes over an equal. */
+    { { { NULL, 0, { "a.test" }, { 0 } }, { NULL, 1, { "b.test" }, { 0 } },
+          { "a.test", 1, { "b.test" }, { 0 } } },
+        { 0, 1, 1 }, { "a.test-0001", "a.test" } },
+    /* Once explicit, it does not yield. */
+    { { { NULL, 0, { "a.test" }, { 0 } }, { "a.test", 0, { "a.test" }, { 0 } },
+          { "a.test", 0, { "b.test" }, { 0 } } },
+        { 0, 0, -1 }, { "a.test" } },
+    /* A suffixed name that is taken is passed over. */
+    { { { NULL, 0, { "a.test" }, { 0 } },
+          { "a.test-0001", 0, { "b.test" }, { 0 } },
+          { NULL, 1, { "a.test" }, { 0 } } },
+        { 0, 1, 2 }, { "a.test", "a.test-0001", "a.test-0002" } },
+};
+
+static void
+check_sharing(const struct sharing *row, size_t i)
+{
+    struct acme_config *config = config_new();
+    struct acme_error err;
+    size_t j, index;
+
+    for (j = 0; j < 4 && row->wish[j].names[0] != NULL; j++) {
+        index = 99;
+        if (add(config, &row->wish[j], &index, &err) != ACME_OK) {
+            assert_int_equal(err.rc, ACME_CONFIG);
+            assert_int_equal(index, 99);
+            index = (size_t)-1;
+        }
+        if ((int)index != row->index[j])
+            fail_msg("row %zu, wish %zu: %d %s", i, j, (int)index, err.what);
+    }
+    for (j = 0; j < 4 && row->name[j] != NULL; j++)
+        if (strcmp(config->lineage[j].name, row->name[j]) != 0)
+            fail_msg("row %zu: lineage %zu is %s", i, j,
+                config->lineage[j].name);
+    assert_int_equal(config->nlineages, j);
+    assert_int_equal(acme_config_finish(config, &err), ACME_OK);
+    acme_config_free(config);
+}
+
 static void
 test_sharing(void **state)
 {
-    static const struct {
-        struct wish wish[4];
-        int index[4]; /* -1: ACME_CONFIG */
-        const char *name[4];
-    } rows[] = {
-        /* Equal ones, whatever the order. */
-        { { { NULL, 0, { "a.test", "b.test" }, { 0 } },
-              { NULL, 0, { "b.test", "a.test" }, { 0 } },
-              { NULL, 0, { "b.test", "a.test", "b.test" }, { 0 } } },
-            { 0, 0, 0 }, { "a.test" } },
-        { { { NULL, 0, { "a.test" },
-                { ACME_KEY_ECDSA_256, ACME_KEY_RSA_2048 } },
-              { NULL, 0, { "a.test" },
-                  { ACME_KEY_RSA_2048, ACME_KEY_ECDSA_256 } } },
-            { 0, 0 }, { "a.test" } },
-        /* Anything else makes another. */
-        { { { NULL, 0, { "a.test" }, { 0 } }, { NULL, 1, { "a.test" }, { 0 } },
-              { NULL, 0, { "a.test", "b.test" }, { 0 } },
-              { NULL, 0, { "a.test" }, { ACME_KEY_RSA_2048 } } },
-            { 0, 1, 2, 3 },
-            { "a.test", "a.test-0001", "a.test-0002", "a.test-0003" } },
-        /* Names do not run together. */
-        { { { NULL, 0, { "a.test", "b.test" }, { 0 } },
-              { NULL, 0, { "a.testb.test" }, { 0 } } },
-            { 0, 1 }, { "a.test", "a.testb.test" } },
-        /* A wildcard is called after its domain. */
-        { { { NULL, 0, { "*.a.test" }, { 0 } },
-              { NULL, 0, { "a.test" }, { 0 } },
-              { NULL, 0, { "2001:db8::1" }, { 0 } } },
-            { 0, 1, 2 }, { "a.test", "a.test-0001", "2001:db8::1" } },
-        /* One explicit name, one definition. */
-        { { { "x", 0, { "a.test" }, { 0 } }, { "x", 0, { "a.test" }, { 0 } },
-              { "x", 0, { "b.test" }, { 0 } },
-              { "x", 1, { "a.test" }, { 0 } } },
-            { 0, 0, -1, -1 }, { "x" } },
-        /* Who names nothing shares with who does, in either order. */
-        { { { "x", 0, { "a.test" }, { 0 } },
-              { NULL, 0, { "a.test" }, { 0 } } },
-            { 0, 0 }, { "x" } },
-        { { { NULL, 0, { "a.test" }, { 0 } }, { "x", 0, { "a.test" }, { 0 } },
-              { NULL, 1, { "a.test" }, { 0 } } },
-            { 0, 0, 1 }, { "x", "a.test" } },
-        /* Two explicit names for one definition are two. */
-        { { { "x", 0, { "a.test" }, { 0 } }, { "y", 0, { "a.test" }, { 0 } },
-              { NULL, 0, { "a.test" }, { 0 } } },
-            { 0, 1, 0 }, { "x", "y" } },
-        /* A name we made up yields to an explicit one. */
-        { { { NULL, 0, { "a.test" }, { 0 } },
-              { "a.test", 1, { "b.test" }, { 0 } },
-              { "a.test", 0, { "c.test" }, { 0 } } },
-            { 0, 1, -1 }, { "a.test-0001", "a.test" } },
-        { { { NULL, 0, { "a.test" }, { 0 } }, { NULL, 1, { "a.test" }, { 0 } },
-              { "a.test-0001", 0, { "c.test" }, { 0 } } },
-            { 0, 1, 2 }, { "a.test", "a.test-0002", "a.test-0001" } },
-        /* ... also when the explicit one takes over an equal. */
-        { { { NULL, 0, { "a.test" }, { 0 } }, { NULL, 1, { "b.test" }, { 0 } },
-              { "a.test", 1, { "b.test" }, { 0 } } },
-            { 0, 1, 1 }, { "a.test-0001", "a.test" } },
-        /* Once explicit, it does not yield. */
-        { { { NULL, 0, { "a.test" }, { 0 } },
-              { "a.test", 0, { "a.test" }, { 0 } },
-              { "a.test", 0, { "b.test" }, { 0 } } },
-            { 0, 0, -1 }, { "a.test" } },
-        /* A suffixed name that is taken is passed over. */
-        { { { NULL, 0, { "a.test" }, { 0 } },
-              { "a.test-0001", 0, { "b.test" }, { 0 } },
-              { NULL, 1, { "a.test" }, { 0 } } },
-            { 0, 1, 2 }, { "a.test", "a.test-0001", "a.test-0002" } },
-    };
-    struct acme_config *config;
-    struct acme_error err;
-    size_t i, j, index;
+    size_t i;
 
     (void)state;
-    for (i = 0; i < LEN(rows); i++) {
-        config = config_new();
-        for (j = 0; j < 4 && rows[i].wish[j].names[0] != NULL; j++) {
-            index = 99;
-            if (add(config, &rows[i].wish[j], &index, &err) != ACME_OK) {
-                assert_int_equal(err.rc, ACME_CONFIG);
-                assert_int_equal(index, 99);
-                index = (size_t)-1;
-            }
-            if ((int)index != rows[i].index[j])
-                fail_msg("row %zu, wish %zu: %d %s", i, j, (int)index,
-                    err.what);
-        }
-        for (j = 0; j < 4 && rows[i].name[j] != NULL; j++)
-            if (strcmp(config->lineage[j].name, rows[i].name[j]) != 0)
-                fail_msg("row %zu: lineage %zu is %s", i, j,
-                    config->lineage[j].name);
-        assert_int_equal(config->nlineages, j);
-        assert_int_equal(acme_config_finish(config, &err), ACME_OK);
-        acme_config_free(config);
-    }
+    for (i = 0; i < LEN(sharings); i++)
+        check_sharing(&sharings[i], i);
 }
 
 static void

@@ -550,107 +550,103 @@ check_other(const struct acme_error *err, enum other other)
     }
 }
 
+static const struct trouble {
+    enum acme_rc rc;
+    const char *type;
+    int status;
+    const struct step *step;
+    size_t nsteps;
+    bool wait_for_config;
+    enum other other;
+} troubles[] = {
+    /* Without a problem document: name, connect, TLS, time-out, reset
+     * are one class. */
+    { ACME_NET, "", 0, STEPS(network), false, AFTER_SOME },
+    { ACME_WIRE, "", 200, STEPS(network), false, AFTER_SOME },
+    { ACME_PROBLEM, "", 500, STEPS(network), false, AFTER_SOME },
+    { ACME_PROBLEM, "", 502, STEPS(network), false, AFTER_SOME },
+    { ACME_PROBLEM, "", 503, STEPS(network), false, AFTER_SOME },
+    { ACME_PROBLEM, "", 504, STEPS(network), false, AFTER_SOME },
+    { ACME_PROBLEM, "", 403, STEPS(network), false, AFTER_SOME },
+    { ACME_PROBLEM, "", 429, STEPS(rate_limit), false, IF_LONG },
+    { ACME_CONFIG, "", 0, STEPS(wait_for_change), true, AT_ONCE },
+    { ACME_REFUSED, "", 0, STEPS(wait_for_change), true, AT_ONCE },
+    /* Our own trouble: no other CA helps. */
+    { ACME_NOMEM, "", 0, STEPS(network), false, NEVER },
+    { ACME_IO, "", 0, STEPS(network), false, NEVER },
+    { ACME_CRYPTO, "", 0, STEPS(network), false, NEVER },
+    { ACME_NOENT, "", 0, STEPS(network), false, NEVER },
+    { ACME_BUSY, "", 0, STEPS(network), false, NEVER },
+    { ACME_STOPPING, "", 0, STEPS(network), false, NEVER },
+    /* RFC 8555 6.7 */
+    { ACME_PROBLEM, "accountDoesNotExist", 400, STEPS(network), false,
+        AFTER_SOME },
+    { ACME_PROBLEM, "alreadyRevoked", 400, STEPS(network), false, NEVER },
+    { ACME_PROBLEM, "badCSR", 400, STEPS(wait_for_change), true, AT_ONCE },
+    { ACME_PROBLEM, "badNonce", 400, STEPS(network), false, AFTER_SOME },
+    { ACME_PROBLEM, "badPublicKey", 400, STEPS(wait_for_change), true,
+        AT_ONCE },
+    { ACME_PROBLEM, "badRevocationReason", 400, STEPS(network), false, NEVER },
+    { ACME_PROBLEM, "badSignatureAlgorithm", 400, STEPS(wait_for_change), true,
+        AT_ONCE },
+    { ACME_UNREADY, "", 0, STEPS(validation), false, NEVER },
+    { ACME_PROBLEM, "caa", 403, STEPS(validation), false, NEVER },
+    { ACME_PROBLEM, "compound", 400, STEPS(network), false, AFTER_SOME },
+    { ACME_PROBLEM, "connection", 400, STEPS(validation), false, NEVER },
+    { ACME_PROBLEM, "dns", 400, STEPS(validation), false, NEVER },
+    { ACME_PROBLEM, "externalAccountRequired", 400, STEPS(wait_for_change),
+        true, AT_ONCE },
+    { ACME_PROBLEM, "incorrectResponse", 200, STEPS(validation), false,
+        NEVER },
+    { ACME_PROBLEM, "invalidContact", 400, STEPS(wait_for_change), true,
+        AT_ONCE },
+    { ACME_PROBLEM, "malformed", 400, STEPS(network), false, AFTER_SOME },
+    { ACME_PROBLEM, "orderNotReady", 403, STEPS(network), false, AFTER_SOME },
+    { ACME_PROBLEM, "rateLimited", 429, STEPS(rate_limit), false, IF_LONG },
+    { ACME_PROBLEM, "rateLimited", 503, STEPS(rate_limit), false, IF_LONG },
+    { ACME_PROBLEM, "rejectedIdentifier", 400, STEPS(wait_for_change), true,
+        AT_ONCE },
+    { ACME_PROBLEM, "serverInternal", 500, STEPS(network), false, AFTER_SOME },
+    { ACME_PROBLEM, "tls", 400, STEPS(validation), false, NEVER },
+    /* in a challenge, and as the answer to a request */
+    { ACME_PROBLEM, "unauthorized", 0, STEPS(validation), false, NEVER },
+    { ACME_PROBLEM, "unauthorized", 403, STEPS(validation), false,
+        AFTER_SOME },
+    { ACME_PROBLEM, "unsupportedContact", 400, STEPS(wait_for_change), true,
+        AT_ONCE },
+    { ACME_PROBLEM, "unsupportedIdentifier", 400, STEPS(wait_for_change), true,
+        AT_ONCE },
+    { ACME_PROBLEM, "userActionRequired", 403, STEPS(wait_for_change), true,
+        AT_ONCE },
+    /* RFC 9773, profiles, a pause by its type */
+    { ACME_PROBLEM, "alreadyReplaced", 409, STEPS(network), false, NEVER },
+    { ACME_PROBLEM, "invalidProfile", 400, STEPS(wait_for_change), true,
+        AT_ONCE },
+    { ACME_PROBLEM, "paused", 429, STEPS(wait_for_change), true, AT_ONCE },
+    { ACME_PROBLEM, "somethingNew", 418, STEPS(network), false, AFTER_SOME },
+    /* A prefix or another case is another type. */
+    { ACME_PROBLEM, "dnsX", 400, STEPS(network), false, AFTER_SOME },
+    { ACME_PROBLEM, "DNS", 400, STEPS(network), false, AFTER_SOME },
+};
+
 static void
 test_rows(void **state)
 {
-    static const struct {
-        enum acme_rc rc;
-        const char *type;
-        int status;
-        const struct step *step;
-        size_t nsteps;
-        bool wait_for_config;
-        enum other other;
-    } rows[] = {
-        /* Without a problem document: name, connect, TLS, time-out, reset
-         * are one class. */
-        { ACME_NET, "", 0, STEPS(network), false, AFTER_SOME },
-        { ACME_WIRE, "", 200, STEPS(network), false, AFTER_SOME },
-        { ACME_PROBLEM, "", 500, STEPS(network), false, AFTER_SOME },
-        { ACME_PROBLEM, "", 502, STEPS(network), false, AFTER_SOME },
-        { ACME_PROBLEM, "", 503, STEPS(network), false, AFTER_SOME },
-        { ACME_PROBLEM, "", 504, STEPS(network), false, AFTER_SOME },
-        { ACME_PROBLEM, "", 403, STEPS(network), false, AFTER_SOME },
-        { ACME_PROBLEM, "", 429, STEPS(rate_limit), false, IF_LONG },
-        { ACME_CONFIG, "", 0, STEPS(wait_for_change), true, AT_ONCE },
-        { ACME_REFUSED, "", 0, STEPS(wait_for_change), true, AT_ONCE },
-        /* Our own trouble: no other CA helps. */
-        { ACME_NOMEM, "", 0, STEPS(network), false, NEVER },
-        { ACME_IO, "", 0, STEPS(network), false, NEVER },
-        { ACME_CRYPTO, "", 0, STEPS(network), false, NEVER },
-        { ACME_NOENT, "", 0, STEPS(network), false, NEVER },
-        { ACME_BUSY, "", 0, STEPS(network), false, NEVER },
-        { ACME_STOPPING, "", 0, STEPS(network), false, NEVER },
-        /* RFC 8555 6.7 */
-        { ACME_PROBLEM, "accountDoesNotExist", 400, STEPS(network), false,
-            AFTER_SOME },
-        { ACME_PROBLEM, "alreadyRevoked", 400, STEPS(network), false, NEVER },
-        { ACME_PROBLEM, "badCSR", 400, STEPS(wait_for_change), true, AT_ONCE },
-        { ACME_PROBLEM, "badNonce", 400, STEPS(network), false, AFTER_SOME },
-        { ACME_PROBLEM, "badPublicKey", 400, STEPS(wait_for_change), true,
-            AT_ONCE },
-        { ACME_PROBLEM, "badRevocationReason", 400, STEPS(network), false,
-            NEVER },
-        { ACME_PROBLEM, "badSignatureAlgorithm", 400, STEPS(wait_for_change),
-            true, AT_ONCE },
-        { ACME_UNREADY, "", 0, STEPS(validation), false, NEVER },
-        { ACME_PROBLEM, "caa", 403, STEPS(validation), false, NEVER },
-        { ACME_PROBLEM, "compound", 400, STEPS(network), false, AFTER_SOME },
-        { ACME_PROBLEM, "connection", 400, STEPS(validation), false, NEVER },
-        { ACME_PROBLEM, "dns", 400, STEPS(validation), false, NEVER },
-        { ACME_PROBLEM, "externalAccountRequired", 400, STEPS(wait_for_change),
-            true, AT_ONCE },
-        { ACME_PROBLEM, "incorrectResponse", 200, STEPS(validation), false,
-            NEVER },
-        { ACME_PROBLEM, "invalidContact", 400, STEPS(wait_for_change), true,
-            AT_ONCE },
-        { ACME_PROBLEM, "malformed", 400, STEPS(network), false, AFTER_SOME },
-        { ACME_PROBLEM, "orderNotReady", 403, STEPS(network), false,
-            AFTER_SOME },
-        { ACME_PROBLEM, "rateLimited", 429, STEPS(rate_limit), false,
-            IF_LONG },
-        { ACME_PROBLEM, "rateLimited", 503, STEPS(rate_limit), false,
-            IF_LONG },
-        { ACME_PROBLEM, "rejectedIdentifier", 400, STEPS(wait_for_change),
-            true, AT_ONCE },
-        { ACME_PROBLEM, "serverInternal", 500, STEPS(network), false,
-            AFTER_SOME },
-        { ACME_PROBLEM, "tls", 400, STEPS(validation), false, NEVER },
-        /* in a challenge, and as the answer to a request */
-        { ACME_PROBLEM, "unauthorized", 0, STEPS(validation), false, NEVER },
-        { ACME_PROBLEM, "unauthorized", 403, STEPS(validation), false,
-            AFTER_SOME },
-        { ACME_PROBLEM, "unsupportedContact", 400, STEPS(wait_for_change),
-            true, AT_ONCE },
-        { ACME_PROBLEM, "unsupportedIdentifier", 400, STEPS(wait_for_change),
-            true, AT_ONCE },
-        { ACME_PROBLEM, "userActionRequired", 403, STEPS(wait_for_change),
-            true, AT_ONCE },
-        /* RFC 9773, profiles, a pause by its type */
-        { ACME_PROBLEM, "alreadyReplaced", 409, STEPS(network), false, NEVER },
-        { ACME_PROBLEM, "invalidProfile", 400, STEPS(wait_for_change), true,
-            AT_ONCE },
-        { ACME_PROBLEM, "paused", 429, STEPS(wait_for_change), true, AT_ONCE },
-        { ACME_PROBLEM, "somethingNew", 418, STEPS(network), false,
-            AFTER_SOME },
-        /* A prefix or another case is another type. */
-        { ACME_PROBLEM, "dnsX", 400, STEPS(network), false, AFTER_SOME },
-        { ACME_PROBLEM, "DNS", 400, STEPS(network), false, AFTER_SOME },
-    };
     struct acme_schedule_next next;
     struct acme_error err;
     size_t i, j;
 
     (void)state;
-    for (i = 0; i < LEN(rows); i++) {
-        err = error_of(rows[i].rc, rows[i].type, rows[i].status);
-        check_other(&err, rows[i].other);
-        for (j = 0; j < rows[i].nsteps; j++) {
-            const struct step *step = &rows[i].step[j];
+    for (i = 0; i < LEN(troubles); i++) {
+        err = error_of(troubles[i].rc, troubles[i].type, troubles[i].status);
+        check_other(&err, troubles[i].other);
+        for (j = 0; j < troubles[i].nsteps; j++) {
+            const struct step *step = &troubles[i].step[j];
 
             check_wait(&err, step->n, 0, 0, step->least, step->most);
             next = acme_schedule_after(NULL, &err, step->n, 0, NOW, 0, 9);
-            assert_int_equal(next.wait_for_config, rows[i].wait_for_config);
+            assert_int_equal(next.wait_for_config,
+                troubles[i].wait_for_config);
         }
     }
 }
