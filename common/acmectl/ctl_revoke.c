@@ -453,7 +453,8 @@ is_deleted(struct revoke *revoke)
            ctl_delete_is_wanted(ctl, revoke->store, revoke->lineage);
 }
 
-static int delete (struct revoke *revoke)
+static int
+forget(struct revoke *revoke)
 {
     struct acme_error err;
     char text[800] = "";
@@ -508,7 +509,7 @@ run(struct revoke *revoke)
     if (code != CTL_OK)
         return code;
     if (is_deleted(revoke))
-        return delete (revoke);
+        return forget(revoke);
     renew(revoke);
     return CTL_OK;
 }
