@@ -30,9 +30,11 @@ put_first_words(const char *before)
     const struct ctl_verb *verb, *other;
     size_t len;
 
-    for (verb = ctl_verbs; verb < ctl_verbs + ctl_nverbs; verb++) {
+    for (verb = ctl_verb_next(NULL); verb != NULL;
+         verb = ctl_verb_next(verb)) {
         len = strcspn(verb->name, " ");
-        for (other = ctl_verbs; other < verb; other++)
+        for (other = ctl_verb_next(NULL); other != verb;
+             other = ctl_verb_next(other))
             if (strcspn(other->name, " ") == len &&
                 memcmp(other->name, verb->name, len) == 0)
                 break;
@@ -46,7 +48,7 @@ put_second_words(const char *first, size_t len)
 {
     const struct ctl_verb *verb;
 
-    for (verb = ctl_verbs; verb < ctl_verbs + ctl_nverbs; verb++)
+    for (verb = ctl_verb_next(NULL); verb != NULL; verb = ctl_verb_next(verb))
         if (strncmp(verb->name, first, len) == 0 && verb->name[len] == ' ')
             (void)printf(" %s", verb->name + len + 1);
 }
@@ -60,7 +62,8 @@ put_families(const char *before, const char *after)
     const char *last = "";
     size_t len;
 
-    for (verb = ctl_verbs; verb < ctl_verbs + ctl_nverbs; verb++) {
+    for (verb = ctl_verb_next(NULL); verb != NULL;
+         verb = ctl_verb_next(verb)) {
         len = strcspn(verb->name, " ");
         if (verb->name[len] == '\0' || strncmp(last, verb->name, len + 1) == 0)
             continue;
@@ -143,7 +146,7 @@ print_bash(void)
     put_first_words(" ");
     (void)puts("' ;;");
     put_families("words='", "' ;;");
-    for (verb = ctl_verbs; verb < ctl_verbs + ctl_nverbs; verb++)
+    for (verb = ctl_verb_next(NULL); verb != NULL; verb = ctl_verb_next(verb))
         put_options(verb);
     (void)puts("    *) return ;;\n"
                "    esac\n"
@@ -213,7 +216,7 @@ print_zsh(void)
     put_first_words(" ");
     (void)puts(" ;;");
     put_families("compadd --", " ;;");
-    for (verb = ctl_verbs; verb < ctl_verbs + ctl_nverbs; verb++)
+    for (verb = ctl_verb_next(NULL); verb != NULL; verb = ctl_verb_next(verb))
         put_zsh_verb(verb);
     (void)puts("    esac\n"
                "}\n"

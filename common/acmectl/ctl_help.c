@@ -30,7 +30,8 @@ ctl_help_print(FILE *out)
     (void)fputs("usage: acmectl VERB [OPTION...]\n", out);
     for (group = 0; group < CTL_GROUPS; group++) {
         (void)fprintf(out, "\n%s:\n", ctl_group_titles[group]);
-        for (verb = ctl_verbs; verb < ctl_verbs + ctl_nverbs; verb++)
+        for (verb = ctl_verb_next(NULL); verb != NULL;
+             verb = ctl_verb_next(verb))
             if (verb->group == group)
                 (void)fprintf(out, "  %-20s %s\n", verb->name, verb->summary);
     }
@@ -127,7 +128,8 @@ print_all(FILE *out)
     const struct ctl_topic *topic;
 
     ctl_help_print(out);
-    for (verb = ctl_verbs; verb < ctl_verbs + ctl_nverbs; verb++) {
+    for (verb = ctl_verb_next(NULL); verb != NULL;
+         verb = ctl_verb_next(verb)) {
         (void)fputc('\n', out);
         ctl_help_verb(out, verb);
     }
@@ -147,7 +149,7 @@ print_family(FILE *out, const char *word)
 
     if (!ctl_verb_is_family(word))
         return false;
-    for (verb = ctl_verbs; verb < ctl_verbs + ctl_nverbs; verb++)
+    for (verb = ctl_verb_next(NULL); verb != NULL; verb = ctl_verb_next(verb))
         if (strncmp(verb->name, word, strlen(word)) == 0 &&
             verb->name[strlen(word)] == ' ')
             (void)fprintf(out, "  %-20s %s\n", verb->name, verb->summary);

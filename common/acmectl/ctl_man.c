@@ -32,7 +32,7 @@ put_synopsis(FILE *out)
     const struct ctl_verb *verb;
 
     (void)fputs(".Sh SYNOPSIS\n", out);
-    for (verb = ctl_verbs; verb < ctl_verbs + ctl_nverbs; verb++)
+    for (verb = ctl_verb_next(NULL); verb != NULL; verb = ctl_verb_next(verb))
         put_usage(out, verb, ".Nm\n.Cm ");
 }
 
@@ -42,7 +42,8 @@ put_verbs(FILE *out)
     const struct ctl_verb *verb;
 
     (void)fputs(".Sh VERBS\n.Bl -tag -width Ds\n", out);
-    for (verb = ctl_verbs; verb < ctl_verbs + ctl_nverbs; verb++) {
+    for (verb = ctl_verb_next(NULL); verb != NULL;
+         verb = ctl_verb_next(verb)) {
         (void)fprintf(out, ".It Cm %s\n", verb->name);
         ctl_markup_man(out, verb->text);
         if (verb->aliases != NULL)
@@ -77,7 +78,7 @@ put_users(FILE *out, const struct ctl_option *option)
     const struct ctl_verb *verb;
     const char *before = "Of\n.Cm ";
 
-    for (verb = ctl_verbs; verb < ctl_verbs + ctl_nverbs; verb++)
+    for (verb = ctl_verb_next(NULL); verb != NULL; verb = ctl_verb_next(verb))
         if (ctl_option_is_of(option, verb)) {
             (void)fprintf(out, "%s%s", before, verb->name);
             before = " , ";

@@ -1,7 +1,8 @@
 /*
- * The options and the verbs of acmectl, each in one table.  The command line,
- * the configuration file, help, the manual page and the completions of shells
- * are made of these two and of nothing else.
+ * The options and the verbs of acmectl, the ones in one table, the others in
+ * one for each group.  The command line, the configuration file, help, the
+ * manual page and the completions of shells are made of these and of nothing
+ * else.
  *
  * Texts for people have a line for each paragraph.  A line that begins with
  * "* " is an item of a list, up to ": " its tag; one that begins with four
@@ -77,8 +78,12 @@ struct ctl_topic {
 
 extern const struct ctl_option ctl_options[];
 extern const size_t ctl_noptions;
-extern const struct ctl_verb ctl_verbs[];
-extern const size_t ctl_nverbs;
+extern const struct ctl_verb ctl_verbs_obtain[];
+extern const struct ctl_verb ctl_verbs_look[];
+extern const struct ctl_verb ctl_verbs_versions[];
+extern const struct ctl_verb ctl_verbs_account[];
+extern const struct ctl_verb ctl_verbs_dns[];
+extern const struct ctl_verb ctl_verbs_program[];
 extern const struct ctl_topic ctl_topics[];
 extern const size_t ctl_ntopics;
 extern const char *const ctl_group_titles[CTL_GROUPS];
@@ -89,6 +94,10 @@ const struct ctl_option *ctl_option_find(const char *name, size_t len);
 /* Whether a verb, if it is not NULL, takes an option. */
 bool ctl_option_is_of(const struct ctl_option *option,
     const struct ctl_verb *verb);
+
+/* The verb after this one, in the order of the groups; the first one after
+ * NULL. NULL: there is none. */
+const struct ctl_verb *ctl_verb_next(const struct ctl_verb *verb);
 
 /* A verb by its one or two words; the second may be NULL. */
 const struct ctl_verb *ctl_verb_find(const char *word, const char *second);

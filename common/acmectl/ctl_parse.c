@@ -87,7 +87,7 @@ list_family(const char *word, char *list, size_t size)
     const size_t len = strlen(word);
     size_t n = 0;
 
-    for (verb = ctl_verbs; verb < ctl_verbs + ctl_nverbs; verb++)
+    for (verb = ctl_verb_next(NULL); verb != NULL; verb = ctl_verb_next(verb))
         if (strncmp(verb->name, word, len) == 0 && verb->name[len] == ' ' &&
             n < size)
             n += (size_t)snprintf(list + n, size - n, "%s%s",

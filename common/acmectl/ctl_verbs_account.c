@@ -1,0 +1,85 @@
+/*
+ * Verbs about accounts at CAs and their keys.
+ */
+#include "acmectl/ctl_options.h"
+
+const struct ctl_verb ctl_verbs_account[] = {
+    { .name = "account list",
+        .group = CTL_GROUP_ACCOUNT,
+        .run = ctl_account_list,
+        .options = "account server",
+        .usage = "[--account ID] [--server URL]",
+        .summary = "the accounts",
+        .text = "Shows the accounts: the id of the key, the CA, and the "
+                "account's URL.\n" },
+    { .name = "account show",
+        .group = CTL_GROUP_ACCOUNT,
+        .run = ctl_account_show,
+        .options = "account server details",
+        .usage = "[-d] [--account ID] [--server URL]",
+        .summary = "one account",
+        .text = "Shows one account; the first line is \"Account URI:\" and "
+                "its URL, as CAA records want it. With `-d` the CA is asked, "
+                "and its word on status and contacts shown.\n" },
+    { .name = "account update",
+        .group = CTL_GROUP_ACCOUNT,
+        .flags = CTL_OPERANDS,
+        .run = ctl_account_update,
+        .options = "account server",
+        .usage = "CONTACT... [--account ID] [--server URL]\n"
+                 "clear [--account ID] [--server URL]",
+        .summary = "change its contacts",
+        .text =
+            "Gives the account other contacts, or with the word `clear` none. "
+            "A server tells the CA of the contacts of its configuration when "
+            "these change, and then those count.\n" },
+    { .name = "account rekey",
+        .group = CTL_GROUP_ACCOUNT,
+        .flags = CTL_OPERANDS,
+        .run = ctl_account_rekey,
+        .options = "account server force",
+        .usage = "[TYPE | FILE] [--force] [--account ID] [--server URL]",
+        .summary = "change its key",
+        .text =
+            "Gives the account another key, at every CA where it has the old "
+            "one, or at none: when a CA does not take it, those that have are "
+            "asked to go back. The new key is of the old one's type, or of "
+            "TYPE (`ecdsa[:256|384|521]`, `rsa[:2048|3072|4096]`), whatever "
+            "type the configuration asks for, or is a copy of the one in "
+            "FILE. Running servers take the new key within two seconds; from "
+            "then on they do not answer challenges for the old one any more. "
+            "The account's URL, and with it CAA records, stay. The old key is "
+            "kept as keys/ID.replaced.pem.\n"
+            "A job at work with the account is waited for, 15 seconds at "
+            "most. Orders in flight with the account are named, and nothing "
+            "is done; with `--force` they are dropped. A change that was "
+            "interrupted does no harm: servers ask the CAs which key they "
+            "know, and the next `account rekey` completes it. A key in a file "
+            "that the configuration names is changed there.\n" },
+    { .name = "account deactivate",
+        .group = CTL_GROUP_ACCOUNT,
+        .run = ctl_account_deactivate,
+        .options = "account server confirm",
+        .usage = "[--confirm] [--account ID] [--server URL]",
+        .summary = "end it at its CA, for good",
+        .text =
+            "Ends an account at its CA, which cannot be undone: its key is "
+            "never taken there again, and a server that is to go on with that "
+            "CA has to be given another (`account_key`, `ACMEAccountKey`). "
+            "When the CA has confirmed it, the account is put aside; its key, "
+            "which may serve other CAs, and certificates stay. At a terminal "
+            "it asks first; otherwise `--confirm` is needed.\n" },
+    { .name = "key thumbprint",
+        .group = CTL_GROUP_ACCOUNT,
+        .flags = CTL_OPERANDS,
+        .run = ctl_key_thumbprint,
+        .usage = "[FILE]...",
+        .summary = "thumbprints of account keys",
+        .text =
+            "Prints for each account key in the state directory its RFC 7638 "
+            "thumbprint, type and id; or for each FILE with a key of your own "
+            "(`account_key`, `ACMEAccountKey`) the same with its name. A "
+            "server that is given a thumbprint (`acme_thumbprint`, "
+            "`ACMEThumbprint`) answers for that account without its key.\n" },
+    { .name = NULL },
+};

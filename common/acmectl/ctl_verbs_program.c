@@ -1,0 +1,81 @@
+/*
+ * Verbs about the state directory as a whole, and the program.
+ */
+#include "acmectl/ctl_options.h"
+
+const struct ctl_verb ctl_verbs_program[] = {
+    { .name = "backup",
+        .group = CTL_GROUP_PROGRAM,
+        .flags = CTL_OPERANDS,
+        .run = ctl_backup,
+        .options = "no-keys no-accounts lock-timeout",
+        .usage = "FILE | - [--no-keys] [--no-accounts] [--lock-timeout "
+                 "SECONDS]",
+        .summary = "write lineages and accounts into a tar archive",
+        .text =
+            "Writes certificates, keys, settings, records and accounts into a "
+            "new tar archive that only its owner can read; a file that exists "
+            "is not written over. `-` is standard output, unless that is a "
+            "terminal. Servers may run: each lineage is locked while it is "
+            "read, and one that somebody is at work on waited for, else the "
+            "exit status is 3 and there is no file.\n"
+            "The archive holds every private key in plain text, as a warning "
+            "on standard error says. With `--no-keys` there is none in it; "
+            "then no certificate can be restored from it. Orders in flight, "
+            "limits of CAs, events, and the programs in renewal-hooks/ are "
+            "not in it.\n" },
+    { .name = "restore",
+        .group = CTL_GROUP_PROGRAM,
+        .flags = CTL_OPERANDS,
+        .run = ctl_restore,
+        .options = "force",
+        .usage = "FILE [--force]",
+        .summary = "read such an archive back",
+        .text =
+            "Reads an archive of `backup` into the state directory, which is "
+            "made if `--state-dir` names one that does not exist. No server "
+            "may run on it. If it has lineages or account keys already, "
+            "`--force` is needed: then settings, records and accounts of the "
+            "archive replace those of the same name, its versions are added "
+            "to those that there are, and what was live in the archive is "
+            "live then. Nothing is deleted.\n"
+            "The file must be root's, or the caller's, and closed to others: "
+            "whoever could write it chooses the keys, and the programs that "
+            "settings name. All of it is looked at first, by a process that "
+            "can write nothing: an archive that has anything which no backup "
+            "has (another path, a link, a device, a hard link, a special "
+            "mode, a large file) is refused as a whole, by name. A version "
+            "that is damaged or has no key is left out and told, and the exit "
+            "status 1. Files are not unpacked: keys, certificates and JSON "
+            "are parsed and written anew.\n" },
+    { .name = "help",
+        .group = CTL_GROUP_PROGRAM,
+        .flags = CTL_OPERANDS,
+        .run = ctl_help,
+        .usage = "[VERB | TOPIC]",
+        .summary = "what a verb does, and more",
+        .text =
+            "Tells about a verb, about one of the topics `states`, "
+            "`configuration`, `json`, `environment`, `files`, `exit-status`, "
+            "`examples`, about `options`, or about `all` of it. `acmectl help "
+            "man` prints the manual page.\n" },
+    { .name = "completion",
+        .group = CTL_GROUP_PROGRAM,
+        .flags = CTL_OPERANDS,
+        .run = ctl_completion,
+        .usage = "bash | zsh",
+        .summary = "a script that completes commands in a shell",
+        .text =
+            "Prints a script with which the shell completes verbs and "
+            "options. `make install` puts both where shells look; otherwise, "
+            "in bash:\n"
+            "    source <(acmectl completion bash)\n" },
+    { .name = "version",
+        .group = CTL_GROUP_PROGRAM,
+        .run = ctl_version,
+        .usage = "",
+        .summary = "the versions of this program and its libraries",
+        .text = "Prints the versions of this program and of the libraries "
+                "that it runs with.\n" },
+    { .name = NULL },
+};
