@@ -74,6 +74,9 @@ struct ctl {
     const char *account;
     bool confirm;
     const char *cert_path;
+    const char *chain_path;
+    const char *fullchain_path;
+    const char *csr; /* a file */
     const char *key_path;
     const char *reason;
     bool no_delete;

@@ -3,17 +3,14 @@
  * lineage is meant, if none is named, the names say; nothing that a server
  * declares is changed.
  */
-#include "acmectl/ctl_alone.h"
-#include "acmectl/ctl_trial.h"
-#include "acmectl/ctl_wish.h"
+#include "acmectl/ctl_issue.h"
+#include "acmectl/ctl_order.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/acme_name.h"
-#include "drive/acme_host_check.h"
-#include "state/acme_frame.h"
 #include "state/acme_match.h"
 
 #define NUMBERS_MAX 1000
@@ -21,7 +18,6 @@
 struct issuance {
     struct ctl *ctl;
     struct acme_store *store;
-    struct ctl_alone alone;
     struct acme_match_names wanted;
     struct acme_match match;
     size_t nlineages;                /* looked at so far */
@@ -32,8 +28,6 @@ struct issuance {
     struct acme_arena *names;        /* of what it has */
     struct acme_match_names has;
     struct ctl_wish wish;
-    bool force;
-    bool ok;
 };
 
 /* ---- lineages that there are ------------------------------------------ */
@@ -321,31 +315,6 @@ find_lineage(struct issuance *issuance)
 
 /* ---- the order -------------------------------------------------------- */
 
-static void
-on_done(void *ctx, size_t lineage, bool ok, const char *text)
-{
-    struct issuance *issuance = ctx;
-    struct ctl *ctl = issuance->ctl;
-
-    ctl_progress_clear();
-    issuance->ok = ok;
-    if (ok && ctl->dry_run)
-        ctl_trial_hooks(ctl, issuance->store, issuance->alone.config, lineage,
-            NULL);
-    if (ctl->json) {
-        struct acme_json *json = acme_json_object();
-
-        acme_json_set_str(json, "name", issuance->name);
-        acme_json_set_bool(json, "ok", ok);
-        acme_json_set_str(json, "text", text);
-        (void)ctl_print_json(json);
-    } else if (!ok) {
-        (void)ctl_fail(CTL_FAILED, "%s: %s", issuance->name, text);
-    } else if (!ctl->quiet) {
-        (void)printf("%s: %s\n", issuance->name, text);
-    }
-}
-
 /* Where names go that it has, no order is due by itself. */
 static bool
 drops_names(const struct issuance *issuance)
@@ -354,53 +323,21 @@ drops_names(const struct issuance *issuance)
            !acme_match_covers(&issuance->wanted, &issuance->has);
 }
 
-static enum acme_rc
-configure(struct issuance *issuance, struct acme_error *err)
-{
-    struct acme_config *config = issuance->alone.config;
-    struct acme_lineage *lineage = &issuance->wish.lineage;
-    struct acme_issuer issuer = issuance->wish.issuer;
-    size_t ignored;
-    enum acme_rc rc = ctl_add_servers(issuance->store, config,
-        &issuance->alone.servers, err);
-
-    if (rc == ACME_OK && issuance->ctl->dry_run)
-        rc = ctl_trial_issuer(issuance->ctl, &issuance->wish.issuer,
-            issuance->names, &issuer, err);
-    if (rc == ACME_OK)
-        rc = acme_config_add_issuer(config, &issuer, &lineage->issuer, err);
-    lineage->name = issuance->name;
-    lineage->nnames = issuance->wanted.n;
-    lineage->names = issuance->wanted.name;
-    if (rc == ACME_OK)
-        rc = acme_config_add_lineage(config, lineage, &ignored, err);
-    return rc;
-}
-
 static int
 order(struct issuance *issuance)
 {
     struct ctl *ctl = issuance->ctl;
-    struct ctl_alone *alone = &issuance->alone;
-    struct acme_error err;
-    int code;
+    struct ctl_order order = { .ctl = ctl,
+        .store = issuance->store,
+        .wish = &issuance->wish,
+        .name = issuance->name,
+        .nnames = issuance->wanted.n,
+        .names = issuance->wanted.name,
+        .force = ctl->force || drops_names(issuance) };
+    int code = ctl_order_run(&order);
 
-    acme_error_clear(&err);
-    alone->progress = (struct ctl_progress){ .ctl = ctl, .what = "ordering" };
-    alone->state_dir = ctl->state[0];
-    alone->flags = ctl->dry_run ? ACME_RENEW_TRIAL : ACME_RENEW_ISSUE;
-    if (ctl->force || drops_names(issuance))
-        alone->flags |= ACME_RENEW_FORCE;
-    alone->done = on_done;
-    alone->ctx = issuance;
-    alone->config = acme_config_new(ctl->state[0], "acmectl", "issue");
-    if (alone->config == NULL)
-        return ctl_fail(CTL_FAILED, "out of memory");
-    code = configure(issuance, &err) == ACME_OK
-               ? ctl_alone_run(alone)
-               : ctl_fail(CTL_USAGE, "%s", err.what);
-    acme_config_free(alone->config);
-    return code == CTL_OK && !issuance->ok ? CTL_FAILED : code;
+    ctl_order_tell(&order, order.name, ctl->json ? acme_json_object() : NULL);
+    return code;
 }
 
 /* ---- the verb --------------------------------------------------------- */
@@ -450,6 +387,11 @@ check_usage(struct issuance *issuance)
 
     if (code != CTL_OK)
         return code;
+    if (ctl->cert_path != NULL || ctl->chain_path != NULL ||
+        ctl->fullchain_path != NULL)
+        return ctl_fail(CTL_USAGE,
+            "--cert-path, --chain-path and --fullchain-path go with --csr; "
+            "the files of a lineage are below live/, and export copies them");
     if (ctl->domains.n == 0 && ctl->cert_name == NULL)
         return ctl_fail(CTL_USAGE,
             "issue needs the names of the certificate, with -d");
@@ -474,6 +416,8 @@ ctl_issue(struct ctl *ctl)
         acme_arena_alloc(ctl->arena, sizeof(*issuance));
     int code;
 
+    if (ctl->csr != NULL)
+        return ctl_issue_csr(ctl);
     if (issuance == NULL)
         return ctl_fail(CTL_FAILED, "out of memory");
     issuance->ctl = ctl;

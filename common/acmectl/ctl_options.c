@@ -164,7 +164,30 @@ const struct ctl_option ctl_options[] = {
         .at = AT(cert_path),
         .value = "FILE",
         .text =
-            "A certificate, in PEM or DER; of more than one, the first.\n" },
+            "A certificate, in PEM or DER; of more than one, the first. With "
+            "`--csr`: where the certificate goes, a file that must not "
+            "exist.\n" },
+    { .name = "chain-path",
+        .kind = CTL_TEXT,
+        .flags = CTL_ONCE,
+        .at = AT(chain_path),
+        .value = "FILE",
+        .text = "With `--csr`: where the certificates of the issuers go, for "
+                "which see `--cert-path`.\n" },
+    { .name = "fullchain-path",
+        .kind = CTL_TEXT,
+        .flags = CTL_ONCE,
+        .at = AT(fullchain_path),
+        .value = "FILE",
+        .text = "With `--csr`: where the certificate goes with those of its "
+                "issuers behind it.\n" },
+    { .name = "csr",
+        .kind = CTL_TEXT,
+        .flags = CTL_ONCE,
+        .at = AT(csr),
+        .value = "FILE",
+        .text = "A signing request, PEM or DER, for whose names and key the "
+                "certificate is; the key is not needed here.\n" },
     { .name = "key-path",
         .kind = CTL_TEXT,
         .flags = CTL_ONCE,

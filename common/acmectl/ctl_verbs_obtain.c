@@ -9,7 +9,8 @@ const struct ctl_verb ctl_verbs_obtain[] = {
         .group = CTL_GROUP_OBTAIN,
         .run = ctl_issue,
         .options =
-            "cert-name domains server staging email agree-tos eab-kid "
+            "cert-name domains csr cert-path chain-path fullchain-path "
+            "server staging email agree-tos eab-kid "
             "eab-file eab-alg ca-file no-verify-ssl key-type reuse-key "
             "must-staple "
             "preferred-chain profile required-profile allow-subset-of-names "
@@ -18,7 +19,9 @@ const struct ctl_verb ctl_verbs_obtain[] = {
             "pre-hook deploy-hook post-hook no-directory-hooks "
             "disable-hook-validation no-autorenew keep-until-expiring expand "
             "renew-with-new-domains duplicate break-my-certs force dry-run",
-        .usage = "-d NAME... [--cert-name NAME] [--server URL] [OPTION]...",
+        .usage = "-d NAME... [--cert-name NAME] [--server URL] [OPTION]...\n"
+                 "--csr FILE [-d NAME...] [--cert-path FILE] [--chain-path "
+                 "FILE] [--fullchain-path FILE] [OPTION]...",
         .summary = "have a certificate for names, without a server's wish",
         .text =
             "Has a certificate issued, and keeps it as a lineage that acmectl "
@@ -38,6 +41,17 @@ const struct ctl_verb ctl_verbs_obtain[] = {
             "its first name, with -0001 behind it if there is one. What a "
             "server's configuration wants is renewed as `renew` would, and "
             "never changed. An option is kept only if all went well.\n"
+            "With `--csr` the certificate is for the names and the key of a "
+            "signing request, which is read once; `-d` may say the names "
+            "again, and must say all of them then. Unlike that of a server's "
+            "configuration it is no lineage: the certificate, its chain and "
+            "both together are written to three files, which must not exist, "
+            "and to nothing else; nobody renews it, and the key is never "
+            "seen. Files that are not named are NNNN_cert.pem, "
+            "NNNN_chain.pem and NNNN_fullchain.pem where the command is "
+            "given, with the first number from 0000 on that is free. One "
+            "that was interrupted goes on when the same request comes "
+            "again.\n"
             "With `--dry-run` it is tried at a staging CA, see `renew`, and "
             "nothing is kept.\n" },
     { .name = "renew",

@@ -13,9 +13,8 @@
 
 /* ---- words ------------------------------------------------------------ */
 
-/* From where the command was given; links are left to whoever reads it. */
-static const char *
-whole_path(void *ctx, const char *path)
+const char *
+ctl_whole_path(void *ctx, const char *path)
 {
     struct acme_arena *arena = ctx;
     char here[PATH_MAX];
@@ -125,7 +124,7 @@ take_binding(struct ctl *ctl, struct acme_issuer *issuer)
     if (ctl->eab_kid == NULL)
         return CTL_OK;
     issuer->eab_kid = ctl->eab_kid;
-    issuer->eab_file = whole_path(ctl->arena, ctl->eab_file);
+    issuer->eab_file = ctl_whole_path(ctl->arena, ctl->eab_file);
     if (ctl->eab_alg != NULL &&
         acme_host_eab_alg(ctl->eab_alg, &issuer->eab_alg, &err) != ACME_OK)
         return usage("eab-alg", &err);
@@ -153,7 +152,7 @@ take_issuer(struct ctl *ctl, struct acme_issuer *issuer)
         issuer->profile_required = true;
     }
     if (ctl->ca_file != NULL)
-        issuer->ca_file = whole_path(ctl->arena, ctl->ca_file);
+        issuer->ca_file = ctl_whole_path(ctl->arena, ctl->ca_file);
     if (ctl->no_verify_ssl)
         issuer->verify = false;
     acme_error_clear(&err);
@@ -217,8 +216,8 @@ take_item(struct ctl *ctl, struct acme_proof *proof, const char *option,
     struct acme_error err;
 
     acme_error_clear(&err);
-    if (acme_proof_set(proof, item, word, n, whole_path, ctl->arena, &err) !=
-        ACME_OK)
+    if (acme_proof_set(proof, item, word, n, ctl_whole_path, ctl->arena,
+            &err) != ACME_OK)
         return usage(option, &err);
     return CTL_OK;
 }

@@ -29,4 +29,8 @@ struct ctl_wish {
 int ctl_wish_make(struct ctl *ctl, const struct acme_declaration *kept,
     struct ctl_wish *wish);
 
+/* A path from where the command was given, whole; `ctx` is the arena that it
+ * is in then.  Links are left to whoever reads it. */
+const char *ctl_whole_path(void *ctx, const char *path);
+
 #endif

@@ -44,10 +44,30 @@ check(const struct acme_csr *csr, const struct acme_lineage *wanted,
 }
 
 enum acme_rc
+acme_csr_file_take(const char *text, size_t len, const char *path,
+    const struct acme_lineage *wanted, struct acme_csr **out,
+    struct acme_error *err)
+{
+    struct acme_csr *csr = NULL;
+    struct acme_error why;
+    enum acme_rc rc;
+
+    acme_error_clear(&why);
+    rc = acme_csr_parse(text, len, &csr, &why);
+    if (rc == ACME_OK)
+        rc = check(csr, wanted, &why);
+    if (rc == ACME_OK) {
+        *out = csr;
+        return ACME_OK;
+    }
+    acme_csr_free(csr);
+    return fail(err, path, &why);
+}
+
+enum acme_rc
 acme_csr_file_read(int fd, const char *path, const struct acme_lineage *wanted,
     struct acme_csr **out, struct acme_error *err)
 {
-    struct acme_csr *csr = NULL;
     struct acme_error why;
     struct acme_buf text;
     enum acme_rc rc;
@@ -57,14 +77,10 @@ acme_csr_file_read(int fd, const char *path, const struct acme_lineage *wanted,
     rc = acme_dir_read_trusted(fd, strrchr(path, '/') + 1, ACME_STATE_PEM_MAX,
         &text, &why);
     if (rc == ACME_OK)
-        rc = acme_csr_parse(acme_buf_str(&text), text.len, &csr, &why);
-    if (rc == ACME_OK)
-        rc = check(csr, wanted, &why);
+        rc = acme_csr_file_take(acme_buf_str(&text), text.len, path, wanted,
+            out, err);
+    else
+        rc = fail(err, path, &why);
     acme_buf_clear(&text);
-    if (rc == ACME_OK) {
-        *out = csr;
-        return ACME_OK;
-    }
-    acme_csr_free(csr);
-    return fail(err, path, &why);
+    return rc;
 }

@@ -27,4 +27,9 @@ enum acme_rc acme_csr_file_read(int fd, const char *path,
     const struct acme_lineage *wanted, struct acme_csr **csr,
     struct acme_error *err);
 
+/* The same of what was read before. */
+enum acme_rc acme_csr_file_take(const char *text, size_t len, const char *path,
+    const struct acme_lineage *wanted, struct acme_csr **csr,
+    struct acme_error *err);
+
 #endif

@@ -2,6 +2,7 @@
  * Operators' signing requests: their directories are opened before the
  * sandbox, which lets the store read there; the files are read at each order.
  */
+#include <string.h>
 #include <unistd.h>
 
 #include "drive/acme_csr_file.h"
@@ -16,7 +17,8 @@ acme_keeper_open_csrs(struct acme_keeper *keeper)
 
     for (i = 0; i < config->nlineages; i++) {
         keeper->kept[i].csr_dir = -1;
-        if (config->lineage[i].csr_file == NULL)
+        if (config->lineage[i].csr_file == NULL ||
+            config->lineage[i].csr_pem != NULL)
             continue;
         acme_error_clear(&err);
         if (acme_csr_file_open(config->lineage[i].csr_file,
@@ -51,6 +53,26 @@ acme_keeper_csr_dirs(const struct acme_keeper *keeper, int *fds, size_t max)
     return n;
 }
 
+static enum acme_rc
+read_request(struct acme_keeper *keeper, size_t lineage, struct acme_csr **csr,
+    struct acme_error *err)
+{
+    const struct acme_lineage *configured = &keeper->config->lineage[lineage];
+    const struct acme_kept *kept = &keeper->kept[lineage];
+
+    if (configured->csr_pem != NULL)
+        return acme_csr_file_take(configured->csr_pem,
+            strlen(configured->csr_pem), configured->csr_file, &kept->wanted,
+            csr, err);
+    if (kept->csr_dir == -1)
+        return acme_error_set(err, ACME_CONFIG,
+            "the directory of signing request \"%s\" could not be opened at "
+            "start; reload when it can",
+            configured->csr_file);
+    return acme_csr_file_read(kept->csr_dir, configured->csr_file,
+        &kept->wanted, csr, err);
+}
+
 enum acme_rc
 acme_keeper_read_csr(struct acme_keeper *keeper, size_t lineage,
     enum acme_key_type type, struct acme_error *err)
@@ -63,12 +85,7 @@ acme_keeper_read_csr(struct acme_keeper *keeper, size_t lineage,
     if (path == NULL || kept->wanted.csr_file == NULL)
         return acme_error_set(err, ACME_CONFIG,
             "no signing request is configured here");
-    if (kept->csr_dir == -1)
-        return acme_error_set(err, ACME_CONFIG,
-            "the directory of signing request \"%s\" could not be opened at "
-            "start; reload when it can",
-            path);
-    rc = acme_csr_file_read(kept->csr_dir, path, &kept->wanted, &csr, err);
+    rc = read_request(keeper, lineage, &csr, err);
     /* It is put right in the file, with no change of the configuration. */
     if (rc == ACME_CONFIG)
         rc = err->rc = ACME_IO;

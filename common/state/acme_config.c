@@ -976,7 +976,8 @@ append(struct acme_config *config, const struct acme_lineage *lineage,
     added->nnames = n;
     added->names = copy_names(config->arena, name, n);
     if (added->names == NULL ||
-        !acme_arena_own(config->arena, &added->csr_file, 1))
+        !acme_arena_own(config->arena, &added->csr_file, 1) ||
+        !acme_arena_own(config->arena, &added->csr_pem, 1))
         return false;
     index->made[i].definition = definition;
     index->made[i].automatic = true;

@@ -37,6 +37,9 @@ struct acme_lineage {
     /* The operator's own signing request, absolute; we never see its key, and
      * its type is the only one.  NULL: none, keys are made here. */
     const char *csr_file;
+    /* The request itself (PEM), where the file was read when it was named and
+     * is not to be read again; NULL: it is, for each order. */
+    const char *csr_pem;
     /* How its names are proved; those alike are one.  NULL, where it is
      * given: nothing was said. */
     const struct acme_proof *proof;
