@@ -29,14 +29,17 @@ static const struct acme_key_kind kinds[] = {
         3072, 0 },
     [ACME_KEY_RSA_4096] = { "rsa:4096", "rsa", NULL, "", "RS256", "SHA256",
         4096, 0 },
+    [ACME_KEY_ED25519] = { "ed25519", "ed25519", NULL, "Ed25519", "EdDSA", "",
+        256, 32 },
 };
 
-#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+/* Of those that are used. */
+#define KINDS ((size_t)ACME_KEY_ED25519)
 
 const struct acme_key_kind *
 acme_key_kind_of(enum acme_key_type type)
 {
-    return &kinds[(size_t)type < KINDS ? type : ACME_KEY_NONE];
+    return &kinds[(size_t)type <= KINDS ? type : ACME_KEY_NONE];
 }
 
 const struct acme_key_kind *
@@ -129,6 +132,8 @@ classify(const EVP_PKEY *evp, enum acme_key_type *type)
                                    : strcmp(kinds[i].group, group) == 0)
             *type = (enum acme_key_type)i;
     }
+    if (acme_openssl_is_a(evp, "ED25519"))
+        *type = ACME_KEY_ED25519;
     return true;
 }
 
@@ -142,14 +147,16 @@ name_of(const EVP_PKEY *evp)
 }
 
 enum acme_rc
-acme_key_wrap(EVP_PKEY *evp, struct acme_key **out, struct acme_error *err)
+acme_key_wrap(EVP_PKEY *evp, enum acme_key_use use, struct acme_key **out,
+    struct acme_error *err)
 {
     enum acme_key_type type;
     struct acme_key *key;
 
     if (!classify(evp, &type))
         return acme_error_nomem(err);
-    if (type == ACME_KEY_NONE)
+    if (type == ACME_KEY_NONE ||
+        (type == ACME_KEY_ED25519 && use != ACME_KEY_TO_SHOW))
         return acme_error_set(err, ACME_CONFIG,
             "a key of this type or size cannot be used (%s, %d bits): it must "
             "be ECDSA (P-256, P-384, P-521) or RSA (2048, 3072, 4096 bits)",
@@ -171,7 +178,7 @@ acme_key_from_public(EVP_PKEY *evp, struct acme_key **key,
     enum acme_rc rc;
 
     ERR_set_mark();
-    rc = acme_key_wrap(evp, key, err);
+    rc = acme_key_wrap(evp, ACME_KEY_TO_USE, key, err);
     if (rc == ACME_OK) {
         EVP_PKEY_up_ref(evp);
         (*key)->is_public = true;
@@ -200,7 +207,7 @@ generate(enum acme_key_type type, struct acme_key **key,
                       : EVP_RSA_gen((size_t)kind->bits);
     if (evp == NULL)
         return acme_openssl_fail(err, ACME_CRYPTO, "cannot make a key");
-    rc = acme_key_wrap(evp, key, err);
+    rc = acme_key_wrap(evp, ACME_KEY_TO_USE, key, err);
     if (rc != ACME_OK)
         EVP_PKEY_free(evp);
     return rc;
@@ -279,7 +286,7 @@ from_der(const unsigned char *der, size_t len, struct acme_key **key,
     if (info != NULL && p == der + len)
         evp = decode(info, der, len);
     if (evp != NULL)
-        rc = acme_key_wrap(evp, key, err);
+        rc = acme_key_wrap(evp, ACME_KEY_TO_USE, key, err);
     else if (info == NULL && is_encrypted_der(der, len))
         rc = encrypted(err);
     else
@@ -315,7 +322,8 @@ refuse_passphrase(char *buf, int size, int rwflag, void *asked)
 
 /* In any of the forms there are. */
 static enum acme_rc
-from_any_pem(BIO *bio, struct acme_key **key, struct acme_error *err)
+from_any_pem(BIO *bio, enum acme_key_use use, struct acme_key **key,
+    struct acme_error *err)
 {
     bool asked = false;
     EVP_PKEY *evp;
@@ -323,7 +331,7 @@ from_any_pem(BIO *bio, struct acme_key **key, struct acme_error *err)
 
     evp = PEM_read_bio_PrivateKey(bio, NULL, refuse_passphrase, &asked);
     if (evp != NULL)
-        rc = acme_key_wrap(evp, key, err);
+        rc = acme_key_wrap(evp, use, key, err);
     else if (asked)
         rc = encrypted(err);
     else
@@ -354,7 +362,7 @@ from_pem(const char *pem, size_t len, struct acme_key **key,
         rc = from_der(der, (size_t)der_len, key, err);
     } else {
         (void)BIO_reset(bio);
-        rc = from_any_pem(bio, key, err);
+        rc = from_any_pem(bio, ACME_KEY_TO_USE, key, err);
     }
     OPENSSL_free(name);
     OPENSSL_free(header);
@@ -387,10 +395,10 @@ give_passphrase(char *out, int size, int writing, void *ctx)
     return (int)passphrase->len;
 }
 
-enum acme_rc
-acme_key_from_encrypted_pem(const char *pem, size_t len,
-    const struct acme_buf *passphrase, struct acme_key **key,
-    struct acme_error *err)
+/* A passphrase that is NULL: there is none. */
+static enum acme_rc
+from_sealed_pem(const char *pem, size_t len, const struct acme_buf *passphrase,
+    enum acme_key_use use, struct acme_key **key, struct acme_error *err)
 {
     EVP_PKEY *evp = NULL;
     BIO *bio = NULL;
@@ -400,31 +408,66 @@ acme_key_from_encrypted_pem(const char *pem, size_t len,
         return acme_error_set(err, ACME_CONFIG, "private key too long");
     ERR_set_mark();
     bio = BIO_new_mem_buf(pem, (int)len);
-    if (bio != NULL)
-        evp = PEM_read_bio_PrivateKey(bio, NULL, give_passphrase,
-            (void *)(uintptr_t)passphrase);
+    if (bio == NULL) {
+        rc = acme_error_nomem(err);
+        goto done;
+    }
+    if (passphrase == NULL) {
+        rc = from_any_pem(bio, use, key, err);
+        goto done;
+    }
+    evp = PEM_read_bio_PrivateKey(bio, NULL, give_passphrase,
+        (void *)(uintptr_t)passphrase);
     if (evp != NULL)
-        rc = acme_key_wrap(evp, key, err);
+        rc = acme_key_wrap(evp, use, key, err);
     else
         rc = acme_openssl_fail(err, ACME_CONFIG,
             "no private key found that opens with the passphrase");
     if (rc != ACME_OK)
         EVP_PKEY_free(evp);
+
+done:
     BIO_free(bio);
     ERR_pop_to_mark();
     return rc;
 }
 
 enum acme_rc
-acme_key_from_text(const char *text, size_t len, struct acme_key **key,
+acme_key_from_encrypted_pem(const char *pem, size_t len,
+    const struct acme_buf *passphrase, struct acme_key **key,
     struct acme_error *err)
+{
+    return from_sealed_pem(pem, len, passphrase, ACME_KEY_TO_USE, key, err);
+}
+
+/* Whether a text begins like JSON. */
+static bool
+is_json(const char *text, size_t len)
 {
     size_t i = 0;
 
     while (i < len && strchr(" \t\r\n", text[i]) != NULL && text[i] != '\0')
         i++;
-    return i < len && text[i] == '{' ? acme_key_from_jwk(text, len, key, err)
-                                     : acme_key_from_pem(text, len, key, err);
+    return i < len && text[i] == '{';
+}
+
+enum acme_rc
+acme_key_from_any_text(const char *text, size_t len,
+    const struct acme_buf *passphrase, struct acme_key **key,
+    struct acme_error *err)
+{
+    return is_json(text, len)
+               ? acme_key_read_jwk(text, len, ACME_KEY_TO_SHOW, key, err)
+               : from_sealed_pem(text, len, passphrase, ACME_KEY_TO_SHOW, key,
+                     err);
+}
+
+enum acme_rc
+acme_key_from_text(const char *text, size_t len, struct acme_key **key,
+    struct acme_error *err)
+{
+    return is_json(text, len) ? acme_key_from_jwk(text, len, key, err)
+                              : acme_key_from_pem(text, len, key, err);
 }
 
 /* ---- writing ---------------------------------------------------------- */

@@ -19,7 +19,8 @@ enum acme_key_type {
     ACME_KEY_ECDSA_521,
     ACME_KEY_RSA_2048,
     ACME_KEY_RSA_3072,
-    ACME_KEY_RSA_4096
+    ACME_KEY_RSA_4096,
+    ACME_KEY_ED25519 /* of acme_key_from_any_text() alone */
 };
 
 struct acme_key; /* reference counted, immutable */
@@ -79,6 +80,15 @@ enum acme_rc acme_key_from_jwk(const char *json, size_t len,
 enum acme_rc acme_key_from_text(const char *text, size_t len,
     struct acme_key **key, struct acme_error *err);
 
+/*
+ * The same for a key that is only to be shown or converted: an Ed25519 key
+ * (RFC 8037) will do too, and encrypted PEM with its passphrase (NULL: there
+ * is none).  Such a key signs nothing.
+ */
+enum acme_rc acme_key_from_any_text(const char *text, size_t len,
+    const struct acme_buf *passphrase, struct acme_key **key,
+    struct acme_error *err);
+
 /* The public half alone (its own reference to `evp`): for comparing, it signs
  * nothing and is never written. */
 struct evp_pkey_st;
@@ -91,6 +101,21 @@ enum acme_rc acme_key_to_der(const struct acme_key *key, struct acme_buf *der,
     struct acme_error *err);
 enum acme_rc acme_key_to_pem(const struct acme_key *key, struct acme_buf *pem,
     struct acme_error *err);
+
+/*
+ * The private key in one of the forms that programs read, appended to a secret
+ * buffer.  ACME_CONFIG: there is no such form of a key of its type.
+ */
+enum acme_key_form {
+    ACME_KEY_FORM_PKCS8, /* "BEGIN PRIVATE KEY" */
+    ACME_KEY_FORM_PKCS1, /* "BEGIN RSA PRIVATE KEY", "BEGIN EC PRIVATE KEY" */
+    ACME_KEY_FORM_DER8,
+    ACME_KEY_FORM_DER1,
+    ACME_KEY_FORM_JWK /* one line, the members of RFC 7518 6.2, 6.3 or of RFC
+                         8037 2; numbers of EC keys padded */
+};
+enum acme_rc acme_key_to_form(const struct acme_key *key,
+    enum acme_key_form form, struct acme_buf *out, struct acme_error *err);
 
 enum acme_key_type acme_key_type_of(const struct acme_key *key);
 

@@ -15,6 +15,7 @@
 #include "wrap/acme_openssl.h"
 
 #define BN_MAX (4096 / 8) /* the largest number of a key in a JWK */
+#define OKP_LEN 32        /* bytes of either half of an Ed25519 key */
 
 /* ---- reading ---------------------------------------------------------- */
 
@@ -199,7 +200,7 @@ make_key(const struct jwk *jwk, const char *type, struct acme_key **key,
     else if (EVP_PKEY_fromdata(make, &evp, EVP_PKEY_KEYPAIR, params) != 1)
         rc = acme_openssl_fail(err, ACME_CONFIG, "malformed JWK");
     else
-        rc = acme_key_wrap(evp, &made, err);
+        rc = acme_key_wrap(evp, ACME_KEY_TO_USE, &made, err);
     if (rc != ACME_OK)
         EVP_PKEY_free(evp);
     else if (!is_pair(evp))
@@ -214,15 +215,57 @@ make_key(const struct jwk *jwk, const char *type, struct acme_key **key,
     return rc;
 }
 
+/* RFC 8037 2: the public key must be that of the private one. */
 static enum acme_rc
-from_object(const struct acme_json *json, struct acme_key **key,
-    struct acme_error *err)
+make_okp(const struct jwk *jwk, struct acme_key **key, struct acme_error *err)
+{
+    const char *curve = acme_json_str(jwk->json, "crv");
+    unsigned char public[OKP_LEN];
+    size_t len = sizeof(public);
+    struct acme_buf d, x;
+    EVP_PKEY *evp = NULL;
+    enum acme_rc rc = ACME_OK;
+
+    acme_buf_init_secret(&d, BN_MAX + 3);
+    acme_buf_init(&x, BN_MAX + 3);
+    if (curve == NULL || strcmp(curve, "Ed25519") != 0)
+        rc = acme_error_set(err, ACME_CONFIG,
+            "the JWK's curve cannot be used: it must be Ed25519");
+    if (rc == ACME_OK)
+        rc = get_bytes(jwk, "d", &d, err);
+    if (rc == ACME_OK)
+        rc = get_bytes(jwk, "x", &x, err);
+    if (rc != ACME_OK)
+        goto done;
+    evp =
+        EVP_PKEY_new_raw_private_key_ex(NULL, "ED25519", NULL, d.data, d.len);
+    if (evp == NULL || !EVP_PKEY_get_raw_public_key(evp, public, &len) ||
+        x.len != len || memcmp(x.data, public, len) != 0)
+        rc = acme_openssl_fail(err, ACME_CONFIG, "malformed JWK");
+    else
+        rc = acme_key_wrap(evp, ACME_KEY_TO_SHOW, key, err);
+    if (rc != ACME_OK)
+        EVP_PKEY_free(evp);
+
+done:
+    acme_buf_clear(&d);
+    acme_buf_clear(&x);
+    return rc;
+}
+
+static enum acme_rc
+from_object(const struct acme_json *json, enum acme_key_use use,
+    struct acme_key **key, struct acme_error *err)
 {
     struct jwk jwk = { .json = json, .params = OSSL_PARAM_BLD_new() };
     const char *kty = acme_json_str(json, "kty");
     enum acme_rc rc;
     size_t i;
 
+    if (use == ACME_KEY_TO_SHOW && kty != NULL && strcmp(kty, "OKP") == 0) {
+        OSSL_PARAM_BLD_free(jwk.params);
+        return make_okp(&jwk, key, err);
+    }
     if (jwk.params == NULL)
         rc = acme_error_nomem(err);
     else if (kty != NULL && strcmp(kty, "EC") == 0)
@@ -242,8 +285,8 @@ from_object(const struct acme_json *json, struct acme_key **key,
 }
 
 enum acme_rc
-acme_key_from_jwk(const char *json, size_t len, struct acme_key **key,
-    struct acme_error *err)
+acme_key_read_jwk(const char *json, size_t len, enum acme_key_use use,
+    struct acme_key **key, struct acme_error *err)
 {
     struct acme_json *root = NULL;
     enum acme_rc rc;
@@ -253,18 +296,33 @@ acme_key_from_jwk(const char *json, size_t len, struct acme_key **key,
     if (rc == ACME_WIRE)
         rc = err->rc = ACME_CONFIG;
     if (rc == ACME_OK)
-        rc = from_object(root, key, err);
+        rc = from_object(root, use, key, err);
     acme_json_free(root);
     ERR_pop_to_mark();
     return rc;
 }
 
+enum acme_rc
+acme_key_from_jwk(const char *json, size_t len, struct acme_key **key,
+    struct acme_error *err)
+{
+    return acme_key_read_jwk(json, len, ACME_KEY_TO_USE, key, err);
+}
+
 /* ---- writing ---------------------------------------------------------- */
 
-/*
- * Appends `"NAME":"..."` with a number of the public key as base64url,
- * padded to `width` bytes (0: as short as it gets, RFC 7518 6.3.1).
- */
+/* Appends `"NAME":"..."` with bytes as base64url. */
+static void
+add_bytes(struct acme_buf *jwk, const char *name, const void *bytes,
+    size_t len)
+{
+    acme_buf_addf(jwk, "\"%s\":\"", name);
+    acme_base64_encode(jwk, bytes, len);
+    acme_buf_add_str(jwk, "\"");
+}
+
+/* So a number of the key, padded to `width` bytes (0: as short as it gets,
+ * RFC 7518 6.3.1). */
 static bool
 add_number(const struct acme_key *key, const char *name, const char *param,
     size_t width, struct acme_buf *jwk)
@@ -279,38 +337,122 @@ add_number(const struct acme_key *key, const char *name, const char *param,
         ok = width <= sizeof(bytes) &&
              BN_bn2binpad(number, bytes, (int)width) == (int)width;
     }
-    BN_free(number);
-    if (!ok)
-        return false;
-    acme_buf_addf(jwk, "\"%s\":\"", name);
-    acme_base64_encode(jwk, bytes, width);
-    acme_buf_add_str(jwk, "\"");
-    return true;
+    BN_clear_free(number);
+    if (ok)
+        add_bytes(jwk, name, bytes, width);
+    OPENSSL_cleanse(bytes, sizeof(bytes));
+    return ok;
 }
 
-static enum acme_rc
-add_jwk(const struct acme_key *key, struct acme_buf *jwk,
-    struct acme_error *err)
+typedef int get_raw(const EVP_PKEY *evp, unsigned char *bytes, size_t *len);
+
+static bool
+add_raw(const struct acme_key *key, const char *name, get_raw *get,
+    struct acme_buf *jwk)
+{
+    unsigned char bytes[OKP_LEN];
+    size_t len = sizeof(bytes);
+    bool ok = get(key->evp, bytes, &len) == 1;
+
+    if (ok)
+        add_bytes(jwk, name, bytes, len);
+    OPENSSL_cleanse(bytes, sizeof(bytes));
+    return ok;
+}
+
+static bool
+add_ec(const struct acme_key *key, struct acme_buf *jwk)
 {
     const struct acme_key_kind *kind = acme_key_kind_of(key->type);
     bool ok;
 
-    acme_buf_add_str(jwk, "{");
-    if (kind->group != NULL) {
-        acme_buf_addf(jwk, "\"crv\":\"%s\",\"kty\":\"EC\",", kind->curve);
-        ok = add_number(key, "x", OSSL_PKEY_PARAM_EC_PUB_X, kind->field, jwk);
+    acme_buf_addf(jwk, "\"crv\":\"%s\",\"kty\":\"EC\",", kind->curve);
+    ok = add_number(key, "x", OSSL_PKEY_PARAM_EC_PUB_X, kind->field, jwk);
+    acme_buf_add_str(jwk, ",");
+    return ok &&
+           add_number(key, "y", OSSL_PKEY_PARAM_EC_PUB_Y, kind->field, jwk);
+}
+
+static bool
+add_rsa(const struct acme_key *key, struct acme_buf *jwk)
+{
+    bool ok = add_number(key, "e", OSSL_PKEY_PARAM_RSA_E, 0, jwk);
+
+    acme_buf_add_str(jwk, ",\"kty\":\"RSA\",");
+    return ok && add_number(key, "n", OSSL_PKEY_PARAM_RSA_N, 0, jwk);
+}
+
+static bool
+add_okp(const struct acme_key *key, struct acme_buf *jwk)
+{
+    acme_buf_add_str(jwk, "\"crv\":\"Ed25519\",\"kty\":\"OKP\",");
+    return add_raw(key, "x", EVP_PKEY_get_raw_public_key, jwk);
+}
+
+/* All of an RSA key, or what there is of one that came without its primes. */
+static bool
+add_private_rsa(const struct acme_key *key, struct acme_buf *jwk)
+{
+    BIGNUM *prime = NULL;
+    size_t n = RSA_NEEDED, i;
+    bool ok = true;
+
+    if (EVP_PKEY_get_bn_param(key->evp, OSSL_PKEY_PARAM_RSA_FACTOR1, &prime))
+        n = RSA_NUMBERS;
+    BN_clear_free(prime);
+    for (i = 2; i < n && ok; i++) { /* "n" and "e" are there */
         acme_buf_add_str(jwk, ",");
-        ok = ok &&
-             add_number(key, "y", OSSL_PKEY_PARAM_EC_PUB_Y, kind->field, jwk);
-    } else {
-        ok = add_number(key, "e", OSSL_PKEY_PARAM_RSA_E, 0, jwk);
-        acme_buf_add_str(jwk, ",\"kty\":\"RSA\",");
-        ok = ok && add_number(key, "n", OSSL_PKEY_PARAM_RSA_N, 0, jwk);
+        ok = add_number(key, rsa_numbers[i].member, rsa_numbers[i].param, 0,
+            jwk);
     }
+    return ok;
+}
+
+static bool
+add_private(const struct acme_key *key, struct acme_buf *jwk)
+{
+    const struct acme_key_kind *kind = acme_key_kind_of(key->type);
+
+    if (kind->group == NULL && key->type != ACME_KEY_ED25519)
+        return add_private_rsa(key, jwk);
+    acme_buf_add_str(jwk, ",");
+    return kind->group != NULL
+               ? add_number(key, "d", OSSL_PKEY_PARAM_PRIV_KEY, kind->field,
+                     jwk)
+               : add_raw(key, "d", EVP_PKEY_get_raw_private_key, jwk);
+}
+
+static enum acme_rc
+add_jwk(const struct acme_key *key, bool private, struct acme_buf *jwk,
+    struct acme_error *err)
+{
+    bool ok;
+
+    acme_buf_add_str(jwk, "{");
+    if (key->type == ACME_KEY_ED25519)
+        ok = add_okp(key, jwk);
+    else if (acme_key_kind_of(key->type)->group != NULL)
+        ok = add_ec(key, jwk);
+    else
+        ok = add_rsa(key, jwk);
+    if (private)
+        ok = ok && add_private(key, jwk);
     acme_buf_add_str(jwk, "}");
     if (!ok)
         return acme_openssl_fail(err, ACME_CRYPTO, "cannot read the key");
     return acme_buf_ok(jwk) ? ACME_OK : acme_error_nomem(err);
+}
+
+enum acme_rc
+acme_key_write_jwk(const struct acme_key *key, struct acme_buf *jwk,
+    struct acme_error *err)
+{
+    enum acme_rc rc;
+
+    ERR_set_mark();
+    rc = add_jwk(key, true, jwk, err);
+    ERR_pop_to_mark();
+    return rc;
 }
 
 enum acme_rc
@@ -320,7 +462,7 @@ acme_key_jwk(const struct acme_key *key, struct acme_buf *jwk,
     enum acme_rc rc;
 
     ERR_set_mark();
-    rc = add_jwk(key, jwk, err);
+    rc = add_jwk(key, false, jwk, err);
     ERR_pop_to_mark();
     return rc;
 }
@@ -337,7 +479,7 @@ acme_key_thumbprint(const struct acme_key *key,
     acme_buf_init(&jwk, 2048);
     acme_buf_init(&text, ACME_THUMBPRINT_LEN);
     ERR_set_mark();
-    rc = add_jwk(key, &jwk, err);
+    rc = add_jwk(key, false, &jwk, err);
     if (rc == ACME_OK)
         rc = acme_key_sha256(jwk.data, jwk.len, hash, err);
     if (rc != ACME_OK)
