@@ -179,6 +179,25 @@ acme_issuer_has_account(const struct acme_issuer *issuer,
 }
 
 const char *
+acme_issuer_directory_of(const char *account_url)
+{
+    struct acme_issuer issuer;
+    const char *found = NULL;
+    size_t i;
+
+    acme_issuer_init(&issuer);
+    for (i = 0; i < COUNT(known); i++) {
+        issuer.directory = known[i].directory;
+        if (!acme_issuer_has_account(&issuer, account_url))
+            continue;
+        if (found != NULL && strcmp(found, issuer.directory) != 0)
+            return NULL;
+        found = issuer.directory;
+    }
+    return found;
+}
+
+const char *
 acme_issuer_directory(const char *short_name)
 {
     size_t i;

@@ -65,6 +65,10 @@ void acme_issuer_init(struct acme_issuer *issuer);
 /* Directory URL behind a short name, in any case, or NULL. */
 const char *acme_issuer_directory(const char *short_name);
 
+/* Directory URL of the CA that an account's URL is of, by its host, or NULL:
+ * not known, or not the only one there. */
+const char *acme_issuer_directory_of(const char *account_url);
+
 /* Directory URL of the staging CA that the CA behind a directory has for
  * tests, or NULL: none is known. */
 const char *acme_issuer_staging(const char *directory);

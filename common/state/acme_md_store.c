@@ -558,6 +558,8 @@ acme_md_store_account(struct acme_md_store *store, size_t i,
         return damaged(err, dir, file, &why);
     status = acme_json_str(from->root, "status");
     account->name = from->name;
+    account->url = acme_json_str(from->root, "url");
+    account->contact = acme_json_get(from->root, "contact");
     account->valid = status != NULL && strcmp(status, "valid") == 0;
     account->eab_kid = acme_json_str(acme_json_get(from->root, "eab"), "kid");
     if (open_key(store, from, &account->key, &why) == ACME_OK)

@@ -18,6 +18,7 @@
 
 #include "base/acme_error.h"
 #include "state/acme_dir.h"
+#include "wrap/acme_json.h"
 #include "wrap/acme_x509.h"
 
 struct acme_md_store;
@@ -60,11 +61,13 @@ enum acme_rc acme_md_store_read_domain(struct acme_md_store *store,
 
 /* An account; texts are the store's. */
 struct acme_md_account {
-    const char *name;      /* "ACME-acme.example-0000" */
-    const char *directory; /* of its CA */
-    const char *eab_kid;   /* NULL: without external account binding */
-    bool valid;            /* as far as mod_md knows */
-    struct acme_key *key;  /* a reference of the account's */
+    const char *name;                /* "ACME-acme.example-0000" */
+    const char *directory;           /* of its CA */
+    const char *url;                 /* there; NULL: not known */
+    const struct acme_json *contact; /* an array, or NULL */
+    const char *eab_kid;  /* NULL: without external account binding */
+    bool valid;           /* as far as mod_md knows */
+    struct acme_key *key; /* a reference of the account's */
 };
 void acme_md_account_clear(struct acme_md_account *account);
 
