@@ -7,7 +7,6 @@
 #include "drive/acme_host_check.h"
 #include "drive/acme_service.h"
 #include "state/acme_frame.h"
-#include "state/acme_settings.h"
 
 /* ---- progress --------------------------------------------------------- */
 
@@ -30,25 +29,6 @@ ctl_progress_tick(void *progress)
 }
 
 /* ---- the configuration ------------------------------------------------ */
-
-enum acme_rc
-ctl_alone_issuers(struct acme_config *config,
-    const struct acme_declaration *by, struct acme_lineage *wanted,
-    struct acme_error *err)
-{
-    const struct acme_issuer *issuer;
-    enum acme_rc rc = ACME_OK;
-    size_t i, *index;
-
-    for (i = 0; i <= by->nfallbacks && rc == ACME_OK; i++) {
-        issuer = i == 0 ? &by->issuer : &by->fallback[i - 1];
-        index = i == 0 ? &wanted->issuer : &wanted->fallback[i - 1];
-        if (!acme_config_find_issuer(config, issuer->name, index))
-            rc = acme_config_add_issuer(config, issuer, index, err);
-    }
-    wanted->nfallbacks = by->nfallbacks;
-    return rc;
-}
 
 /* Who programs are run as that root must not run: of a server that may not
  * have the lineage, nobody has said. */

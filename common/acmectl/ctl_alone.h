@@ -7,8 +7,6 @@
 
 #include "acmectl/ctl.h"
 
-struct acme_declaration;
-
 /* What a person at a terminal sees of work that takes time. */
 struct ctl_progress {
     struct ctl *ctl;
@@ -39,11 +37,5 @@ struct ctl_alone {
  * to `done`; CTL_FAILED, with a message: nothing could be begun.
  */
 int ctl_alone_run(struct ctl_alone *alone);
-
-/* Puts the issuers that a declaration names into the configuration, each once;
- * `wanted` refers to them. */
-enum acme_rc ctl_alone_issuers(struct acme_config *config,
-    const struct acme_declaration *by, struct acme_lineage *wanted,
-    struct acme_error *err);
 
 #endif

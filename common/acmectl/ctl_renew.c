@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "drive/acme_control.h"
+#include "drive/acme_obeyed.h"
 #include "state/acme_frame.h"
 
 struct renewal {
@@ -99,9 +100,11 @@ ask_server(void *ctx, const struct acme_control_server *server,
 /* ---- doing it ourselves ----------------------------------------------- */
 
 static enum acme_rc
-add_trial_issuer(struct renewal *renewal, const struct acme_issuer *own,
-    struct acme_lineage *wanted, struct acme_error *err)
+add_trial_issuer(void *ctx, struct acme_config *config,
+    const struct acme_declaration *by, struct acme_lineage *wanted,
+    struct acme_error *err)
 {
+    struct renewal *renewal = ctx;
     struct acme_arena *arena = acme_arena_new();
     struct acme_issuer issuer;
     enum acme_rc rc;
@@ -109,11 +112,10 @@ add_trial_issuer(struct renewal *renewal, const struct acme_issuer *own,
     if (arena == NULL)
         return acme_error_nomem(err);
     wanted->nfallbacks = 0;
-    rc = ctl_trial_issuer(renewal->ctl, own, arena, &issuer, err);
-    if (rc == ACME_OK && !acme_config_find_issuer(renewal->alone.config,
-                             issuer.name, &wanted->issuer))
-        rc = acme_config_add_issuer(renewal->alone.config, &issuer,
-            &wanted->issuer, err);
+    rc = ctl_trial_issuer(renewal->ctl, &by->issuer, arena, &issuer, err);
+    if (rc == ACME_OK &&
+        !acme_config_find_issuer(config, issuer.name, &wanted->issuer))
+        rc = acme_config_add_issuer(config, &issuer, &wanted->issuer, err);
     acme_arena_free(arena);
     return rc;
 }
@@ -123,37 +125,14 @@ static enum acme_rc
 add_alone(struct renewal *renewal, const char *name, struct acme_error *err)
 {
     struct acme_settings *settings = NULL;
-    struct acme_arena *arena = acme_arena_new();
-    struct acme_lineage wanted;
-    const char *conflict = NULL;
-    size_t ignored;
-    enum acme_rc rc;
+    enum acme_rc rc =
+        acme_store_settings_read(renewal->store, name, &settings, err);
 
-    memset(&wanted, 0, sizeof(wanted));
-    if (arena == NULL)
-        return acme_error_nomem(err);
-    rc = acme_store_settings_read(renewal->store, name, &settings, err);
-    if (rc == ACME_OK && settings->ndeclared == 0)
-        rc = ACME_NOENT;
     if (rc == ACME_OK)
-        rc = acme_settings_wanted(settings, arena, &wanted, &conflict, err);
-    if (rc == ACME_OK && conflict != NULL)
-        rc = acme_error_set(err, ACME_CONFIG, "%s", conflict);
-    if (rc == ACME_OK)
-        rc = renewal->ctl->dry_run
-                 ? add_trial_issuer(renewal, &settings->declared[0].issuer,
-                       &wanted, err)
-                 : ctl_alone_issuers(renewal->alone.config,
-                       &settings->declared[0], &wanted, err);
-    if (rc == ACME_OK) {
-        wanted.name = name;
-        wanted.proof = &settings->declared[0].proof;
-        wanted.hooks = &settings->declared[0].hooks;
-        rc = acme_config_add_lineage(renewal->alone.config, &wanted, &ignored,
-            err);
-    }
+        rc = acme_obeyed_add(renewal->alone.config, name, settings,
+            renewal->ctl->dry_run ? add_trial_issuer : acme_obeyed_issuers,
+            renewal, err);
     acme_settings_free(settings);
-    acme_arena_free(arena);
     return rc;
 }
 

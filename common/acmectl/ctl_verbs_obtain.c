@@ -25,10 +25,11 @@ const struct ctl_verb ctl_verbs_obtain[] = {
         .summary = "have a certificate for names, without a server's wish",
         .text =
             "Has a certificate issued, and keeps it as a lineage that acmectl "
-            "wants: the files are below live/ in the state directory, and "
-            "`acmectl renew` renews it with what was said the last time, "
-            "until "
-            "an option says something else. A server that uses the same state "
+            "wants: the files are below live/ in the state directory. Any "
+            "server that runs on it renews the certificate when it is due, as "
+            "`acmectl renew` does, with what was said the last time, until an "
+            "option says something else; not with `--no-autorenew`. A server "
+            "that uses the same state "
             "directory answers the CA for it; where none runs, a program that "
             "changes the DNS has to prove the names, or updates of the "
             "DNS.\n"

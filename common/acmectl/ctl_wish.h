@@ -19,7 +19,7 @@ struct ctl_wish {
 };
 
 /* Under which name acmectl's lineages are declared. */
-#define CTL_DECLARER "acmectl:issue"
+#define CTL_DECLARER ACME_DECLARER_ACMECTL
 
 /*
  * Makes it; `kept` is the declaration that the lineage has, or NULL.  All of

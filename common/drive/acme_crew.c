@@ -562,6 +562,12 @@ acme_crew_start_errand(struct acme_crew *crew, size_t issuer,
     return start(seat, rc);
 }
 
+bool
+acme_crew_is_idle(struct acme_crew *crew)
+{
+    return find_seat(crew, RUNNING) == NULL && find_seat(crew, ENDED) == NULL;
+}
+
 static void
 join(struct seat *seat)
 {

@@ -97,6 +97,9 @@ struct acme_crew_ended {
 };
 bool acme_crew_take(struct acme_crew *crew, struct acme_crew_ended *ended);
 
+/* Whether nothing runs, and nothing has ended that was not taken. */
+bool acme_crew_is_idle(struct acme_crew *crew);
+
 /* Blocks until every job has ended. */
 void acme_crew_join(struct acme_crew *crew);
 

@@ -476,6 +476,32 @@ sleep_ms(const struct acme_engine *engine)
     return left <= 0 ? 0 : (unsigned)left * 1000;
 }
 
+static bool
+is_swept(const struct acme_engine *engine)
+{
+    const time_t next = acme_engine_next(engine);
+
+    return acme_crew_is_idle(engine->crew) &&
+           (next == 0 || next > now(engine));
+}
+
+static void
+bring_forward(time_t *next, time_t at)
+{
+    if (at != 0 && (*next == 0 || at < *next))
+        *next = at;
+}
+
+time_t
+acme_engine_next_sweep(const struct acme_engine *engine)
+{
+    time_t next = acme_engine_next(engine);
+
+    bring_forward(&next, acme_engine_next_look(engine));
+    bring_forward(&next, acme_engine_next_revocation(engine));
+    return next;
+}
+
 static enum acme_rc
 serve(struct acme_engine *engine, struct acme_error *err)
 {
@@ -492,6 +518,8 @@ serve(struct acme_engine *engine, struct acme_error *err)
                 return ACME_OK;
             continue;
         }
+        if (conf->sweeps && is_swept(engine))
+            return ACME_OK;
         if (!conf->idle(conf->idle_ctx, sleep_ms(engine)))
             return ACME_OK;
     }

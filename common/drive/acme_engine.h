@@ -40,6 +40,9 @@ struct acme_engine_conf {
     long long (*ticks_ms)(void *ctx);
     uint32_t (*random)(void *ctx);
     void *random_ctx;
+    /* The loop ends when nothing is due any more.  A start is no hint that
+     * anybody has mended something then, and accounts are left as they are. */
+    bool sweeps;
 };
 
 enum acme_rc acme_engine_new(const struct acme_engine_conf *conf,
@@ -71,8 +74,12 @@ bool acme_engine_run_one(struct acme_engine *engine);
 void acme_engine_request(struct acme_engine *engine, size_t lineage,
     unsigned flags, uint64_t id);
 
-/* Plans, then runs jobs as they become due until the host stops us or the
- * store is gone.  Blocks. */
+/* When there will be something to do for one that sweeps; 0: there is nothing
+ * planned. */
+time_t acme_engine_next_sweep(const struct acme_engine *engine);
+
+/* Plans, then runs jobs as they become due until the host stops us, the store
+ * is gone, or a sweep is over.  Blocks. */
 enum acme_rc acme_engine_loop(struct acme_engine *engine, bool crashed,
     struct acme_error *err);
 

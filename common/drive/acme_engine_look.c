@@ -403,3 +403,22 @@ acme_engine_start_looks(struct acme_engine *engine)
         started = start_look_at(engine, i) || started;
     return started;
 }
+
+time_t
+acme_engine_next_look(const struct acme_engine *engine)
+{
+    time_t next = 0, at;
+    int64_t first;
+    size_t i, unit;
+
+    for (i = 0; i < engine->looks->nissuers; i++) {
+        const struct look_ca *ca = &engine->looks->ca[i];
+
+        if (ca->due == NULL || !acme_heap_first(ca->due, &unit, &first))
+            continue;
+        at = (time_t)first > ca->not_before ? (time_t)first : ca->not_before;
+        if (next == 0 || at < next)
+            next = at;
+    }
+    return next;
+}

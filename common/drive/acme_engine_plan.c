@@ -388,7 +388,8 @@ acme_engine_plan(struct acme_engine *engine, bool crashed,
 
     for (i = 0; i < count_units(engine); i++) {
         acme_error_clear(&own);
-        if (acme_engine_plan_unit(engine, i, true, crashed, &own) == ACME_OK)
+        if (acme_engine_plan_unit(engine, i, !engine->conf.sweeps, crashed,
+                &own) == ACME_OK)
             continue;
         if (acme_vault_is_gone(engine->conf.vault))
             return acme_error_set(err, ACME_IO, "the store is gone");
@@ -397,7 +398,8 @@ acme_engine_plan(struct acme_engine *engine, bool crashed,
         if (!engine->conf.host->wait(engine->conf.host->ctx, 0))
             return acme_error_set(err, ACME_STOPPING, "stopped");
     }
-    acme_engine_watch_accounts(engine);
+    if (!engine->conf.sweeps)
+        acme_engine_watch_accounts(engine);
     return ACME_OK;
 }
 

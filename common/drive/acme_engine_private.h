@@ -203,6 +203,9 @@ bool acme_engine_start_looks(struct acme_engine *engine);
 void acme_engine_end_look(struct acme_engine *engine,
     const struct acme_crew_ended *ended);
 
+/* When the next one is due; 0: none is planned. */
+time_t acme_engine_next_look(const struct acme_engine *engine);
+
 /* Whether there is somebody to ask about the live certificate: the CA that
  * issued it, which is not asked about what has expired (RFC 9773 4.3.3). */
 bool acme_engine_is_asked(const struct acme_engine *engine,
@@ -229,6 +232,9 @@ bool acme_engine_start_revocation(struct acme_engine *engine);
 /* True: it was that. */
 bool acme_engine_end_revocation(struct acme_engine *engine,
     const struct acme_crew_ended *ended);
+
+/* When the next look is due; 0: none is planned. */
+time_t acme_engine_next_revocation(const struct acme_engine *engine);
 
 /* ---- acme_engine_clock.c ---------------------------------------------- */
 

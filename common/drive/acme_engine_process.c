@@ -165,9 +165,26 @@ ticks_ms(void *ctx)
     return acme_time_ms();
 }
 
+/* The store takes the answer and goes on while hooks run; an engine that ends
+ * takes the others along. */
+static enum acme_rc
+end_sweep(const struct acme_engine *engine, const struct network *network,
+    struct acme_vault *vault, struct acme_error *err)
+{
+    char text[32];
+    enum acme_rc rc;
+
+    (void)snprintf(text, sizeof(text), "%lld",
+        (long long)acme_engine_next_sweep(engine));
+    rc = acme_vault_done(vault, 1, true, text, err);
+    while (rc == ACME_OK && network->host->wait(network->host->ctx, 1000))
+        continue;
+    return rc;
+}
+
 static enum acme_rc
 run(struct network *network, struct acme_child *child, bool crashed,
-    const struct acme_engine_pace *pace, struct acme_vault *vault,
+    const struct acme_engine_pace *pace, struct acme_vault *vault, bool sweeps,
     struct acme_error *err)
 {
     const struct acme_runner_link runner = { child->runner };
@@ -191,9 +208,12 @@ run(struct network *network, struct acme_child *child, bool crashed,
     conf.idle_ctx = child;
     conf.random = draw;
     conf.ticks_ms = ticks_ms;
+    conf.sweeps = sweeps;
     rc = acme_engine_new(&conf, &engine, err);
     if (rc == ACME_OK)
         rc = acme_engine_loop(engine, crashed, err);
+    if (rc == ACME_OK && sweeps)
+        rc = end_sweep(engine, network, vault, err);
     acme_engine_free(engine);
     return rc;
 }
@@ -314,7 +334,8 @@ acme_engine_process(const struct acme_config *config, struct acme_child *child,
              (errand->flags & ACME_RENEW_TRIAL) != 0)
         rc = try_all(&network, child, pace, vault, errand, &err);
     else if (rc == ACME_OK)
-        rc = run(&network, child, crashed, pace, vault, &err);
+        rc = run(&network, child, crashed, pace, vault,
+            errand != NULL && errand->sweep, &err);
     acme_vault_free(vault);
     if (rc == ACME_IO) /* the store has gone; it says why */
         _exit(ACME_EXIT_PEER_GONE);

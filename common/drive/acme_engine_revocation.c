@@ -492,3 +492,12 @@ acme_engine_start_revocation(struct acme_engine *engine)
         return false;
     return start(engine, unit);
 }
+
+time_t
+acme_engine_next_revocation(const struct acme_engine *engine)
+{
+    size_t unit;
+    int64_t at;
+
+    return acme_heap_first(engine->crls->due, &unit, &at) ? (time_t)at : 0;
+}

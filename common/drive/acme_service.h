@@ -101,6 +101,13 @@ struct acme_service_work {
     const struct acme_record_check *check;   /* or with these */
     size_t nchecks;
     const struct acme_selftest_work *selftest; /* or with this; NULL: not */
+    /* Or nobody asks for anything: what is due of all lineages is done, and
+     * `done` told once, with the time of what comes next as a number; 0:
+     * nothing does. */
+    bool sweep;
+    const int *stop; /* ends it early, by its end; NULL: nothing does */
+    bool *crashed;   /* the engine before this one, and then this one, died of
+                        itself; NULL: nobody knows */
     void (*done)(void *ctx, size_t lineage, bool ok, const char *text);
     void (*tick)(void *ctx); /* every second; NULL: not */
     void *ctx;

@@ -184,7 +184,7 @@ is_errand_done(struct process *process)
     if (errand == NULL ||
         process->answered < errand->nlineages + errand->nrevocations +
                                 errand->nchecks + (errand->account != NULL) +
-                                count_rows(errand))
+                                errand->sweep + count_rows(errand))
         return false;
     if (!process->hooks_ended)
         acme_keeper_end_hooks(process->keeper);

@@ -26,6 +26,7 @@ struct acme_store_errand {
     const struct acme_record_check *check;   /* or the DNS is asked */
     size_t nchecks;
     const struct acme_selftest_work *selftest; /* or this; NULL: not */
+    bool sweep;  /* or nothing is asked, and the engine says when it is done */
     int answers; /* frames {DONE: index, ok, text} are written here */
 };
 

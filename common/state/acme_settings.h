@@ -14,6 +14,9 @@
 #include "base/acme_error.h"
 #include "state/acme_config.h"
 
+/* Who declares what acmectl has issued. */
+#define ACME_DECLARER_ACMECTL "acmectl:issue"
+
 /* One server instance's (or acmectl's) wish. */
 struct acme_declaration {
     const char *by; /* "nginx:/etc/nginx/nginx.conf" */

@@ -365,6 +365,7 @@ static void
 open_engine(struct fake_drive *d)
 {
     struct acme_engine_conf conf = { .config = d->config,
+        .sweeps = d->sweeps,
         .host = &d->host.host,
         .vault = d->vault,
         .network = { d, open_line },

@@ -80,6 +80,7 @@ struct fake_drive {
     const struct acme_runner_link *runner; /* the same, of single jobs */
     const struct acme_dns_servers *resolver;
     bool crashed; /* told to the engine when it plans */
+    bool sweeps;  /* it does, from the next start on */
 
     /* Exchanges with the CAs; the cut_at-th since fake_drive_cut() and all
      * after it fail with cut_rc. */

@@ -231,6 +231,39 @@ test_loop(void **state)
     assert_int_equal(d->host.waits, 50);
 }
 
+/* ---- a sweep ---------------------------------------------------------- */
+
+/* What is due is done; then it is over, and what comes next is known. */
+static void
+test_sweep(void **state)
+{
+    struct fake_drive *d = *state;
+    time_t at;
+
+    d->sweeps = true;
+    fake_drive_restart(d);
+    assert_int_equal(acme_engine_loop(d->engine, false, &d->err), ACME_OK);
+    assert_int_equal(fake_drive_version(d, "a.test"), 1);
+    at = acme_engine_next_sweep(d->engine);
+    assert_int_equal(at, record_of(d, "a.test").renew_at);
+
+    d->host.now = at;
+    fake_ca_problem(d->ca, FAKE_NEW_ORDER, 1, 500, "serverInternal", "oops");
+    fake_drive_restart(d);
+    assert_int_equal(acme_engine_loop(d->engine, false, &d->err), ACME_OK);
+    at = acme_engine_next_sweep(d->engine);
+    assert_in_range(at - d->host.now, 7, 15);
+
+    fake_drive_restart(d); /* too early */
+    assert_int_equal(acme_engine_loop(d->engine, false, &d->err), ACME_OK);
+    assert_int_equal(orders(d), 2);
+    assert_int_equal(acme_engine_next_sweep(d->engine), at);
+    d->host.now = at;
+    fake_drive_restart(d);
+    assert_int_equal(acme_engine_loop(d->engine, false, &d->err), ACME_OK);
+    assert_int_equal(fake_drive_version(d, "a.test"), 2);
+}
+
 /* ---- asked for by people ---------------------------------------------- */
 
 static void
@@ -1135,6 +1168,7 @@ main(void)
         TEST(test_issued_by, setup_two),
         TEST(test_record_damaged, setup_live),
         TEST(test_loop, setup_one),
+        TEST(test_sweep, setup_one),
         TEST(test_asked_nothing_due, setup_live),
         TEST(test_forced, setup_live),
         TEST(test_forced_too_soon, setup_live),

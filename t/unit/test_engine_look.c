@@ -575,6 +575,19 @@ test_failing(void **state)
     assert_true(acme_engine_next(d->engine) >= d->host.now + 50 * MINUTE);
 }
 
+/* A sweep ends, and says when there is a look to come. */
+static void
+test_sweep_looks(void **state)
+{
+    struct fake_drive *d = *state;
+
+    d->sweeps = true;
+    fake_drive_restart(d);
+    assert_int_equal(acme_engine_loop(d->engine, false, &d->err), ACME_OK);
+    assert_int_equal(acme_engine_next_sweep(d->engine),
+        record_of(d, "a.test").window.next_look);
+}
+
 #define TEST(name, setup) \
     cmocka_unit_test_setup_teardown(name, setup, fake_drive_teardown)
 
@@ -583,6 +596,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_first_look, setup),
+        TEST(test_sweep_looks, setup),
         TEST(test_persisted, setup_looked),
         TEST(test_renewed_at_pick, setup_looked),
         TEST(test_interval, setup_interval),
