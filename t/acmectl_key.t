@@ -32,7 +32,7 @@ is_deeply [map { "$_->{thumbprint}  $_->{key}  $_->{file}\n" }
     @{ decode_json($out) }], [$lines[0]], 'as JSON';
 
 my %wrong = (
-    none => qr/no file "none"/,
+    none => qr/cannot read "none"/,
     spew("$dir/open", $lines[0], 0644) => qr/"\S+open".* chmod o-rwx/,
     spew("$dir/text", "canary\n", 0600) => qr/account key "\S+text": /,
 );

@@ -241,6 +241,8 @@ int ctl_export(struct ctl *ctl);
 int ctl_help(struct ctl *ctl);
 int ctl_install(struct ctl *ctl);
 int ctl_issue(struct ctl *ctl);
+int ctl_key_convert(struct ctl *ctl);
+int ctl_key_generate(struct ctl *ctl);
 int ctl_key_thumbprint(struct ctl *ctl);
 int ctl_relink(struct ctl *ctl);
 int ctl_renew(struct ctl *ctl);

@@ -17,6 +17,11 @@ int ctl_file_read(const char *path, bool secret, size_t max,
 int ctl_file_chain(const char *path, struct acme_chain **chain);
 int ctl_file_key(const char *path, struct acme_key **key);
 
+/* A key that is to be shown or converted, PEM or JWK; encrypted PEM with
+ * --password-file. */
+int ctl_key_read(const struct ctl *ctl, const char *path,
+    struct acme_key **key);
+
 /* Makes a new one that nobody else can read; one that exists, be it a link, is
  * left alone. */
 int ctl_file_create(const char *path, int *fd);

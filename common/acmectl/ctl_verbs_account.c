@@ -73,13 +73,48 @@ const struct ctl_verb ctl_verbs_account[] = {
         .group = CTL_GROUP_ACCOUNT,
         .flags = CTL_OPERANDS,
         .run = ctl_key_thumbprint,
-        .usage = "[FILE]...",
+        .options = "details key password-file",
+        .usage = "[-d] [FILE]...",
         .summary = "thumbprints of account keys",
         .text =
             "Prints for each account key in the state directory its RFC 7638 "
             "thumbprint, type and id; or for each FILE with a key of your own "
-            "(`account_key`, `ACMEAccountKey`) the same with its name. A "
-            "server that is given a thumbprint (`acme_thumbprint`, "
-            "`ACMEThumbprint`) answers for that account without its key.\n" },
+            "(`account_key`, `ACMEAccountKey`) the same with its name, as for "
+            "the one of `--key FILE`. A server that is given a thumbprint "
+            "(`acme_thumbprint`, `ACMEThumbprint`) answers for that account "
+            "without its key. With `-d` the public key is shown, too, and "
+            "what a thumbprint is. No CA is asked.\n" },
+    { .name = "key convert",
+        .group = CTL_GROUP_ACCOUNT,
+        .flags = CTL_OPERANDS,
+        .run = ctl_key_convert,
+        .options = "key account password-file output",
+        .usage = "FORMAT [FILE] [-o FILE]\n"
+                 "FORMAT [--account ID] [-o FILE]",
+        .summary = "an account key, in another form",
+        .text =
+            "Prints the private key of FILE (or `--key FILE`), which is PEM "
+            "or a JWK, or the account key of the state directory, in another "
+            "form; with `-o` into a new file for its owner alone. Who has it "
+            "has the account: give it to programs, not to people.\n"
+            "* `pem`, `pkcs8`: PEM, `BEGIN PRIVATE KEY`\n"
+            "* `pkcs1`: PEM, `BEGIN RSA PRIVATE KEY` or `BEGIN EC PRIVATE "
+            "KEY`\n"
+            "* `der1`, `der8`: the same, binary\n"
+            "* `json`: a JWK, as Certbot's private_key.json\n"
+            "A key that is encrypted needs `--password-file`. Ed25519 keys "
+            "can be converted, too, but for `pkcs1` and `der1`.\n" },
+    { .name = "key generate",
+        .group = CTL_GROUP_ACCOUNT,
+        .flags = CTL_OPERANDS,
+        .run = ctl_key_generate,
+        .options = "output",
+        .usage = "[TYPE] [-o FILE]",
+        .summary = "a new key",
+        .text =
+            "Makes a key of TYPE, `ecdsa:256` without it, or `ecdsa:384`, "
+            "`ecdsa:521`, `rsa:2048`, `rsa:3072`, `rsa:4096`, and prints it "
+            "as PEM; with `-o` into a new file for its owner alone. Not all "
+            "CAs take account keys of more than ecdsa:256 and rsa.\n" },
     { .name = NULL },
 };
