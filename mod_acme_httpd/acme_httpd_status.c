@@ -123,6 +123,7 @@ ask(request_rec *r, struct acme_status_query *query)
     for (name = acme_status_forwarding; *name != NULL; name++)
         if (apr_table_get(in, *name) != NULL)
             query->forwarded = true;
+    query->accept = apr_table_get(in, "Accept");
     query->none_match = apr_table_get(in, "If-None-Match");
     query->origin = apr_table_get(in, "Origin");
     query->site = apr_table_get(in, "Sec-Fetch-Site");
@@ -134,15 +135,11 @@ ask(request_rec *r, struct acme_status_query *query)
 static void
 set_fields(request_rec *r, const struct acme_status_reply *reply)
 {
-    apr_table_setn(r->headers_out, "Cache-Control", ACME_STATUS_CACHE);
-    apr_table_setn(r->headers_out, "X-Content-Type-Options", "nosniff");
-    if (reply->allow != NULL)
-        apr_table_setn(r->headers_out, "Allow", reply->allow);
-    if (reply->etag[0] != '\0')
-        apr_table_set(r->headers_out, "ETag", reply->etag);
-    if (reply->retry_after > 0)
-        apr_table_setn(r->headers_out, "Retry-After",
-            apr_psprintf(r->pool, "%u", reply->retry_after));
+    size_t i;
+
+    for (i = 0; i < reply->nfields; i++)
+        apr_table_set(r->headers_out, reply->field[i].name,
+            reply->field[i].value);
 }
 
 /* What is to be sent lives as long as the request. */
@@ -157,10 +154,11 @@ make_body(request_rec *r, size_t max)
 }
 
 static int
-send_body(request_rec *r, int status, const struct acme_buf *body)
+send_body(request_rec *r, int status, const char *type,
+    const struct acme_buf *body)
 {
     r->status = status;
-    ap_set_content_type(r, ACME_STATUS_TYPE);
+    ap_set_content_type(r, type);
     ap_set_content_length(r, (apr_off_t)body->len);
     apr_table_unset(r->headers_in, "Range");
     if (!r->header_only)
@@ -195,7 +193,7 @@ acme_httpd_status(request_rec *r)
     set_fields(r, &reply);
     return reply.status == HTTP_NOT_MODIFIED
                ? HTTP_NOT_MODIFIED
-               : send_body(r, reply.status, body);
+               : send_body(r, reply.status, reply.type, body);
 }
 
 /* ---- as mod_md has it ------------------------------------------------- */
@@ -227,7 +225,7 @@ acme_httpd_certificate_status(request_rec *r)
         return HTTP_SERVICE_UNAVAILABLE;
     }
     apr_table_setn(r->headers_out, "Cache-Control", ACME_STATUS_CACHE);
-    return send_body(r, HTTP_OK, body);
+    return send_body(r, HTTP_OK, ACME_STATUS_TYPE, body);
 }
 
 int

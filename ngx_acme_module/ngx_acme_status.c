@@ -27,6 +27,14 @@ static ngx_int_t ngx_acme_status_send(ngx_http_request_t *r,
 static void ngx_acme_status_cleanup(void *data);
 
 
+/* what is sent, as long as the request */
+
+typedef struct {
+    struct acme_status_reply   reply;
+    struct acme_buf            body;
+} ngx_acme_status_answer_t;
+
+
 void *
 ngx_acme_create_loc_conf(ngx_conf_t *cf)
 {
@@ -125,12 +133,11 @@ static ngx_int_t
 ngx_acme_status_handler(ngx_http_request_t *r)
 {
     ngx_int_t                  rc;
-    struct acme_buf           *body;
     ngx_pool_cleanup_t        *cln;
     ngx_acme_loc_conf_t       *alcf;
     ngx_acme_main_conf_t      *amcf;
+    ngx_acme_status_answer_t  *answer;
     struct acme_status_query   query;
-    struct acme_status_reply   reply;
 
     rc = ngx_http_discard_request_body(r);
     if (rc != NGX_OK) {
@@ -141,7 +148,7 @@ ngx_acme_status_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    cln = ngx_pool_cleanup_add(r->pool, sizeof(struct acme_buf));
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_acme_status_answer_t));
     if (cln == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -149,19 +156,19 @@ ngx_acme_status_handler(ngx_http_request_t *r)
     amcf = ngx_http_get_module_main_conf(r, ngx_acme_module);
     alcf = ngx_http_get_module_loc_conf(r, ngx_acme_module);
 
-    body = cln->data;
+    answer = cln->data;
 
     acme_status_answer(amcf->config, amcf->area, &alcf->status, &query,
-                       &reply, body);
+                       &answer->reply, &answer->body);
     cln->handler = ngx_acme_status_cleanup;
 
-    if (!acme_buf_ok(body)
-        || ngx_acme_status_fields(r, &reply) != NGX_OK)
+    if (!acme_buf_ok(&answer->body)
+        || ngx_acme_status_fields(r, &answer->reply) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_acme_status_send(r, &reply, body);
+    return ngx_acme_status_send(r, &answer->reply, &answer->body);
 }
 
 
@@ -193,6 +200,7 @@ ngx_acme_status_query(ngx_http_request_t *r, struct acme_status_query *query)
     }
 
     query->client = r->connection->sockaddr;
+    query->accept = ngx_acme_status_field(r, "Accept");
     query->none_match = ngx_acme_status_field(r, "If-None-Match");
     query->origin = ngx_acme_status_field(r, "Origin");
     query->site = ngx_acme_status_field(r, "Sec-Fetch-Site");
@@ -303,42 +311,14 @@ ngx_acme_status_text(ngx_http_request_t *r, u_char *data, size_t len)
 static ngx_int_t
 ngx_acme_status_fields(ngx_http_request_t *r, struct acme_status_reply *reply)
 {
-    char    *etag;
-    u_char  *after;
+    size_t  i;
 
-    if (ngx_acme_header(r, "Cache-Control", ACME_STATUS_CACHE) != NGX_OK
-        || ngx_acme_header(r, "X-Content-Type-Options", "nosniff")
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (reply->allow != NULL
-        && ngx_acme_header(r, "Allow", reply->allow) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (reply->etag[0] != '\0') {
-        etag = ngx_acme_status_text(r, (u_char *) reply->etag,
-                                    ngx_strlen(reply->etag));
-
-        if (etag == NULL
-            || ngx_acme_header(r, "ETag", etag) != NGX_OK)
+    for (i = 0; i < reply->nfields; i++) {
+        if (ngx_acme_header(r, reply->field[i].name, reply->field[i].value)
+            != NGX_OK)
         {
             return NGX_ERROR;
         }
-    }
-
-    if (reply->retry_after > 0) {
-        after = ngx_pnalloc(r->pool, NGX_INT_T_LEN + 1);
-        if (after == NULL) {
-            return NGX_ERROR;
-        }
-
-        *ngx_sprintf(after, "%ud", reply->retry_after) = '\0';
-
-        return ngx_acme_header(r, "Retry-After", (char *) after);
     }
 
     return NGX_OK;
@@ -355,12 +335,16 @@ ngx_acme_status_send(ngx_http_request_t *r, struct acme_status_reply *reply,
 
     r->headers_out.status = reply->status;
     r->headers_out.content_length_n = body->len;
-    ngx_str_set(&r->headers_out.content_type, ACME_STATUS_TYPE);
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    r->headers_out.content_type.data = (u_char *) reply->type;
+    r->headers_out.content_type.len = ngx_strlen(reply->type);
+    r->headers_out.content_type_len = strcspn(reply->type, ";");
 
     if (reply->status == NGX_HTTP_NOT_MODIFIED) {
         r->headers_out.content_length_n = -1;
         r->headers_out.content_type.len = 0;
+    }
+
+    if (body->len == 0) {
         r->header_only = 1;
     }
 
@@ -391,5 +375,7 @@ ngx_acme_status_send(ngx_http_request_t *r, struct acme_status_reply *reply,
 static void
 ngx_acme_status_cleanup(void *data)
 {
-    acme_buf_clear(data);
+    ngx_acme_status_answer_t  *answer = data;
+
+    acme_buf_clear(&answer->body);
 }

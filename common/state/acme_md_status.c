@@ -5,8 +5,9 @@
 
 #include "base/acme_time.h"
 #include "state/acme_live_status.h"
+#include "state/acme_status_reader.h"
+#include "wrap/acme_html.h"
 #include "wrap/acme_json.h"
-#include "wrap/acme_json_flat.h"
 #include "wrap/acme_url.h"
 
 /* HTML makes six bytes of one; what is around a row, and around all rows. */
@@ -177,35 +178,16 @@ acme_md_check_parse(const char *url, struct acme_error *err)
         "certificate is added");
 }
 
-/* Of the rows: thousands are read for one page, so they are read in place. */
-static const char *
-text_of(const struct acme_json_value *json, const char *name)
-{
-    const char *text = acme_json_flat_text(acme_json_flat_get(json, name));
-
-    return text != NULL ? text : "";
-}
-
-/* 0: none. */
-static time_t
-time_of(const struct acme_json_value *json, const char *name)
-{
-    time_t t = 0;
-
-    (void)acme_time_parse(text_of(json, name), &t);
-    return t;
-}
-
 static bool
 is_state(const struct acme_json_value *json, const char *word)
 {
-    return strcmp(text_of(json, "state"), word) == 0;
+    return strcmp(acme_status_reader_str(json, "state"), word) == 0;
 }
 
 static bool
 has_certificate(const struct acme_json_value *json)
 {
-    return time_of(json, "not_after") != 0;
+    return acme_status_reader_time(json, "not_after") != 0;
 }
 
 struct table {
@@ -220,42 +202,6 @@ struct table {
 struct counts {
     unsigned ok, renew, errored;
 };
-
-static void
-add_escaped(struct acme_buf *out, const char *text)
-{
-    static const struct {
-        char c;
-        const char *entity;
-    } entities[] = { { '&', "&amp;" }, { '<', "&lt;" }, { '>', "&gt;" },
-        { '"', "&quot;" }, { '\'', "&#39;" } };
-    size_t plain, i;
-
-    for (; *text != '\0'; text += plain + 1) {
-        plain = strcspn(text, "&<>\"'");
-        acme_buf_add(out, text, plain);
-        if (text[plain] == '\0')
-            return;
-        for (i = 0; text[plain] != entities[i].c;)
-            i++;
-        acme_buf_add_str(out, entities[i].entity);
-    }
-}
-
-/* A CA's word is a link if it is https, and text otherwise. */
-static void
-add_link(struct acme_buf *out, const char *url, const char *text)
-{
-    if (!acme_url_is_link(url)) {
-        add_escaped(out, url);
-        return;
-    }
-    acme_buf_add_str(out, "<a href=\"");
-    add_escaped(out, url);
-    acme_buf_add_str(out, "\" rel=\"noopener noreferrer\">");
-    add_escaped(out, text);
-    acme_buf_add_str(out, "</a>");
-}
 
 /* One line of the form for programs; `value` has no line end. */
 static void
@@ -309,7 +255,7 @@ add_names(const struct table *table)
             add_line(table, key, name);
         } else {
             acme_buf_add_str(table->out, i > 0 ? " " : "");
-            add_escaped(table->out, name);
+            acme_html_text(table->out, name);
         }
     }
 }
@@ -321,7 +267,7 @@ md_state(const struct acme_json_value *json)
     if (is_state(json, "conflict") || is_state(json, "damaged"))
         return "error";
     if (is_state(json, "expired") || is_state(json, "revoked"))
-        return text_of(json, "state");
+        return acme_status_reader_str(json, "state");
     return has_certificate(json) ? "good" : "incomplete";
 }
 
@@ -335,12 +281,13 @@ add_state(const struct table *table)
     acme_buf_add_str(&text, word);
     if (strcmp(word, "good") != 0) {
         acme_buf_add_str(&text, ": ");
-        acme_buf_add_str(&text, text_of(table->json, "state_text"));
+        acme_buf_add_str(&text,
+            acme_status_reader_str(table->json, "state_text"));
     }
     if (table->form == ACME_MD_AUTO)
         add_line(table, "Status", acme_buf_str(&text));
     else
-        add_escaped(table->out, acme_buf_str(&text));
+        acme_html_text(table->out, acme_buf_str(&text));
     acme_buf_clear(&text);
 }
 
@@ -361,8 +308,8 @@ add_day(const struct table *table, const char *key, time_t at)
 static void
 add_valid_cell(const struct table *table)
 {
-    const time_t from = time_of(table->json, "not_before");
-    const time_t until = time_of(table->json, "not_after");
+    const time_t from = acme_status_reader_time(table->json, "not_before");
+    const time_t until = acme_status_reader_time(table->json, "not_after");
     char begin[ACME_TIME_TEXT], end[ACME_TIME_TEXT];
 
     if (until == 0)
@@ -385,7 +332,7 @@ add_ca(const struct table *table)
 {
     const struct acme_json_value *issuer =
         acme_json_flat_get(table->json, "issuer");
-    const char *url = text_of(issuer, "directory");
+    const char *url = acme_status_reader_str(issuer, "directory");
     struct acme_error ignored;
     struct acme_url parts;
     const char *host;
@@ -393,11 +340,11 @@ add_ca(const struct table *table)
     acme_error_clear(&ignored);
     host = acme_url_parse(url, ACME_WIRE, &parts, &ignored) == ACME_OK
                ? parts.host
-               : text_of(issuer, "name");
+               : acme_status_reader_str(issuer, "name");
     if (issuer == NULL)
         return;
     if (table->form == ACME_MD_HTML) {
-        add_link(table->out, url, host);
+        acme_html_link(table->out, url, host);
         return;
     }
     add_line(table, "CAName", host);
@@ -407,8 +354,8 @@ add_ca(const struct table *table)
 static void
 add_check_of(const struct table *table, const struct acme_json_value *one)
 {
-    const char *key = md_key_name(text_of(one, "key"));
-    const char *print = text_of(one, "fingerprint");
+    const char *key = md_key_name(acme_status_reader_str(one, "key"));
+    const char *print = acme_status_reader_str(one, "fingerprint");
     struct acme_buf url;
 
     acme_buf_init(&url, ACME_URL_MAX + 256);
@@ -421,9 +368,9 @@ add_check_of(const struct table *table, const struct acme_json_value *one)
         add_line(table, "CheckAtFingerprint", print);
     } else {
         acme_buf_add_str(table->out, "<a href=\"");
-        add_escaped(table->out, acme_buf_str(&url));
+        acme_html_text(table->out, acme_buf_str(&url));
         acme_buf_add_str(table->out, "\" rel=\"noopener noreferrer\">");
-        add_escaped(table->out, table->check->name);
+        acme_html_text(table->out, table->check->name);
         acme_buf_addf(table->out, "[%s]</a><br>", key);
     }
     acme_buf_clear(&url);
@@ -446,14 +393,18 @@ add_activity_lines(const struct table *table)
         acme_json_flat_get(table->json, "error");
 
     if (error != NULL) {
-        add_line(table, "ActivityLastStatus", text_of(error, "result"));
-        add_line(table, "ActivityLastProblem", text_of(error, "type"));
+        add_line(table, "ActivityLastStatus",
+            acme_status_reader_str(error, "result"));
+        add_line(table, "ActivityLastProblem",
+            acme_status_reader_str(error, "type"));
         add_line(table, "ActivityFinished", "no");
-        add_line(table, "ActivityLastDetail", text_of(error, "text"));
+        add_line(table, "ActivityLastDetail",
+            acme_status_reader_str(error, "text"));
         add_seconds(table, "ActivityNextRun",
-            time_of(table->json, "next_attempt"));
+            acme_status_reader_time(table->json, "next_attempt"));
     } else {
-        add_seconds(table, "ActivityRenew", time_of(table->json, "renew_at"));
+        add_seconds(table, "ActivityRenew",
+            acme_status_reader_time(table->json, "renew_at"));
     }
 }
 
@@ -465,21 +416,22 @@ add_activity_cell(const struct table *table)
         acme_json_flat_get(table->json, "error");
     const struct acme_json_value *window =
         acme_json_flat_get(table->json, "renewal_info");
-    const char *url = text_of(error, "url");
-    const char *more = text_of(window, "url");
+    const char *url = acme_status_reader_str(error, "url");
+    const char *more = acme_status_reader_str(window, "url");
 
-    add_escaped(table->out, text_of(table->json, "state_text"));
+    acme_html_text(table->out,
+        acme_status_reader_str(table->json, "state_text"));
     if (error != NULL) {
         acme_buf_add_str(table->out, "<br>");
-        add_escaped(table->out, text_of(error, "text"));
+        acme_html_text(table->out, acme_status_reader_str(error, "text"));
     }
     if (*url != '\0') {
         acme_buf_add_str(table->out, "<br>");
-        add_link(table->out, url, url);
+        acme_html_link(table->out, url, url);
     }
     if (*more != '\0') {
         acme_buf_add_str(table->out, "<br>");
-        add_link(table->out, more, "why the CA wants it renewed");
+        acme_html_link(table->out, more, "why the CA wants it renewed");
     }
 }
 
@@ -487,9 +439,10 @@ static void
 add_name(const struct table *table)
 {
     if (table->form == ACME_MD_AUTO)
-        add_line(table, "Domain", text_of(table->json, "name"));
+        add_line(table, "Domain", acme_status_reader_str(table->json, "name"));
     else
-        add_escaped(table->out, text_of(table->json, "name"));
+        acme_html_text(table->out,
+            acme_status_reader_str(table->json, "name"));
 }
 
 static void
@@ -575,25 +528,19 @@ static void
 add_rows(struct table *table, const struct acme_area *area, size_t nlineages,
     struct counts *counts)
 {
-    struct acme_json_flat *flat = acme_json_flat_new(ACME_STATUS_BYTES);
-    struct acme_buf text;
+    struct acme_status_reader *reader = acme_status_reader_new(area);
     size_t i;
 
-    acme_buf_init(&text, TEXT_MAX);
-    if (flat == NULL)
+    if (reader == NULL)
         table->out->failed = true;
     for (i = 0; i < nlineages && acme_buf_ok(table->out); i++) {
-        acme_buf_reset(&text);
-        if (!acme_live_status(area, i, &text))
-            continue;
-        table->json = acme_json_flat_read(flat, (char *)text.data, text.len);
+        table->json = acme_status_reader_get(reader, i);
         if (table->json == NULL)
             continue;
         count(counts, table->json);
         add_row(table);
     }
-    acme_buf_clear(&text);
-    acme_json_flat_free(flat);
+    acme_status_reader_free(reader);
 }
 
 size_t

@@ -10,10 +10,16 @@
 #include "base/acme_log.h"
 #include "base/acme_name.h"
 #include "state/acme_live_status.h"
+#include "state/acme_status_format.h"
+#include "state/acme_status_page.h"
+#include "wrap/acme_html.h"
 #include "wrap/acme_idn.h"
 
 /* The document around the lineages. */
 #define FRAME_MAX (64 * 1024)
+
+/* HTML makes six bytes of one. */
+#define PAGE_MAX ((size_t)6 * ACME_STATUS_BYTES * ACME_STATUS_ROWS + FRAME_MAX)
 
 /* After which a store that has just started knows more (seconds). */
 #define SOON 2
@@ -141,15 +147,16 @@ admin_refusal(const struct acme_status_policy *policy,
     if (policy->mode != ACME_STATUS_ADMIN)
         return "renewals cannot be asked for here: the configuration does not "
                "say admin";
-    if (query->admin == NULL)
-        return "the request has no " ACME_STATUS_ADMIN_HEADER
-               " field, which pages of other sites cannot send";
+    if (query->admin == NULL && query->origin == NULL)
+        return "the request has neither a field " ACME_STATUS_ADMIN_HEADER
+               ", which pages of other sites cannot send, nor the Origin of "
+               "this page";
     if (!is_same_origin(query))
         return "the request comes from a page of another site";
     return NULL;
 }
 
-/* ---- which lineage ---------------------------------------------------- */
+/* ---- what is asked for ------------------------------------------------ */
 
 static int
 hex_digit(char c)
@@ -179,27 +186,40 @@ decode(const char *text, size_t len, char *out, size_t size)
             out[n++] = (char)(high << 4 | low);
             i += 2;
         } else {
-            out[n++] = text[i];
+            out[n++] = text[i] == '+' ? ' ' : text[i];
         }
     }
     out[n] = '\0';
     return i == len && strlen(out) == n;
 }
 
-/* The first "name=" of the arguments. */
-static bool
-name_argument(const char *args, char *out, size_t size)
+/* The value of the first one of that name in the arguments; NULL: none. */
+static const char *
+find_argument(const char *args, const char *name)
 {
-    static const char name[] = "name=";
-    const size_t len = sizeof(name) - 1;
+    const size_t len = strlen(name);
 
     while (args != NULL) {
-        if (strncmp(args, name, len) == 0)
-            return decode(args + len, strcspn(args + len, "&"), out, size);
+        if (strncmp(args, name, len) == 0 && args[len] == '=')
+            return args + len + 1;
         args = strchr(args, '&');
         args = args != NULL ? args + 1 : NULL;
     }
-    return false;
+    return NULL;
+}
+
+/* The same decoded, "" if it is too long to be anything.  False: none. */
+static bool
+get_argument(const char *args, const char *name, char *out, size_t size)
+{
+    const char *value = find_argument(args, name);
+
+    out[0] = '\0';
+    if (value == NULL)
+        return false;
+    if (!decode(value, strcspn(value, "&"), out, size))
+        out[0] = '\0';
+    return true;
 }
 
 /* By its name, or by one of its identifiers. */
@@ -215,22 +235,78 @@ find(const struct acme_config *config, const char *text, size_t *lineage)
 
 /* ---- answers ---------------------------------------------------------- */
 
-/* `why` is ours, and JSON as it is. */
+/* One query being answered. */
+struct answer {
+    const struct acme_config *config;
+    const struct acme_area *area;
+    const struct acme_status_policy *policy;
+    const struct acme_status_query *query;
+    enum acme_status_format format;
+    const char *base; /* see struct acme_status_page */
+    struct acme_status_reply *reply;
+    struct acme_buf *body;
+};
+
+/* One too many, or too long a one, would be a mistake of ours. */
 static void
-say(struct acme_status_reply *reply, struct acme_buf *body, int status,
-    const char *why)
+set_field(struct acme_status_reply *reply, const char *name, const char *value)
 {
-    reply->status = status;
-    acme_buf_addf(body, "{\"error\":\"%s\"}\n", why);
+    const size_t len = strlen(value) + 1;
+    struct acme_status_field *field;
+
+    if (reply->nfields == ACME_STATUS_FIELDS_MAX ||
+        len > sizeof(reply->text) - reply->text_len)
+        return;
+    field = &reply->field[reply->nfields++];
+    field->name = name;
+    field->value = memcpy(reply->text + reply->text_len, value, len);
+    reply->text_len += len;
 }
 
 static void
-say_method(struct acme_status_reply *reply, struct acme_buf *body,
-    const char *allow)
+set_retry_after(struct acme_status_reply *reply, unsigned seconds)
 {
-    reply->allow = allow;
-    say(reply, body, 405, "the method is not one of this resource");
+    char text[16];
+
+    (void)snprintf(text, sizeof(text), "%u", seconds);
+    set_field(reply, "Retry-After", text);
 }
+
+/* `why` is ours, JSON as it is, and without a final stop. */
+static void
+say(struct answer *answer, int status, const char *why)
+{
+    answer->reply->status = status;
+    acme_buf_reset(answer->body);
+    if (answer->format == ACME_STATUS_HTML) {
+        acme_status_page_error(answer->base, why, answer->body);
+        return;
+    }
+    answer->reply->type = acme_status_format_type(ACME_STATUS_JSON);
+    acme_buf_addf(answer->body, "{\"error\":\"%s\"}\n", why);
+}
+
+static void
+say_no_memory(struct answer *answer)
+{
+    say(answer, 503, "there is not enough memory");
+}
+
+static void
+say_unknown_yet(struct answer *answer)
+{
+    set_retry_after(answer->reply, SOON);
+    say(answer, 503, "nothing is known of it yet");
+}
+
+static void
+say_method(struct answer *answer, const char *allow)
+{
+    set_field(answer->reply, "Allow", allow);
+    say(answer, 405, "the method is not one of this resource");
+}
+
+/* ---- for programs ----------------------------------------------------- */
 
 static bool
 is_known(const struct acme_status_query *query, const char *etag)
@@ -242,56 +318,152 @@ is_known(const struct acme_status_query *query, const char *etag)
 }
 
 static void
-document(const struct acme_config *config, const struct acme_area *area,
-    struct acme_status_reply *reply, struct acme_buf *body)
+all_json(struct answer *answer)
 {
-    reply->status = 200;
-    if (acme_live_status_all(area, config->nlineages, body)) {
-        acme_buf_add_str(body, "\n");
-        return;
-    }
-    acme_buf_reset(body);
-    say(reply, body, 503, "there is not enough memory");
+    if (acme_live_status_all(answer->area, answer->config->nlineages,
+            answer->body))
+        acme_buf_add_str(answer->body, "\n");
+    else
+        say_no_memory(answer);
 }
 
 static void
-one(const struct acme_config *config, const struct acme_area *area,
-    const char *name, struct acme_status_reply *reply, struct acme_buf *body)
+one_json(struct answer *answer, size_t lineage)
 {
+    if (acme_live_status(answer->area, lineage, answer->body))
+        acme_buf_add_str(answer->body, "\n");
+    else
+        say_unknown_yet(answer);
+}
+
+/* Pages and metrics change as time goes by: only this has a tag. */
+static void
+json(struct answer *answer, const size_t *lineage)
+{
+    char etag[32];
+
+    (void)snprintf(etag, sizeof(etag), "\"%llx\"",
+        (unsigned long long)acme_area_status_stamp(answer->area));
+    if (is_known(answer->query, etag))
+        answer->reply->status = 304;
+    else if (lineage != NULL)
+        one_json(answer, *lineage);
+    else
+        all_json(answer);
+    if (answer->reply->status == 200 || answer->reply->status == 304)
+        set_field(answer->reply, "ETag", etag);
+}
+
+/* ---- for people ------------------------------------------------------- */
+
+static void
+set_page_fields(struct acme_status_reply *reply)
+{
+    struct acme_buf policy;
+
+    acme_buf_init(&policy, sizeof(reply->text));
+    acme_status_page_policy(&policy);
+    set_field(reply, "Content-Security-Policy", acme_buf_str(&policy));
+    acme_buf_clear(&policy);
+    /* "no-referrer" would take the Origin from our own form */
+    set_field(reply, "Referrer-Policy", "same-origin");
+}
+
+/* Decimal, of a few digits; 0: none. */
+static size_t
+page_number(const char *text)
+{
+    size_t n = 0, i;
+
+    for (i = 0; text[i] >= '0' && text[i] <= '9' && i < 9; i++)
+        n = n * 10 + (size_t)(text[i] - '0');
+    return text[i] == '\0' ? n : 0;
+}
+
+static bool
+read_filter(struct answer *answer, char text[ACME_NAME_MAX + 1],
+    struct acme_status_page *page)
+{
+    const char *args = answer->query->args;
+    char word[16];
+
+    (void)get_argument(args, "q", text, ACME_NAME_MAX + 1);
+    page->filter.text = text;
+    page->filter.condition = ACME_CONDITIONS;
+    page->number = 1;
+    if (get_argument(args, "state", word, sizeof(word)) &&
+        (page->filter.condition = acme_status_condition(word)) ==
+            ACME_CONDITIONS) {
+        say(answer, 400, "there is no such state");
+        return false;
+    }
+    if (get_argument(args, "page", word, sizeof(word)) &&
+        (page->number = page_number(word)) == 0) {
+        say(answer, 400, "a page is a number, the first is 1");
+        return false;
+    }
+    return true;
+}
+
+static void
+html(struct answer *answer, const size_t *lineage)
+{
+    char text[ACME_NAME_MAX + 1];
+    struct acme_status_page page = { .area = answer->area,
+        .nlineages = answer->config->nlineages,
+        .now = time(NULL),
+        .admin = answer->policy->mode == ACME_STATUS_ADMIN,
+        .base = answer->base };
+
+    if (lineage != NULL) {
+        if (!acme_status_page_one(&page, *lineage, answer->body))
+            say_unknown_yet(answer);
+    } else if (read_filter(answer, text, &page) &&
+               !acme_status_page_list(&page, answer->body)) {
+        say_no_memory(answer);
+    }
+}
+
+/* ---- looking ---------------------------------------------------------- */
+
+static void
+show(struct answer *answer, const size_t *lineage)
+{
+    answer->reply->status = 200;
+    if (answer->format == ACME_STATUS_HTML)
+        html(answer, lineage);
+    else
+        json(answer, lineage);
+}
+
+/* "/NAME", or anything that is no place for the list. */
+static bool
+is_below(const char *path)
+{
+    return path[0] != '\0' && strcmp(path, "/") != 0;
+}
+
+static void
+look(struct answer *answer)
+{
+    const struct acme_status_query *query = answer->query;
+    char name[ACME_NAME_MAX + 1];
+    const char *wanted = NULL;
     size_t lineage;
 
-    if (!find(config, name, &lineage)) {
-        say(reply, body, 404, "this server has no such certificate");
-    } else if (!acme_live_status(area, lineage, body)) {
-        acme_buf_reset(body);
-        reply->retry_after = SOON;
-        say(reply, body, 503, "nothing is known of it yet");
-    } else {
-        reply->status = 200;
-        acme_buf_add_str(body, "\n");
-    }
-}
-
-static void
-look(const struct acme_config *config, const struct acme_area *area,
-    const struct acme_status_query *query, struct acme_status_reply *reply,
-    struct acme_buf *body)
-{
-    char name[ACME_NAME_MAX + 1];
-
-    (void)snprintf(reply->etag, sizeof(reply->etag), "\"%llx\"",
-        (unsigned long long)acme_area_status_stamp(area));
-    if (is_known(query, reply->etag))
-        reply->status = 304;
-    else if (query->path[0] == '/' && query->path[1] != '\0')
-        one(config, area, query->path + 1, reply, body);
-    else if (name_argument(query->args, name, sizeof(name)))
-        one(config, area, name, reply, body);
+    if (is_below(query->path))
+        wanted = query->path + 1;
+    else if (get_argument(query->args, "name", name, sizeof(name)))
+        wanted = name;
+    if (wanted == NULL)
+        show(answer, NULL);
+    else if (find(answer->config, wanted, &lineage))
+        show(answer, &lineage);
     else
-        document(config, area, reply, body);
-    if (reply->status != 200 && reply->status != 304)
-        reply->etag[0] = '\0';
+        say(answer, 404, "this server has no such certificate");
 }
+
+/* ---- renewals --------------------------------------------------------- */
 
 /* Seconds until a question is heard again; 0: now. */
 static unsigned
@@ -304,55 +476,94 @@ rest_of(const struct acme_area *area, size_t lineage)
                : 0;
 }
 
+/* A browser goes on to what becomes of it. */
 static void
-renew(const struct acme_config *config, const struct acme_area *area,
-    const struct acme_status_query *query, struct acme_status_reply *reply,
-    struct acme_buf *body)
+say_asked(struct answer *answer, const char *name)
 {
-    char name[ACME_NAME_MAX + 1];
-    size_t lineage;
+    struct acme_buf place;
 
-    if (!name_argument(query->args, name, sizeof(name))) {
-        say(reply, body, 400, "no certificate is named: add ?name=NAME");
-    } else if (!find(config, name, &lineage)) {
-        say(reply, body, 404, "this server has no such certificate");
-    } else if ((reply->retry_after = rest_of(area, lineage)) > 0) {
-        say(reply, body, 429, "it was asked for not long ago");
-    } else if (!acme_area_ask(area, lineage)) {
-        reply->retry_after = SOON;
-        say(reply, body, 429, "it is asked for already");
-    } else {
-        reply->status = 202;
-        acme_buf_addf(body, "{\"name\":\"%s\",\"renewal\":\"asked for\"}\n",
-            config->lineage[lineage].name);
+    if (answer->format != ACME_STATUS_HTML) {
+        answer->reply->status = 202;
+        acme_buf_addf(answer->body,
+            "{\"name\":\"%s\",\"renewal\":\"asked for\"}\n", name);
+        return;
     }
+    answer->reply->status = 303;
+    acme_buf_init(&place, sizeof(answer->reply->text));
+    acme_buf_addf(&place, "%s?name=", answer->base);
+    acme_html_query(&place, name);
+    set_field(answer->reply, "Location", acme_buf_str(&place));
+    acme_buf_clear(&place);
 }
 
 static void
-serve(const struct acme_config *config, const struct acme_area *area,
-    const struct acme_status_policy *policy,
-    const struct acme_status_query *query, struct acme_status_reply *reply,
-    struct acme_buf *body)
+renew(struct answer *answer)
 {
-    const bool renews = strcmp(query->path, RENEW) == 0;
+    const char *args = answer->query->args;
+    char name[ACME_NAME_MAX + 1];
+    unsigned rest;
+    size_t lineage;
+
+    if (!get_argument(args, "renew", name, sizeof(name)))
+        (void)get_argument(args, "name", name, sizeof(name));
+    if (name[0] == '\0') {
+        say(answer, 400, "no certificate is named: add ?name=NAME");
+    } else if (!find(answer->config, name, &lineage)) {
+        say(answer, 404, "this server has no such certificate");
+    } else if ((rest = rest_of(answer->area, lineage)) > 0) {
+        set_retry_after(answer->reply, rest);
+        say(answer, 429, "it was asked for not long ago");
+    } else if (!acme_area_ask(answer->area, lineage)) {
+        set_retry_after(answer->reply, SOON);
+        say(answer, 429, "it is asked for already");
+    } else {
+        say_asked(answer, answer->config->lineage[lineage].name);
+    }
+}
+
+/* ---- who gets what ---------------------------------------------------- */
+
+/* False: it names one that there is not. */
+static bool
+choose_format(struct answer *answer)
+{
+    char word[16];
+
+    answer->format = acme_status_format_accepted(answer->query->accept);
+    return !get_argument(answer->query->args, "format", word, sizeof(word)) ||
+           (acme_status_format_parse(word, &answer->format) &&
+               answer->format <= ACME_STATUS_HTML);
+}
+
+static void
+serve(struct answer *answer)
+{
+    const struct acme_status_query *query = answer->query;
+    const bool posts = strcmp(query->method, "POST") == 0;
+    const bool renews = strcmp(query->path, RENEW) == 0 ||
+                        (posts && find_argument(query->args, "renew") != NULL);
     const bool looks = strcmp(query->method, "GET") == 0 ||
                        strcmp(query->method, "HEAD") == 0;
-    const char *why = refusal(policy, query);
+    const bool known = choose_format(answer);
+    const char *why = refusal(answer->policy, query);
 
-    if (why == NULL && renews && strcmp(query->method, "POST") == 0)
-        why = admin_refusal(policy, query);
+    answer->reply->type = acme_status_format_type(answer->format);
+    if (why == NULL && renews && posts)
+        why = admin_refusal(answer->policy, query);
     if (why != NULL)
-        say(reply, body, 403, why);
-    else if (renews && strcmp(query->method, "POST") != 0)
-        say_method(reply, body, "POST");
+        say(answer, 403, why);
+    else if (renews && !posts)
+        say_method(answer, "POST");
     else if (!renews && !looks)
-        say_method(reply, body, "GET, HEAD");
-    else if (area == NULL)
-        say(reply, body, 503, "no certificate is managed here");
+        say_method(answer, "GET, HEAD");
+    else if (!known)
+        say(answer, 400, "there is no such format: json or html");
+    else if (answer->area == NULL)
+        say(answer, 503, "no certificate is managed here");
     else if (renews)
-        renew(config, area, query, reply, body);
+        renew(answer);
     else
-        look(config, area, query, reply, body);
+        look(answer);
 }
 
 void
@@ -361,9 +572,22 @@ acme_status_answer(const struct acme_config *config,
     const struct acme_status_query *query, struct acme_status_reply *reply,
     struct acme_buf *body)
 {
+    struct answer answer = { .config = config,
+        .area = area,
+        .policy = policy,
+        .query = query,
+        .base = is_below(query->path) ? "./" : "",
+        .reply = reply,
+        .body = body };
+
     memset(reply, 0, sizeof(*reply));
-    acme_buf_init(body, FRAME_MAX);
+    acme_buf_init(body, PAGE_MAX);
     if (config != NULL)
         body->max += config->nlineages * (ACME_STATUS_BYTES + 1);
-    serve(config, area, policy, query, reply, body);
+    set_field(reply, "Cache-Control", ACME_STATUS_CACHE);
+    set_field(reply, "X-Content-Type-Options", "nosniff");
+    set_field(reply, "Vary", "Accept");
+    serve(&answer);
+    if (answer.format == ACME_STATUS_HTML)
+        set_page_fields(reply);
 }

@@ -46,7 +46,8 @@ enum acme_rc acme_status_host_parse(const char *word,
  * ends with NULL. */
 extern const char *const acme_status_forwarding[];
 
-/* A field that scripts of other sites cannot send; any value. */
+/* A field that scripts of other sites cannot send; any value.  A browser's
+ * form has Origin instead, which nothing on a page can choose. */
 #define ACME_STATUS_ADMIN_HEADER "X-ACME-Admin"
 
 struct acme_status_query {
@@ -55,6 +56,7 @@ struct acme_status_query {
     const struct sockaddr *client;
     bool forwarded; /* has one of acme_status_forwarding */
     /* Fields, NULL where there is none. */
+    const char *accept;     /* Accept */
     const char *none_match; /* If-None-Match */
     const char *origin;     /* Origin */
     const char *site;       /* Sec-Fetch-Site */
@@ -64,20 +66,29 @@ struct acme_status_query {
     const char *args; /* as sent, without the question mark; or NULL */
 };
 
+/* Fields of the answer besides Content-Type and Content-Length. */
+#define ACME_STATUS_FIELDS_MAX 8
+
+/* `field` points into it: not to be copied. */
 struct acme_status_reply {
-    int status;           /* of HTTP */
-    const char *allow;    /* methods, with 405; or NULL */
-    unsigned retry_after; /* seconds; 0: none */
-    char etag[32];        /* with its quotes; "": none */
+    int status;       /* of HTTP */
+    const char *type; /* Content-Type */
+    size_t nfields;
+    struct acme_status_field {
+        const char *name;
+        const char *value;
+    } field[ACME_STATUS_FIELDS_MAX];
+    char text[1024]; /* of values; names and types are for ever */
+    size_t text_len;
 };
 
 #define ACME_STATUS_TYPE "application/json"
 #define ACME_STATUS_CACHE "no-store"
 
 /*
- * What such a query gets.  `area` NULL: there is none.  `body` is made here
- * and becomes the caller's: JSON, the error of a refusal as well, with a final
- * newline; empty with 304.  Safe for threads.
+ * What such a query gets, in the form it asks for (acme_status_format.h).
+ * `area` NULL: there is none.  `body` is made here and becomes the caller's,
+ * also of a refusal; empty with 303 and 304.  Safe for threads.
  */
 void acme_status_answer(const struct acme_config *config,
     const struct acme_area *area, const struct acme_status_policy *policy,

@@ -5,16 +5,21 @@
 
 #include "base/acme_limits.h"
 
+/* Digits that fit into a number of ours whatever they are. */
+#define DIGITS_MAX 18
+
 struct acme_json_value {
     enum {
         STRING,
         TRUE,
-        OTHER, /* a number, false, null */
+        NUMBER, /* a whole one that is not negative */
+        OTHER,  /* other numbers, false, null */
         ARRAY,
         OBJECT
     } kind;
     const char *name; /* in an object, else NULL */
     const char *text; /* of a string */
+    int64_t number;   /* of a whole number */
     struct acme_json_value *first, *next;
 };
 
@@ -180,18 +185,36 @@ take(struct reader *r, char c)
     return true;
 }
 
+static bool
+take_number(const char *text, size_t len, int64_t *number)
+{
+    int64_t n = 0;
+    size_t i;
+
+    for (i = 0; i < len && text[i] >= '0' && text[i] <= '9'; i++)
+        n = n * 10 + (text[i] - '0');
+    *number = n;
+    return i == len;
+}
+
 /* A number or a word: up to what cannot be a part of it. */
 static bool
 take_word(struct reader *r, struct acme_json_value *value)
 {
     const char *start = r->at;
+    size_t len;
 
     while (r->at < r->end && *r->at != '\0' &&
            strchr(" \n\r\t,:]}[{\"\\", *r->at) == NULL)
         r->at++;
-    value->kind =
-        r->at - start == 4 && memcmp(start, "true", 4) == 0 ? TRUE : OTHER;
-    return r->at > start;
+    len = (size_t)(r->at - start);
+    if (len == 4 && memcmp(start, "true", 4) == 0)
+        value->kind = TRUE;
+    else if (len <= DIGITS_MAX && take_number(start, len, &value->number))
+        value->kind = NUMBER;
+    else
+        value->kind = OTHER;
+    return len > 0;
 }
 
 static struct acme_json_value *
@@ -303,6 +326,12 @@ bool
 acme_json_flat_true(const struct acme_json_value *value)
 {
     return value != NULL && value->kind == TRUE;
+}
+
+int64_t
+acme_json_flat_int(const struct acme_json_value *value, int64_t absent)
+{
+    return value != NULL && value->kind == NUMBER ? value->number : absent;
 }
 
 const struct acme_json_value *

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct acme_json_flat;
 
@@ -30,6 +31,10 @@ const struct acme_json_value *acme_json_flat_get(
     const struct acme_json_value *object, const char *name);
 const char *acme_json_flat_text(const struct acme_json_value *value);
 bool acme_json_flat_true(const struct acme_json_value *value);
+
+/* Of whole numbers that are not negative. */
+int64_t acme_json_flat_int(const struct acme_json_value *value,
+    int64_t absent);
 
 /* The items of an array: the first, and the one behind another. */
 const struct acme_json_value *acme_json_flat_first(
