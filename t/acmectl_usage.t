@@ -8,6 +8,7 @@ use Test::More;
 use Acme::Proc qw(run);
 use Acme::Test;
 use Acme::Tool qw(built);
+use JSON::PP;
 
 Acme::Test->need_root;
 my $t = Acme::Test->new(ca => 'own');
@@ -50,12 +51,23 @@ my $two = 'mount -t tmpfs none /var/lib && for s in nginx apache2; do '
     . 'exec "$@"';
 my $may = run(cmd => ['unshare', '-m', 'true'])->{exit} == 0;
 SKIP: {
-    skip 'this machine allows no private mounts', 3 if !$may;
+    skip 'this machine allows no private mounts', 6 if !$may;
     my $ran = run(cmd => ['unshare', '-m', 'sh', '-c', $two, $state,
-        built('ACME_ACMECTL', 'acmectl'), 'renew']);
-    is $ran->{exit}, 2, 'two state directories: renew wants to know which';
+        built('ACME_ACMECTL', 'acmectl'), 'rollback', '--cert-name', 'x']);
+    is $ran->{exit}, 2, 'two state directories: rollback wants to know which';
     like $ran->{stderr}, qr{/var/lib/nginx/acme.*/var/lib/apache2/acme.*--state-dir},
         'and names both';
+    $ran = run(cmd => ['unshare', '-m', 'sh', '-c', $two, $state,
+        built('ACME_ACMECTL', 'acmectl'), 'renew', '--json']);
+    is_deeply [map { $_->{state_dir} } @{ decode_json($ran->{stdout}) }],
+        ['/var/lib/nginx/acme', '/var/lib/apache2/acme'], 'renew does both'
+        or diag $ran->{stdout}, $ran->{stderr};
+    $ran = run(cmd => ['unshare', '-m', 'sh', '-c',
+        $two =~ s/ && exec/ && echo {} >\/var\/lib\/nginx\/acme\/format && exec/r,
+        $state, built('ACME_ACMECTL', 'acmectl'), 'renew', '--json']);
+    is scalar @{ decode_json($ran->{stdout}) }, 1,
+        'and one, where the other cannot be used';
+    is $ran->{exit}, 1, '  which is an error';
     $ran = run(cmd => ['unshare', '-m', 'sh', '-c', $two, $state,
         built('ACME_ACMECTL', 'acmectl'), 'status']);
     like $ran->{stdout}, qr{nginx/acme\n.*apache2/acme\n}s,

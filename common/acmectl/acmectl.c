@@ -73,6 +73,27 @@ exists(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+static bool
+is_roots(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && st.st_uid == 0;
+}
+
+/* Root's first: what is somebody else's is opened as him, for good. */
+static void
+add_state(struct ctl *ctl, const char *path)
+{
+    const char **first = &ctl->state[0];
+
+    ctl->state[ctl->nstates++] = path;
+    if (ctl->nstates > 1 && is_roots(path) && !is_roots(*first)) {
+        ctl->state[ctl->nstates - 1] = *first;
+        *first = path;
+    }
+}
+
 int
 ctl_find_states(struct ctl *ctl)
 {
@@ -90,7 +111,7 @@ ctl_find_states(struct ctl *ctl)
     }
     for (i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++) {
         if (exists(defaults[i]))
-            ctl->state[ctl->nstates++] = defaults[i];
+            add_state(ctl, defaults[i]);
     }
     if (ctl->nstates == 0)
         return ctl_fail(CTL_FAILED,

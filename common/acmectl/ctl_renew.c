@@ -41,6 +41,7 @@ tell(struct renewal *renewal, const char *name, bool ok, const char *text)
     if (renewal->results != NULL) {
         one = acme_json_object();
         acme_json_set_str(one, "name", name);
+        acme_json_set_str(one, "state_dir", renewal->alone.state_dir);
         acme_json_set_bool(one, "ok", ok);
         acme_json_set_str(one, "text", text);
         acme_json_append(renewal->results, one);
@@ -224,8 +225,6 @@ static int
 renew_all(struct renewal *renewal)
 {
     struct acme_error err;
-    int code = CTL_OK, missing = CTL_OK;
-    size_t i;
 
     acme_error_clear(&err);
     if ((renewal->ctl->dry_run &&
@@ -234,43 +233,74 @@ renew_all(struct renewal *renewal)
         acme_store_lineages(renewal->store, renew_one, renewal, &err) !=
             ACME_OK)
         return ctl_fail(CTL_FAILED, "%s", err.what);
-    for (i = 0; i < renewal->ctl->cert_names.n; i++)
-        if (!renewal->found[i])
-            missing = ctl_fail(CTL_FAILED,
-                "there is no lineage \"%s\"; acmectl certificates lists them",
-                renewal->ctl->cert_names.word[i]);
-    if (renewal->alone.config->nlineages > 0)
-        code = ctl_alone_run(&renewal->alone);
-    if (code == CTL_OK)
-        code = missing;
-    return code == CTL_OK && renewal->failed > 0 ? CTL_FAILED : code;
+    return renewal->alone.config->nlineages > 0
+               ? ctl_alone_run(&renewal->alone)
+               : CTL_OK;
 }
 
+static int
+renew_in(struct renewal *renewal, const char *state_dir)
+{
+    struct ctl *ctl = renewal->ctl;
+    struct ctl_alone *alone = &renewal->alone;
+    int code = ctl_open(state_dir, &renewal->store);
+
+    if (code != CTL_OK)
+        return code;
+    *alone =
+        (struct ctl_alone){ .progress = { .ctl = ctl, .what = "renewing" },
+            .config = acme_config_new(state_dir, "acmectl", "renew"),
+            .state_dir = state_dir,
+            .flags = (ctl->force ? ACME_RENEW_FORCE : 0) |
+                     (ctl->dry_run ? ACME_RENEW_TRIAL : 0),
+            .done = on_done,
+            .ctx = renewal };
+    code = alone->config != NULL ? renew_all(renewal)
+                                 : ctl_fail(CTL_FAILED, "out of memory");
+    acme_config_free(alone->config);
+    acme_store_close(renewal->store);
+    renewal->store = NULL;
+    return code;
+}
+
+/* Of the names given, those that are nowhere. */
+static int
+check_found(const struct renewal *renewal)
+{
+    int code = CTL_OK;
+    size_t i;
+
+    for (i = 0; i < renewal->ctl->cert_names.n; i++)
+        if (!renewal->found[i])
+            code = ctl_fail(CTL_FAILED,
+                "there is no lineage \"%s\"; acmectl certificates lists them",
+                renewal->ctl->cert_names.word[i]);
+    return code;
+}
+
+/* What is wrong with one state directory is no reason to leave out the next.
+ */
 int
 ctl_renew(struct ctl *ctl)
 {
     struct renewal renewal = { .ctl = ctl };
-    struct ctl_alone *alone = &renewal.alone;
-    int code;
+    int code = ctl_trial_check(ctl), one;
+    size_t i;
 
-    code = ctl_trial_check(ctl);
     if (code == CTL_OK)
-        code = ctl_open_one(ctl, &renewal.store);
+        code = ctl_find_states(ctl);
     if (code != CTL_OK)
         return code;
-    alone->progress = (struct ctl_progress){ .ctl = ctl, .what = "renewing" };
-    alone->state_dir = ctl->state[0];
-    alone->flags = (ctl->force ? ACME_RENEW_FORCE : 0) |
-                   (ctl->dry_run ? ACME_RENEW_TRIAL : 0);
-    alone->done = on_done;
-    alone->ctx = &renewal;
-    alone->config = acme_config_new(ctl->state[0], "acmectl", "renew");
     renewal.results = ctl->json ? acme_json_array() : NULL;
-    code = alone->config != NULL ? renew_all(&renewal)
-                                 : ctl_fail(CTL_FAILED, "out of memory");
+    for (i = 0; i < ctl->nstates; i++) {
+        one = renew_in(&renewal, ctl->state[i]);
+        code = code == CTL_OK ? one : code;
+    }
+    if (code == CTL_OK)
+        code = check_found(&renewal);
+    if (code == CTL_OK && renewal.failed > 0)
+        code = CTL_FAILED;
     if (renewal.results != NULL)
         (void)ctl_print_json(renewal.results);
-    acme_config_free(alone->config);
-    acme_store_close(renewal.store);
     return code;
 }

@@ -64,7 +64,9 @@ const struct ctl_verb ctl_verbs_obtain[] = {
                  "--dry-run [--cert-name NAME]... [--server URL]",
         .summary = "renew what is due, or try whether that would work",
         .text =
-            "Renews what is due. For each lineage the server that declares it "
+            "Renews what is due, in every state directory unless one is "
+            "named. "
+            "For each lineage the server that declares it "
             "is asked, and its answer waited for. Where no running server has "
             "the lineage, acmectl does the work itself, in processes "
             "separated as the server's are; the engine runs as `_acme` or, if "
@@ -86,6 +88,10 @@ const struct ctl_verb ctl_verbs_obtain[] = {
             "whatever the time of its next attempt; not so while its CA has "
             "asked to be left alone. A lineage that nobody declares any more "
             "(dormant) is left alone, and an error only if it was named.\n"
+            "A server that runs renews by itself what it has, and what "
+            "acmectl "
+            "has issued. For what is left, while none runs, `make install` "
+            "brings a timer: `systemctl enable --now acmectl-renew.timer`.\n"
             "With `--dry-run` the renewal of every lineage, or of those that "
             "are named, is tried, whatever the date, and nothing of it kept: "
             "an order is made, each name proved, by the servers that run, by "
