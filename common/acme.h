@@ -37,6 +37,7 @@
 #include "state/acme_config.h"
 #include "state/acme_live.h"
 #include "state/acme_live_alpn.h"
+#include "state/acme_live_enhance.h"
 #include "state/acme_live_status.h"
 #include "state/acme_md_status.h"
 #include "state/acme_md_store.h"

@@ -54,7 +54,6 @@ settings_init(struct acme_httpd_settings *settings)
     settings->reuse_key = -1;
     settings->allow_subset = -1;
     settings->members = -1;
-    settings->https = -1;
     settings->stapling = -1;
     settings->account_type = ACME_KEY_NONE;
     acme_proof_init(&settings->proof);
@@ -118,7 +117,6 @@ acme_httpd_settings_merge(apr_pool_t *pool,
     merge_flag(&merged.reuse_key, wide->reuse_key);
     merge_flag(&merged.allow_subset, wide->allow_subset);
     merge_flag(&merged.members, wide->members);
-    merge_flag(&merged.https, wide->https);
     merge_flag(&merged.stapling, wide->stapling);
     if (merged.csr_file == NULL)
         merged.csr_file = wide->csr_file;
@@ -133,6 +131,7 @@ acme_httpd_settings_merge(apr_pool_t *pool,
     acme_proof_merge(&merged.proof, &wide->proof);
     merged.hooks = acme_httpd_hooks_merge(pool, wide->hooks, merged.hooks);
     acme_timing_merge(&merged.timing, &wide->timing);
+    acme_enhance_merge(&merged.enhance, &wide->enhance);
     return merged;
 }
 
@@ -745,10 +744,18 @@ set_stapling(cmd_parms *cmd, void *dir, int on)
 }
 
 static const char *
-set_require_https(cmd_parms *cmd, void *dir, const char *arg)
+set_hsts(cmd_parms *cmd, void *dir, int argc, char *const argv[])
 {
     (void)dir;
-    return acme_httpd_set_require_https(cmd, &settings_of(cmd)->https, arg);
+    return acme_httpd_set_enhance(cmd, &settings_of(cmd)->enhance, argc, argv);
+}
+
+static const char *
+set_enhance(cmd_parms *cmd, void *dir, const char *arg)
+{
+    char *const word = apr_pstrdup(cmd->temp_pool, arg);
+
+    return set_hsts(cmd, dir, 1, &word);
 }
 
 static const char *
@@ -982,9 +989,15 @@ const command_rec acme_httpd_commands[] = {
         RSRC_CONF, "file of a certificate that you have yourself"),
     AP_INIT_TAKE1("ACMECertificateKeyFile", add_key_file, IN_SECTION,
         RSRC_CONF, "file of its key"),
-    AP_INIT_TAKE1("ACMERequireHttps", set_require_https, IN_SECTION, RSRC_CONF,
+    AP_INIT_TAKE1("ACMERequireHttps", set_enhance, IN_SECTION, RSRC_CONF,
         "whether plain requests are sent to https: off, temporary or "
         "permanent"),
+    AP_INIT_TAKE_ARGV("ACMEHSTS", set_hsts, IN_SECTION, RSRC_CONF,
+        "how long clients are told to come by https alone: off, auto, or a "
+        "time, subdomains, preload"),
+    AP_INIT_TAKE1("ACMEUpgradeInsecure", set_enhance, IN_SECTION, RSRC_CONF,
+        "whether clients are told to fetch all that pages refer to by https: "
+        "on or off"),
     AP_INIT_TAKE1("ACMECertificateProtocol", acme_httpd_set_protocol,
         IN_ISSUER, RSRC_CONF, "ACME, as there is no other"),
     AP_INIT_TAKE1("ACMEStoreLocks", acme_httpd_set_store_locks, NULL,

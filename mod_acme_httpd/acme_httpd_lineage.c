@@ -456,8 +456,8 @@ serve(server_rec *s, struct acme_httpd_domain *domain)
     struct acme_httpd_server *server = acme_httpd_server_of(s);
 
     server->domain = domain;
-    server->https = domain->settings.https != -1 ? domain->settings.https
-                                                 : server->settings.https;
+    server->enhance = domain->settings.enhance;
+    acme_enhance_merge(&server->enhance, &server->settings.enhance);
     domain->used = true;
 }
 
@@ -895,6 +895,29 @@ settle_state(struct build *b)
     conf->state_dir = apr_pstrcat(conf->pool, store, "/acme", NULL);
 }
 
+/* Lineages whose clients are told to come by https for longer and longer:
+ * since when is kept with them. */
+static void
+note_growing(const struct build *b)
+{
+    const struct acme_httpd_server *server;
+    server_rec *s;
+
+    for (s = b->conf->base; s != NULL; s = s->next) {
+        server = acme_httpd_server_of(s);
+        if (server->domain == NULL ||
+            server->enhance.hsts.mode != ACME_HSTS_AUTO)
+            continue;
+        if (server->domain->managed)
+            b->conf->config->lineage[server->domain->lineage].auto_hsts = true;
+        if (server->domain->certs != NULL)
+            say(b, APLOG_WARNING,
+                "ACMEHSTS auto of %s stays at its first step, a minute, as "
+                "the certificate of %s is not renewed here; write a time",
+                describe_host(b, s), describe(b, server->domain));
+    }
+}
+
 static bool
 make_config(struct build *b, server_rec *base)
 {
@@ -920,6 +943,7 @@ make_config(struct build *b, server_rec *base)
             return false;
     if (!add_thumbprints(b) || !finish_answers(b))
         return false;
+    note_growing(b);
     if (acme_host_known_lineages(conf->config, &err) == ACME_OK &&
         acme_config_finish(conf->config, &err) == ACME_OK)
         return true;
@@ -1126,7 +1150,8 @@ warn_https(const struct build *b)
     }
     for (s = b->conf->base->next; s != NULL; s = s->next) {
         server = acme_httpd_server_of(s);
-        if (server->https > ACME_HTTPD_HTTPS_OFF && server->domain != NULL &&
+        if (server->enhance.redirect > ACME_REDIRECT_OFF &&
+            server->domain != NULL &&
             apr_hash_get(tls, &server->domain, sizeof(server->domain)) == NULL)
             say(b, APLOG_WARNING,
                 "ACMERequireHttps sends requests of %s to https, but no "

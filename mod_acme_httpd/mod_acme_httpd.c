@@ -88,7 +88,7 @@ register_hooks(apr_pool_t *pool)
     ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
     acme_httpd_tls_hooks();
     acme_httpd_alpn_hooks();
-    acme_httpd_https_hooks();
+    acme_httpd_enhance_hooks();
 
     /* Before rewrites, redirects, proxies, access rules and caches. */
     ap_hook_quick_handler(acme_httpd_request, NULL, NULL,

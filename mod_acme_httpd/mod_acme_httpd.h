@@ -47,7 +47,6 @@ struct acme_httpd_settings {
     int reuse_key;
     int allow_subset;
     int members; /* of virtual hosts: 1 auto, 0 manual */
-    int https;   /* ACME_HTTPD_HTTPS_... */
     int stapling;
     const char *csr_file;
     size_t ntypes; /* of the certificate; 0: nothing was said */
@@ -57,6 +56,7 @@ struct acme_httpd_settings {
     struct acme_proof proof;
     struct acme_hooks *hooks; /* large, and said once if at all; or NULL */
     struct acme_timing timing;
+    struct acme_enhance enhance;
 };
 
 /* An ACMEDomain: one certificate. */
@@ -136,10 +136,6 @@ struct acme_httpd_conf {
 #define ACME_HTTPD_PLACEHOLDER_503 0
 #define ACME_HTTPD_PLACEHOLDER_SERVE 1
 
-#define ACME_HTTPD_HTTPS_OFF 0
-#define ACME_HTTPD_HTTPS_TEMPORARY 1
-#define ACME_HTTPD_HTTPS_PERMANENT 2
-
 /* A virtual host, or the server outside of them. */
 struct acme_httpd_server {
     struct acme_httpd_conf *conf;
@@ -150,7 +146,7 @@ struct acme_httpd_server {
     const char *thumbprint; /* as written, or NULL */
     struct acme_answering answering;
     int placeholder;
-    int https;                        /* as it is for requests */
+    struct acme_enhance enhance;      /* as it is for requests */
     struct acme_httpd_domain *domain; /* whose certificate it serves */
     bool explicit_files;              /* has SSLCertificateFile, which stays */
 };
@@ -234,11 +230,12 @@ const char *acme_httpd_add_key_file(cmd_parms *cmd,
 const char *acme_httpd_check_files(const struct acme_httpd_domain *domain,
     apr_pool_t *pool);
 
-/* ---- acme_httpd_https.c ----------------------------------------------- */
+/* ---- acme_httpd_enhance.c --------------------------------------------- */
 
-const char *acme_httpd_set_require_https(cmd_parms *cmd, int *mode,
-    const char *word);
-void acme_httpd_https_hooks(void);
+/* ACMERequireHttps, ACMEHSTS, ACMEUpgradeInsecure: NULL, or what is wrong. */
+const char *acme_httpd_set_enhance(cmd_parms *cmd,
+    struct acme_enhance *enhance, int argc, char *const argv[]);
+void acme_httpd_enhance_hooks(void);
 
 /* ---- acme_httpd_compat.c ---------------------------------------------- */
 

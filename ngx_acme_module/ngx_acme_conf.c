@@ -140,6 +140,27 @@ ngx_command_t  ngx_acme_commands[] = {
       0,
       NULL },
 
+    { ngx_string("acme_require_https"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_acme_enhance,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("acme_hsts"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE123,
+      ngx_acme_enhance,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("acme_upgrade_insecure"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_acme_enhance,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("acme_status"),
       NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
       ngx_acme_status,
@@ -437,9 +458,14 @@ ngx_acme_create_srv_conf(ngx_conf_t *cf)
 char *
 ngx_acme_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
 {
+    ngx_acme_srv_conf_t  *prev = parent;
+    ngx_acme_srv_conf_t  *conf = child;
+
     (void) ngx_acme_merge_tls_conf(cf, parent, child);
 
-    return ngx_acme_answering_merge(cf, parent, child) == NGX_OK
+    acme_enhance_merge(&conf->enhance, &prev->enhance);
+
+    return ngx_acme_answering_merge(cf, prev, conf) == NGX_OK
            ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 

@@ -451,7 +451,10 @@ ngx_acme_inherit(ngx_acme_srv_conf_t *ascf)
 static ngx_int_t
 ngx_acme_finish_config(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf)
 {
-    struct acme_error  err;
+    ngx_uint_t                   i;
+    struct acme_error            err;
+    ngx_http_core_srv_conf_t   **cscf;
+    ngx_http_core_main_conf_t   *cmcf;
 
     amcf->config->workers_ask = amcf->admin;
     amcf->config->answers_only = amcf->config->nlineages == 0 && !amcf->used;
@@ -463,6 +466,14 @@ ngx_acme_finish_config(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf)
     {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "acme: %s", err.what);
         return NGX_ERROR;
+    }
+
+    cmcf = ngx_http_cycle_get_module_main_conf(cf->cycle,
+                                               ngx_http_core_module);
+    cscf = cmcf->servers.elts;
+
+    for (i = 0; i < cmcf->servers.nelts; i++) {
+        ngx_acme_enhance_check(cf, amcf, cscf[i]);
     }
 
     return NGX_OK;

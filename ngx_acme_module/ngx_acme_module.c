@@ -90,6 +90,13 @@ ngx_acme_postconfiguration(ngx_conf_t *cf)
 
     *h = ngx_acme_challenge_handler;
 
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_acme_enhance_handler;
+
     ngx_acme_alpn_install(cf, amcf);
 
     return NGX_OK;

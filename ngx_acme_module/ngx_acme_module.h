@@ -138,6 +138,7 @@ struct ngx_acme_srv_conf_s {
     struct acme_proof        *proof;          /* NULL: nothing was said */
     struct acme_hooks        *hooks;          /* the same */
     struct acme_timing        timing;
+    struct acme_enhance       enhance;
 
     ngx_acme_main_conf_t     *main;
     ngx_acme_srv_conf_t      *outer;          /* of its block, or of http{} */
@@ -153,6 +154,7 @@ struct ngx_acme_srv_conf_s {
     unsigned                  own:1;          /* has $acme_certificate */
     unsigned                  injected:1;     /* has no ssl_certificate */
     unsigned                  answers_told:1;
+    unsigned                  redirects:1;    /* it says so itself */
 };
 
 
@@ -166,7 +168,7 @@ typedef struct {
 /* ngx_acme_conf.c */
 
 /* the directives of http; those behind are of stream and mail as well */
-#define NGX_ACME_HTTP_COMMANDS  10
+#define NGX_ACME_HTTP_COMMANDS  13
 
 extern ngx_command_t  ngx_acme_commands[];
 
@@ -239,6 +241,13 @@ ngx_int_t ngx_acme_challenge_handler(ngx_http_request_t *r);
 ngx_int_t ngx_acme_header(ngx_http_request_t *r, const char *name,
     const char *value);
 
+/* ngx_acme_enhance.c */
+
+char *ngx_acme_enhance(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+void ngx_acme_enhance_check(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
+    ngx_http_core_srv_conf_t *cscf);
+ngx_int_t ngx_acme_enhance_handler(ngx_http_request_t *r);
+
 /* ngx_acme_answering.c */
 
 char *ngx_acme_stateless(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -266,6 +275,7 @@ void ngx_acme_host_worker(ngx_cycle_t *cycle, ngx_acme_main_conf_t *amcf);
 
 extern ngx_module_t  ngx_acme_core_module;
 extern ngx_module_t  ngx_acme_module;
+extern ngx_module_t  ngx_acme_filter_module;
 
 
 #endif /* _NGX_ACME_MODULE_H_INCLUDED_ */

@@ -48,6 +48,10 @@ sub listing ($top)
 spew("$dir/var/file", "not a directory\n");
 spew("$dir/www/eab.json", '{"kid":"kid","hmac":"' . 'A' x 43 . '"}');
 chmod 0600, "$dir/www/eab.json";
+system('openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes'
+    . ' -subj / -addext subjectAltName=DNS:a.test -days 9'
+    . " -keyout $dir/www/own.key -out $dir/www/own.crt 2>/dev/null") == 0
+    or die "openssl\n";
 mkdir "$dir/var/open";
 chmod 0777, "$dir/var/open";
 my $before = listing("$dir/var");
@@ -138,6 +142,11 @@ my @cases = (
         conf(text => "ACMERequireHttps permanent\n"
             . "<VirtualHost 127.0.0.1:%%TLS%%>\nServerName a.test\n"
             . "SSLEngine on\n</VirtualHost>\n"), undef],
+    ['HSTS that grows with a certificate that is not ours', conf(domain =>
+            "<ACMEDomain a.test>\nACMEHSTS auto\n"
+            . "ACMECertificateFile www/own.crt\n"
+            . "ACMECertificateKeyFile www/own.key\n</ACMEDomain>"),
+        qr/ACMEHSTS auto of .* in $at stays .* a minute, .* write a time/],
     ['a core dump directory', conf(text => 'CoreDumpDirectory %%DIR%%/tmp'),
         qr/CoreDumpDirectory .*core files.*private keys/],
     ['ACMEStateless pending and off', conf(text =>

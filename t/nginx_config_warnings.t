@@ -76,6 +76,13 @@ my @fine = (
         qr/"external_account_key" of .*"one" can be read .*file of mode 600/],
     ['ssl_verify off', conf(issuer => 'ssl_verify off;'),
         qr/"ssl_verify off" in "acme_issuer" "one".*trusted_certificate/],
+    ['https is required of a name that has none', conf(http =>
+            "server { server_name b.test; acme_require_https permanent; }"),
+        qr/"acme_require_https" has no effect on the server in .*:\d+: no "acme/],
+    ['https is required by port 80, or of all', conf(http =>
+            "acme_require_https permanent;\nserver { server_name b.test; }\n"
+            . "server { server_name a.test; acme_require_https temporary; }"),
+        undef],
     ['acme_stateless pending and off', conf(http =>
             "acme_stateless off;\nserver { acme_stateless Pending; }"),
         undef],

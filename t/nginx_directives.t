@@ -32,6 +32,9 @@ my %http = (
     acme_stateless => ['off', 'x', qr/"x" is none of "on"/],
     acme_thumbprint => ['x' x 43, 'x', qr/"x" is no thumbprint/],
     acme_port_map => ['http:8080', 'x:1', qr/"x:1": it must be "http:PORT"/],
+    acme_require_https => ['permanent', 'x', qr/"x": it must be off, temp/],
+    acme_hsts => ['auto', '60 x', qr/"x": only "subdomains" and/],
+    acme_upgrade_insecure => ['on', 'x', $on_or_off],
 );
 my %location = (
     acme_status => ['on', 'x', qr/"x" is none of "on"/, 'many'],
@@ -171,7 +174,7 @@ refused('at the main level', 'main', $_, $all{$_}[0], $misplaced),
 for my $name (sort keys %http) {
     refused('in a location', 'location', $name, $http{$name}[0], $misplaced);
     refused('in a server', 'server', $name, $http{$name}[0], $misplaced)
-        if $name !~ /stateless|thumbprint/;
+        if $name !~ /stateless|thumbprint|require|hsts|upgrade/;
 }
 refused('in http', 'http', 'acme_status', 'on', $misplaced);
 

@@ -271,6 +271,15 @@ acme_keeper_declare(struct acme_keeper *keeper, size_t i,
     return rc;
 }
 
+static void
+publish_enhance(struct acme_keeper *keeper, size_t i,
+    const struct acme_settings *settings)
+{
+    if (keeper->area != NULL)
+        acme_area_put_enhance(keeper->area, i, &settings->enhance,
+            settings->hsts_since);
+}
+
 /* What the state directory wants of lineage i, once declared. */
 static enum acme_rc
 load_wanted(struct acme_keeper *keeper, size_t i, struct acme_error *err)
@@ -287,6 +296,8 @@ load_wanted(struct acme_keeper *keeper, size_t i, struct acme_error *err)
         read_settings(keeper, keeper->config->lineage[i].name, &settings, err);
     if (rc == ACME_OK && keeper->role == ACME_KEEPER_DECLARES)
         rc = declare(keeper, i, settings, err);
+    if (settings != NULL)
+        publish_enhance(keeper, i, settings);
     if (rc == ACME_OK)
         rc = acme_settings_wanted(settings, kept->arena, &kept->wanted,
             &kept->conflict, err);
@@ -496,6 +507,35 @@ add_pairs(const struct acme_version *version, bool spare,
     return n;
 }
 
+/* When the first of the version was obtained, and when the first of the pairs
+ * ends. */
+static void
+put_life(struct acme_keeper *keeper, size_t i, const struct acme_version *own,
+    const struct acme_area_pair *pairs, size_t npairs)
+{
+    time_t issued = 0, not_after = 0, end;
+    struct acme_error ignored;
+    struct acme_chain *chain;
+    size_t k;
+
+    for (k = 0; k < npairs; k++) {
+        acme_error_clear(&ignored);
+        chain = NULL;
+        end = 0;
+        if (acme_chain_from_der(pairs[k].chain,
+                acme_chain_der_first(pairs[k].chain, pairs[k].chain_len),
+                &chain, &ignored) == ACME_OK)
+            end = acme_chain_not_after(chain);
+        acme_chain_free(chain);
+        if (k == 0 || end < not_after)
+            not_after = end;
+    }
+    for (k = 0; own != NULL && k < own->npairs; k++)
+        if (k == 0 || own->pair[k].origin.obtained < issued)
+            issued = own->pair[k].origin.obtained;
+    acme_area_put_life(keeper->area, i, issued, not_after);
+}
+
 /* `own` NULL: none.  As many spare ones as there is room for. */
 static enum acme_rc
 fill_slot(struct acme_keeper *keeper, size_t i, const struct acme_version *own,
@@ -504,13 +544,15 @@ fill_slot(struct acme_keeper *keeper, size_t i, const struct acme_version *own,
     struct acme_area_pair pairs[ACME_SLOT_PAIRS_MAX];
     struct acme_spares spares;
     struct acme_error ignored;
-    size_t n = own != NULL ? add_pairs(own, false, pairs, 0) : 0, most = n, k;
+    size_t n = own != NULL ? add_pairs(own, false, pairs, 0) : 0, most = n,
+           all, k;
     unsigned number = own != NULL ? own->number : 0;
     enum acme_rc rc = ACME_REFUSED;
 
     acme_keeper_find_spares(keeper, i, own, &spares);
     for (k = 0; k < spares.n; k++)
         most = add_pairs(&spares.version[k], true, pairs, most);
+    all = most;
     if (own == NULL && spares.n > 0)
         number = spares.version[0].number;
     for (; rc == ACME_REFUSED && most > n; most--) {
@@ -519,6 +561,8 @@ fill_slot(struct acme_keeper *keeper, size_t i, const struct acme_version *own,
     }
     if (rc != ACME_OK && own != NULL)
         rc = acme_area_put(keeper->area, i, pairs, n, number, err);
+    if (rc == ACME_OK)
+        put_life(keeper, i, own, pairs, n > 0 ? n : all);
     acme_spares_clear(&spares);
     return rc;
 }
@@ -903,7 +947,7 @@ void
 acme_keeper_start(struct acme_keeper *keeper, enum acme_keeper_role role)
 {
     struct acme_error err;
-    bool live, orders;
+    bool live, orders, settings;
     size_t i;
 
     acme_error_clear(&err);
@@ -926,7 +970,7 @@ acme_keeper_start(struct acme_keeper *keeper, enum acme_keeper_role role)
     acme_keeper_publish_thumbprints(keeper);
     publish_tokens(keeper);
     (void)acme_store_changed(keeper->store, &keeper->watch,
-        keeper->host->now(keeper->host->ctx), &live, &orders, &err);
+        keeper->host->now(keeper->host->ctx), &live, &orders, &settings, &err);
     keeper->started = true;
     for (i = 0; role == ACME_KEEPER_READS && i < SHOWS_MAX &&
                 acme_keeper_is_behind(keeper);
@@ -1017,13 +1061,38 @@ look_at_live(struct acme_keeper *keeper,
     }
 }
 
+/* What others have said of requests; what cannot be read stays as it was. */
+static void
+look_at_settings(struct acme_keeper *keeper)
+{
+    struct acme_settings *settings;
+    struct acme_error ignored;
+    const char *name;
+    uint64_t stamp;
+    size_t i;
+
+    for (i = 0; keeper->area != NULL && i < keeper->config->nlineages; i++) {
+        name = keeper->config->lineage[i].name;
+        stamp = acme_store_settings_stamp(keeper->store, name);
+        if (stamp == keeper->kept[i].enhance_stamp)
+            continue;
+        acme_error_clear(&ignored);
+        settings = NULL;
+        if (read_settings(keeper, name, &settings, &ignored) == ACME_OK)
+            publish_enhance(keeper, i, settings);
+        if (ignored.rc != ACME_NOMEM)
+            keeper->kept[i].enhance_stamp = stamp;
+        acme_settings_free(settings);
+    }
+}
+
 void
 acme_keeper_look(struct acme_keeper *keeper,
     void (*moved)(void *ctx, size_t lineage), void *ctx)
 {
     time_t now = keeper->host->now(keeper->host->ctx);
     struct acme_error err;
-    bool live = false, orders = false;
+    bool live = false, orders = false, settings = false;
 
     acme_error_clear(&err);
     acme_keeper_forget_accounts(keeper);
@@ -1037,7 +1106,9 @@ acme_keeper_look(struct acme_keeper *keeper,
         acme_keeper_find_due(keeper);
     }
     (void)acme_store_changed(keeper->store, &keeper->watch, now, &live,
-        &orders, &err);
+        &orders, &settings, &err);
+    if (settings)
+        look_at_settings(keeper);
     if (live) {
         look_at_live(keeper, moved, ctx);
         if (keeper->due_at > now + DUE_SOON)

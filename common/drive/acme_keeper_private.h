@@ -48,15 +48,17 @@ struct acme_note {
 struct acme_kept {
     struct acme_arena *arena;
     struct acme_lineage wanted;
-    const char *conflict; /* or NULL */
-    int lock;             /* -1: not held for the engine */
-    int csr_dir;          /* where the signing request is; -1: nowhere */
-    struct acme_csr *csr; /* as last read, or NULL */
-    unsigned published;   /* version in the area; 0: none */
-    uint64_t live_stamp;  /* acme_store_live_stamp() of then */
-    bool unread;          /* memory was short for what is live, */
-    bool unsettled;       /* or for what is wanted */
-    time_t expiring;      /* when that was told last; 0: not since the start */
+    const char *conflict;   /* or NULL */
+    int lock;               /* -1: not held for the engine */
+    int csr_dir;            /* where the signing request is; -1: nowhere */
+    struct acme_csr *csr;   /* as last read, or NULL */
+    unsigned published;     /* version in the area; 0: none */
+    uint64_t live_stamp;    /* acme_store_live_stamp() of then */
+    uint64_t enhance_stamp; /* acme_store_settings_stamp(), of what is said
+                               of requests */
+    bool unread;            /* memory was short for what is live, */
+    bool unsettled;         /* or for what is wanted */
+    time_t expiring; /* when that was told last; 0: not since the start */
     unsigned mirror_tries; /* how often the mirror has failed by now, */
     time_t mirror_at;      /* and when it is tried again */
     struct acme_served served[ACME_ALGORITHMS];

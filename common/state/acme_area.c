@@ -60,13 +60,24 @@ enum {
 #define HEAD_WORDS (1 + ACME_SLOT_PAIRS_MAX * PAIR_WORDS)
 #define SLOT_WORDS (ACME_SLOT_BYTES / sizeof(word))
 
+/* What a request needs to know of a lineage, word by word. */
+enum {
+    TOLD_ENHANCE, /* flags, see pack() */
+    TOLD_MAX_AGE,
+    TOLD_HSTS_SINCE,
+    TOLD_ISSUED,
+    TOLD_NOT_AFTER,
+    TOLD_WORDS
+};
+
 /* State of a slot, apart from it: to ask for a generation does not touch the
  * slot's pages. */
 struct state {
     _Atomic uint32_t sequence;
     _Atomic uint32_t version;
     _Atomic uint32_t used; /* words ever written and not wiped since */
-    uint32_t unused;
+    _Atomic uint32_t told_sequence;
+    _Atomic word told[TOLD_WORDS];
     _Atomic word rest; /* time until which nothing can be asked for */
 };
 
@@ -746,6 +757,105 @@ acme_area_get(const struct acme_area *area, size_t lineage,
     *npairs = point_pairs(head, copy, pairs);
     *generation = seen >> 1;
     return true;
+}
+
+/* ---- enhancements ----------------------------------------------------- */
+
+#define MODE_SHIFT 4
+#define UPGRADE_SHIFT 8
+#define SUBDOMAINS 0x1000u
+#define PRELOAD 0x2000u
+#define FIELD 0xfu
+
+static word
+pack(const struct acme_enhance *enhance)
+{
+    return (word)enhance->redirect | (word)enhance->hsts.mode << MODE_SHIFT |
+           (word)enhance->upgrade << UPGRADE_SHIFT |
+           (enhance->hsts.subdomains ? SUBDOMAINS : 0) |
+           (enhance->hsts.preload ? PRELOAD : 0);
+}
+
+/* What is none of the values was not said. */
+static void
+unpack(word flags, word max_age, struct acme_enhance *enhance)
+{
+    const word redirect = flags & FIELD, mode = flags >> MODE_SHIFT & FIELD,
+               upgrade = flags >> UPGRADE_SHIFT & FIELD;
+
+    memset(enhance, 0, sizeof(*enhance));
+    if (redirect < ACME_REDIRECTS)
+        enhance->redirect = (enum acme_redirect)redirect;
+    if (mode < ACME_HSTS_MODES)
+        enhance->hsts.mode = (enum acme_hsts_mode)mode;
+    if (upgrade < ACME_UPGRADES)
+        enhance->upgrade = (enum acme_upgrade)upgrade;
+    enhance->hsts.max_age = (unsigned)max_age;
+    enhance->hsts.subdomains = (flags & SUBDOMAINS) != 0;
+    enhance->hsts.preload = (flags & PRELOAD) != 0;
+}
+
+static void
+tell(struct acme_area *area, size_t lineage, size_t first, const word *words,
+    size_t nwords)
+{
+    struct state *state;
+    uint32_t odd;
+
+    if (lineage >= area->nlineages)
+        return;
+    state = &area->state[lineage];
+    odd = write_begin(&state->told_sequence);
+    store_words(&state->told[first], words, nwords);
+    write_end(&state->told_sequence, odd);
+}
+
+void
+acme_area_put_enhance(struct acme_area *area, size_t lineage,
+    const struct acme_enhance *enhance, time_t hsts_since)
+{
+    const word words[] = { pack(enhance), enhance->hsts.max_age,
+        (word)hsts_since };
+
+    tell(area, lineage, TOLD_ENHANCE, words, sizeof(words) / sizeof(word));
+}
+
+void
+acme_area_put_life(struct acme_area *area, size_t lineage, time_t issued,
+    time_t not_after)
+{
+    const word words[] = { (word)issued, (word)not_after };
+
+    tell(area, lineage, TOLD_ISSUED, words, sizeof(words) / sizeof(word));
+}
+
+bool
+acme_area_enhance(const struct acme_area *area, size_t lineage,
+    struct acme_area_enhance *out)
+{
+    const struct state *state;
+    word words[TOLD_WORDS];
+    uint32_t seen;
+    int i;
+
+    if (lineage >= area->nlineages)
+        return false;
+    state = &area->state[lineage];
+    /* Without a nap: it is asked for by each request. */
+    for (i = 0; i < YIELDS; i++) {
+        let_write(i);
+        if (!read_begin(&state->told_sequence, &seen))
+            continue;
+        load_words(words, state->told, TOLD_WORDS);
+        if (!read_end(&state->told_sequence, seen))
+            continue;
+        unpack(words[TOLD_ENHANCE], words[TOLD_MAX_AGE], &out->enhance);
+        out->hsts_since = (time_t)words[TOLD_HSTS_SINCE];
+        out->issued = (time_t)words[TOLD_ISSUED];
+        out->not_after = (time_t)words[TOLD_NOT_AFTER];
+        return true;
+    }
+    return false;
 }
 
 /* ---- status ----------------------------------------------------------- */

@@ -17,6 +17,7 @@
 #include "base/acme_buf.h"
 #include "base/acme_error.h"
 #include "state/acme_challenge_type.h"
+#include "state/acme_enhance.h"
 #include "wrap/acme_key.h"
 
 struct acme_area;
@@ -92,6 +93,16 @@ enum acme_rc acme_area_put_alpn_key(struct acme_area *area, size_t algorithm,
 enum acme_rc acme_area_put_status(struct acme_area *area, size_t lineage,
     const void *text, size_t len, struct acme_error *err);
 
+/* What is said of a lineage's requests, and since when HSTS grows (0: it does
+ * not). */
+void acme_area_put_enhance(struct acme_area *area, size_t lineage,
+    const struct acme_enhance *enhance, time_t hsts_since);
+
+/* Of what is in the slot: the first time that one of them was issued (0: not
+ * known), and the first end (0: nothing is there). */
+void acme_area_put_life(struct acme_area *area, size_t lineage, time_t issued,
+    time_t not_after);
+
 /* The store's sign of life. */
 void acme_area_beat(struct acme_area *area, time_t now);
 
@@ -126,6 +137,15 @@ uint32_t acme_area_generation(const struct acme_area *area, size_t lineage);
 
 /* Version number in the slot; 0: empty. */
 unsigned acme_area_version(const struct acme_area *area, size_t lineage);
+
+/* What the store has said of these; false: it is torn. */
+struct acme_area_enhance {
+    struct acme_enhance enhance;
+    time_t hsts_since;
+    time_t issued, not_after;
+};
+bool acme_area_enhance(const struct acme_area *area, size_t lineage,
+    struct acme_area_enhance *out);
 
 /*
  * Copies a slot's pairs into `copy` (secret, reset first) and points `pairs`

@@ -1174,3 +1174,21 @@ acme_config_find_name(const struct acme_config *config, const char *name,
 {
     return look_up(&config->index->wanted, name, lineage);
 }
+
+bool
+acme_config_find_host(const struct acme_config *config, const char *host,
+    size_t len, size_t *lineage)
+{
+    char name[ACME_NAME_MAX + 1], wildcard[ACME_NAME_MAX + 2];
+    const char *rest;
+
+    if (!acme_name_from_host(host, len, name))
+        return false;
+    if (acme_config_find_name(config, name, lineage))
+        return true;
+    rest = strchr(name, '.');
+    if (rest == NULL || acme_name_is_ip(name))
+        return false;
+    (void)snprintf(wildcard, sizeof(wildcard), "*%s", rest);
+    return acme_config_find_name(config, wildcard, lineage);
+}

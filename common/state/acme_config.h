@@ -34,6 +34,9 @@ struct acme_lineage {
     bool must_staple;  /* RFC 7633: status_request is in the certificate */
     bool reuse_key;    /* a renewal keeps the key */
     bool allow_subset; /* names that cannot be proved are left out */
+    /* HSTS grows at a server that serves it: no part of what makes lineages
+     * equal, and a host's to set. */
+    bool auto_hsts;
     /* The operator's own signing request, absolute; we never see its key, and
      * its type is the only one.  NULL: none, keys are made here. */
     const char *csr_file;
@@ -196,6 +199,11 @@ bool acme_config_find_lineage(const struct acme_config *config,
 /* Ends building: makes the name index. */
 enum acme_rc acme_config_finish(struct acme_config *config,
     struct acme_error *err);
+
+/* The lineage whose certificate a client can have at the host of a request, as
+ * it is or by a wildcard; false: none. */
+bool acme_config_find_host(const struct acme_config *config, const char *host,
+    size_t len, size_t *lineage);
 
 /* The lineage that wants exactly this canonical name (the first one added, if
  * several do); false: none.  One hash look-up, no allocation. */

@@ -150,6 +150,7 @@ parse_declaration(struct acme_arena *arena, const struct acme_json *json,
     into->must_staple = acme_json_bool(json, "must_staple", false);
     into->reuse_key = acme_json_bool(json, "reuse_key", false);
     into->allow_subset = acme_json_bool(json, "allow_subset", false);
+    into->auto_hsts = acme_json_bool(json, "auto_hsts", false);
     into->forgets = acme_json_bool(json, "forgets", false);
     if (rc == ACME_OK)
         rc = copy_str(arena, json, "csr", &into->csr_file, err);
@@ -223,6 +224,8 @@ acme_settings_parse(const char *text, size_t len,
     else
         rc = parse_all(parsed, acme_json_get(root, "declared"), err);
     if (rc == ACME_OK) {
+        acme_enhance_parse(acme_json_get(root, "enhance"), &parsed->enhance);
+        parsed->hsts_since = (time_t)acme_json_time(root, "hsts_since");
         *settings = parsed;
         parsed = NULL;
     }
@@ -266,6 +269,8 @@ render_declaration(const struct acme_declaration *one)
     acme_json_set_bool(json, "must_staple", one->must_staple);
     acme_json_set_bool(json, "reuse_key", one->reuse_key);
     acme_json_set_bool(json, "allow_subset", one->allow_subset);
+    if (one->auto_hsts)
+        acme_json_set_bool(json, "auto_hsts", true);
     if (one->forgets)
         acme_json_set_bool(json, "forgets", true);
     if (one->csr_file != NULL)
@@ -283,6 +288,7 @@ enum acme_rc
 acme_settings_render(const struct acme_settings *settings,
     struct acme_buf *out, struct acme_error *err)
 {
+    const struct acme_enhance nothing = { 0 };
     struct acme_json *root, *list;
     enum acme_rc rc;
     size_t i;
@@ -292,6 +298,11 @@ acme_settings_render(const struct acme_settings *settings,
     for (i = 0; i < settings->ndeclared; i++)
         acme_json_append(list, render_declaration(&settings->declared[i]));
     acme_json_set(root, "declared", list);
+    if (!acme_enhance_equal(&settings->enhance, &nothing))
+        acme_json_set(root, "enhance",
+            acme_enhance_render(&settings->enhance));
+    if (settings->hsts_since != 0)
+        acme_json_set_time(root, "hsts_since", settings->hsts_since);
     rc = root == NULL ? acme_error_nomem(err)
                       : acme_json_render(root, true, out, err);
     acme_json_free(root);
@@ -347,6 +358,7 @@ copy_declaration(struct acme_arena *arena, const struct acme_config *config,
     out->must_staple = lineage->must_staple;
     out->reuse_key = lineage->reuse_key;
     out->allow_subset = lineage->allow_subset;
+    out->auto_hsts = lineage->auto_hsts;
     out->forgets = config->issuer[lineage->issuer].forgets;
     out->csr_file = keep(arena, lineage->csr_file, &failed);
     for (i = 0; i < lineage->nnames; i++)
@@ -366,7 +378,7 @@ same_wish(const struct acme_declaration *a, const struct acme_declaration *b)
     if (a->nnames != b->nnames || a->ntypes != b->ntypes ||
         a->nfallbacks != b->nfallbacks || a->must_staple != b->must_staple ||
         a->reuse_key != b->reuse_key || a->allow_subset != b->allow_subset ||
-        a->forgets != b->forgets ||
+        a->auto_hsts != b->auto_hsts || a->forgets != b->forgets ||
         !acme_text_same(a->csr_file, b->csr_file) ||
         !acme_proof_equal(&a->proof, &b->proof) ||
         !acme_hooks_equal(&a->hooks, &b->hooks) ||
@@ -383,6 +395,32 @@ same_wish(const struct acme_declaration *a, const struct acme_declaration *b)
         if (a->type[i] != b->type[i])
             return false;
     return true;
+}
+
+/* Begins when the first one wants it, and anew when nobody has for a while. */
+static void
+time_hsts(struct acme_settings *settings, time_t now)
+{
+    bool wanted = settings->enhance.hsts.mode == ACME_HSTS_AUTO;
+    size_t i;
+
+    for (i = 0; i < settings->ndeclared; i++)
+        wanted = wanted || settings->declared[i].auto_hsts;
+    if (!wanted)
+        settings->hsts_since = 0;
+    else if (settings->hsts_since == 0)
+        settings->hsts_since = now;
+}
+
+bool
+acme_settings_enhance(struct acme_settings *settings,
+    const struct acme_enhance *enhance, time_t now)
+{
+    const bool changed = !acme_enhance_equal(&settings->enhance, enhance);
+
+    settings->enhance = *enhance;
+    time_hsts(settings, now);
+    return changed;
 }
 
 /* ndeclared: nobody of that name. */
@@ -436,12 +474,14 @@ acme_settings_declare(struct acme_settings *settings, const char *by,
         rc = add(settings, &one, err);
         if (rc == ACME_OK)
             *changed = true;
+        time_hsts(settings, now);
         return rc;
     }
     old = &settings->declared[i];
     *changed = !same_wish(old, &one);
     one.since = old->since;
     *old = one;
+    time_hsts(settings, now);
     return ACME_OK;
 }
 
@@ -463,6 +503,7 @@ acme_settings_withdraw(struct acme_settings *settings, const char *by)
     settings->ndeclared--;
     memmove(&settings->declared[i], &settings->declared[i + 1],
         (settings->ndeclared - i) * sizeof(*settings->declared));
+    time_hsts(settings, settings->hsts_since);
     return true;
 }
 

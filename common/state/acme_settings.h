@@ -13,6 +13,7 @@
 #include "base/acme_buf.h"
 #include "base/acme_error.h"
 #include "state/acme_config.h"
+#include "state/acme_enhance.h"
 
 /* Who declares what acmectl has issued. */
 #define ACME_DECLARER_ACMECTL "acmectl:issue"
@@ -29,6 +30,7 @@ struct acme_declaration {
     size_t nfallbacks;
     struct acme_issuer fallback[ACME_FALLBACKS_MAX];
     bool must_staple, reuse_key, allow_subset; /* see struct acme_lineage */
+    bool auto_hsts;
     bool forgets; /* what it has goes with its server (struct acme_issuer) */
     const char *csr_file; /* or NULL */
     struct acme_proof proof;
@@ -39,6 +41,8 @@ struct acme_declaration {
 struct acme_settings {
     size_t ndeclared;
     struct acme_declaration *declared; /* in `arena`, oldest first */
+    struct acme_enhance enhance;       /* by acmectl, for all servers */
+    time_t hsts_since; /* from when on HSTS grows; 0: nobody wants that */
     struct acme_arena *arena;
 };
 
@@ -58,6 +62,10 @@ enum acme_rc acme_settings_render(const struct acme_settings *settings,
 enum acme_rc acme_settings_declare(struct acme_settings *settings,
     const char *by, const struct acme_config *config, size_t lineage,
     time_t now, bool *changed, struct acme_error *err);
+
+/* What is said of the lineage for all servers; true: that is a change. */
+bool acme_settings_enhance(struct acme_settings *settings,
+    const struct acme_enhance *enhance, time_t now);
 
 /* Whether `by` wishes it for as long as his server runs. */
 bool acme_settings_forgets(const struct acme_settings *settings,

@@ -630,16 +630,29 @@ add_stamp(const struct acme_store *store, uint64_t stamp, const char *path)
 
 #define STAMP_BEGIN UINT64_C(14695981039346656037)
 
-uint64_t
-acme_store_live_stamp(const struct acme_store *store, const char *name)
+static uint64_t
+stamp_of(const struct acme_store *store, const char *before, const char *name,
+    const char *behind)
 {
     char path[ACME_STORE_PATH_MAX];
     struct acme_error ignored;
 
     acme_error_clear(&ignored);
-    if (acme_store_path(path, "live/", name, "", &ignored) != ACME_OK)
+    if (acme_store_path(path, before, name, behind, &ignored) != ACME_OK)
         return STAMP_BEGIN;
     return add_stamp(store, STAMP_BEGIN, path);
+}
+
+uint64_t
+acme_store_live_stamp(const struct acme_store *store, const char *name)
+{
+    return stamp_of(store, "live/", name, "");
+}
+
+uint64_t
+acme_store_settings_stamp(const struct acme_store *store, const char *name)
+{
+    return stamp_of(store, "renewal/", name, ".json");
 }
 
 uint64_t
@@ -680,10 +693,11 @@ acme_store_keys_changed(const struct acme_store *store, struct timespec *seen)
 
 enum acme_rc
 acme_store_changed(struct acme_store *store, struct acme_watch *watch,
-    time_t now, bool *live, bool *orders, struct acme_error *err)
+    time_t now, bool *live, bool *orders, bool *settings,
+    struct acme_error *err)
 {
     struct acme_watch next = *watch;
-    bool live_moved, orders_moved, keys_moved = false;
+    bool live_moved, orders_moved, keys_moved = false, settings_moved = false;
     enum acme_rc rc;
 
     rc = look(store, "live", &next.live, &next.live_again, now, &live_moved,
@@ -694,9 +708,13 @@ acme_store_changed(struct acme_store *store, struct acme_watch *watch,
     if (rc == ACME_OK)
         rc = look(store, "keys", &next.keys, &next.keys_again, now,
             &keys_moved, err);
+    if (rc == ACME_OK)
+        rc = look(store, "renewal", &next.settings, &next.settings_again, now,
+            &settings_moved, err);
     if (rc != ACME_OK)
         return rc;
     *watch = next;
+    *settings = settings_moved;
     *live = live_moved;
     *orders = orders_moved || keys_moved;
     return ACME_OK;

@@ -462,18 +462,18 @@ enum acme_rc acme_store_lock(struct acme_store *store, const char *kind,
     const char *name, int *fd, struct acme_error *err);
 
 /*
- * Whether live/ or orders/ changed since the last call (rename moves a
- * directory's mtime; a change less than 2 s old is reported once more).
- * `watch` starts zeroed; the first call reports both.  As *orders counts also
+ * Whether live/, orders/ or renewal/ changed since the last call (rename moves
+ * a directory's mtime; a change less than 2 s old is reported once more).
+ * `watch` starts zeroed; the first call reports all.  As *orders counts also
  * that keys/ changed: an order is answered with a key of there.
  */
 struct acme_watch {
-    struct timespec live, orders, keys;
-    bool live_again, orders_again, keys_again;
+    struct timespec live, orders, keys, settings;
+    bool live_again, orders_again, keys_again, settings_again;
 };
 enum acme_rc acme_store_changed(struct acme_store *store,
     struct acme_watch *watch, time_t now, bool *live, bool *orders,
-    struct acme_error *err);
+    bool *settings, struct acme_error *err);
 
 /*
  * Something that is another one when the settings, a record or the live
@@ -481,6 +481,10 @@ enum acme_rc acme_store_changed(struct acme_store *store,
  * moment may escape.  A few system calls, nothing is read.
  */
 uint64_t acme_store_stamp(const struct acme_store *store, const char *name);
+
+/* So of the settings alone. */
+uint64_t acme_store_settings_stamp(const struct acme_store *store,
+    const char *name);
 
 /* So of live/NAME alone: of a lineage that was removed and made anew the
  * version may have the number of the one before.  Also where there is none. */

@@ -808,6 +808,49 @@ test_find_wildcard(void **state)
     acme_config_free(config);
 }
 
+/* Which certificate a client can have at a host. */
+static void
+test_find_host(void **state)
+{
+    static const struct wish there[] = {
+        { .names = { "*.a.test" } },
+        { .names = { "b.a.test" } },
+        { .names = { "192.0.2.1" } },
+    };
+    static const struct {
+        const char *host;
+        size_t found; /* 9: none */
+    } cases[] = {
+        { "x.a.test", 0 },
+        { "X.A.test:8080", 0 },
+        { "b.a.test.", 1 },
+        { "a.test", 9 },
+        { "x.y.a.test", 9 },
+        { "192.0.2.1", 2 },
+        { "192.0.2.1:80", 2 },
+        { "192.0.2.2", 9 },
+        { "*.a.test", 9 }, /* nobody asks for that */
+        { "a_b.test", 9 },
+        { "", 9 },
+    };
+    struct acme_config *config = config_new();
+    struct acme_error err;
+    size_t i, index;
+
+    (void)state;
+    for (i = 0; i < LEN(there); i++)
+        assert_int_equal(add(config, &there[i], &index, &err), ACME_OK);
+    assert_int_equal(acme_config_finish(config, &err), ACME_OK);
+    for (i = 0; i < LEN(cases); i++) {
+        index = 9;
+        (void)acme_config_find_host(config, cases[i].host,
+            strlen(cases[i].host), &index);
+        if (index != cases[i].found)
+            fail_msg("%s: %zu", cases[i].host, index);
+    }
+    acme_config_free(config);
+}
+
 /* Ten thousand of their own names, ten thousand of one first name, and all of
  * them again: what is quadratic takes minutes here. */
 static void
@@ -866,6 +909,7 @@ main(void)
         cmocka_unit_test(test_find_name),
         cmocka_unit_test(test_thumbprints),
         cmocka_unit_test(test_find_wildcard),
+        cmocka_unit_test(test_find_host),
         cmocka_unit_test(test_ten_thousand),
     };
 

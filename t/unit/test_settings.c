@@ -289,6 +289,46 @@ test_changed(void **state)
     acme_settings_free(settings);
 }
 
+/* Since when HSTS grows: kept while anybody wants that. */
+static void
+test_enhance(void **state)
+{
+    struct acme_enhance enhance = { .redirect = ACME_REDIRECT_PERMANENT };
+    struct acme_settings *settings = acme_settings_new();
+    struct acme_buf text;
+    struct wish wish;
+
+    (void)state;
+    wish_init(&wish, CA, ACME_KEY_ECDSA_256, "a.test", NULL);
+    assert_true(declare(settings, "nginx", &wish, 100));
+    assert_int_equal(settings->hsts_since, 0);
+    wish.lineage.auto_hsts = true;
+    assert_true(declare(settings, "nginx", &wish, 200));
+    assert_false(declare(settings, "nginx", &wish, 300));
+    assert_int_equal(settings->hsts_since, 200);
+    enhance.hsts.mode = ACME_HSTS_AUTO;
+    assert_true(acme_settings_enhance(settings, &enhance, 400));
+    assert_false(acme_settings_enhance(settings, &enhance, 500));
+    assert_true(acme_settings_withdraw(settings, "nginx"));
+    assert_int_equal(settings->hsts_since, 200);
+
+    render(settings, &text);
+    acme_settings_free(settings);
+    settings = parse(acme_buf_str(&text));
+    acme_buf_clear(&text);
+    assert_int_equal(settings->hsts_since, 200);
+    assert_true(acme_enhance_equal(&settings->enhance, &enhance));
+
+    enhance.hsts.mode = ACME_HSTS_OFF;
+    assert_true(acme_settings_enhance(settings, &enhance, 600));
+    assert_int_equal(settings->hsts_since, 0);
+    assert_true(declare(settings, "nginx", &wish, 700));
+    assert_int_equal(settings->hsts_since, 700);
+    assert_true(acme_settings_withdraw(settings, "nginx"));
+    assert_int_equal(settings->hsts_since, 0);
+    acme_settings_free(settings);
+}
+
 /* "state_path off" of one server is not that of another, and is remembered. */
 static void
 test_forgets(void **state)
@@ -452,6 +492,7 @@ main(void)
         cmocka_unit_test_setup(test_absent_members, setup),
         cmocka_unit_test_setup(test_malformed, setup),
         cmocka_unit_test_setup(test_changed, setup),
+        cmocka_unit_test_setup(test_enhance, setup),
         cmocka_unit_test_setup(test_forgets, setup),
         cmocka_unit_test_setup(test_order, setup),
         cmocka_unit_test_setup(test_wanted, setup),

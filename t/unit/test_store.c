@@ -1939,14 +1939,14 @@ test_lock(void **state)
     acme_store_close(other);
 }
 
-static bool live_moved, orders_moved;
+static bool live_moved, orders_moved, settings_moved;
 
 static void
 watch(struct acme_watch *seen)
 {
-    live_moved = orders_moved = false;
+    live_moved = orders_moved = settings_moved = false;
     ok(acme_store_changed(store, seen, time(NULL), &live_moved, &orders_moved,
-        &err));
+        &settings_moved, &err));
 }
 
 /* Looks until nothing is fresh any more. */
@@ -1956,25 +1956,29 @@ calm(struct acme_watch *seen)
     age("state/live", 100);
     age("state/orders", 100);
     age("state/keys", 100);
+    age("state/renewal", 100);
     do
         watch(seen);
-    while (live_moved || orders_moved);
+    while (live_moved || orders_moved || settings_moved);
 }
 
 static void
 test_watch(void **state)
 {
+    struct acme_settings *settings;
     struct acme_watch seen;
+    uint64_t stamp;
 
     (void)state;
     memset(&seen, 0, sizeof(seen));
     age("state/live", 100);
     age("state/orders", 100);
     age("state/keys", 100);
+    age("state/renewal", 100);
     watch(&seen);
-    assert_true(live_moved && orders_moved);
+    assert_true(live_moved && orders_moved && settings_moved);
     watch(&seen);
-    assert_false(live_moved || orders_moved);
+    assert_false(live_moved || orders_moved || settings_moved);
 
     write_version(1);
     watch(&seen);
@@ -2003,7 +2007,15 @@ test_watch(void **state)
     calm(&seen);
     ok(acme_store_order_drop(store, "a", &err));
     watch(&seen);
-    assert_true(orders_moved);
+    assert_true(orders_moved && !settings_moved);
+    calm(&seen);
+    settings = acme_settings_new();
+    stamp = acme_store_settings_stamp(store, "a");
+    ok(acme_store_settings_write(store, "a", settings, &err));
+    acme_settings_free(settings);
+    watch(&seen);
+    assert_true(!live_moved && !orders_moved && settings_moved);
+    assert_true(stamp != acme_store_settings_stamp(store, "a"));
 }
 
 /* Nothing writes through a store that was opened for reading. */
