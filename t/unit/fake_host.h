@@ -33,7 +33,8 @@ struct fake_host {
     unsigned long long waited_ms; /* time spent in them */
 
     int stop_after; /* so many waits succeed, then a stop; -1: never */
-    bool stopping;  /* set it, or stop_after does: every wait is false */
+    _Atomic bool
+        stopping; /* set it, or stop_after does: every wait is false */
 
     struct acme_buf lines; /* "level: line\n" each */
     unsigned nlines;
