@@ -133,6 +133,7 @@ struct ctl {
     const char *eab_alg;
     const char *eab_file;
     const char *eab_kid;
+    const char *new_name; /* of a lineage, here */
     const char *post_hook;
     const char *pre_hook;
     const char *preferred_chain;
@@ -239,6 +240,7 @@ int ctl_doctor(struct ctl *ctl);
 int ctl_events(struct ctl *ctl);
 int ctl_export(struct ctl *ctl);
 int ctl_help(struct ctl *ctl);
+int ctl_import(struct ctl *ctl);
 int ctl_install(struct ctl *ctl);
 int ctl_issue(struct ctl *ctl);
 int ctl_key_convert(struct ctl *ctl);

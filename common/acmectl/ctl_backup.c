@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -266,34 +265,11 @@ struct restoring {
     int fd;
 };
 
-/* In a process of its own, which gives up what it does not need. */
-static int
-work_apart(const struct restoring *restoring,
-    int (*work)(const struct restoring *restoring))
-{
-    int status = 0, code;
-    pid_t pid;
-
-    (void)fflush(stdout);
-    pid = fork();
-    if (pid == -1)
-        return ctl_fail(CTL_FAILED, "cannot fork: %s", strerror(errno));
-    if (pid == 0) {
-        acme_sandbox_process();
-        code = work(restoring);
-        (void)fflush(stdout);
-        _exit(code);
-    }
-    if (waitpid(pid, &status, 0) == pid && WIFEXITED(status))
-        return WEXITSTATUS(status);
-    return ctl_fail(CTL_FAILED, "\"%s\": the process that read it has died",
-        restoring->path);
-}
-
 /* The first look is that of a process which cannot write anything. */
 static int
-look_first(const struct restoring *restoring)
+look_first(void *ctx)
 {
+    const struct restoring *restoring = ctx;
     struct acme_restore *restore = acme_restore_new(NULL);
     struct acme_sandbox_report report;
     struct acme_error err;
@@ -384,8 +360,9 @@ tell_restored(const struct ctl *ctl, const struct acme_restored *result)
 }
 
 static int
-write_back(const struct restoring *restoring)
+write_back(void *ctx)
 {
+    const struct restoring *restoring = ctx;
     struct acme_store *store = restoring->store;
     struct acme_restore *restore = acme_restore_new(store);
     struct acme_sandbox_report report;
@@ -426,13 +403,13 @@ ctl_restore(struct ctl *ctl)
     if (code == CTL_OK)
         code = open_archive(restoring.path, &restoring.fd);
     if (code == CTL_OK)
-        code = work_apart(&restoring, look_first);
+        code = ctl_work_apart(look_first, &restoring, restoring.path);
     if (code == CTL_OK)
         code = ctl_open_writing(ctl, &restoring.store);
     if (code == CTL_OK)
         code = look_at_state(ctl, restoring.store);
     if (code == CTL_OK)
-        code = work_apart(&restoring, write_back);
+        code = ctl_work_apart(write_back, &restoring, restoring.path);
     if (restoring.fd != -1)
         close(restoring.fd);
     acme_store_close(restoring.store);

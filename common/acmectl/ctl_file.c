@@ -9,9 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include "drive/acme_sandbox.h"
 #include "state/acme_dir.h"
 
 /* Longer than anybody types. */
@@ -195,4 +197,28 @@ ctl_password(const struct ctl *ctl, const char *file, const char *option,
     cut_line(password);
     return password->len > 0 ? CTL_OK
                              : ctl_fail(CTL_USAGE, "the password is empty");
+}
+
+/* ---- in a process of its own ------------------------------------------ */
+
+int
+ctl_work_apart(int (*work)(void *ctx), void *ctx, const char *what)
+{
+    int status = 0, code;
+    pid_t pid;
+
+    (void)fflush(stdout);
+    pid = fork();
+    if (pid == -1)
+        return ctl_fail(CTL_FAILED, "cannot fork: %s", strerror(errno));
+    if (pid == 0) {
+        acme_sandbox_process();
+        code = work(ctx);
+        (void)fflush(stdout);
+        _exit(code);
+    }
+    if (waitpid(pid, &status, 0) == pid && WIFEXITED(status))
+        return WEXITSTATUS(status);
+    return ctl_fail(CTL_FAILED, "\"%s\": the process that read it has died",
+        what);
 }

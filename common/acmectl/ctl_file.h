@@ -12,6 +12,13 @@
 int ctl_file_read(const char *path, bool secret, size_t max,
     struct acme_buf *out);
 
+/*
+ * Looks into what a file or directory of somebody else's had in it, in a
+ * process of its own: not dumpable, it gives up (acme_sandbox.h) what it does
+ * not need.  What `work` returns; `what` names it in a message if it dies.
+ */
+int ctl_work_apart(int (*work)(void *ctx), void *ctx, const char *what);
+
 /* A certificate with what is behind it, PEM or DER; an unencrypted private
  * key, PEM. */
 int ctl_file_chain(const char *path, struct acme_chain **chain);

@@ -101,6 +101,12 @@ const struct ctl_option ctl_options[] = {
         .text =
             "Only this lineage; where several can be meant it may be given "
             "for each. That there is none of that name is an error.\n" },
+    { .name = "new-name",
+        .kind = CTL_TEXT,
+        .flags = CTL_ONCE,
+        .at = AT(new_name),
+        .value = "NAME",
+        .text = "What the lineage is called here.\n" },
     { .name = "domains",
         .aliases = "domain",
         .letter = 'd',

@@ -48,6 +48,35 @@ const struct ctl_verb ctl_verbs_program[] = {
             "that is damaged or has no key is left out and told, and the exit "
             "status 1. Files are not unpacked: keys, certificates and JSON "
             "are parsed and written anew.\n" },
+    { .name = "import",
+        .group = CTL_GROUP_PROGRAM,
+        .flags = CTL_OPERANDS | CTL_SEVERAL,
+        .run = ctl_import,
+        .options = "cert-name new-name ca-file dry-run lock-timeout",
+        .usage = "CLIENT PATH [--cert-name NAME]... [--dry-run]\n"
+                 "CLIENT PATH --cert-name NAME --new-name NAME",
+        .summary = "take over what another ACME client has",
+        .text =
+            "Takes over the lineages of another ACME client, all or those "
+            "that `--cert-name` names, with all of their versions, their "
+            "settings and the programs in its directories of hooks. What is "
+            "there stays as it is. Each lineage is renewed by `acmectl renew` "
+            "with these settings then, or by a server whose configuration has "
+            "one of that name: servers that run serve it within two seconds. "
+            "No hook is run for it.\n"
+            "What of the settings has no counterpart is told with the reason "
+            "and what to do instead, and so are the commands that keep the "
+            "other client from renewing on. With `--dry-run` all of that is "
+            "told, and nothing written.\n"
+            "CLIENT and PATH are one of:\n"
+            "* `certbot`: its configuration directory, /etc/letsencrypt\n"
+            "Everything read must belong to root or the caller, in "
+            "directories that nobody else can write. A lineage is here as a "
+            "whole or not at all; one that is no use is told of, and the exit "
+            "status 1 then. If one has a name that another one has here, "
+            "nothing at all is taken over: take it over by itself, with "
+            "`--cert-name` and `--new-name`. Doing it again changes "
+            "nothing.\n" },
     { .name = "help",
         .group = CTL_GROUP_PROGRAM,
         .flags = CTL_OPERANDS,

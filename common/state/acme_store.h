@@ -173,6 +173,16 @@ enum acme_rc acme_store_switch(struct acme_store *store, const char *name,
 enum acme_rc acme_store_version_add(struct acme_store *store, const char *name,
     const struct acme_version *version, struct acme_error *err);
 
+/*
+ * The same under a number of its own, version->number, which must be free, and
+ * with files as old as `at` says.  `pending`: it is to be live, and the next
+ * acme_store_recover() makes it so, whatever happens until then; settings that
+ * are written in between are there when it is.
+ */
+enum acme_rc acme_store_version_bring(struct acme_store *store,
+    const char *name, const struct acme_version *version, time_t at,
+    bool pending, struct acme_error *err);
+
 /* Whether a recovery would find nothing to do.  Needs no lock: what somebody
  * is at work on is not settled. */
 bool acme_store_is_settled(const struct acme_store *store, const char *name);

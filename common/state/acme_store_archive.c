@@ -218,12 +218,40 @@ put_meta(const struct write *w, const struct acme_json *pairs,
     return rc;
 }
 
+/* What is to be written, and how. */
+struct entry {
+    const struct acme_version *version;
+    bool pending; /* it is to be live */
+    time_t at;    /* when its files were written elsewhere; 0: now */
+};
+
+/* Best effort: only people look at it. */
+static void
+set_times(const struct acme_store *store, const char *dir, time_t at)
+{
+    const struct timespec times[2] = { { .tv_sec = at }, { .tv_sec = at } };
+    struct acme_dir_names names = { 0 };
+    char path[ACME_STORE_PATH_MAX];
+    struct acme_error ignored;
+    size_t i;
+
+    acme_error_clear(&ignored);
+    if (acme_dir_names_read(store->fd, dir, true, &names, &ignored) == ACME_OK)
+        for (i = 0; i < names.count; i++) {
+            (void)snprintf(path, sizeof(path), "%s/%s", dir, names.name[i]);
+            (void)utimensat(store->fd, path, times, AT_SYMLINK_NOFOLLOW);
+        }
+    (void)utimensat(store->fd, dir, times, AT_SYMLINK_NOFOLLOW);
+    acme_dir_names_free(&names);
+}
+
 /* The files of all pairs, meta.json and, if it is to be live, the mark into
  * `dir`, which nobody knows yet. */
 static enum acme_rc
 fill(const struct acme_store *store, const char *dir,
-    const struct acme_version *version, bool pending, struct acme_error *err)
+    const struct entry *entry, struct acme_error *err)
 {
+    const struct acme_version *version = entry->version;
     struct acme_json *pairs = acme_json_array();
     struct write w = { store, dir, NULL };
     char mark[ACME_STORE_PATH_MAX];
@@ -238,8 +266,10 @@ fill(const struct acme_store *store, const char *dir,
     if (rc == ACME_OK)
         rc = put_meta(&w, pairs, err);
     mark_path(mark, dir);
-    if (rc == ACME_OK && pending)
+    if (rc == ACME_OK && entry->pending)
         rc = acme_dir_create(store->fd, mark, 0600, "", 0, err);
+    if (rc == ACME_OK && entry->at != 0)
+        set_times(store, dir, entry->at);
     if (rc == ACME_OK)
         rc = acme_dir_sync_files(store->fd, dir, err);
     acme_json_free(pairs);
@@ -250,7 +280,7 @@ fill(const struct acme_store *store, const char *dir,
  * nothing. */
 static enum acme_rc
 archive(struct acme_store *store, const char *name, unsigned number,
-    const struct acme_version *version, bool pending, struct acme_error *err)
+    const struct entry *entry, struct acme_error *err)
 {
     char dir[ACME_STORE_VERSION_MAX], temp[ACME_STORE_VERSION_MAX];
     struct acme_error ignored;
@@ -260,7 +290,7 @@ archive(struct acme_store *store, const char *name, unsigned number,
     rc = acme_dir_make_hidden(store->fd, dir, temp, sizeof(temp), err);
     if (rc != ACME_OK)
         return rc;
-    rc = fill(store, temp, version, pending, err);
+    rc = fill(store, temp, entry, err);
     if (rc == ACME_OK)
         rc = acme_store_share_new(store, name, temp, err);
     if (rc == ACME_OK)
@@ -271,7 +301,9 @@ archive(struct acme_store *store, const char *name, unsigned number,
         return rc;
     }
     /* archive/NAME itself may be new, made by somebody who crashed then. */
-    return number == 1 ? acme_dir_sync(store->fd, "archive", err) : ACME_OK;
+    return number == 1 || entry->at != 0
+               ? acme_dir_sync(store->fd, "archive", err)
+               : ACME_OK;
 }
 
 static enum acme_rc
@@ -379,12 +411,12 @@ prune(const struct acme_store *store, const char *name,
     }
 }
 
-/* The next version of a lineage, not live yet; all->number is the caller's to
- * free, whatever comes back. */
+/* A version of a lineage, not live yet: that of the number asked for, or for 0
+ * the next; all->number is the caller's to free, whatever comes back. */
 static enum acme_rc
 write_next(struct acme_store *store, const char *name,
-    const struct acme_version *version, bool pending,
-    struct acme_store_numbers *all, unsigned *number, struct acme_error *err)
+    const struct entry *entry, struct acme_store_numbers *all,
+    unsigned *number, struct acme_error *err)
 {
     char dir[ACME_STORE_PATH_MAX];
     enum acme_rc rc;
@@ -392,17 +424,17 @@ write_next(struct acme_store *store, const char *name,
     memset(all, 0, sizeof(*all));
     rc = acme_store_writable(store, err);
     if (rc == ACME_OK)
-        rc = check_version(version, err);
+        rc = check_version(entry->version, err);
     if (rc == ACME_OK)
         rc = acme_store_path(dir, "archive/", name, "", err);
     if (rc == ACME_OK)
         rc = acme_dir_make(store->fd, dir, err);
     if (rc == ACME_OK)
         rc = acme_store_versions(store, name, all, err);
-    if (rc == ACME_OK)
+    if (rc == ACME_OK && *number == 0)
         rc = next_number(store, name, all, number, err);
     if (rc == ACME_OK)
-        rc = archive(store, name, *number, version, pending, err);
+        rc = archive(store, name, *number, entry, err);
     return rc;
 }
 
@@ -410,11 +442,12 @@ enum acme_rc
 acme_store_version_write(struct acme_store *store, const char *name,
     struct acme_version *version, time_t now, struct acme_error *err)
 {
+    const struct entry entry = { version, true, 0 };
     struct acme_store_numbers all;
     unsigned number = 0;
     enum acme_rc rc;
 
-    rc = write_next(store, name, version, true, &all, &number, err);
+    rc = write_next(store, name, &entry, &all, &number, err);
     if (rc == ACME_OK)
         rc = switch_live(store, name, number, err);
     if (rc != ACME_OK)
@@ -436,11 +469,27 @@ enum acme_rc
 acme_store_version_add(struct acme_store *store, const char *name,
     const struct acme_version *version, struct acme_error *err)
 {
+    const struct entry entry = { version, false, 0 };
     struct acme_store_numbers all;
     unsigned number = 0;
     enum acme_rc rc;
 
-    rc = write_next(store, name, version, false, &all, &number, err);
+    rc = write_next(store, name, &entry, &all, &number, err);
+    free(all.number);
+    return rc;
+}
+
+enum acme_rc
+acme_store_version_bring(struct acme_store *store, const char *name,
+    const struct acme_version *version, time_t at, bool pending,
+    struct acme_error *err)
+{
+    const struct entry entry = { version, pending, at };
+    struct acme_store_numbers all;
+    unsigned number = version->number;
+    enum acme_rc rc;
+
+    rc = write_next(store, name, &entry, &all, &number, err);
     free(all.number);
     return rc;
 }

@@ -1,0 +1,47 @@
+/*
+ * What another client has left, on its way into the state directory: what
+ * becomes of each of its lineages, which is found out first of all of them,
+ * and then done.  What it was is known to state/acme_foreign.h.
+ */
+#ifndef ACME_CTL_IMPORT_H
+#define ACME_CTL_IMPORT_H
+
+#include "acmectl/ctl.h"
+#include "state/acme_foreign.h"
+
+enum ctl_import_fate {
+    CTL_IMPORT_NEW,     /* there is nothing of that name */
+    CTL_IMPORT_JOINS,   /* a server wants it, and has no certificate yet */
+    CTL_IMPORT_HERE,    /* that certificate is here already */
+    CTL_IMPORT_CLASH,   /* the name is another one's; ->why */
+    CTL_IMPORT_TROUBLE, /* it is no use; ->why */
+    CTL_IMPORT_FATES
+};
+
+struct ctl_import_lineage {
+    struct acme_foreign_lineage *from;
+    const char *name; /* here */
+    enum ctl_import_fate fate;
+    const char *why;
+    struct acme_leaf live;   /* of its certificate */
+    enum acme_key_type type; /* of its key */
+    size_t nnames;
+    const char **names;         /* canonical */
+    bool declared;              /* acmectl is to renew it */
+    struct acme_config *config; /* it alone, where that is so */
+};
+
+/* Looks into what was read of a lineage, and says what is to become of it.
+ * `store` is NULL where there is no state directory yet.  Changes nothing. */
+void ctl_import_look(struct acme_foreign *foreign, struct acme_store *store,
+    struct ctl_import_lineage *lineage);
+
+/* Does it, with the lineage's lock held by the caller: all of it is there
+ * then, or, after a crash, none of it that anybody would see.  CTL_FAILED with
+ * a message. */
+int ctl_import_write(struct acme_foreign *foreign, struct acme_store *store,
+    struct ctl_import_lineage *lineage);
+
+void ctl_import_clear(struct ctl_import_lineage *lineage);
+
+#endif
