@@ -37,6 +37,7 @@ struct import {
     struct acme_foreign *foreign;
     struct acme_store *store; /* NULL: a dry run, and there is none */
     struct ctl_import_lineage *lineage;
+    struct ctl_import_accounts accounts;
     bool *hook_kept; /* another program of its name is here */
     struct acme_json *json;
 };
@@ -125,6 +126,16 @@ read_all(struct import *import)
     return CTL_OK;
 }
 
+/* For clients that do not say. */
+static const char *
+find_server(const struct ctl *ctl)
+{
+    const char *directory =
+        ctl->server != NULL ? acme_issuer_directory(ctl->server) : NULL;
+
+    return directory != NULL ? directory : ctl->server;
+}
+
 /* What the client has from its environment, if at all. */
 static int
 take_trust(struct import *import)
@@ -199,8 +210,8 @@ tell_fate(const struct import *import,
                    : "taken over, for a server that wants it";
     case CTL_IMPORT_NEW:
         if (lineage->declared)
-            return dry ? "would be taken over, and renewed by acmectl renew"
-                       : "taken over, and renewed by acmectl renew";
+            return dry ? "would be taken over, and renewed from here"
+                       : "taken over, and renewed from here";
         return dry ? "would be taken over" : "taken over";
     default:
         return lineage->why;
@@ -270,7 +281,8 @@ print_lineage(const struct import *import,
             from->nversions > 1 ? "s" : "",
             acme_time_format(lineage->live.not_after, until));
     (void)printf("\n");
-    print_notes(&from->notes, "    ");
+    if (lineage->fate != CTL_IMPORT_HERE)
+        print_notes(&from->notes, "    ");
 }
 
 static void
@@ -300,6 +312,52 @@ render_stops(const struct import *import)
         acme_json_append(list, one);
     }
     acme_json_set(import->json, "stop", list);
+}
+
+static const char *
+tell_account(const struct import *import,
+    const struct ctl_import_account *account)
+{
+    switch (account->fate) {
+    case CTL_IMPORT_ACCOUNT_NEW:
+        return import->ctl->dry_run ? "would be taken over" : "taken over";
+    case CTL_IMPORT_ACCOUNT_HERE:
+        return "it is here already";
+    default:
+        return account->why != NULL ? account->why : "no lineage needs it";
+    }
+}
+
+/* By what the CA calls it, or the file of its key. */
+static void
+tell_accounts(const struct import *import)
+{
+    struct acme_json *list = import->json != NULL ? acme_json_array() : NULL;
+    const struct ctl_import_account *account;
+    char name[1200], text[1200];
+    struct acme_json *one;
+    size_t i;
+
+    for (i = 0; i < import->accounts.read.n; i++) {
+        account = &import->accounts.list[i];
+        (void)clean(account->from->url[0] != '\0' ? account->from->url
+                                                  : account->from->from,
+            name);
+        (void)clean(tell_account(import, account), text);
+        if (list == NULL && !import->ctl->quiet)
+            (void)printf("account %s: %s\n", name, text);
+        if (list == NULL)
+            continue;
+        one = acme_json_object();
+        acme_json_set_str(one, "account", name);
+        acme_json_set_str(one, "directory", account->directory);
+        acme_json_set_bool(one, "ok",
+            account->fate != CTL_IMPORT_ACCOUNT_LEFT);
+        acme_json_set_str(one, "text", text);
+        acme_json_append(list, one);
+    }
+    if (list != NULL)
+        acme_json_set(import->json, "accounts", list);
 }
 
 static void
@@ -337,6 +395,7 @@ tell(struct import *import)
             render_lineage(import, &import->lineage[i], list);
         else
             print_lineage(import, &import->lineage[i]);
+    tell_accounts(import);
     tell_hooks(import);
     if (list != NULL) {
         acme_json_set_str(import->json, "client", import->client->word);
@@ -469,6 +528,9 @@ work(void *ctx)
     else
         acme_sandbox_watcher(&report);
     code = look_at_all(import);
+    if (code == CTL_OK)
+        ctl_import_accounts_write(import->foreign, import->store,
+            &import->accounts, import->ctl->cert_names.n == 0);
     if (code == CTL_OK && !import->ctl->dry_run)
         code = write_all(import);
     if (code == CTL_OK)
@@ -507,6 +569,9 @@ run(struct import *import)
     int code = read_all(import);
 
     if (code == CTL_OK)
+        code = ctl_import_accounts_read(import->foreign, import->path,
+            find_server(import->ctl), &import->accounts);
+    if (code == CTL_OK)
         code = take_trust(import);
     if (code == CTL_OK)
         code = open_store(import);
@@ -530,11 +595,13 @@ ctl_import(struct ctl *ctl)
     if (code != CTL_OK)
         return code;
     import.foreign = acme_foreign_new(import.client->name);
+    import.accounts.dry = ctl->dry_run;
     code = import.foreign != NULL ? run(&import)
                                   : ctl_fail(CTL_FAILED, "out of memory");
     acme_json_free(import.json);
     acme_foreign_free(import.foreign);
     acme_store_close(import.store);
+    ctl_import_accounts_clear(&import.accounts);
     free(import.lineage);
     free(import.hook_kept);
     return code;

@@ -8,6 +8,7 @@
 
 #include "acmectl/ctl.h"
 #include "state/acme_foreign.h"
+#include "state/acme_foreign_dir.h"
 
 enum ctl_import_fate {
     CTL_IMPORT_NEW,     /* there is nothing of that name */
@@ -43,5 +44,41 @@ int ctl_import_write(struct acme_foreign *foreign, struct acme_store *store,
     struct ctl_import_lineage *lineage);
 
 void ctl_import_clear(struct ctl_import_lineage *lineage);
+
+/* ---- accounts --------------------------------------------------------- */
+
+enum ctl_import_account_fate {
+    CTL_IMPORT_ACCOUNT_LEFT, /* no lineage needs it; ->why */
+    CTL_IMPORT_ACCOUNT_NEW,
+    CTL_IMPORT_ACCOUNT_HERE
+};
+
+struct ctl_import_account {
+    const struct acme_foreign_account *from;
+    const char *directory; /* of its CA; NULL: not known */
+    enum ctl_import_account_fate fate;
+    const char *why;
+};
+
+struct ctl_import_accounts {
+    struct acme_foreign_accounts read;
+    struct ctl_import_account *list; /* of each */
+    bool dry;                        /* none is to be taken over */
+};
+
+/*
+ * Reads the accounts of a client, and finds out which CA is meant where
+ * lineages or accounts do not say it: `directory`, if it is not NULL, or that
+ * of the only account.  What is wrong with them is a note of all of it:
+ * lineages are of use without, too.
+ */
+int ctl_import_accounts_read(struct acme_foreign *foreign, const char *path,
+    const char *directory, struct ctl_import_accounts *accounts);
+void ctl_import_accounts_clear(struct ctl_import_accounts *accounts);
+
+/* Takes those over that are the accounts of lineages; `all`: those of no
+ * lineage, too.  Dry: finds out what would become of them. */
+void ctl_import_accounts_write(struct acme_foreign *foreign,
+    struct acme_store *store, struct ctl_import_accounts *accounts, bool all);
 
 #endif

@@ -52,7 +52,7 @@ const struct ctl_verb ctl_verbs_program[] = {
         .group = CTL_GROUP_PROGRAM,
         .flags = CTL_OPERANDS | CTL_SEVERAL,
         .run = ctl_import,
-        .options = "cert-name new-name ca-file dry-run lock-timeout",
+        .options = "cert-name new-name server ca-file dry-run lock-timeout",
         .usage = "CLIENT PATH [--cert-name NAME]... [--dry-run]\n"
                  "CLIENT PATH --cert-name NAME --new-name NAME",
         .summary = "take over what another ACME client has",
@@ -60,10 +60,11 @@ const struct ctl_verb ctl_verbs_program[] = {
             "Takes over the lineages of another ACME client, all or those "
             "that `--cert-name` names, with all of their versions, their "
             "settings and the programs in its directories of hooks. What is "
-            "there stays as it is. Each lineage is renewed by `acmectl renew` "
-            "with these settings then, or by a server whose configuration has "
-            "one of that name: servers that run serve it within two seconds. "
-            "No hook is run for it.\n"
+            "there stays as it is. Each lineage is renewed then as what "
+            "`issue` has "
+            "issued, with these settings; servers whose configuration has one "
+            "of that name serve it within two seconds. No hook is run for "
+            "it.\n"
             "What of the settings has no counterpart is told with the reason "
             "and what to do instead, and so are the commands that keep the "
             "other client from renewing on. With `--dry-run` all of that is "

@@ -90,6 +90,31 @@ acme_foreign_file_close(struct acme_foreign_place *place)
     place->fd = -1;
 }
 
+static enum acme_rc
+look(const struct acme_foreign_place *place, const char *path, struct stat *st,
+    struct acme_error *err)
+{
+    enum acme_rc rc = judge_way(place, path, err);
+
+    if (rc != ACME_OK)
+        return rc;
+    if (fstatat(place->fd, path, st, AT_SYMLINK_NOFOLLOW) == -1)
+        return acme_error_set(err, ACME_NOENT, "\"%s\" is not there", path);
+    if (S_ISLNK(st->st_mode))
+        return acme_error_set(err, ACME_IO,
+            "\"%s\" is a symbolic link, which is not followed", path);
+    return judge(st, path, err);
+}
+
+enum acme_rc
+acme_foreign_file_judge(const struct acme_foreign_place *place,
+    const char *path, struct acme_error *err)
+{
+    struct stat st;
+
+    return look(place, path, &st, err);
+}
+
 /* ---- reading ---------------------------------------------------------- */
 
 enum acme_rc
@@ -98,20 +123,12 @@ acme_foreign_file_read(struct acme_foreign_place *place, const char *path,
 {
     size_t before = out->len;
     struct stat st;
-    enum acme_rc rc = judge_way(place, path, err);
+    enum acme_rc rc = look(place, path, &st, err);
 
     if (rc != ACME_OK)
         return rc;
-    if (fstatat(place->fd, path, &st, AT_SYMLINK_NOFOLLOW) == -1)
-        return acme_error_set(err, ACME_NOENT, "\"%s\" is not there", path);
-    if (S_ISLNK(st.st_mode))
-        return acme_error_set(err, ACME_IO,
-            "\"%s\" is a symbolic link, which this client does not make",
-            path);
-    rc = judge(&st, path, err);
-    if (rc == ACME_OK)
-        rc = acme_dir_read(place->fd, path, st.st_uid, ACME_STATE_PEM_MAX, out,
-            err);
+    rc = acme_dir_read(place->fd, path, st.st_uid, ACME_STATE_PEM_MAX, out,
+        err);
     if (rc != ACME_OK)
         return rc;
     if (out->len - before > place->left)

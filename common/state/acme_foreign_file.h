@@ -38,6 +38,11 @@ enum acme_rc acme_foreign_file_read(struct acme_foreign_place *place,
 enum acme_rc acme_foreign_file_list(const struct acme_foreign_place *place,
     const char *path, struct acme_dir_names *names, struct acme_error *err);
 
+/* Whether nobody else could have written what is there, or put it there: for
+ * what others have read.  ACME_IO, ACME_NOENT. */
+enum acme_rc acme_foreign_file_judge(const struct acme_foreign_place *place,
+    const char *path, struct acme_error *err);
+
 /* The type of what is there (S_IFREG, ...), with its permissions; 0: nothing,
  * or nothing that can be looked at.  A link is a link. */
 mode_t acme_foreign_file_mode(const struct acme_foreign_place *place,

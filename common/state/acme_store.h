@@ -336,9 +336,10 @@ void acme_account_entry_clear(struct acme_account_entry *entry);
 
 /*
  * The account for an issuer.  With `own` (the operator's key) that one.
- * Otherwise: the newest account of that directory whose key is of
- * issuer->key_type; else that type's default key of this state directory
- * (one key may serve every CA).  ACME_NOENT: no key yet.
+ * Otherwise: the newest account of that directory that serves
+ * issuer->key_type (see acme_store_rekey_move()), or else whose key is of it;
+ * else that type's default key of this state directory (one key may serve
+ * every CA).  ACME_NOENT: no key yet.
  */
 enum acme_rc acme_store_account(struct acme_store *store,
     const struct acme_issuer *issuer, struct acme_key *own,
@@ -358,6 +359,25 @@ enum acme_rc acme_store_account_key(struct acme_store *store,
 enum acme_rc acme_store_account_url(struct acme_store *store,
     const struct acme_issuer *issuer, const char *id, const char *url,
     time_t now, struct acme_error *err);
+
+/* An account that another client has made. */
+struct acme_brought_account {
+    struct acme_key *key; /* borrowed */
+    const char *url;      /* "": not known, the CA finds it by the key */
+    time_t created;
+};
+
+/*
+ * Stores it, for configurations that ask for a key of issuer->key_type and for
+ * those that ask for one of its own.  *taken is false where it is here
+ * already.  ACME_CONFIG: another account is, and why that counts.  A store
+ * that was opened for reading says what would become of it.  The caller holds
+ * the lock "new-key" of accounts.
+ */
+enum acme_rc acme_store_account_bring(struct acme_store *store,
+    const struct acme_issuer *issuer,
+    const struct acme_brought_account *brought, bool *taken,
+    struct acme_error *err);
 
 /*
  * What the CA knows of an account's contacts is in account.json: the list it

@@ -466,11 +466,27 @@ struct search {
     enum acme_key_type type;
     const char *avoid; /* the id of a key that is not for this CA, or NULL */
     struct acme_account_entry *found;
+    bool serves; /* what was found says that it is for that type */
     time_t created;
 };
 
+/* Whether an account goes before the one found so far. */
+static bool
+is_better(const struct search *search, const struct account *account,
+    enum acme_key_type type)
+{
+    const bool serves = account->serves == search->type;
+
+    if (!serves && type != search->type)
+        return false;
+    if (search->found->key == NULL || serves != search->serves)
+        return search->found->key == NULL || serves;
+    return account->created >= search->created;
+}
+
 /*
- * The newest account with a key of the wanted type wins.  What cannot be
+ * The newest account that serves the wanted type wins, or else one with a key
+ * of it.  What cannot be
  * read ends the search: passing it over would mean another account, whose
  * CAA records and limits are not this one's.
  */
@@ -496,13 +512,13 @@ visit_account(void *ctx, const char *name, struct acme_error *err)
         return acme_error_set(err, rc, "%s", why.what);
     if (account.serves == ACME_KEY_NONE)
         account.serves = acme_key_type_of(key);
-    if (account.serves == search->type &&
-        (search->found->key == NULL || account.created >= search->created)) {
+    if (is_better(search, &account, acme_key_type_of(key))) {
         acme_account_entry_clear(search->found);
         memcpy(search->found->id, name, ACME_ACCOUNT_ID_LEN + 1);
         memcpy(search->found->url, account.url, sizeof(account.url));
         search->found->key = acme_key_ref(key);
         search->created = account.created;
+        search->serves = account.serves == search->type;
     }
     acme_key_unref(key);
     return ACME_OK;
@@ -599,8 +615,10 @@ acme_store_account(struct acme_store *store, const struct acme_issuer *issuer,
     struct acme_error *err)
 {
     struct acme_account_entry found = { "", "", NULL };
-    struct search search = { store, issuer, issuer->key_type, NULL, &found,
-        0 };
+    struct search search = { .store = store,
+        .issuer = issuer,
+        .type = issuer->key_type,
+        .found = &found };
     enum acme_rc rc;
 
     if (search.type == ACME_KEY_NONE)

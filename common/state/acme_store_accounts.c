@@ -94,3 +94,82 @@ acme_store_account_park(struct acme_store *store,
         rc = acme_store_account_path(issuer, id, "/deactivated.json", to, err);
     return rc == ACME_OK ? acme_dir_rename(store->fd, from, to, err) : rc;
 }
+
+/* ---- brought from elsewhere ------------------------------------------- */
+
+struct others {
+    const char *directory;
+    const char *id;         /* of the one that is brought */
+    bool here;              /* that very one */
+    char url[ACME_URL_MAX]; /* of another one at that CA */
+};
+
+static enum acme_rc
+look_at_other(void *ctx, const char *id, const struct acme_json *account,
+    struct acme_error *err)
+{
+    struct others *others = ctx;
+    const char *url = acme_json_str(account, "url");
+
+    (void)err;
+    if (strcmp(acme_json_str(account, "directory"), others->directory) != 0)
+        return ACME_OK;
+    if (strcmp(id, others->id) == 0)
+        others->here = true;
+    else if (url[0] != '\0' && strlen(url) < sizeof(others->url))
+        memcpy(others->url, url, strlen(url) + 1);
+    return ACME_OK;
+}
+
+static enum acme_rc
+write_brought(struct acme_store *store, const struct acme_issuer *issuer,
+    const struct acme_brought_account *brought, const char *id,
+    struct acme_error *err)
+{
+    const enum acme_key_type type = acme_key_type_of(brought->key);
+    struct acme_json *root = acme_json_object();
+    char path[ACME_STORE_PATH_MAX];
+    enum acme_rc rc;
+
+    acme_json_set_str(root, "url", brought->url);
+    acme_json_set_str(root, "key", id);
+    acme_json_set_time(root, "created", brought->created);
+    acme_json_set_str(root, "directory", issuer->directory);
+    if (type != issuer->key_type)
+        acme_json_set_str(root, "serves",
+            acme_key_type_name(issuer->key_type));
+    rc = root == NULL ? acme_error_nomem(err)
+                      : acme_store_account_path(issuer, id, "", path, err);
+    if (rc == ACME_OK)
+        rc = acme_dir_make(store->fd, path, err);
+    if (rc == ACME_OK)
+        rc = acme_store_account_path(issuer, id, "/account.json", path, err);
+    if (rc == ACME_OK)
+        rc = acme_store_json_write(store, path, root, err);
+    acme_json_free(root);
+    return rc;
+}
+
+enum acme_rc
+acme_store_account_bring(struct acme_store *store,
+    const struct acme_issuer *issuer,
+    const struct acme_brought_account *brought, bool *taken,
+    struct acme_error *err)
+{
+    char id[ACME_ACCOUNT_ID_LEN + 1];
+    struct others others = { issuer->directory, id, false, "" };
+    enum acme_rc rc = acme_key_id(brought->key, id, err);
+
+    if (rc == ACME_OK)
+        rc = acme_store_accounts(store, look_at_other, &others, err);
+    *taken = rc == ACME_OK && !others.here && others.url[0] == '\0';
+    if (rc == ACME_OK && !others.here && others.url[0] != '\0')
+        return acme_error_set(err, ACME_CONFIG,
+            "there is the account \"%s\" at this CA here already, which "
+            "certificates are renewed with",
+            others.url);
+    if (rc != ACME_OK || !*taken || store->mode != ACME_STORE_WRITE)
+        return rc;
+    rc = acme_store_account_key(store, issuer, brought->key, err);
+    return rc == ACME_OK ? write_brought(store, issuer, brought, id, err) : rc;
+}
