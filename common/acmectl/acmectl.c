@@ -94,13 +94,23 @@ add_state(struct ctl *ctl, const char *path)
     }
 }
 
+static const char *const defaults[] = { ACME_NGINX_STATE_DIR,
+    ACME_HTTPD_STATE_DIR };
+
+void
+ctl_find_defaults(struct ctl *ctl)
+{
+    size_t i;
+
+    ctl->nstates = 0;
+    for (i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
+        if (exists(defaults[i]))
+            add_state(ctl, defaults[i]);
+}
+
 int
 ctl_find_states(struct ctl *ctl)
 {
-    static const char *const defaults[] = { ACME_NGINX_STATE_DIR,
-        ACME_HTTPD_STATE_DIR };
-    size_t i;
-
     ctl->nstates = 0;
     if (ctl->state_dir != NULL) {
         if (!exists(ctl->state_dir))
@@ -109,10 +119,7 @@ ctl_find_states(struct ctl *ctl)
         ctl->state[ctl->nstates++] = ctl->state_dir;
         return CTL_OK;
     }
-    for (i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++) {
-        if (exists(defaults[i]))
-            add_state(ctl, defaults[i]);
-    }
+    ctl_find_defaults(ctl);
     if (ctl->nstates == 0)
         return ctl_fail(CTL_FAILED,
             "found no state directory (looked for %s and %s); name it with "
@@ -286,7 +293,8 @@ configure(struct ctl *ctl, int argc, char **argv)
     if (environment != NULL)
         code =
             ctl_option_take(ctl, state_dir, environment, "ACME_STATE_DIR: ");
-    if (code == CTL_OK)
+    if (code == CTL_OK &&
+        (ctl->verb == NULL || (ctl->verb->flags & CTL_OWN_FILES) == 0))
         code = ctl_ini_read(ctl);
     ctl->source = CTL_SOURCE_COMMAND;
     return code;

@@ -51,6 +51,8 @@ struct ctl {
     const struct ctl_verb *verb;
     enum ctl_source source;                 /* who is listened to now */
     unsigned char said_by[CTL_OPTIONS_MAX]; /* of each row of the options */
+    const char *said_at[CTL_OPTIONS_MAX];   /* "FILE:LINE"; NULL: no file */
+    struct ctl_words files;                 /* of options, that were read */
     const char *state_dir;
     const char *config;
     const char *log_file;
@@ -151,6 +153,10 @@ struct ctl {
 int ctl_fail(int code, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* From now on what goes wrong is added to that array instead of stderr; NULL:
+ * no more. */
+void ctl_fail_into(struct acme_json *list);
+
 /* Begins the log file, with so many older ones kept; once, before anything is
  * said that is to be in it. */
 int ctl_log_open(const char *path, long backups);
@@ -174,6 +180,9 @@ int ctl_operands_are_domains(struct ctl *ctl);
  * default that exists.  CTL_OK, or a message and CTL_FAILED.
  */
 int ctl_find_states(struct ctl *ctl);
+
+/* The built-in defaults that exist; none is no error. */
+void ctl_find_defaults(struct ctl *ctl);
 
 /*
  * Opens one for reading after becoming its owner for good: root gives itself
@@ -230,6 +239,8 @@ int ctl_backup(struct ctl *ctl);
 int ctl_certificates(struct ctl *ctl);
 int ctl_check(struct ctl *ctl);
 int ctl_completion(struct ctl *ctl);
+int ctl_config_show(struct ctl *ctl);
+int ctl_config_test(struct ctl *ctl);
 int ctl_csr(struct ctl *ctl);
 int ctl_csr_check(struct ctl *ctl);
 int ctl_delete(struct ctl *ctl);

@@ -46,7 +46,7 @@ take_switch(struct ctl *ctl, const struct ctl_option *option,
         if (strcasecmp(value, on[i]) == 0)
             return ctl_option_take(ctl, option, NULL, where);
         if (strcasecmp(value, off[i]) == 0)
-            return CTL_OK;
+            return ctl_option_take(ctl, option, "not", where);
     }
     return ctl_fail(CTL_USAGE, "%s%s = %s: it is true or false", where,
         option->name, value);
@@ -81,19 +81,21 @@ take_line(struct ctl *ctl, char *line, const char *where)
                                  : ctl_option_take(ctl, option, value, where);
 }
 
+/* All lines, or up to the first that is wrong. */
 static int
-take_lines(struct ctl *ctl, const char *path, char *text)
+take_lines(struct ctl *ctl, const char *path, char *text, bool all)
 {
     char where[512];
     char *line = text, *end;
-    int n, code = CTL_OK;
+    int n, code = CTL_OK, one;
 
-    for (n = 1; code == CTL_OK && *line != '\0'; n++, line = end) {
+    for (n = 1; (all || code == CTL_OK) && *line != '\0'; n++, line = end) {
         end = line + strcspn(line, "\n");
         if (*end == '\n')
             *end++ = '\0';
         (void)snprintf(where, sizeof(where), "%s:%d: ", path, n);
-        code = take_line(ctl, line, where);
+        one = take_line(ctl, line, where);
+        code = code == CTL_OK ? one : code;
     }
     return code;
 }
@@ -122,8 +124,17 @@ check_file(int fd, const char *path)
     return CTL_OK;
 }
 
+static void
+note_file(struct ctl *ctl, const char *path)
+{
+    const char *copy = acme_arena_strdup(ctl->arena, path);
+
+    if (copy != NULL && ctl->files.n < CTL_WORDS_MAX)
+        ctl->files.word[ctl->files.n++] = copy;
+}
+
 static int
-read_file(struct ctl *ctl, const char *path, bool must)
+read_file(struct ctl *ctl, const char *path, bool must, bool all)
 {
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     char *text = NULL;
@@ -136,34 +147,91 @@ read_file(struct ctl *ctl, const char *path, bool must)
     if (fd < 0)
         return ctl_fail(CTL_FAILED, "cannot read \"%s\": %s", path,
             strerror(errno));
+    note_file(ctl, path);
     code = check_file(fd, path);
     if (code == CTL_OK) {
         text =
             acme_arena_alloc(ctl->arena, INI_MAX + 1); /* values stay in it */
         len = text != NULL ? read(fd, text, INI_MAX) : -1;
-        code = len >= 0 ? take_lines(ctl, path, text)
+        code = len >= 0 ? take_lines(ctl, path, text, all)
                         : ctl_fail(CTL_FAILED, "cannot read \"%s\"", path);
     }
     (void)close(fd);
     return code;
 }
 
+/* Where they are: that of --config alone, or the user's and everybody's; those
+ * two need not be there. */
+struct places {
+    char own[4096]; /* "": nowhere */
+    const char *common;
+    bool must;
+};
+
+static void
+find_places(const struct ctl *ctl, struct places *places)
+{
+    const char *base = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+
+    memset(places, 0, sizeof(*places));
+    places->must = ctl->config != NULL;
+    if (places->must)
+        (void)snprintf(places->own, sizeof(places->own), "%s", ctl->config);
+    else if (base != NULL && base[0] == '/')
+        (void)snprintf(places->own, sizeof(places->own), "%s/" INI_NAME, base);
+    else if (home != NULL && home[0] == '/')
+        (void)snprintf(places->own, sizeof(places->own),
+            "%s/.config/" INI_NAME, home);
+    if (!places->must)
+        places->common = ACME_CTL_INI;
+}
+
 int
 ctl_ini_read(struct ctl *ctl)
 {
-    const char *base = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-    char own[4096] = "";
+    struct places places;
     int code = CTL_OK;
 
+    find_places(ctl, &places);
     ctl->source = CTL_SOURCE_OWN_FILE;
-    if (ctl->config != NULL)
-        return read_file(ctl, ctl->config, true);
-    if (base != NULL && base[0] == '/')
-        (void)snprintf(own, sizeof(own), "%s/" INI_NAME, base);
-    else if (home != NULL && home[0] == '/')
-        (void)snprintf(own, sizeof(own), "%s/.config/" INI_NAME, home);
-    if (own[0] != '\0')
-        code = read_file(ctl, own, false);
+    if (places.own[0] != '\0')
+        code = read_file(ctl, places.own, places.must, false);
     ctl->source = CTL_SOURCE_COMMON_FILE;
-    return code == CTL_OK ? read_file(ctl, ACME_CTL_INI, false) : code;
+    if (code == CTL_OK && places.common != NULL)
+        code = read_file(ctl, places.common, false, false);
+    return code;
+}
+
+/* As if no other had said anything, so that what is wrong in one is not
+ * hidden by what another has. */
+static int
+test_file(struct ctl *ctl, const char *path, bool must)
+{
+    struct ctl *alone = acme_arena_alloc(ctl->arena, sizeof(*alone));
+    int code;
+
+    if (alone == NULL)
+        return ctl_fail(CTL_FAILED, "out of memory");
+    memset(alone, 0, sizeof(*alone));
+    ctl_options_init(alone);
+    alone->arena = ctl->arena;
+    alone->source = CTL_SOURCE_OWN_FILE;
+    code = read_file(alone, path, must, true);
+    if (alone->files.n > 0 && ctl->files.n < CTL_WORDS_MAX)
+        ctl->files.word[ctl->files.n++] = alone->files.word[0];
+    return code;
+}
+
+int
+ctl_ini_test(struct ctl *ctl)
+{
+    struct places places;
+    int code = CTL_OK, common = CTL_OK;
+
+    find_places(ctl, &places);
+    if (places.own[0] != '\0')
+        code = test_file(ctl, places.own, places.must);
+    if (places.common != NULL)
+        common = test_file(ctl, places.common, false);
+    return code == CTL_OK ? common : code;
 }

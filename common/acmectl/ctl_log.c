@@ -20,6 +20,7 @@
 
 /* What every message needs, and who fails does not have. */
 static int log_fd = -1;
+static struct acme_json *failures; /* instead of stderr; or NULL */
 
 /* ---- the log file ----------------------------------------------------- */
 
@@ -83,15 +84,25 @@ write_line(const char *word, const char *line)
 int
 ctl_fail(int code, const char *fmt, ...)
 {
-    char line[CTL_LINE_MAX];
+    char line[CTL_LINE_MAX], clean[CTL_LINE_MAX];
     va_list args;
 
     va_start(args, fmt);
     (void)vsnprintf(line, sizeof(line), fmt, args);
     va_end(args);
-    (void)fprintf(stderr, "acmectl: %s\n", line);
+    if (failures != NULL)
+        acme_json_append_str(failures,
+            acme_log_clean(clean, sizeof(clean), line, strlen(line)));
+    else
+        (void)fprintf(stderr, "acmectl: %s\n", line);
     write_line("acmectl", line);
     return code;
+}
+
+void
+ctl_fail_into(struct acme_json *list)
+{
+    failures = list;
 }
 
 void

@@ -148,6 +148,7 @@ const struct ctl_option ctl_options[] = {
         .kind = CTL_TEXT,
         .at = AT(server),
         .value = "URL",
+        .assumed = CTL_ASSUMED_SERVER,
         .text =
             "The directory of the CA that is meant, or a short name as "
             "`letsencrypt`. Without it, the CA that the state directory names "
@@ -458,6 +459,7 @@ const struct ctl_option ctl_options[] = {
         .kind = CTL_LIST,
         .at = AT(keys),
         .value = "TYPE",
+        .assumed = CTL_ASSUMED_KEY,
         .text = "Types of the keys, one of each algorithm: `ecdsa:256`, which "
                 "it is without this, `ecdsa:384`, `ecdsa:521`, `rsa:2048`, "
                 "`rsa:3072`, `rsa:4096`.\n" },
@@ -761,6 +763,17 @@ check_choices(const struct ctl_option *option, const char *value,
         option->name, (int)len, value, list);
 }
 
+/* `where` as it is in front of messages: "FILE:LINE: ", or "". */
+static void
+note_said(struct ctl *ctl, const struct ctl_option *option, const char *where)
+{
+    const size_t len = strlen(where), row = (size_t)(option - ctl_options);
+
+    ctl->said_by[row] = (unsigned char)ctl->source;
+    ctl->said_at[row] =
+        len > 2 ? acme_arena_strndup(ctl->arena, where, len - 2) : NULL;
+}
+
 int
 ctl_option_take(struct ctl *ctl, const struct ctl_option *option,
     const char *value, const char *where)
@@ -770,7 +783,7 @@ ctl_option_take(struct ctl *ctl, const struct ctl_option *option,
 
     if (*said_by != CTL_SOURCE_NONE && *said_by != ctl->source)
         return CTL_OK;
-    *said_by = (unsigned char)ctl->source;
+    note_said(ctl, option, where);
     if ((option->flags & CTL_WITHOUT) != 0)
         (void)ctl_fail(CTL_OK, "%s--%s has no effect", where, option->name);
     if (value != NULL && *value == '\0')
@@ -781,10 +794,10 @@ ctl_option_take(struct ctl *ctl, const struct ctl_option *option,
         return CTL_USAGE;
     switch (option->kind) {
     case CTL_FLAG:
-        *(bool *)at = true;
+        *(bool *)at = value == NULL;
         return CTL_OK;
     case CTL_COUNT:
-        ++*(int *)at;
+        *(int *)at += value == NULL;
         return CTL_OK;
     case CTL_TEXT:
         *(const char **)at = value;
@@ -797,4 +810,81 @@ ctl_option_take(struct ctl *ctl, const struct ctl_option *option,
         return take_list(ctl, option, value);
     }
     return CTL_OK;
+}
+
+void
+ctl_option_forget(struct ctl *ctl, const struct ctl_option *option)
+{
+    void *at = field(ctl, option);
+    const size_t row = (size_t)(option - ctl_options);
+
+    ctl->said_by[row] = CTL_SOURCE_NONE;
+    ctl->said_at[row] = NULL;
+    switch (option->kind) {
+    case CTL_FLAG:
+        *(bool *)at = false;
+        break;
+    case CTL_COUNT:
+        *(int *)at = 0;
+        break;
+    case CTL_TEXT:
+        *(const char **)at = NULL;
+        break;
+    case CTL_NUMBER:
+        *(long *)at = option->standard;
+        break;
+    case CTL_WORDS:
+    case CTL_LIST:
+        ((struct ctl_words *)at)->n = 0;
+        break;
+    }
+}
+
+bool
+ctl_option_is_of_file(const struct ctl *ctl, const struct ctl_option *option)
+{
+    const enum ctl_source by = ctl->said_by[option - ctl_options];
+
+    return by == CTL_SOURCE_OWN_FILE || by == CTL_SOURCE_COMMON_FILE;
+}
+
+static const char *
+words_text(const struct ctl *ctl, const struct ctl_words *words)
+{
+    const char *text = "";
+    size_t i;
+
+    for (i = 0; i < words->n && text != NULL; i++)
+        text = acme_arena_printf(ctl->arena, "%s%s%s", text, i > 0 ? " " : "",
+            words->word[i]);
+    return text;
+}
+
+const char *
+ctl_option_text(const struct ctl *ctl, const struct ctl_option *option)
+{
+    const void *at = (const char *)ctl + option->at;
+    const char *text = NULL;
+
+    switch (option->kind) {
+    case CTL_FLAG:
+        text = *(const bool *)at ? "true" : "false";
+        break;
+    case CTL_COUNT:
+        text = acme_arena_printf(ctl->arena, "%d", *(const int *)at);
+        break;
+    case CTL_TEXT:
+        text = *(const char *const *)at;
+        break;
+    case CTL_NUMBER:
+        text = acme_arena_printf(ctl->arena, "%ld", *(const long *)at);
+        break;
+    case CTL_WORDS:
+    case CTL_LIST:
+        text = words_text(ctl, at);
+        break;
+    }
+    return text != NULL && *text != '\0' ? text
+           : option->assumed != NULL     ? option->assumed
+                                         : "";
 }

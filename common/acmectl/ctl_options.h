@@ -25,6 +25,9 @@ enum ctl_kind {
     CTL_LIST    /* so, and separated by commas or spaces also several */
 };
 
+#define CTL_ASSUMED_SERVER "letsencrypt"
+#define CTL_ASSUMED_KEY "ecdsa:256"
+
 /* Flags of an option. */
 #define CTL_GLOBAL 1U  /* of every verb */
 #define CTL_ONCE 2U    /* of one command: not in the configuration file */
@@ -40,6 +43,7 @@ struct ctl_option {
     const char *value;   /* what help calls its value; NULL: it has none */
     const char *choices; /* what that may be; NULL: anything */
     long least, most, standard; /* of CTL_NUMBER */
+    const char *assumed; /* of CTL_TEXT and lists, if nobody says anything */
     const char *text;
 };
 
@@ -54,8 +58,9 @@ enum ctl_group {
 };
 
 /* Flags of a verb. */
-#define CTL_OPERANDS 1U /* it takes words that are no options */
-#define CTL_SEVERAL 2U  /* --cert-name may be given more than once */
+#define CTL_OPERANDS 1U  /* it takes words that are no options */
+#define CTL_SEVERAL 2U   /* --cert-name may be given more than once */
+#define CTL_OWN_FILES 4U /* it reads the configuration files itself */
 
 struct ctl_verb {
     const char *name;    /* of one word or two: "account list" */
@@ -116,12 +121,25 @@ bool ctl_has_word(const char *words, const char *word, size_t len);
 void ctl_options_init(struct ctl *ctl);
 
 /*
- * Takes a value (NULL for those that have none) from ctl->source, unless
- * somebody else has given one before.  `where` is put in front of messages (""
- * on the command line).  CTL_OK, or CTL_USAGE with a message.
+ * Takes a value (NULL for those that have none; for a flag another one is
+ * "not") from ctl->source, unless somebody else has given one before.  `where`
+ * is put in front of messages ("" on the command line).  CTL_OK, or CTL_USAGE
+ * with a message.
  */
 int ctl_option_take(struct ctl *ctl, const struct ctl_option *option,
     const char *value, const char *where);
+
+/* As if nobody had said it. */
+void ctl_option_forget(struct ctl *ctl, const struct ctl_option *option);
+
+/* Whether a configuration file has said it. */
+bool ctl_option_is_of_file(const struct ctl *ctl,
+    const struct ctl_option *option);
+
+/* Its value, or what is assumed, as text, in the arena: "" where there is
+ * none. */
+const char *ctl_option_text(const struct ctl *ctl,
+    const struct ctl_option *option);
 
 /* The command line: ctl->verb, options and operands.  CTL_OK, or a message and
  * CTL_USAGE. */
@@ -129,5 +147,9 @@ int ctl_parse(struct ctl *ctl, int argc, char **argv);
 
 /* The configuration files: those that there are, or that of --config. */
 int ctl_ini_read(struct ctl *ctl);
+
+/* The same, with all that is wrong in each of them told, not the first thing
+ * only; nothing is taken from them. */
+int ctl_ini_test(struct ctl *ctl);
 
 #endif

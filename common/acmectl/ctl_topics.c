@@ -46,8 +46,11 @@ const struct ctl_topic ctl_topics[] = {
         "over; one that says what a single command is to do, as `cert-name`, "
         "is an error, and so is a file that others can change. An option that "
         "is false may be written so.\n"
-        "Options hold before what a server's configuration says of a lineage, "
-        "that before what the lineage has kept.\n" },
+        "The command line holds before what a server's configuration says of "
+        "a "
+        "lineage, that before what the lineage has kept, and that before "
+        "these files. `acmectl config show --cert-name NAME` tells what it "
+        "comes to, `acmectl config test` what is wrong.\n" },
     { "json", "JSON",
         "Times are UTC as in RFC 3339. With `--json` print\n"
         "* `certificates`, `status`: a document with the members schema, "
@@ -73,6 +76,9 @@ const struct ctl_topic ctl_topics[] = {
         "* `dns records`, `dns check`: an array of name, type, issuer, owner, "
         "rr, ttl and, but for what is made for each order, value, line; of "
         "CAA also tag, of `check` also ok, text\n"
+        "* `config show`: an array of option, value, from\n"
+        "* `config test`: ok, files, state_dirs with state_dir, lineages, "
+        "servers, and problems, an array of texts\n"
         "* `version`: version, openssl, curl, jansson\n" },
     { "environment", "ENVIRONMENT",
         "* `ACME_STATE_DIR`: the state directory, unless `--state-dir` is "

@@ -78,6 +78,42 @@ const struct ctl_verb ctl_verbs_program[] = {
             "nothing at all is taken over: take it over by itself, with "
             "`--cert-name` and `--new-name`. Doing it again changes "
             "nothing.\n" },
+    { .name = "config show",
+        .group = CTL_GROUP_PROGRAM,
+        .run = ctl_config_show,
+        .options =
+            "cert-name domains server email agree-tos eab-kid eab-file "
+            "eab-alg ca-file no-verify-ssl key-type reuse-key must-staple "
+            "preferred-chain profile required-profile allow-subset-of-names "
+            "preferred-challenges challenge-cmd manual-auth-hook "
+            "manual-cleanup-hook dns-update dns-propagation preflight "
+            "pre-hook deploy-hook post-hook no-directory-hooks "
+            "disable-hook-validation no-autorenew",
+        .usage = "[--cert-name NAME] [OPTION]...",
+        .summary = "what each option is, and who has said so",
+        .text =
+            "Shows each option that may be in a configuration file, its value "
+            "and where that comes from: the command line, the environment, a "
+            "line of a file, or `built-in`, where nobody has said anything. "
+            "With `--cert-name` it shows what counts for that lineage; a "
+            "value is then also of the server whose configuration wants it, "
+            "or of the `lineage`, which has kept it from the last time. A "
+            "`-` is no value.\n" },
+    { .name = "config test",
+        .group = CTL_GROUP_PROGRAM,
+        .flags = CTL_OWN_FILES,
+        .run = ctl_config_test,
+        .usage = "",
+        .summary = "whether what is configured can be used",
+        .text =
+            "Reads the configuration files and tells all that is wrong in "
+            "them, by file and line: options that there are not, values that "
+            "cannot be, files that others can change. Then it looks at the "
+            "settings of every lineage, whether they can be read and obeyed, "
+            "and the files and programs that they name be used, and at the "
+            "servers that run. It changes nothing, and asks no CA. The "
+            "configuration of a server is tested by that: `nginx -t`, "
+            "`apachectl -t`. The exit status is 0 or 1.\n" },
     { .name = "help",
         .group = CTL_GROUP_PROGRAM,
         .flags = CTL_OPERANDS,

@@ -7,6 +7,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "acmectl/ctl_kept.h"
 #include "drive/acme_host_check.h"
 
 #define WORDS_MAX 24
@@ -74,7 +75,7 @@ take_server(struct ctl *ctl, struct acme_issuer *issuer)
             "--server \"%s\": name that of its staging CA",
             word);
     if (word == NULL && issuer->directory == NULL)
-        word = "letsencrypt";
+        word = CTL_ASSUMED_SERVER;
     if (word != NULL) {
         issuer->directory = acme_issuer_directory(word);
         if (issuer->directory == NULL)
@@ -366,6 +367,8 @@ ctl_wish_make(struct ctl *ctl, const struct acme_declaration *kept,
     int code;
 
     memset(wish, 0, sizeof(*wish));
+    if (kept != NULL && ctl_kept_first(ctl, kept) != CTL_OK)
+        return CTL_FAILED;
     acme_issuer_init(&wish->issuer);
     acme_hooks_init(&wish->hooks);
     begin_proof(ctl, kept, &wish->proof);

@@ -247,8 +247,8 @@ render_fallbacks(const struct acme_declaration *one)
     return list;
 }
 
-static struct acme_json *
-render_declaration(const struct acme_declaration *one)
+struct acme_json *
+acme_declaration_render(const struct acme_declaration *one)
 {
     struct acme_json *json = acme_json_object();
     struct acme_json *names = acme_json_array();
@@ -296,7 +296,8 @@ acme_settings_render(const struct acme_settings *settings,
     root = acme_json_object();
     list = acme_json_array();
     for (i = 0; i < settings->ndeclared; i++)
-        acme_json_append(list, render_declaration(&settings->declared[i]));
+        acme_json_append(list,
+            acme_declaration_render(&settings->declared[i]));
     acme_json_set(root, "declared", list);
     if (!acme_enhance_equal(&settings->enhance, &nothing))
         acme_json_set(root, "enhance",

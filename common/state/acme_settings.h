@@ -14,6 +14,7 @@
 #include "base/acme_error.h"
 #include "state/acme_config.h"
 #include "state/acme_enhance.h"
+#include "wrap/acme_json.h"
 
 /* Who declares what acmectl has issued. */
 #define ACME_DECLARER_ACMECTL "acmectl:issue"
@@ -54,6 +55,9 @@ enum acme_rc acme_settings_parse(const char *text, size_t len,
     struct acme_settings **settings, struct acme_error *err);
 enum acme_rc acme_settings_render(const struct acme_settings *settings,
     struct acme_buf *out, struct acme_error *err);
+
+/* One of them, in its JSON form; NULL: out of memory. */
+struct acme_json *acme_declaration_render(const struct acme_declaration *one);
 
 /*
  * Puts `by`'s wish in (or replaces it, keeping `since`).  *changed tells
