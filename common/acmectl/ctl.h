@@ -74,6 +74,11 @@ struct ctl {
     bool no_wait;
     const char *server; /* directory URL of a CA, or its short name */
     const char *account;
+    const char *account_url;
+    const char *into;
+    bool no_contact;
+    bool offline;
+    bool replace;
     bool confirm;
     const char *cert_path;
     const char *chain_path;
@@ -134,6 +139,7 @@ struct ctl {
     const char *dns_update;
     const char *eab_alg;
     const char *eab_file;
+    const char *eab_key;
     const char *eab_kid;
     const char *new_name; /* of a lineage, here */
     const char *post_hook;
@@ -163,6 +169,10 @@ int ctl_log_open(const char *path, long backups);
 
 /* Whether there is somebody who can be asked. */
 bool ctl_may_ask(const struct ctl *ctl);
+
+/* A line that is typed, which may be empty; only where somebody may be asked.
+ */
+int ctl_ask_line(const char *prompt, char *line, size_t size);
 
 /* CTL_OK: "yes" was the answer to "QUESTION. Go on?".  Nobody there to be
  * asked: CTL_USAGE, and that the option is wanted. */
@@ -230,6 +240,7 @@ int ctl_print_json(struct acme_json *json);
 
 /* ---- verbs ------------------------------------------------------------ */
 
+int ctl_account_create(struct ctl *ctl);
 int ctl_account_deactivate(struct ctl *ctl);
 int ctl_account_list(struct ctl *ctl);
 int ctl_account_rekey(struct ctl *ctl);

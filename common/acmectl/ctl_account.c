@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "acmectl/ctl_wish.h"
 #include "base/acme_time.h"
 #include "drive/acme_host_check.h"
 
@@ -293,6 +294,11 @@ ctl_account_issuer(struct accounts *accounts, const struct found *found,
         search.issuer.key_type = acme_key_type_of(accounts->key);
     if (rc != ACME_OK)
         return rc;
+    if (accounts->ctl->ca_file != NULL)
+        search.issuer.ca_file =
+            ctl_whole_path(accounts->config->arena, accounts->ctl->ca_file);
+    if (accounts->ctl->no_verify_ssl)
+        search.issuer.verify = false;
     search.issuer.ncontacts = n;
     for (i = 0; i < n; i++)
         search.issuer.contact[i] = contacts[i];

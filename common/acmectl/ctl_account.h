@@ -43,6 +43,35 @@ enum acme_rc ctl_account_issuer(struct accounts *accounts,
 enum acme_rc ctl_account_work(struct accounts *accounts,
     const struct acme_account_work *account, struct acme_error *err);
 
+/*
+ * What a CA says of a key that may be none of the state directory's:
+ * ACME_ACCOUNT_FIND or ACME_ACCOUNT_MAKE.  `issuer` says how to talk to it.
+ * CTL_OK: the lines of acme_registrar.h are in `text`; CTL_FAILED: why not is,
+ * and nothing is printed.
+ */
+int ctl_account_ask(struct ctl *ctl, const struct acme_issuer *issuer,
+    enum acme_account_action action, struct acme_key *key,
+    char text[ACME_LOG_LINE_MAX]);
+
+/* A line of such a text, from 0 on; "" beyond its end. */
+void ctl_account_line(const char *text, unsigned line, char *out, size_t size);
+
+/*
+ * How to talk to the CA of a directory: as a server's configuration says, in
+ * the arena of `ctl`, or by what everybody trusts.  *n: how many lineages'
+ * declarations name it.
+ */
+int ctl_account_ca(struct ctl *ctl, struct acme_store *store,
+    const char *directory, struct acme_issuer *issuer, size_t *n);
+
+/* Notes an event of acmectl's; best effort. */
+void ctl_account_event(struct acme_store *store, enum acme_event_kind kind,
+    const struct acme_issuer *issuer, const char *id, const char *text);
+
+/* The account that orders at this CA are made with, by its key; "": none. */
+void ctl_account_in_use(struct acme_store *store,
+    const struct acme_issuer *issuer, char id[ACME_KEY_ID_LEN + 1]);
+
 /* account rekey. */
 int ctl_account_change_key(struct accounts *accounts);
 

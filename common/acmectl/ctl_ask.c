@@ -37,6 +37,13 @@ read_answer(char *line, size_t size)
 }
 
 int
+ctl_ask_line(const char *prompt, char *line, size_t size)
+{
+    (void)fprintf(stderr, "%s: ", prompt);
+    return read_answer(line, size);
+}
+
+int
 ctl_ask_yes(const struct ctl *ctl, const char *option, const char *question)
 {
     char line[16];

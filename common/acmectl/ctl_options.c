@@ -160,6 +160,36 @@ const struct ctl_option ctl_options[] = {
         .text =
             "The account with the key of that id, as `account list` shows it. "
             "Where there is more than one, this or `--server` is wanted.\n" },
+    { .name = "account-url",
+        .kind = CTL_TEXT,
+        .flags = CTL_ONCE,
+        .at = AT(account_url),
+        .value = "URL",
+        .text = "The account's URL at the CA, which is asked for it "
+                "otherwise.\n" },
+    { .name = "into",
+        .kind = CTL_TEXT,
+        .flags = CTL_ONCE,
+        .at = AT(into),
+        .value = "ID",
+        .text = "The account that is to be used, by the id of its key.\n" },
+    { .name = "no-contact",
+        .aliases = "register-unsafely-without-email",
+        .kind = CTL_FLAG,
+        .at = AT(no_contact),
+        .text = "The account has no contacts: the CA tells nobody of what it "
+                "would, and who loses the key has lost the account.\n" },
+    { .name = "offline",
+        .kind = CTL_FLAG,
+        .flags = CTL_ONCE,
+        .at = AT(offline),
+        .text = "Do not ask the CA.\n" },
+    { .name = "replace",
+        .kind = CTL_FLAG,
+        .flags = CTL_ONCE,
+        .at = AT(replace),
+        .text = "Another account, with a new key, takes the place of the one "
+                "that there is, whose key is lost or no use any more.\n" },
     { .name = "confirm",
         .kind = CTL_FLAG,
         .flags = CTL_ONCE,
@@ -432,6 +462,14 @@ const struct ctl_option ctl_options[] = {
         .value = "FILE",
         .text = "External account binding: the file with that key, in "
                 "base64url; nobody else may read it.\n" },
+    { .name = "eab-hmac-key",
+        .kind = CTL_TEXT,
+        .flags = CTL_ONCE,
+        .at = AT(eab_key),
+        .value = "KEY",
+        .text = "External account binding: that key itself. Others on this "
+                "machine see it while the command runs, and the shell "
+                "remembers it: `--eab-file` is better.\n" },
     { .name = "eab-alg",
         .kind = CTL_TEXT,
         .at = AT(eab_alg),

@@ -15,17 +15,44 @@ const struct ctl_verb ctl_verbs_account[] = {
     { .name = "account show",
         .group = CTL_GROUP_ACCOUNT,
         .run = ctl_account_show,
-        .options = "account server details",
+        .options = "account server details ca-file no-verify-ssl",
         .usage = "[-d] [--account ID] [--server URL]",
         .summary = "one account",
         .text = "Shows one account; the first line is \"Account URI:\" and "
                 "its URL, as CAA records want it. With `-d` the CA is asked, "
                 "and its word on status and contacts shown.\n" },
+    { .name = "account create",
+        .group = CTL_GROUP_ACCOUNT,
+        .flags = CTL_OPERANDS,
+        .run = ctl_account_create,
+        .options = "server email no-contact agree-tos eab-kid eab-file "
+                   "eab-hmac-key eab-alg key password-file replace confirm "
+                   "staging ca-file no-verify-ssl",
+        .usage = "[--server URL] [-m ADDRESS...|--no-contact] [--agree-tos] "
+                 "[-k FILE|TYPE]\n"
+                 "--replace [--server URL] [-m ADDRESS...] [--confirm]",
+        .summary = "an account at a CA",
+        .text =
+            "Makes an account, or finds the one that the CA has for its key, "
+            "which is no error: the key that is here for this CA, that of "
+            "FILE (PEM or JWK, which is copied and not changed), or a new one "
+            "of TYPE. The first line is \"Account URI:\" and its URL. "
+            "Servers make their accounts themselves; an account of a key of "
+            "another type is used where there was none before, else `account "
+            "merge` has it used.\n"
+            "What the CA has to be told is asked for at a terminal: the "
+            "address, and consent to its terms of service, which is never "
+            "assumed. Elsewhere `--email` or `--no-contact`, and "
+            "`--agree-tos`, are needed. Nothing is kept without "
+            "consent.\n"
+            "With `--replace` another account, with a new key, takes the "
+            "place of one whose key is lost, or that was deactivated. The "
+            "lost one is put aside; without its key nobody can end it.\n" },
     { .name = "account update",
         .group = CTL_GROUP_ACCOUNT,
         .flags = CTL_OPERANDS,
         .run = ctl_account_update,
-        .options = "account server",
+        .options = "account server ca-file no-verify-ssl",
         .usage = "CONTACT... [--account ID] [--server URL]\n"
                  "clear [--account ID] [--server URL]",
         .summary = "change its contacts",
@@ -37,7 +64,7 @@ const struct ctl_verb ctl_verbs_account[] = {
         .group = CTL_GROUP_ACCOUNT,
         .flags = CTL_OPERANDS,
         .run = ctl_account_rekey,
-        .options = "account server force",
+        .options = "account server force ca-file no-verify-ssl",
         .usage = "[TYPE | FILE] [--force] [--account ID] [--server URL]",
         .summary = "change its key",
         .text =
@@ -59,7 +86,7 @@ const struct ctl_verb ctl_verbs_account[] = {
     { .name = "account deactivate",
         .group = CTL_GROUP_ACCOUNT,
         .run = ctl_account_deactivate,
-        .options = "account server confirm",
+        .options = "account server confirm ca-file no-verify-ssl",
         .usage = "[--confirm] [--account ID] [--server URL]",
         .summary = "end it at its CA, for good",
         .text =

@@ -118,22 +118,32 @@ take_binding(struct ctl *ctl, struct acme_issuer *issuer)
     struct acme_error err;
 
     acme_error_clear(&err);
-    if ((ctl->eab_kid != NULL) != (ctl->eab_file != NULL))
+    if ((ctl->eab_kid != NULL) !=
+        (ctl->eab_file != NULL || ctl->eab_key != NULL))
         return ctl_fail(CTL_USAGE,
             "--eab-kid and --eab-file go together: the id of the key, and the "
             "file that has it in base64url");
+    if (ctl->eab_file != NULL && ctl->eab_key != NULL)
+        return ctl_fail(CTL_USAGE,
+            "--eab-file and --eab-hmac-key are one too many");
     if (ctl->eab_kid == NULL)
         return CTL_OK;
+    if (ctl->eab_key != NULL &&
+        acme_host_eab_key(ctl->eab_key, &err) != ACME_OK)
+        return usage("eab-hmac-key", &err);
     issuer->eab_kid = ctl->eab_kid;
-    issuer->eab_file = ctl_whole_path(ctl->arena, ctl->eab_file);
+    issuer->eab_key = ctl->eab_key;
+    issuer->eab_file = ctl->eab_file != NULL
+                           ? ctl_whole_path(ctl->arena, ctl->eab_file)
+                           : NULL;
     if (ctl->eab_alg != NULL &&
         acme_host_eab_alg(ctl->eab_alg, &issuer->eab_alg, &err) != ACME_OK)
         return usage("eab-alg", &err);
     return CTL_OK;
 }
 
-static int
-take_issuer(struct ctl *ctl, struct acme_issuer *issuer)
+int
+ctl_wish_issuer(struct ctl *ctl, struct acme_issuer *issuer)
 {
     struct acme_error err;
     int code = take_server(ctl, issuer);
@@ -382,7 +392,7 @@ ctl_wish_make(struct ctl *ctl, const struct acme_declaration *kept,
         lineage->allow_subset = kept->allow_subset;
         lineage->timing = kept->timing;
     }
-    code = take_issuer(ctl, &wish->issuer);
+    code = ctl_wish_issuer(ctl, &wish->issuer);
     if (code == CTL_OK)
         code = take_keys(ctl, lineage);
     if (code == CTL_OK)

@@ -18,6 +18,9 @@ struct ctl_wish {
     struct acme_lineage lineage;
 };
 
+/* Of that only what the options say of the CA and of an account there. */
+int ctl_wish_issuer(struct ctl *ctl, struct acme_issuer *issuer);
+
 /* Under which name acmectl's lineages are declared. */
 #define CTL_DECLARER ACME_DECLARER_ACMECTL
 

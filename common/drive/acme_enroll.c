@@ -73,8 +73,9 @@ give_back(const struct made *made, const struct acme_error *err)
             &ignored);
 }
 
-static enum acme_rc
-ensure(const struct acme_enroll *what, struct acme_error *err)
+enum acme_rc
+acme_enroll_make(const struct acme_enroll *what,
+    enum acme_account_origin *origin, struct acme_error *err)
 {
     const struct acme_issuer *issuer = what->issuer;
     bool is_bound = issuer->eab_kid != NULL || issuer->eab_file != NULL;
@@ -85,19 +86,26 @@ ensure(const struct acme_enroll *what, struct acme_error *err)
         .bind = is_bound ? take_binding : NULL,
         .may_make = may_make,
         .ctx = &made };
-    enum acme_account_origin origin = ACME_ACCOUNT_KNOWN;
-    bool is_new = false;
-    enum acme_rc rc;
+    enum acme_rc rc = acme_account_ensure(what->client, &wish, origin, err);
 
-    rc = acme_account_ensure(what->client, &wish, &origin, err);
     if (rc != ACME_OK)
         give_back(&made, err);
+    return rc;
+}
+
+static enum acme_rc
+ensure(const struct acme_enroll *what, struct acme_error *err)
+{
+    enum acme_account_origin origin = ACME_ACCOUNT_KNOWN;
+    bool is_new = false;
+    enum acme_rc rc = acme_enroll_make(what, &origin, err);
+
     if (rc == ACME_OK && origin != ACME_ACCOUNT_KNOWN)
         rc = acme_vault_account_url(what->vault, what->index,
             acme_client_account(what->client), &is_new, err);
     if (rc == ACME_OK && is_new) { /* and not by another job meanwhile */
         acme_log(what->host, ACME_LOG_NOTICE,
-            "account found or registered, issuer \"%s\"", issuer->name);
+            "account found or registered, issuer \"%s\"", what->issuer->name);
     }
     if (rc == ACME_OK && origin == ACME_ACCOUNT_MADE)
         rc = acme_vault_contacts_told(what->vault, what->index,

@@ -7,7 +7,7 @@
 
 #include "base/acme_host.h"
 #include "drive/acme_vault.h"
-#include "protocol/acme_client.h"
+#include "protocol/acme_account.h"
 #include "state/acme_issuer.h"
 
 /* All of it is borrowed. */
@@ -28,6 +28,13 @@ struct acme_enroll {
  */
 enum acme_rc acme_enroll(const struct acme_enroll *what,
     struct acme_error *err);
+
+/*
+ * The same at the CA alone, with a key that the client has: nothing of it is
+ * stored, but what limits of new accounts it has used.  Blocks.
+ */
+enum acme_rc acme_enroll_make(const struct acme_enroll *what,
+    enum acme_account_origin *origin, struct acme_error *err);
 
 /*
  * Tells the CA of the contacts, if the configuration says something new of

@@ -10,6 +10,7 @@
 /* The work, and what is to be said of it. */
 struct errand {
     const struct acme_account_work *work;
+    const char *prefix; /* of a failure */
     char text[ACME_LOG_LINE_MAX];
 };
 
@@ -117,12 +118,80 @@ deactivate(const struct acme_enroll *account, struct errand *errand,
     return rc;
 }
 
+/* ---- of a key that is not the issuer's ------------------------------- */
+
+/* It is known to be a URL, and is no use with its end cut off. */
+static enum acme_rc
+tell_url(const struct acme_enroll *account, const char *word,
+    struct errand *errand, struct acme_error *err)
+{
+    int n = snprintf(errand->text, sizeof(errand->text), "%s\n%s", word,
+        acme_client_account(account->client));
+
+    return n > 0 && (size_t)n < sizeof(errand->text)
+               ? ACME_OK
+               : acme_error_set(err, ACME_WIRE,
+                     "the account's URL is too long to be of use");
+}
+
+static enum acme_rc
+find(const struct acme_enroll *account, struct errand *errand,
+    struct acme_error *err)
+{
+    const struct acme_directory *directory;
+    bool found = false;
+    enum acme_rc rc;
+
+    acme_client_set_key(account->client, errand->work->key);
+    rc = acme_account_find(account->client, &found, err);
+    if (rc == ACME_OK && found)
+        return tell_url(account, ACME_ACCOUNT_THERE, errand, err);
+    if (rc == ACME_OK)
+        rc = acme_connection_directory(acme_client_connection(account->client),
+            &directory, err);
+    if (rc == ACME_OK) {
+        add_line(errand, ACME_ACCOUNT_NONE);
+        add_line(errand, directory->terms);
+        add_line(errand, directory->eab_required ? "binding" : "");
+    }
+    return rc;
+}
+
+static enum acme_rc
+make(const struct acme_enroll *account, struct errand *errand,
+    struct acme_error *err)
+{
+    enum acme_account_origin origin = ACME_ACCOUNT_KNOWN;
+    enum acme_rc rc;
+
+    acme_client_set_key(account->client, errand->work->key);
+    rc = acme_client_set_account(account->client, NULL, err);
+    if (rc == ACME_OK)
+        rc = acme_enroll_make(account, &origin, err);
+    if (rc == ACME_OK)
+        return tell_url(account,
+            origin == ACME_ACCOUNT_MADE ? ACME_ACCOUNT_NEW
+                                        : ACME_ACCOUNT_THERE,
+            errand, err);
+    if (strcmp(err->type, "invalidContact") == 0 ||
+        strcmp(err->type, "unsupportedContact") == 0)
+        errand->prefix = ACME_ACCOUNT_CONTACT "\n";
+    return rc;
+}
+
+/* ---- all of it -------------------------------------------------------- */
+
 static enum acme_rc
 run(const struct acme_enroll *account, void *ctx, struct acme_error *err)
 {
     struct errand *errand = ctx;
-    enum acme_rc rc = use_account(account, errand, err);
+    enum acme_rc rc;
 
+    if (errand->work->action == ACME_ACCOUNT_FIND)
+        return find(account, errand, err);
+    if (errand->work->action == ACME_ACCOUNT_MAKE)
+        return make(account, errand, err);
+    rc = use_account(account, errand, err);
     if (rc != ACME_OK)
         return rc;
     switch (errand->work->action) {
@@ -139,7 +208,7 @@ enum acme_rc
 acme_registrar_run(const struct acme_crew_conf *conf,
     const struct acme_account_work *work, struct acme_error *err)
 {
-    struct errand errand = { work, "" };
+    struct errand errand = { work, "", "" };
     struct acme_crew *crew = NULL;
     struct acme_crew_ended ended;
     enum acme_rc rc;
@@ -151,8 +220,13 @@ acme_registrar_run(const struct acme_crew_conf *conf,
     if (rc == ACME_OK && (!acme_crew_start_errand(crew, 0, run, &errand) ||
                              !acme_crew_take(crew, &ended)))
         (void)acme_error_set(&ended.err, ACME_IO, "cannot start");
-    if (ended.err.rc != ACME_OK)
-        (void)acme_error_line(&ended.err, errand.text, sizeof(errand.text));
+    if (ended.err.rc != ACME_OK) {
+        size_t len = strlen(errand.prefix);
+
+        memcpy(errand.text, errand.prefix, len + 1);
+        (void)acme_error_line(&ended.err, errand.text + len,
+            sizeof(errand.text) - len);
+    }
     rc = acme_vault_done(conf->vault, 1, ended.err.rc == ACME_OK, errand.text,
         err);
     acme_crew_free(crew);

@@ -336,10 +336,10 @@ void acme_account_entry_clear(struct acme_account_entry *entry);
 
 /*
  * The account for an issuer.  With `own` (the operator's key) that one.
- * Otherwise: the newest account of that directory that serves
- * issuer->key_type (see acme_store_rekey_move()), or else whose key is of it;
- * else that type's default key of this state directory (one key may serve
- * every CA).  ACME_NOENT: no key yet.
+ * Otherwise: the one of that directory that is preferred; the newest account
+ * there that serves issuer->key_type (see acme_store_rekey_move()), or else
+ * whose key is of it; else that type's default key of this state directory
+ * (one key may serve every CA).  ACME_NOENT: no key yet.
  */
 enum acme_rc acme_store_account(struct acme_store *store,
     const struct acme_issuer *issuer, struct acme_key *own,
@@ -353,6 +353,31 @@ enum acme_rc acme_store_account(struct acme_store *store,
  */
 enum acme_rc acme_store_account_key(struct acme_store *store,
     const struct acme_issuer *issuer, struct acme_key *key,
+    struct acme_error *err);
+
+/* The same for a key that takes the place of one that is lost: it is the
+ * default too where the key of the default is gone or damaged. */
+enum acme_rc acme_store_account_key_anew(struct acme_store *store,
+    const struct acme_issuer *issuer, struct acme_key *key,
+    struct acme_error *err);
+
+/*
+ * An account that was made elsewhere, with its key: both are stored, or, where
+ * the key's account is here already, at most its URL is.  `url` "" is not
+ * known: the CA finds it by the key.  *is_new: it was not here.  A crash
+ * leaves the key alone, at worst, which is no account's.
+ */
+enum acme_rc acme_store_account_add(struct acme_store *store,
+    const struct acme_issuer *issuer, const struct acme_key *key,
+    const char *url, time_t now, bool *is_new, struct acme_error *err);
+
+/*
+ * From now on this account is the one for its directory, whatever type of key
+ * is asked for, before all others; where several were preferred, the one that
+ * was last.  ACME_NOENT: it is not here.
+ */
+enum acme_rc acme_store_account_prefer(struct acme_store *store,
+    const struct acme_issuer *issuer, const char *id, time_t now,
     struct acme_error *err);
 
 /* Stores the account's URL ("" forgets it), of an operator's own key too. */
@@ -403,6 +428,10 @@ enum acme_rc acme_store_accounts(struct acme_store *store,
 /* Puts an account aside that is no use any more, as deactivated.json; its key
  * stays, it may serve other CAs. */
 enum acme_rc acme_store_account_park(struct acme_store *store,
+    const struct acme_issuer *issuer, const char *id, struct acme_error *err);
+
+/* So one whose key is lost, as lost.json. */
+enum acme_rc acme_store_account_lost(struct acme_store *store,
     const struct acme_issuer *issuer, const char *id, struct acme_error *err);
 
 /*

@@ -220,19 +220,38 @@ acme_store_defaults(const struct acme_store *store, struct acme_json **root,
     return rc == ACME_OK ? rc : acme_error_set(err, rc, "%s", why.what);
 }
 
+/* Whether the key of a default is gone, or damaged: nobody can use it. */
+static bool
+is_lost(const struct acme_store *store, const char *id)
+{
+    struct acme_key *key = NULL;
+    struct acme_error ignored;
+    enum acme_rc rc;
+
+    acme_error_clear(&ignored);
+    rc = acme_store_id_ok(id) ? acme_store_key_read(store, id, &key, &ignored)
+                              : ACME_NOENT;
+    acme_key_unref(key);
+    return rc == ACME_NOENT || rc == ACME_IO;
+}
+
+/* Where there is none yet; or, `lost`, where the key of the one that there is
+ * is lost. */
 static enum acme_rc
 make_default(const struct acme_store *store, const char *type, const char *id,
-    struct acme_error *err)
+    bool lost, struct acme_error *err)
 {
     struct acme_json *root = NULL;
     enum acme_rc rc;
+    const char *is;
     int lock = -1;
 
     rc = acme_store_lock_keys(store, &lock, err);
     if (rc != ACME_OK)
         return rc;
     rc = acme_store_defaults(store, &root, err);
-    if (rc == ACME_OK && acme_json_str(root, type) == NULL) {
+    is = rc == ACME_OK ? acme_json_str(root, type) : NULL;
+    if (rc == ACME_OK && (is == NULL || (lost && is_lost(store, is)))) {
         acme_json_set_str(root, type, id);
         rc = acme_store_json_write(store, ACME_STORE_DEFAULTS, root, err);
     }
@@ -267,10 +286,9 @@ acme_store_key_write(const struct acme_store *store,
     return rc;
 }
 
-enum acme_rc
-acme_store_account_key(struct acme_store *store,
-    const struct acme_issuer *issuer, struct acme_key *key,
-    struct acme_error *err)
+static enum acme_rc
+store_key(struct acme_store *store, const struct acme_issuer *issuer,
+    struct acme_key *key, bool lost, struct acme_error *err)
 {
     char id[ACME_KEY_ID_LEN + 1], name[DEFAULT_NAME_MAX];
     enum acme_rc rc;
@@ -282,8 +300,24 @@ acme_store_account_key(struct acme_store *store,
         rc = acme_store_key_write(store, key, id, err);
     if (rc == ACME_OK)
         rc = make_default(store,
-            default_name(issuer, acme_key_type_of(key), name), id, err);
+            default_name(issuer, acme_key_type_of(key), name), id, lost, err);
     return rc;
+}
+
+enum acme_rc
+acme_store_account_key(struct acme_store *store,
+    const struct acme_issuer *issuer, struct acme_key *key,
+    struct acme_error *err)
+{
+    return store_key(store, issuer, key, false, err);
+}
+
+enum acme_rc
+acme_store_account_key_anew(struct acme_store *store,
+    const struct acme_issuer *issuer, struct acme_key *key,
+    struct acme_error *err)
+{
+    return store_key(store, issuer, key, true, err);
 }
 
 /* ---- an issuer's place ------------------------------------------------ */
@@ -414,6 +448,7 @@ acme_account_entry_clear(struct acme_account_entry *entry)
 struct account {
     char url[ACME_URL_MAX];
     time_t created;
+    time_t preferred;          /* see acme_store_account_prefer(); 0: not */
     enum acme_key_type serves; /* see acme_store_rekey_move() */
 };
 
@@ -454,6 +489,7 @@ read_account(const struct acme_store *store, const struct acme_issuer *issuer,
     } else {
         memcpy(account->url, url, strlen(url) + 1);
         account->created = (time_t)acme_json_time(root, "created");
+        account->preferred = (time_t)acme_json_time(root, "preferred");
         account->serves = read_type(acme_json_str(root, "serves"));
     }
     acme_json_free(root);
@@ -467,7 +503,7 @@ struct search {
     const char *avoid; /* the id of a key that is not for this CA, or NULL */
     struct acme_account_entry *found;
     bool serves; /* what was found says that it is for that type */
-    time_t created;
+    time_t created, preferred; /* of that */
 };
 
 /* Whether an account goes before the one found so far. */
@@ -477,16 +513,21 @@ is_better(const struct search *search, const struct account *account,
 {
     const bool serves = account->serves == search->type;
 
-    if (!serves && type != search->type)
+    if (account->preferred == 0 && !serves && type != search->type)
         return false;
-    if (search->found->key == NULL || serves != search->serves)
-        return search->found->key == NULL || serves;
+    if (search->found->key == NULL)
+        return true;
+    if (account->preferred != search->preferred)
+        return account->preferred > search->preferred;
+    if (serves != search->serves)
+        return serves;
     return account->created >= search->created;
 }
 
 /*
- * The newest account that serves the wanted type wins, or else one with a key
- * of it.  What cannot be
+ * One that is preferred wins, whatever its key, the last one first; else the
+ * newest account that serves the wanted type, or else one with a key of it.
+ * What cannot be
  * read ends the search: passing it over would mean another account, whose
  * CAA records and limits are not this one's.
  */
@@ -518,6 +559,7 @@ visit_account(void *ctx, const char *name, struct acme_error *err)
         memcpy(search->found->url, account.url, sizeof(account.url));
         search->found->key = acme_key_ref(key);
         search->created = account.created;
+        search->preferred = account.preferred;
         search->serves = account.serves == search->type;
     }
     acme_key_unref(key);
@@ -568,7 +610,7 @@ own_account(const struct acme_store *store, const struct acme_issuer *issuer,
     struct acme_key *own, struct acme_account_entry *entry,
     struct acme_error *err)
 {
-    struct account account = { "", 0, ACME_KEY_NONE };
+    struct account account = { "", 0, 0, ACME_KEY_NONE };
     struct acme_error why;
     enum acme_rc rc;
 
@@ -642,7 +684,7 @@ acme_store_account_url(struct acme_store *store,
     const struct acme_issuer *issuer, const char *id, const char *url,
     time_t now, struct acme_error *err)
 {
-    struct account account = { "", 0, ACME_KEY_NONE };
+    struct account account = { "", 0, 0, ACME_KEY_NONE };
     char path[ACME_STORE_PATH_MAX];
     struct acme_json *root = NULL;
     struct acme_error ignored;
@@ -667,6 +709,7 @@ acme_store_account_url(struct acme_store *store,
     acme_json_set_time(root, "created",
         account.created != 0 ? account.created : now);
     acme_json_set_str(root, "directory", issuer->directory);
+    acme_json_set_time(root, "preferred", account.preferred);
     if (account.serves != ACME_KEY_NONE)
         acme_json_set_str(root, "serves", acme_key_type_name(account.serves));
     rc = root == NULL ? acme_error_nomem(err)

@@ -1,5 +1,5 @@
 /*
- * The accounts of every CA: what acmectl shows, and puts aside.
+ * The accounts of every CA: what acmectl shows, adds, prefers and puts aside.
  */
 #include <stdio.h>
 #include <string.h>
@@ -80,9 +80,106 @@ acme_store_accounts(struct acme_store *store,
     return acme_dir_list(store->fd, walk.path, walk_into, &walk, err);
 }
 
+/* ---- those that come from elsewhere ----------------------------------- */
+
+/* The URL that is known of an account; ACME_NOENT: it is not here. */
+static enum acme_rc
+read_url(const struct acme_store *store, const char *path,
+    char url[ACME_URL_MAX], struct acme_error *err)
+{
+    struct acme_json *root = NULL;
+    enum acme_rc rc = acme_store_json_read(store, path, &root, err);
+
+    if (rc == ACME_OK && acme_json_str(root, "url") != NULL)
+        (void)snprintf(url, ACME_URL_MAX, "%s", acme_json_str(root, "url"));
+    acme_json_free(root);
+    return rc;
+}
+
 enum acme_rc
-acme_store_account_park(struct acme_store *store,
-    const struct acme_issuer *issuer, const char *id, struct acme_error *err)
+acme_store_account_add(struct acme_store *store,
+    const struct acme_issuer *issuer, const struct acme_key *key,
+    const char *url, time_t now, bool *is_new, struct acme_error *err)
+{
+    char id[ACME_KEY_ID_LEN + 1], path[ACME_STORE_PATH_MAX];
+    char known[ACME_URL_MAX] = "";
+    struct acme_error why;
+    enum acme_rc rc;
+
+    acme_error_clear(&why);
+    rc = acme_store_writable(store, err);
+    if (rc == ACME_OK)
+        rc = acme_key_id(key, id, err);
+    if (rc == ACME_OK)
+        rc = acme_store_account_path(issuer, id, "/account.json", path, err);
+    if (rc != ACME_OK)
+        return rc;
+    rc = read_url(store, path, known, &why);
+    if (rc != ACME_OK && rc != ACME_NOENT)
+        return acme_error_set(err, rc, "%s", why.what);
+    *is_new = rc == ACME_NOENT;
+    rc = acme_store_key_write(store, key, id, err);
+    if (rc == ACME_OK &&
+        (*is_new || (url[0] != '\0' && strcmp(known, url) != 0)))
+        rc = acme_store_account_url(store, issuer, id, url, now, err);
+    if (rc == ACME_OK) /* which servers watch */
+        rc = acme_dir_touch(store->fd, "keys", err);
+    return rc;
+}
+
+/* When an account of this directory was preferred last. */
+struct latest {
+    const char *directory;
+    time_t at;
+};
+
+static enum acme_rc
+look_at_preferred(void *ctx, const char *id, const struct acme_json *account,
+    struct acme_error *err)
+{
+    struct latest *latest = ctx;
+    time_t at = (time_t)acme_json_time(account, "preferred");
+
+    (void)id;
+    (void)err;
+    if (at > latest->at &&
+        strcmp(acme_json_str(account, "directory"), latest->directory) == 0)
+        latest->at = at;
+    return ACME_OK;
+}
+
+enum acme_rc
+acme_store_account_prefer(struct acme_store *store,
+    const struct acme_issuer *issuer, const char *id, time_t now,
+    struct acme_error *err)
+{
+    struct latest latest = { issuer->directory, 0 };
+    char path[ACME_STORE_PATH_MAX];
+    struct acme_json *root = NULL;
+    enum acme_rc rc = acme_store_writable(store, err);
+
+    if (rc == ACME_OK)
+        rc = acme_store_accounts(store, look_at_preferred, &latest, err);
+    if (rc == ACME_OK)
+        rc = acme_store_account_path(issuer, id, "/account.json", path, err);
+    if (rc == ACME_OK)
+        rc = acme_store_json_read(store, path, &root, err);
+    if (rc == ACME_OK) {
+        acme_json_set_time(root, "preferred",
+            now > latest.at ? now : latest.at + 1);
+        rc = acme_store_json_write(store, path, root, err);
+    }
+    if (rc == ACME_OK)
+        rc = acme_dir_touch(store->fd, "keys", err);
+    acme_json_free(root);
+    return rc;
+}
+
+/* ---- those that are no use any more ----------------------------------- */
+
+static enum acme_rc
+put_aside(struct acme_store *store, const struct acme_issuer *issuer,
+    const char *id, const char *name, struct acme_error *err)
 {
     char from[ACME_STORE_PATH_MAX], to[ACME_STORE_PATH_MAX];
     enum acme_rc rc;
@@ -91,8 +188,22 @@ acme_store_account_park(struct acme_store *store,
     if (rc == ACME_OK)
         rc = acme_store_account_path(issuer, id, "/account.json", from, err);
     if (rc == ACME_OK)
-        rc = acme_store_account_path(issuer, id, "/deactivated.json", to, err);
+        rc = acme_store_account_path(issuer, id, name, to, err);
     return rc == ACME_OK ? acme_dir_rename(store->fd, from, to, err) : rc;
+}
+
+enum acme_rc
+acme_store_account_park(struct acme_store *store,
+    const struct acme_issuer *issuer, const char *id, struct acme_error *err)
+{
+    return put_aside(store, issuer, id, "/deactivated.json", err);
+}
+
+enum acme_rc
+acme_store_account_lost(struct acme_store *store,
+    const struct acme_issuer *issuer, const char *id, struct acme_error *err)
+{
+    return put_aside(store, issuer, id, "/lost.json", err);
 }
 
 /* ---- brought from elsewhere ------------------------------------------- */
