@@ -83,7 +83,8 @@ ask_ocsp(const struct ctl_probe *probe, struct acme_ocsp_answer *said,
         .user_agent = "acmectl/" ACME_VERSION };
     struct acme_http_request request = { .method = "GET",
         .plain = true,
-        .max_body = ACME_OCSP_MAX };
+        .max_body = ACME_OCSP_MAX,
+        .timeout_ms = ACME_OCSP_TIMEOUT_MS };
     struct acme_http_response response;
     struct acme_http_curl *curl = NULL;
     struct acme_transport transport;

@@ -95,6 +95,22 @@ print_revoked(const struct acme_json *certificate)
         reason != NULL ? reason : "");
 }
 
+/* What is sent with it (OCSP), and what came between. */
+static void
+print_staple(const struct acme_json *certificate)
+{
+    const struct acme_json *staple = acme_json_get(certificate, "staple");
+    const char *until = acme_json_str(staple, "next_update");
+    const char *problem = acme_json_str(staple, "problem");
+    bool sent = acme_json_time(staple, "next_update") > (int64_t)time(NULL);
+
+    if (staple == NULL)
+        return;
+    (void)printf("  %-14s%s%s%s%s\n", "stapled",
+        sent ? "until " : "nothing yet", sent ? until : "",
+        problem != NULL ? "; " : "", problem != NULL ? problem : "");
+}
+
 /* Of the key types behind the first. */
 static void
 print_others(const struct acme_json *list)
@@ -108,6 +124,7 @@ print_others(const struct acme_json *list)
             acme_json_str(one, "key"), acme_json_str(one, "serial"));
         print_validity(one);
         print_revoked(one);
+        print_staple(one);
     }
 }
 
@@ -263,6 +280,7 @@ print_lineage(const struct ctl *ctl, const char *state_dir,
     print_text("serial", acme_json_str(lineage, "serial"));
     print_validity(lineage);
     print_revoked(acme_json_at(certificates, 0));
+    print_staple(acme_json_at(certificates, 0));
     if (acme_json_bool(acme_json_at(certificates, 0), "key_reused", false))
         print_text("key", "that of the version before");
     if (acme_json_bool(acme_json_at(certificates, 0), "csr", false))

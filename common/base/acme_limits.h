@@ -177,6 +177,20 @@
  * of its own. */
 #define ACME_OCSP_MAX (64 * 1024)
 
+/* How long a responder may take (ms). */
+#define ACME_OCSP_TIMEOUT_MS 10000
+
+/* An answer that is sent with handshakes: beside keys and chains there is room
+ * for one of each pair.  Least time between two that are good (seconds). */
+#define ACME_STAPLE_MAX 8192
+#define ACME_STAPLE_MIN 60
+
+/* How long a certificate that must not be without one waits for its first
+ * (seconds), and between two questions (ms): a responder may hear of it later
+ * than we. */
+#define ACME_STAPLE_WAIT 20
+#define ACME_STAPLE_PAUSE_MS 3000
+
 /* Revocation lists: one that is fetched (those in parts have some 100 kB, and
  * 4 MB are 100 000 entries), those kept at a time and their memory, and how
  * long one counts (seconds), whatever it says of the next. */

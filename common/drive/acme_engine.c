@@ -76,7 +76,7 @@ acme_engine_new(const struct acme_engine_conf *conf, struct acme_engine **out,
             engine->ledger == NULL || engine->clock == NULL ||
             engine->tended == NULL || engine->due == NULL ||
             !new_heaps(engine) || !acme_engine_looks_new(engine) ||
-            !acme_engine_crls_new(engine)))
+            !acme_engine_crls_new(engine) || !acme_engine_staples_new(engine)))
         rc = acme_error_nomem(err);
     if (rc == ACME_OK)
         *out = engine;
@@ -101,6 +101,7 @@ acme_engine_free(struct acme_engine *engine)
     acme_heap_free(engine->later);
     acme_engine_looks_free(engine->looks);
     acme_engine_crls_free(engine->crls);
+    acme_engine_staples_free(engine->staples);
     free(engine->question);
     free(engine->due);
     for (i = 0; engine->ledger != NULL && i < engine->conf.config->nissuers;
@@ -405,7 +406,8 @@ end_jobs(struct acme_engine *engine)
     while (acme_crew_take(engine->crew, &ended)) {
         if (ended.look)
             acme_engine_end_look(engine, &ended);
-        else if (acme_engine_end_revocation(engine, &ended))
+        else if (acme_engine_end_revocation(engine, &ended) ||
+                 acme_engine_end_staple(engine, &ended))
             continue;
         else if (ended.errand != NULL)
             acme_engine_tended(engine, &ended);
@@ -435,6 +437,8 @@ acme_engine_run_one(struct acme_engine *engine)
     if (acme_engine_start_looks(engine))
         end_jobs(engine);
     if (acme_engine_start_revocation(engine))
+        end_jobs(engine);
+    if (acme_engine_start_staple(engine))
         end_jobs(engine);
     if (acme_engine_watch_clock(engine))
         plan_again(engine);

@@ -210,6 +210,8 @@ pick_renewal(struct acme_engine *engine, size_t unit,
         *picked = true;
     if (acme_engine_plan_revocation(engine, unit, view, &leaf))
         *picked = true;
+    if (acme_engine_plan_staple(engine, unit, view, &leaf))
+        *picked = true;
     return ACME_OK;
 }
 
@@ -359,6 +361,7 @@ acme_engine_plan_unit(struct acme_engine *engine, size_t unit, bool at_start,
         acme_heap_remove(engine->later, unit);
         acme_engine_forget_look(engine, unit);
         acme_engine_forget_revocation(engine, unit);
+        acme_engine_forget_staple(engine, unit);
         acme_vault_unit_clear(&view);
         acme_engine_reply(engine, unit, true,
             "this key is not wanted any more");

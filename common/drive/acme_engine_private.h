@@ -65,13 +65,14 @@ struct acme_engine {
     long long wall_ms;     /* and ticks_ms() */
     struct tended *tended; /* nissuers */
     struct acme_crew *crew;
-    struct ledger *ledger;      /* nissuers */
-    struct planned *planned;    /* of each unit */
-    struct question **question; /* nlineages; NULL: none */
-    struct acme_heap *later;    /* by time */
-    struct acme_heap **due;     /* of each CA, by urgency, then time */
-    struct acme_looks *looks;   /* acme_engine_look.c */
-    struct acme_crls *crls;     /* acme_engine_revocation.c */
+    struct ledger *ledger;        /* nissuers */
+    struct planned *planned;      /* of each unit */
+    struct question **question;   /* nlineages; NULL: none */
+    struct acme_heap *later;      /* by time */
+    struct acme_heap **due;       /* of each CA, by urgency, then time */
+    struct acme_looks *looks;     /* acme_engine_look.c */
+    struct acme_crls *crls;       /* acme_engine_revocation.c */
+    struct acme_staples *staples; /* acme_engine_staple.c */
 };
 
 static inline time_t
@@ -235,6 +236,40 @@ bool acme_engine_end_revocation(struct acme_engine *engine,
 
 /* When the next look is due; 0: none is planned. */
 time_t acme_engine_next_revocation(const struct acme_engine *engine);
+
+/* A responder has said so, when it was asked for a staple: there will be a
+ * look soon. */
+void acme_engine_hear_revoked(struct acme_engine *engine, size_t unit,
+    const struct acme_chain *chain);
+
+/* A responder that gives no answer at all is not asked about the next
+ * certificate at once, but after _at; 0: now. */
+void acme_engine_spare_responder(struct acme_engine *engine,
+    const char *responder, const struct acme_error *why);
+time_t acme_engine_responder_at(struct acme_engine *engine,
+    const char *responder, const struct acme_chain *chain);
+
+/* ---- acme_engine_staple.c --------------------------------------------- */
+
+/* engine->staples.  False: out of memory.  Freed after the crew. */
+bool acme_engine_staples_new(struct acme_engine *engine);
+void acme_engine_staples_free(struct acme_staples *staples); /* accepts NULL */
+
+/* No answer is fetched for the unit any more. */
+void acme_engine_forget_staple(struct acme_engine *engine, size_t unit);
+
+/* Plans when the next one is, for the live certificate.  True: the record has
+ * changed and wants to be written. */
+bool acme_engine_plan_staple(struct acme_engine *engine, size_t unit,
+    struct acme_vault_unit *view, const struct acme_leaf *leaf);
+
+/* Fetches the one that is due; true: it does.  Without threads that has ended
+ * when this returns. */
+bool acme_engine_start_staple(struct acme_engine *engine);
+
+/* True: it was that. */
+bool acme_engine_end_staple(struct acme_engine *engine,
+    const struct acme_crew_ended *ended);
 
 /* ---- acme_engine_clock.c ---------------------------------------------- */
 

@@ -24,6 +24,9 @@
 /* The lineage is being worked on, or there is no room. */
 #define BUSY_PAUSE 60
 
+/* CAs issue certificates that have been valid for an hour. */
+#define BACKDATED 3600
+
 /* A look that needs the network: what the thread is given, and gives back. */
 struct look {
     size_t unit;
@@ -127,6 +130,21 @@ acme_engine_plan_revocation(struct acme_engine *engine, size_t unit,
         engine->conf.config->nlineages, now(engine), draw(engine));
     plan(engine, unit, is->next_look);
     return is_new;
+}
+
+/* A certificate that is hours old only waits for its first look. */
+void
+acme_engine_hear_revoked(struct acme_engine *engine, size_t unit,
+    const struct acme_chain *chain)
+{
+    struct acme_error ignored;
+    struct acme_leaf leaf;
+
+    acme_error_clear(&ignored);
+    if (acme_heap_has(engine->crls->due, unit) &&
+        acme_chain_leaf(chain, &leaf, &ignored) == ACME_OK &&
+        leaf.not_before + BACKDATED + ACME_LOOK_DEFAULT <= now(engine))
+        plan(engine, unit, now(engine));
 }
 
 /* ---- what a look has found -------------------------------------------- */
@@ -272,7 +290,7 @@ ask(const struct acme_enroll *account, struct look *look,
     acme_http_response_init(&response);
     if (rc == ACME_OK)
         rc = acme_connection_get_plain(acme_client_connection(account->client),
-            url, ACME_OCSP_MAX, &response, err);
+            url, ACME_OCSP_MAX, ACME_OCSP_TIMEOUT_MS, &response, err);
     if (rc == ACME_OK)
         rc = acme_ocsp_read(response.body.data, response.body.len, look->chain,
             account->host->now(account->host->ctx), &look->answer, err);
@@ -290,7 +308,7 @@ fetch(const struct acme_enroll *account, struct look *look,
 
     acme_http_response_init(&response);
     rc = acme_connection_get_plain(acme_client_connection(account->client),
-        look->url, ACME_CRL_MAX, &response, err);
+        look->url, ACME_CRL_MAX, 0, &response, err);
     if (rc == ACME_OK)
         rc = acme_crl_read(response.body.data, response.body.len, look->chain,
             account->host->now(account->host->ctx), &look->crl, err);
@@ -314,10 +332,29 @@ look_around(const struct acme_enroll *account, void *ctx,
     return fetch(account, look, err);
 }
 
-/* A responder that gives no answer at all is not asked about the next
- * certificate at once. */
+void
+acme_engine_spare_responder(struct acme_engine *engine, const char *responder,
+    const struct acme_error *why)
+{
+    if (why->rc == ACME_NET || why->http_status != 0)
+        acme_lists_keep(engine->crls->lists, responder, NULL,
+            acme_schedule_look_failed(why, 1, now(engine), draw(engine)));
+}
+
+time_t
+acme_engine_responder_at(struct acme_engine *engine, const char *responder,
+    const struct acme_chain *chain)
+{
+    struct acme_listed silent = { NULL, 0 };
+
+    return acme_lists_find(engine->crls->lists, responder, chain, now(engine),
+               &silent)
+               ? silent.until
+               : 0;
+}
+
 static void
-spare_responder(struct acme_engine *engine, const struct look *look)
+note_unanswered(struct acme_engine *engine, const struct look *look)
 {
     const struct acme_error *why = &look->unanswered;
     char line[ACME_LOG_LINE_MAX];
@@ -328,9 +365,7 @@ spare_responder(struct acme_engine *engine, const struct look *look)
         "no answer of a responder, lineage \"%s\": %s",
         wish_of(engine, look->unit)->name,
         acme_error_line(why, line, sizeof(line)));
-    if (why->rc == ACME_NET || why->http_status != 0)
-        acme_lists_keep(engine->crls->lists, look->responder, NULL,
-            acme_schedule_look_failed(why, 1, now(engine), draw(engine)));
+    acme_engine_spare_responder(engine, look->responder, why);
 }
 
 /* The list that was fetched, or was there, or neither. */
@@ -373,7 +408,7 @@ acme_engine_end_revocation(struct acme_engine *engine,
     if (look->answered) {
         note_answer(engine, look);
     } else if (ended->err.rc != ACME_STOPPING) {
-        spare_responder(engine, look);
+        note_unanswered(engine, look);
         end_with_list(engine, look, &ended->err);
     }
     free_look(look);

@@ -117,6 +117,12 @@ acme_heap_put(struct acme_heap *heap, size_t item, int64_t major,
 }
 
 bool
+acme_heap_has(const struct acme_heap *heap, size_t item)
+{
+    return heap->place[item] != ABSENT;
+}
+
+bool
 acme_heap_first(const struct acme_heap *heap, size_t *item, int64_t *major)
 {
     if (heap->n == 0)

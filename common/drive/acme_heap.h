@@ -20,6 +20,8 @@ void acme_heap_put(struct acme_heap *heap, size_t item, int64_t major,
     int64_t minor);
 void acme_heap_remove(struct acme_heap *heap, size_t item);
 
+bool acme_heap_has(const struct acme_heap *heap, size_t item);
+
 /* The first item and its major key; false: empty. */
 bool acme_heap_first(const struct acme_heap *heap, size_t *item,
     int64_t *major);

@@ -8,6 +8,7 @@
 #include "base/acme_name.h"
 #include "drive/acme_job_private.h"
 #include "wrap/acme_csr.h"
+#include "wrap/acme_ocsp.h"
 
 /* The first DNS name that fits; NULL: none does. */
 static const char *
@@ -147,6 +148,63 @@ prefer(struct acme_run *run, const struct acme_alternates *alternates,
     return ACME_OK;
 }
 
+/* ---- what its responder says ------------------------------------------ */
+
+static enum acme_rc
+ask_responder(const struct acme_run *run, const struct acme_chain *chain,
+    const char *url, struct acme_buf *staple, struct acme_error *err)
+{
+    const struct acme_job *job = run->job;
+    struct acme_http_response response;
+    struct acme_ocsp_answer ignored;
+    enum acme_rc rc;
+
+    acme_http_response_init(&response);
+    rc = acme_connection_get_plain(acme_client_connection(job->client), url,
+        ACME_STAPLE_MAX, ACME_OCSP_TIMEOUT_MS, &response, err);
+    if (rc == ACME_OK)
+        rc = acme_ocsp_read_staple(response.body.data, response.body.len,
+            chain, job->host->now(job->host->ctx), &ignored, err);
+    if (rc == ACME_OK)
+        acme_buf_add(staple, response.body.data, response.body.len);
+    acme_http_response_clear(&response);
+    return rc;
+}
+
+/*
+ * Clients refuse a certificate with must-staple that comes without, so it
+ * does not become live before there is an answer about it; but it does after
+ * some seconds, whatever the responder says or not.
+ */
+static void
+get_staple(struct acme_run *run, const struct acme_chain *chain,
+    struct acme_buf *staple)
+{
+    const struct acme_job *job = run->job;
+    const time_t until = job->host->now(job->host->ctx) + ACME_STAPLE_WAIT;
+    char responder[ACME_URL_MAX], url[ACME_URL_MAX];
+    char line[ACME_LOG_LINE_MAX];
+    struct acme_error err;
+
+    acme_error_clear(&err);
+    if (job->trial || !acme_chain_must_staple(chain) ||
+        !acme_ocsp_url(chain, responder) ||
+        acme_ocsp_question(chain, responder, url, &err) != ACME_OK)
+        return;
+    while (ask_responder(run, chain, url, staple, &err) != ACME_OK) {
+        if (err.rc == ACME_STOPPING ||
+            job->host->now(job->host->ctx) >= until ||
+            !job->host->wait(job->host->ctx, ACME_STAPLE_PAUSE_MS)) {
+            acme_log(job->host, ACME_LOG_WARN,
+                "certificate with must-staple has no answer of its responder "
+                "yet, lineage \"%s\": %s",
+                run->lineage->name, acme_error_line(&err, line, sizeof(line)));
+            return;
+        }
+        acme_error_clear(&err);
+    }
+}
+
 enum acme_rc
 acme_job_deliver(struct acme_run *run)
 {
@@ -154,10 +212,11 @@ acme_job_deliver(struct acme_run *run)
     bool choose = run->issuer->preferred_chain != NULL;
     struct acme_alternates alternates;
     struct acme_chain *chain = NULL;
-    struct acme_buf pem;
+    struct acme_buf pem, staple;
     enum acme_rc rc;
 
     acme_buf_init(&pem, ACME_CHAIN_PEM_MAX);
+    acme_buf_init(&staple, ACME_STAPLE_MAX);
     rc = acme_order_download(job->client, &run->order, &pem, run->arena,
         choose ? &alternates : NULL, run->err);
     run->result->issued = rc == ACME_OK;
@@ -169,11 +228,14 @@ acme_job_deliver(struct acme_run *run)
         rc = prefer(run, &alternates, &chain);
     if (rc == ACME_OK && run->left_out->n > 0)
         rc = acme_job_remember_left_out(run, chain);
-    if (rc == ACME_OK)
+    if (rc == ACME_OK) {
+        get_staple(run, chain, &staple);
         rc = acme_vault_version(job->vault, job->unit, job->issuer, run->key,
-            chain, run->order.url, run->left_out, &run->result->version,
-            run->err);
+            chain, run->order.url, &staple, run->left_out,
+            &run->result->version, run->err);
+    }
     acme_chain_free(chain);
+    acme_buf_clear(&staple);
     acme_buf_clear(&pem);
     return rc;
 }

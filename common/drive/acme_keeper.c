@@ -186,6 +186,7 @@ acme_keeper_free(struct acme_keeper *keeper)
             acme_buf_clear(&kept->note[k].order);
             acme_buf_clear(&kept->note[k].key);
             acme_buf_clear(&kept->served[k].leaf);
+            acme_staple_clear(&kept->served[k].staple);
         }
         acme_keeper_unlock(kept);
         acme_keeper_close_csr(kept);
@@ -536,23 +537,80 @@ put_life(struct acme_keeper *keeper, size_t i, const struct acme_version *own,
     acme_area_put_life(keeper->area, i, issued, not_after);
 }
 
+static void
+add_staple(struct acme_area_pair *pair, const struct acme_staple *staple)
+{
+    pair->staple = staple->der.data;
+    pair->staple_len = staple->der.len;
+    pair->staple_until = staple->until;
+}
+
+/* To the pairs of its own: of each algorithm there is one. */
+static void
+add_own_staples(struct acme_keeper *keeper, size_t i,
+    const struct acme_version *own, struct acme_area_pair *pairs, size_t n)
+{
+    const struct acme_served *served = keeper->kept[i].served;
+    size_t k;
+
+    for (k = 0; own != NULL && k < own->npairs; k++)
+        acme_keeper_read_staple(keeper, i, &own->pair[k]);
+    for (k = 0; k < n; k++)
+        add_staple(&pairs[k],
+            &served[acme_key_algorithm_number(pairs[k].type)].staple);
+}
+
+static size_t
+add_spares(const struct acme_keeper *keeper, size_t i,
+    struct acme_spares *spares, struct acme_area_pair *pairs, size_t n)
+{
+    size_t k, before;
+
+    for (k = 0; k < spares->n; k++) {
+        before = n;
+        n = add_pairs(&spares->version[k], true, pairs, n);
+        if (!keeper->config->lineage[i].stapling)
+            continue;
+        acme_keeper_read_spare_staples(keeper, spares, k);
+        for (; before < n; before++)
+            add_staple(&pairs[before],
+                &spares->staple[k][acme_key_algorithm_number(
+                    pairs[before].type)]);
+    }
+    return n;
+}
+
+/* Those of its own; without staples rather than not at all. */
+static enum acme_rc
+put_own(struct acme_keeper *keeper, size_t i, struct acme_area_pair *pairs,
+    size_t n, unsigned number, struct acme_error *err)
+{
+    struct acme_error ignored;
+    size_t k;
+
+    acme_error_clear(&ignored);
+    if (acme_area_put(keeper->area, i, pairs, n, number, &ignored) == ACME_OK)
+        return ACME_OK;
+    for (k = 0; k < n; k++)
+        pairs[k].staple_len = 0;
+    return acme_area_put(keeper->area, i, pairs, n, number, err);
+}
+
 /* `own` NULL: none.  As many spare ones as there is room for. */
 static enum acme_rc
 fill_slot(struct acme_keeper *keeper, size_t i, const struct acme_version *own,
     struct acme_error *err)
 {
-    struct acme_area_pair pairs[ACME_SLOT_PAIRS_MAX];
+    struct acme_area_pair pairs[ACME_SLOT_PAIRS_MAX] = { { .staple_len = 0 } };
     struct acme_spares spares;
     struct acme_error ignored;
-    size_t n = own != NULL ? add_pairs(own, false, pairs, 0) : 0, most = n,
-           all, k;
+    size_t n = own != NULL ? add_pairs(own, false, pairs, 0) : 0, most, all;
     unsigned number = own != NULL ? own->number : 0;
     enum acme_rc rc = ACME_REFUSED;
 
+    add_own_staples(keeper, i, own, pairs, n);
     acme_keeper_find_spares(keeper, i, own, &spares);
-    for (k = 0; k < spares.n; k++)
-        most = add_pairs(&spares.version[k], true, pairs, most);
-    all = most;
+    all = most = add_spares(keeper, i, &spares, pairs, n);
     if (own == NULL && spares.n > 0)
         number = spares.version[0].number;
     for (; rc == ACME_REFUSED && most > n; most--) {
@@ -560,15 +618,16 @@ fill_slot(struct acme_keeper *keeper, size_t i, const struct acme_version *own,
         rc = acme_area_put(keeper->area, i, pairs, most, number, &ignored);
     }
     if (rc != ACME_OK && own != NULL)
-        rc = acme_area_put(keeper->area, i, pairs, n, number, err);
+        rc = put_own(keeper, i, pairs, n, number, err);
     if (rc == ACME_OK)
         put_life(keeper, i, own, pairs, n > 0 ? n : all);
     acme_spares_clear(&spares);
     return rc;
 }
 
-static bool
-is_served(const struct acme_kept *kept, const struct acme_pair *pair)
+bool
+acme_keeper_is_served(const struct acme_kept *kept,
+    const struct acme_pair *pair)
 {
     const struct acme_buf *chain = &pair->chain;
     const struct acme_buf *leaf =
@@ -585,7 +644,7 @@ new_pair(const struct acme_kept *kept, const struct acme_version *version)
     size_t i;
 
     for (i = 0; i < version->npairs; i++)
-        if (!is_served(kept, &version->pair[i]))
+        if (!acme_keeper_is_served(kept, &version->pair[i]))
             return &version->pair[i];
     return &version->pair[0];
 }
@@ -602,9 +661,11 @@ acme_keeper_put_version(struct acme_keeper *keeper, size_t i,
     enum acme_rc rc = ACME_OK;
 
     acme_keeper_touch(keeper, i);
+    kept->staple_stamp = acme_store_staple_stamp(keeper->store,
+        keeper->config->lineage[i].name);
     drop_unwanted(wanted_of(keeper, i), version);
     pair = new_pair(kept, version);
-    news = before != version->number || !is_served(kept, pair);
+    news = before != version->number || !acme_keeper_is_served(kept, pair);
     if (keeper->area != NULL)
         rc = fill_slot(keeper, i, version, err);
     if (rc != ACME_OK)
@@ -625,8 +686,8 @@ acme_keeper_put_version(struct acme_keeper *keeper, size_t i,
 
 /* Puts what is live on disk into the area.  Nothing servable leaves the slot
  * as it is: a valid certificate is not withdrawn because a disk failed. */
-static void
-publish(struct acme_keeper *keeper, size_t i)
+void
+acme_keeper_publish(struct acme_keeper *keeper, size_t i)
 {
     const char *name = keeper->config->lineage[i].name;
     const uint64_t stamp = acme_store_live_stamp(keeper->store, name);
@@ -677,7 +738,7 @@ acme_keeper_settle_one(struct acme_keeper *keeper, size_t i)
     settle(keeper, i);
     if (keeper->kept[i].published != 0 &&
         !same_algorithms(&before, wanted_of(keeper, i)))
-        publish(keeper, i);
+        acme_keeper_publish(keeper, i);
 }
 
 static void
@@ -961,7 +1022,7 @@ acme_keeper_start(struct acme_keeper *keeper, enum acme_keeper_role role)
             recover(keeper, i);
         if (role == ACME_KEEPER_DECLARES)
             acme_keeper_adopt(keeper, i);
-        publish(keeper, i);
+        acme_keeper_publish(keeper, i);
         if (role != ACME_KEEPER_TRIES) /* which has its own */
             acme_keeper_look_at_orders(keeper, i);
     }
@@ -971,6 +1032,8 @@ acme_keeper_start(struct acme_keeper *keeper, enum acme_keeper_role role)
     publish_tokens(keeper);
     (void)acme_store_changed(keeper->store, &keeper->watch,
         keeper->host->now(keeper->host->ctx), &live, &orders, &settings, &err);
+    (void)acme_store_staples_changed(keeper->store, &keeper->watch,
+        keeper->host->now(keeper->host->ctx));
     keeper->started = true;
     for (i = 0; role == ACME_KEEPER_READS && i < SHOWS_MAX &&
                 acme_keeper_is_behind(keeper);
@@ -1040,7 +1103,7 @@ acme_keeper_look_at(struct acme_keeper *keeper, size_t i)
             acme_store_live_stamp(keeper->store, name) ==
                 keeper->kept[i].live_stamp))
         return false;
-    publish(keeper, i);
+    acme_keeper_publish(keeper, i);
     if (keeper->kept[i].published != number)
         return false;
     if (number < before && keeper->area != NULL &&
@@ -1114,6 +1177,8 @@ acme_keeper_look(struct acme_keeper *keeper,
         if (keeper->due_at > now + DUE_SOON)
             keeper->due_at = now + DUE_SOON;
     }
+    if (acme_store_staples_changed(keeper->store, &keeper->watch, now))
+        acme_keeper_look_at_staples(keeper);
     if (orders) {
         acme_keeper_publish_thumbprints(keeper);
         publish_tokens(keeper);

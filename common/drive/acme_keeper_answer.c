@@ -131,6 +131,7 @@ static const struct {
     { ACME_VERB_TRAFFIC, OF_UNIT, 0, acme_keeper_answer_traffic },
     { ACME_VERB_REVOKED, OF_ISSUER, 3, acme_keeper_answer_revoked },
     { ACME_VERB_LEARNED, OF_UNIT, 3, acme_keeper_answer_learned },
+    { ACME_VERB_STAPLE, OF_UNIT, 2, acme_keeper_answer_staple },
     { ACME_VERB_EVENT, OF_UNIT, 6, acme_keeper_answer_event },
     { ACME_VERB_REQUEST, OF_UNIT, 1, acme_keeper_answer_request },
     { ACME_VERB_DONE, OF_NOTHING, 3, answer_done },

@@ -22,6 +22,13 @@
 #include "wrap/acme_csr.h"
 #include "wrap/acme_tsig.h"
 
+/* What a responder says of a certificate (OCSP), verified.  All zero: nothing.
+ */
+struct acme_staple {
+    struct acme_buf der;
+    time_t since, until; /* its thisUpdate and nextUpdate */
+};
+
 /* What is served of one key algorithm: kept, should the files be damaged
  * later. */
 struct acme_served {
@@ -33,6 +40,7 @@ struct acme_served {
     bool issued_by_known; /* from a CA of this configuration: */
     size_t issued_by;     /* this issuer's */
     bool order;           /* one of ours is in flight */
+    struct acme_staple staple;
 };
 
 /* What the engine has said last of a unit, not written yet; or empty.  Of a
@@ -54,6 +62,7 @@ struct acme_kept {
     struct acme_csr *csr;   /* as last read, or NULL */
     unsigned published;     /* version in the area; 0: none */
     uint64_t live_stamp;    /* acme_store_live_stamp() of then */
+    uint64_t staple_stamp;  /* acme_store_staple_stamp() of then */
     uint64_t enhance_stamp; /* acme_store_settings_stamp(), of what is said
                                of requests */
     bool unread;            /* memory was short for what is live, */
@@ -268,6 +277,13 @@ void acme_keeper_settle_one(struct acme_keeper *keeper, size_t lineage);
 /* What a crash left; the lineage's lock is held. */
 void acme_keeper_recover(struct acme_keeper *keeper, size_t lineage);
 
+/* Whether the pair's certificate is what is served. */
+bool acme_keeper_is_served(const struct acme_kept *kept,
+    const struct acme_pair *pair);
+
+/* Puts what is live on disk into the area. */
+void acme_keeper_publish(struct acme_keeper *keeper, size_t lineage);
+
 /* Publishes what is live now; whether that is another version. */
 bool acme_keeper_look_at(struct acme_keeper *keeper, size_t lineage);
 void acme_keeper_look_at_orders(struct acme_keeper *keeper, size_t lineage);
@@ -292,11 +308,42 @@ enum acme_rc acme_keeper_put_version(struct acme_keeper *keeper,
 #define ACME_SPARES_MAX 8
 struct acme_spares {
     size_t n;
+    const char *lineage[ACME_SPARES_MAX]; /* whose it is; borrowed */
+    struct acme_staple staple[ACME_SPARES_MAX][ACME_ALGORITHMS];
     struct acme_version version[ACME_SPARES_MAX];
 };
 void acme_keeper_find_spares(struct acme_keeper *keeper, size_t lineage,
     const struct acme_version *own, struct acme_spares *spares);
 void acme_spares_clear(struct acme_spares *spares);
+
+/* ---- staples ---------------------------------------------------------- */
+
+void acme_staple_clear(struct acme_staple *staple);
+
+/* Reads what there is for a pair of a lineage.  ACME_NOENT: nothing is; any
+ * other error: what is there is not for this pair, or over. */
+enum acme_rc acme_keeper_find_staple(const struct acme_keeper *keeper,
+    const char *lineage, const struct acme_pair *pair,
+    struct acme_staple *staple);
+
+/* The same for a pair of a lineage of ours, if its certificates are to have
+ * one, into what is kept of it.  While what is there is not for this pair
+ * what was goes on: its successor may be about to be switched live. */
+void acme_keeper_read_staple(struct acme_keeper *keeper, size_t lineage,
+    const struct acme_pair *pair);
+
+/* Those of the k-th spare version. */
+void acme_keeper_read_spare_staples(const struct acme_keeper *keeper,
+    struct acme_spares *spares, size_t k);
+
+/* Publishes what others have changed. */
+void acme_keeper_look_at_staples(struct acme_keeper *keeper);
+
+/* Keeps the answer about a unit's certificate, or forgets it (len 0). */
+void acme_keeper_write_staple(struct acme_keeper *keeper, const char *unit,
+    const void *der, size_t len);
+
+/* ---- status ----------------------------------------------------------- */
 
 /* False: out of memory; acme_keeper_status_free() is called all the same. */
 bool acme_keeper_status_init(struct acme_keeper *keeper);
@@ -438,6 +485,14 @@ bool acme_call_is_barred(const struct acme_call *call,
  * a lie: the frame is bad. */
 size_t acme_call_get_issuer(struct acme_call *call);
 
+/* The pair of the unit's algorithm, or NULL. */
+const struct acme_pair *acme_call_own_pair(const struct acme_call *call,
+    const struct acme_version *version);
+
+/* The answer that came with a new certificate is kept, if it is one. */
+void acme_call_version_staple(struct acme_call *call,
+    const struct acme_chain *chain, const void *der, size_t len);
+
 /* Something has become of the account of call->index. */
 void acme_call_account_event(struct acme_call *call, enum acme_event_kind kind,
     const char *id, const char *text);
@@ -483,6 +538,7 @@ void acme_keeper_answer_chain(struct acme_call *call);
 void acme_keeper_answer_live_key(struct acme_call *call);
 void acme_keeper_answer_revoked(struct acme_call *call);
 void acme_keeper_answer_learned(struct acme_call *call);
+void acme_keeper_answer_staple(struct acme_call *call);
 void acme_keeper_answer_version(struct acme_call *call);
 void acme_keeper_answer_event(struct acme_call *call);
 void acme_keeper_answer_request(struct acme_call *call);

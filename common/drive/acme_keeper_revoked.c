@@ -51,7 +51,8 @@ tell_revoked(struct acme_keeper *keeper, struct acme_event *event,
     acme_keeper_event(keeper, event);
 }
 
-/* Whose it is, as long as it is live. */
+/* Whose it is, as long as it is live; from now on nobody is told that it is
+ * good. */
 struct search {
     struct acme_keeper *keeper;
     const void *der; /* of a leaf */
@@ -74,6 +75,8 @@ search_lineage(void *ctx, const char *name, struct acme_error *err)
         ACME_OK)
         live.npairs = 0;
     for (pair = live.pair; pair < live.pair + live.npairs; pair++) {
+        char unit[ACME_UNIT_NAME_MAX];
+
         if (pair->chain.len < search->len ||
             memcmp(pair->chain.data, search->der, search->len) != 0)
             continue;
@@ -81,6 +84,9 @@ search_lineage(void *ctx, const char *name, struct acme_error *err)
             "%s", name);
         search->event->key = pair->type;
         search->event->version = live.number;
+        acme_store_unit_name(unit, name,
+            acme_key_algorithm_number(pair->type));
+        acme_keeper_write_staple(search->keeper, unit, NULL, 0);
     }
     acme_version_clear(&live);
     return ACME_OK;
@@ -157,6 +163,9 @@ acme_keeper_answer_learned(struct acme_call *call)
         event.key = kept->served[call->algorithm].type;
         event.version = kept->published;
         tell_revoked(call->keeper, &event, leaf->data, leaf->len, &is);
+        acme_keeper_write_staple(call->keeper, call->unit, NULL, 0);
+        if (kept->served[call->algorithm].staple.until != 0)
+            acme_keeper_publish(call->keeper, call->index);
     }
     acme_keeper_touch(call->keeper, call->index);
     acme_call_reply(call);

@@ -42,8 +42,13 @@ acme_keeper_write_roster(struct acme_keeper *keeper)
 void
 acme_spares_clear(struct acme_spares *spares)
 {
-    while (spares->n > 0)
+    size_t i;
+
+    while (spares->n > 0) {
         acme_version_clear(&spares->version[--spares->n]);
+        for (i = 0; i < ACME_ALGORITHMS; i++)
+            acme_staple_clear(&spares->staple[spares->n][i]);
+    }
 }
 
 static bool
@@ -120,7 +125,7 @@ try_lineage(struct acme_keeper *keeper, const char *other, const char *name,
     if (acme_store_live_read(keeper->store, other, version, &ignored) ==
             ACME_OK &&
         version_covers(version, name, now) && !is_revoked(keeper, version)) {
-        spares->n++;
+        spares->lineage[spares->n++] = other;
         return true;
     }
     acme_version_clear(version);
@@ -136,7 +141,7 @@ acme_keeper_find_spares(struct acme_keeper *keeper, size_t i,
     time_t now = keeper->host->now(keeper->host->ctx);
     size_t k, count, at;
 
-    spares->n = 0;
+    memset(spares, 0, sizeof(*spares));
     /* Where the key is the operator's the server has a certificate of its
      * own. */
     if (lineage->csr_file != NULL)

@@ -59,6 +59,8 @@ acme_keeper_answer_unit(struct acme_call *call)
                                         served->leaf.data, served->leaf.len));
     acme_frame_add_u64(call->reply,
         served->issued_by_known ? served->issued_by + 1 : 0);
+    acme_frame_add_u64(call->reply, (uint64_t)served->staple.since);
+    acme_frame_add_u64(call->reply, (uint64_t)served->staple.until);
     acme_frame_add(call->reply, served->leaf.data, served->leaf.len);
     acme_frame_add(call->reply, record.data, record.len);
     acme_buf_clear(&record);

@@ -9,9 +9,9 @@
 #include "base/acme_log.h"
 #include "drive/acme_keeper_private.h"
 
-/* The pair of this unit's algorithm, or NULL. */
-static const struct acme_pair *
-own_pair(const struct acme_call *call, const struct acme_version *version)
+const struct acme_pair *
+acme_call_own_pair(const struct acme_call *call,
+    const struct acme_version *version)
 {
     size_t i;
 
@@ -39,7 +39,7 @@ acme_keeper_answer_chain(struct acme_call *call)
     acme_version_init(&live);
     if (acme_store_live_read(call->keeper->store, call->name, &live,
             &call->err) == ACME_OK)
-        pair = own_pair(call, &live);
+        pair = acme_call_own_pair(call, &live);
     if (call->err.rc == ACME_OK && pair == NULL)
         (void)acme_error_set(&call->err, ACME_NOENT, "no certificate");
     acme_call_reply(call);
@@ -66,7 +66,7 @@ acme_keeper_answer_live_key(struct acme_call *call)
     if (kept->wanted.reuse_key && kept->lock != -1) {
         (void)acme_store_live_read(call->keeper->store, call->name, &live,
             &ignored);
-        pair = own_pair(call, &live);
+        pair = acme_call_own_pair(call, &live);
     }
     if (ignored.rc == ACME_NOMEM)
         (void)acme_error_nomem(&call->err);
@@ -280,7 +280,7 @@ static void
 note_reuse(const struct acme_call *call, const struct acme_version *live,
     struct acme_pair *pair)
 {
-    const struct acme_pair *old = own_pair(call, live);
+    const struct acme_pair *old = acme_call_own_pair(call, live);
 
     pair->origin.key_reused =
         old != NULL && pair->key.len > 0 && old->key.len == pair->key.len &&
@@ -299,7 +299,7 @@ add_others(struct acme_call *call, struct acme_version *version, bool *renews)
     rc =
         acme_store_live_read(call->keeper->store, call->name, &live, &ignored);
     if (rc == ACME_OK) {
-        *renews = own_pair(call, &live) != NULL;
+        *renews = acme_call_own_pair(call, &live) != NULL;
         note_reuse(call, &live, &version->pair[0]);
         rc = carry_over(call, &live, version);
     } else {
@@ -359,7 +359,7 @@ commit(struct acme_call *call, const struct acme_key *key,
             acme_error_clear(&call->err);
         }
         acme_keeper_tell_renewed(keeper, call->index, &version,
-            own_pair(call, &version), before->type == ACME_KEY_NONE);
+            acme_call_own_pair(call, &version), before->type == ACME_KEY_NONE);
         acme_error_clear(&ignored);
         if (keeper->role == ACME_KEEPER_ISSUES &&
             acme_keeper_declare(keeper, call->index, &ignored) != ACME_OK)
@@ -385,8 +385,8 @@ acme_keeper_answer_version(struct acme_call *call)
 {
     struct acme_key *key = NULL;
     struct acme_chain *chain = NULL;
-    const void *key_der, *chain_der;
-    size_t key_len, chain_len;
+    const void *key_der, *chain_der, *staple;
+    size_t key_len, chain_len, staple_len;
     char order_url[ACME_URL_MAX];
     size_t issuer = acme_call_get_issuer(call);
     unsigned number = 0;
@@ -396,6 +396,7 @@ acme_keeper_answer_version(struct acme_call *call)
     acme_frame_get(&call->in, &key_der, &key_len);
     acme_frame_get(&call->in, &chain_der, &chain_len);
     acme_frame_get_text(&call->in, order_url, sizeof(order_url));
+    acme_frame_get(&call->in, &staple, &staple_len);
     if (!call->in.bad)
         (void)get_rest(call, &names, &nnames);
     if (call->in.bad)
@@ -407,8 +408,11 @@ acme_keeper_answer_version(struct acme_call *call)
     if (call->err.rc == ACME_OK && !call->in.bad &&
         acme_chain_from_der(chain_der, chain_len, &chain, &call->err) ==
             ACME_OK &&
-        check(call, issuer, key, chain, names, nnames) == ACME_OK)
+        check(call, issuer, key, chain, names, nnames) == ACME_OK) {
+        if (call->keeper->role != ACME_KEEPER_TRIES)
+            acme_call_version_staple(call, chain, staple, staple_len);
         (void)commit(call, key, chain, issuer, order_url, &number);
+    }
     acme_call_reply(call);
     if (call->err.rc == ACME_OK)
         acme_frame_add_u64(call->reply, number);

@@ -348,6 +348,26 @@ add_revoked(struct view *view, const struct acme_pair *pair,
         is.reason[0] != '\0' ? is.reason : NULL);
 }
 
+/* What is sent with it, as far as a server that does so has told. */
+static void
+add_staple(const struct acme_record *record, const struct acme_leaf *leaf,
+    struct acme_json *json)
+{
+    const struct acme_record_staple *is = &record->staple;
+    struct acme_json *staple;
+
+    if (strcmp(is->certificate, leaf->fingerprint) != 0)
+        return;
+    staple = acme_json_object();
+    acme_json_set_time(staple, "this_update", is->this_update);
+    acme_json_set_time(staple, "next_update", is->next_update);
+    acme_json_set_time(staple, "next_look", is->next_look);
+    if (is->failures > 0)
+        acme_json_set_int(staple, "failures", is->failures);
+    set_text(staple, "problem", is->problem);
+    acme_json_set(json, "staple", staple);
+}
+
 static void
 add_origin(struct view *view, const struct acme_pair *pair,
     const struct acme_leaf *leaf, struct acme_json *json)
@@ -579,6 +599,7 @@ add_pair(struct view *view, const struct acme_version *version, size_t i,
         leaf.ari_id[0] != '\0' ? leaf.ari_id : NULL);
     add_origin(view, pair, &leaf, one);
     add_revoked(view, pair, record, &leaf, one);
+    add_staple(record, &leaf, one);
     view->there[algorithm] = true;
     if (view->version == 0)
         add_first(view, version, &leaf, chain);

@@ -351,6 +351,8 @@ get_unit(struct acme_frame *frame, struct acme_vault_unit *out,
     issued_by = acme_frame_get_u64(frame); /* 0: none, else one more */
     out->issued_by_known = issued_by != 0;
     out->issued_by = issued_by != 0 ? (size_t)issued_by - 1 : 0;
+    out->staple_since = (time_t)acme_frame_get_u64(frame);
+    out->staple_until = (time_t)acme_frame_get_u64(frame);
     acme_frame_get(frame, &data, &len);
     if (len > 0) {
         rc = acme_chain_from_der(data, len, &out->leaf, err);
@@ -805,8 +807,9 @@ acme_vault_challenges(struct acme_vault *vault, size_t unit, size_t issuer,
 enum acme_rc
 acme_vault_version(struct acme_vault *vault, size_t unit, size_t issuer,
     const struct acme_key *key, const struct acme_chain *chain,
-    const char *order_url, const struct acme_left_out *left_out,
-    unsigned *version, struct acme_error *err)
+    const char *order_url, const struct acme_buf *staple,
+    const struct acme_left_out *left_out, unsigned *version,
+    struct acme_error *err)
 {
     struct acme_buf *request = ask(vault, ACME_VERB_VERSION, unit);
     struct acme_frame frame;
@@ -823,6 +826,7 @@ acme_vault_version(struct acme_vault *vault, size_t unit, size_t issuer,
     if (rc == ACME_OK) {
         acme_frame_add(request, der.data, der.len);
         acme_frame_add_text(request, order_url);
+        acme_frame_add(request, staple->data, staple->len);
         acme_frame_add_u64(request, left_out != NULL ? left_out->n : 0);
         for (i = 0; left_out != NULL && i < left_out->n; i++)
             acme_frame_add_text(request, left_out->item[i].name);
@@ -902,6 +906,18 @@ acme_vault_learned(struct acme_vault *vault, size_t unit,
     acme_frame_add_text(request, fingerprint);
     acme_frame_add_text(request, by);
     acme_frame_add_text(request, reason);
+    return simple(vault, err);
+}
+
+enum acme_rc
+acme_vault_staple(struct acme_vault *vault, size_t unit,
+    const char *fingerprint, const void *der, size_t len,
+    struct acme_error *err)
+{
+    struct acme_buf *request = ask(vault, ACME_VERB_STAPLE, unit);
+
+    acme_frame_add_text(request, fingerprint);
+    acme_frame_add(request, der, len);
     return simple(vault, err);
 }
 

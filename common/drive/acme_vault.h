@@ -75,6 +75,8 @@ struct acme_vault_unit {
                                 its key is not used again */
     bool issued_by_known;    /* it is of a CA of this configuration, */
     size_t issued_by;        /* this issuer's */
+    time_t staple_since; /* what is stapled to the live one says so much of */
+    time_t staple_until; /* its validity; 0: nothing is */
     struct acme_record record;
     struct acme_arena *arena;
 };
@@ -182,13 +184,14 @@ enum acme_rc acme_vault_challenges(struct acme_vault *vault, size_t unit,
  * Offers a certificate of an issuer of the unit's list.  The store checks it,
  * makes it durable and live, and serves it: ACME_OK and the version's number.
  * ACME_REFUSED: why not.  A public key: the
- * operator has the other half.  left_out: names that it is without (where that
- * is allowed), or NULL.
+ * operator has the other half.  staple: its responder's answer, or nothing.
+ * left_out: names that it is without (where that is allowed), or NULL.
  */
 enum acme_rc acme_vault_version(struct acme_vault *vault, size_t unit,
     size_t issuer, const struct acme_key *key, const struct acme_chain *chain,
-    const char *order_url, const struct acme_left_out *left_out,
-    unsigned *version, struct acme_error *err);
+    const char *order_url, const struct acme_buf *staple,
+    const struct acme_left_out *left_out, unsigned *version,
+    struct acme_error *err);
 
 /* acmectl only: notes that a certificate (the chain's leaf) was revoked, and
  * why.  `barred`: no certificate may have its key any more. */
@@ -214,6 +217,15 @@ enum acme_rc acme_vault_account_unmade(struct acme_vault *vault, size_t issuer,
  */
 enum acme_rc acme_vault_learned(struct acme_vault *vault, size_t unit,
     const char *fingerprint, const char *by, const char *reason,
+    struct acme_error *err);
+
+/*
+ * What the responder of the live certificate (acme_leaf's fingerprint) says,
+ * DER, to be stapled to it; len 0: nothing is from now on.  The lock is held.
+ * ACME_NOENT: another one is live.  ACME_WIRE, ACME_REFUSED: it is not good.
+ */
+enum acme_rc acme_vault_staple(struct acme_vault *vault, size_t unit,
+    const char *fingerprint, const void *der, size_t len,
     struct acme_error *err);
 
 /*

@@ -474,7 +474,8 @@ acme_connection_get(struct acme_connection *connection, const char *url,
 
 enum acme_rc
 acme_connection_get_plain(struct acme_connection *connection, const char *url,
-    size_t max, struct acme_http_response *response, struct acme_error *err)
+    size_t max, unsigned timeout_ms, struct acme_http_response *response,
+    struct acme_error *err)
 {
     struct acme_http_request request = { 0 };
     const struct acme_directory *ignored;
@@ -484,6 +485,7 @@ acme_connection_get_plain(struct acme_connection *connection, const char *url,
     request.url = url;
     request.plain = true;
     request.max_body = max;
+    request.timeout_ms = timeout_ms;
     if (rc == ACME_OK)
         rc = connection->transport.perform(connection->transport.ctx, &request,
             response, err);

@@ -82,13 +82,13 @@ enum acme_rc acme_connection_get(struct acme_connection *connection,
 
 /*
  * GET over http of something that is signed by itself, at most `max` bytes of
- * it; success is 200.  The directory is fetched before: by its address the
- * transport knows whether a private one is in order.  No redirect is followed.
- * Blocks.
+ * it, within timeout_ms (0: as usual); success is 200.  The directory is
+ * fetched before: by its address the transport knows whether a private one is
+ * in order.  No redirect is followed. Blocks.
  */
 enum acme_rc acme_connection_get_plain(struct acme_connection *connection,
-    const char *url, size_t max, struct acme_http_response *response,
-    struct acme_error *err);
+    const char *url, size_t max, unsigned timeout_ms,
+    struct acme_http_response *response, struct acme_error *err);
 
 /* Whether a URL out of a CA's answer may be talked to. */
 enum acme_rc acme_connection_check_url(struct acme_connection *connection,

@@ -48,12 +48,14 @@ typedef uintptr_t word;
 #define NAP_NS 100000
 
 /* The head of a slot, in words: the number of pairs, and of each pair type
- * (with SPARE), key length and chain length.  Keys and chains follow, in
- * order, each from a word boundary on. */
+ * (with SPARE), the lengths of key, chain and staple, and until when that is
+ * good.  The three follow, pair by pair, each from a word boundary on. */
 enum {
     PAIR_TYPE,
     PAIR_KEY_LEN,
     PAIR_CHAIN_LEN,
+    PAIR_STAPLE_LEN,
+    PAIR_STAPLE_UNTIL,
     PAIR_WORDS
 };
 #define SPARE 0x10000u
@@ -548,11 +550,15 @@ check_pairs(const struct acme_area *area, size_t lineage,
             npairs, ACME_SLOT_PAIRS_MAX);
     for (i = 0; i < npairs; i++)
         if (pairs[i].key_len == 0 || pairs[i].key_len > ACME_SLOT_BYTES ||
-            pairs[i].chain_len == 0 || pairs[i].chain_len > ACME_CHAIN_DER_MAX)
+            pairs[i].chain_len == 0 ||
+            pairs[i].chain_len > ACME_CHAIN_DER_MAX ||
+            pairs[i].staple_len > ACME_STAPLE_MAX)
             return acme_error_set(err, ACME_REFUSED,
-                "a key of %zu bytes with a chain of %zu cannot be served; "
-                "at most %d bytes of chain can",
-                pairs[i].key_len, pairs[i].chain_len, ACME_CHAIN_DER_MAX);
+                "a key of %zu bytes with a chain of %zu and a staple of %zu "
+                "cannot be served; at most %d bytes of chain and %d of staple "
+                "can",
+                pairs[i].key_len, pairs[i].chain_len, pairs[i].staple_len,
+                ACME_CHAIN_DER_MAX, ACME_STAPLE_MAX);
     return ACME_OK;
 }
 
@@ -580,7 +586,10 @@ build_image(struct acme_buf *image, const struct acme_area_pair *pairs,
         pair[PAIR_TYPE] = pairs[i].type | (pairs[i].spare ? SPARE : 0);
         pair[PAIR_KEY_LEN] = pairs[i].key_len;
         pair[PAIR_CHAIN_LEN] = pairs[i].chain_len;
-        total += (WORDS(pairs[i].key_len) + WORDS(pairs[i].chain_len)) *
+        pair[PAIR_STAPLE_LEN] = pairs[i].staple_len;
+        pair[PAIR_STAPLE_UNTIL] = (word)pairs[i].staple_until;
+        total += (WORDS(pairs[i].key_len) + WORDS(pairs[i].chain_len) +
+                     WORDS(pairs[i].staple_len)) *
                  sizeof(word);
     }
     if (total > ACME_SLOT_BYTES)
@@ -592,6 +601,7 @@ build_image(struct acme_buf *image, const struct acme_area_pair *pairs,
     for (i = 0; i < npairs; i++) {
         add_padded(image, pairs[i].key, pairs[i].key_len);
         add_padded(image, pairs[i].chain, pairs[i].chain_len);
+        add_padded(image, pairs[i].staple, pairs[i].staple_len);
     }
     return acme_buf_ok(image) ? ACME_OK : acme_error_nomem(err);
 }
@@ -674,9 +684,11 @@ head_total(const word head[HEAD_WORDS])
 
         if (pair[PAIR_KEY_LEN] == 0 || pair[PAIR_KEY_LEN] > ACME_SLOT_BYTES ||
             pair[PAIR_CHAIN_LEN] == 0 ||
-            pair[PAIR_CHAIN_LEN] > ACME_CHAIN_DER_MAX)
+            pair[PAIR_CHAIN_LEN] > ACME_CHAIN_DER_MAX ||
+            pair[PAIR_STAPLE_LEN] > ACME_STAPLE_MAX)
             return 0;
-        total += WORDS(pair[PAIR_KEY_LEN]) + WORDS(pair[PAIR_CHAIN_LEN]);
+        total += WORDS(pair[PAIR_KEY_LEN]) + WORDS(pair[PAIR_CHAIN_LEN]) +
+                 WORDS(pair[PAIR_STAPLE_LEN]);
     }
     return total <= SLOT_WORDS ? total : 0;
 }
@@ -699,6 +711,10 @@ point_pairs(const word head[HEAD_WORDS], const struct acme_buf *copy,
         pairs[i].chain = at;
         pairs[i].chain_len = pair[PAIR_CHAIN_LEN];
         at += WORDS(pairs[i].chain_len) * sizeof(word);
+        pairs[i].staple = at;
+        pairs[i].staple_len = pair[PAIR_STAPLE_LEN];
+        pairs[i].staple_until = (time_t)pair[PAIR_STAPLE_UNTIL];
+        at += WORDS(pairs[i].staple_len) * sizeof(word);
     }
     return head[0];
 }

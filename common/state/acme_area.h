@@ -48,6 +48,9 @@ struct acme_area_pair {
     size_t key_len;
     const void *chain; /* certificates one behind the other, leaf first */
     size_t chain_len;
+    const void *staple;  /* what its responder says (OCSP), to be sent along */
+    size_t staple_len;   /* 0: nothing */
+    time_t staple_until; /* not from then on */
 };
 
 /*

@@ -1043,8 +1043,10 @@ acme_config_add_lineage(struct acme_config *config,
                !name_explicitly(config, found, lineage->name)) {
         rc = acme_error_nomem(err);
     }
-    if (rc == ACME_OK)
+    if (rc == ACME_OK) {
+        config->lineage[found].stapling |= lineage->stapling;
         *index = found;
+    }
 
 done:
     free(sorted);

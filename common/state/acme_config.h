@@ -31,7 +31,10 @@ struct acme_lineage {
     const char *const *names; /* canonical, in the order given */
     size_t ntypes;
     enum acme_key_type type[ACME_TYPES_MAX];
-    bool must_staple;  /* RFC 7633: status_request is in the certificate */
+    bool must_staple; /* RFC 7633: status_request is in the certificate */
+    /* What its responder says is fetched and sent with it; some server of this
+     * configuration wants that, others may not. */
+    bool stapling;
     bool reuse_key;    /* a renewal keeps the key */
     bool allow_subset; /* names that cannot be proved are left out */
     /* HSTS grows at a server that serves it: no part of what makes lineages
@@ -87,6 +90,7 @@ struct acme_config {
     /* Answers with those are all that is wanted: no state directory, no
      * process for it or for a CA. */
     bool answers_only;
+    struct acme_timing stapling; /* its window: when that is fetched again */
     bool workers_ask; /* for renewals (acme_area_ask()), and are listened to */
     struct acme_config_index *index; /* private: name -> lineage */
     struct acme_arena *arena;        /* owns all of it */
@@ -159,7 +163,8 @@ bool acme_config_has_thumbprint_file(const struct acme_config *config);
  * Copies a lineage in; a name given twice is kept once.  With name NULL the
  * first of `names` names it (a wildcard without "*."), with -0001, -0002, ...
  * when another lineage has that name.  An equal one (issuers, names, key
- * types, these two in any order, flags and policies) is shared: its index is
+ * types, these two in any order, flags and policies, but for `stapling`, which
+ * it has if one of them has) is shared: its index is
  * returned. An explicit name goes before one made here, so lineages added
  * without a name may still be renamed until acme_config_finish(); indices
  * never change. ACME_CONFIG: one explicit name with two definitions, bad

@@ -41,14 +41,16 @@ enum acme_verb {
     ACME_VERB_CHAIN,          /* -> live certificate and its issuers */
     ACME_VERB_CSR,            /* -> the operator's request, checked just now */
     ACME_VERB_LIVE_KEY,       /* -> key of what is live, if it is to be kept */
-    ACME_VERB_VERSION,        /* issuer, key, chain, order, names that it is
-                                 without -> version or refusal */
+    ACME_VERB_VERSION,        /* issuer, key, chain, order, its responder's
+                                 answer, names that it is without -> version or
+                                 refusal */
     ACME_VERB_LEDGER,         /* -> ledger blob */
     ACME_VERB_LEDGER_PUT,     /* ledger blob -> */
     ACME_VERB_LEDGER_ACCOUNT, /* is one made (or was not)? -> when */
     ACME_VERB_TRAFFIC,        /* -> was it served to anybody? */
     ACME_VERB_REVOKED,        /* certificate, reason, is its key barred? -> */
     ACME_VERB_LEARNED,        /* fingerprint of what is live, how, reason -> */
+    ACME_VERB_STAPLE,         /* the same, its responder's answer -> */
     ACME_VERB_EVENT,          /* kind, issuer, next attempt, subject, problem,
                                  text -> */
     ACME_VERB_REQUEST,        /* the signing request that the CA gets -> */

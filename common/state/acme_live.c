@@ -22,6 +22,9 @@ struct pair {
     STACK_OF(X509) * issuers; /* borrows from chain */
     size_t algorithm;
     bool spare;
+    unsigned char *staple; /* or NULL */
+    size_t staple_len;
+    time_t staple_until;
 };
 
 /* What one generation of a slot says.  Immutable but for its count. */
@@ -65,6 +68,7 @@ static void
 clear_pair(struct pair *pair)
 {
     sk_X509_free(pair->issuers);
+    free(pair->staple);
     acme_chain_free(pair->chain);
     acme_key_unref(pair->key);
     memset(pair, 0, sizeof(*pair));
@@ -116,6 +120,20 @@ prepare(struct pair *pair)
     return true;
 }
 
+static bool
+copy_staple(const struct acme_area_pair *from, struct pair *pair)
+{
+    if (from->staple_len == 0)
+        return true;
+    pair->staple = malloc(from->staple_len);
+    if (pair->staple == NULL)
+        return false;
+    memcpy(pair->staple, from->staple, from->staple_len);
+    pair->staple_len = from->staple_len;
+    pair->staple_until = from->staple_until;
+    return true;
+}
+
 /* False: the pair must not be served; what there is of it is freed with the
  * set. */
 static bool
@@ -128,7 +146,7 @@ parse_pair(const struct acme_area_pair *from, struct pair *pair,
             ACME_OK ||
         !acme_chain_matches(pair->chain, pair->key))
         return false;
-    if (prepare(pair))
+    if (prepare(pair) && copy_staple(from, pair))
         return true;
     (void)acme_error_nomem(why);
     return false;
@@ -489,6 +507,59 @@ acme_live_apply_keeping(struct acme_live_cache *cache, size_t lineage,
     SSL *ssl)
 {
     return serve(cache, lineage, ssl, cache->nlineages <= cache->max);
+}
+
+/* ---- staples ---------------------------------------------------------- */
+
+/* That of the certificate; another thread may have read it anew since it was
+ * put into the connection. */
+static const struct pair *
+find_pair(const struct set *set, const X509 *leaf)
+{
+    size_t i;
+
+    for (i = 0; i < set->npairs; i++) {
+        const X509 *own = acme_chain_x509(set->pair[i].chain, 0);
+
+        if (own == leaf || X509_cmp(own, leaf) == 0)
+            return &set->pair[i];
+    }
+    return NULL;
+}
+
+/* OpenSSL frees what it is given. */
+static bool
+send_staple(const struct pair *pair, SSL *ssl)
+{
+    unsigned char *copy;
+
+    if (pair->staple == NULL || pair->staple_until <= time(NULL))
+        return false;
+    copy = OPENSSL_memdup(pair->staple, pair->staple_len);
+    if (copy == NULL)
+        return false;
+    if (SSL_set_tlsext_status_ocsp_resp(ssl, copy, (long)pair->staple_len))
+        return true;
+    OPENSSL_free(copy);
+    return false;
+}
+
+bool
+acme_live_staple(struct acme_live_cache *cache, size_t lineage, SSL *ssl)
+{
+    const X509 *leaf = SSL_get_certificate(ssl);
+    const struct pair *pair = NULL;
+    struct set *set;
+    bool sent;
+
+    ERR_set_mark();
+    set = leaf != NULL ? get(cache, lineage) : NULL;
+    if (set != NULL)
+        pair = find_pair(set, leaf);
+    sent = pair != NULL && send_staple(pair, ssl);
+    set_unref(set);
+    ERR_pop_to_mark();
+    return sent;
 }
 
 /* ---- what it is, without a connection --------------------------------- */

@@ -46,6 +46,15 @@ enum acme_live_result acme_live_apply(struct acme_live_cache *cache,
 enum acme_live_result acme_live_apply_keeping(struct acme_live_cache *cache,
     size_t lineage, struct ssl_st *ssl);
 
+/*
+ * From within the status callback of one connection: the answer of OCSP about
+ * the certificate that OpenSSL has chosen, if that is one of the lineage's and
+ * there is one that is not over, is sent with it.  True: it is.  What is false
+ * is nothing to fail for.  Leaves OpenSSL's error queue as it was.
+ */
+bool acme_live_staple(struct acme_live_cache *cache, size_t lineage,
+    struct ssl_st *ssl);
+
 /* When the first of the certificates that are served for the lineage is no
  * longer valid, those lent by others left out if it has its own; 0: there is
  * none. */

@@ -216,6 +216,18 @@ parse_revocation(const struct acme_json *object,
 }
 
 static void
+parse_staple(const struct acme_json *object, struct acme_record_staple *staple)
+{
+    parse_text(object, "certificate", staple->certificate,
+        sizeof(staple->certificate));
+    staple->this_update = parse_time(object, "this_update");
+    staple->next_update = parse_time(object, "next_update");
+    staple->next_look = parse_time(object, "next_look");
+    staple->failures = parse_count(object, "failures");
+    parse_text(object, "problem", staple->problem, sizeof(staple->problem));
+}
+
+static void
 parse_members(const struct acme_json *root, struct acme_record *record)
 {
     record->attempt = parse_time(root, "attempt");
@@ -240,6 +252,7 @@ parse_members(const struct acme_json *root, struct acme_record *record)
         sizeof(record->renew_window));
     parse_window(acme_json_get(root, "renewal_info"), &record->window);
     parse_revocation(acme_json_get(root, "revocation"), &record->revocation);
+    parse_staple(acme_json_get(root, "staple"), &record->staple);
     record->forced = parse_time(root, "forced");
     record->told = parse_time(root, "told");
     acme_left_out_parse(acme_json_get(root, "left_out"), &record->left_out);
@@ -417,6 +430,20 @@ render_revocation(const struct acme_record_revocation *revocation)
     return object;
 }
 
+static struct acme_json *
+render_staple(const struct acme_record_staple *staple)
+{
+    struct acme_json *object = acme_json_object();
+
+    render_text(object, "certificate", staple->certificate);
+    acme_json_set_time(object, "this_update", staple->this_update);
+    acme_json_set_time(object, "next_update", staple->next_update);
+    acme_json_set_time(object, "next_look", staple->next_look);
+    render_number(object, "failures", staple->failures);
+    render_text(object, "problem", staple->problem);
+    return object;
+}
+
 enum acme_rc
 acme_record_render(const struct acme_record *record, struct acme_buf *out,
     struct acme_error *err)
@@ -451,6 +478,8 @@ acme_record_render(const struct acme_record *record, struct acme_buf *out,
     if (record->revocation.certificate[0] != '\0')
         acme_json_set(root, "revocation",
             render_revocation(&record->revocation));
+    if (record->staple.certificate[0] != '\0')
+        acme_json_set(root, "staple", render_staple(&record->staple));
     acme_json_set_time(root, "forced", record->forced);
     acme_json_set_time(root, "told", record->told);
     if (record->left_out.n > 0) {

@@ -39,6 +39,15 @@ struct acme_record_revocation {
     unsigned failures; /* of looks, in a row */
 };
 
+/* What was last stapled to one certificate, and what came between. */
+struct acme_record_staple {
+    char certificate[65];            /* fingerprint; "": none */
+    time_t this_update, next_update; /* 0: nothing */
+    time_t next_look;                /* 0: at once */
+    unsigned failures;               /* in a row */
+    char problem[ACME_FINDING_MAX];  /* the last one, or "" */
+};
+
 struct acme_record {
     /* An attempt is durable before its first request; one found open at
      * start means that it killed us. */
@@ -72,6 +81,7 @@ struct acme_record {
     char renew_window[ACME_TIMING_TEXT]; /* the window asked for then, or "" */
     struct acme_record_window window;    /* that its CA suggests */
     struct acme_record_revocation revocation;
+    struct acme_record_staple staple;
     time_t forced; /* last order made by force */
     time_t told;   /* when the command for events let one begin last */
     /* Names that the certificate of this serial is without (allow_subset),

@@ -242,6 +242,23 @@ acme_schedule_look_pause(const struct acme_error *err, unsigned failures,
     return (time_t)(start + doubled(MINUTE, failures, HOUR));
 }
 
+time_t
+acme_schedule_staple(const struct acme_timing *timing, time_t this_update,
+    time_t next_update, time_t now, uint32_t random)
+{
+    int64_t start = clamp(now), to = clamp(next_update);
+    int64_t life = to - clamp(this_update);
+    int64_t window = life > 0 ? window_of(timing, life) : 0, at;
+
+    if (window == 0)
+        window = life / 3;
+    at = to - window - pick(random, window / 10 + 1);
+    if (at <= start)
+        at = start + (to - start) / 2;
+    return (
+        time_t)(at > start + ACME_STAPLE_MIN ? at : start + ACME_STAPLE_MIN);
+}
+
 /* ---- retries ---------------------------------------------------------- */
 
 /* From the mildest to the gravest: the worst part of a problem decides. */

@@ -98,6 +98,15 @@ time_t acme_schedule_look_pause(const struct acme_error *err,
  * there is another, within ACME_CRL_LIFE_MIN..MAX. */
 time_t acme_schedule_crl(time_t next_update, time_t now);
 
+/*
+ * When an answer of OCSP that is stapled is fetched again: when so much of its
+ * validity is left as timing's window says, a third where it says nothing, up
+ * to a tenth of that earlier.  Where that is over already: when half of what
+ * is left is, but not within ACME_STAPLE_MIN.
+ */
+time_t acme_schedule_staple(const struct acme_timing *timing,
+    time_t this_update, time_t next_update, time_t now, uint32_t random);
+
 /* What an attempt's end means. */
 struct acme_schedule_next {
     time_t at;            /* at the same CA, not before */

@@ -22,13 +22,13 @@
 
 static const char *const directories[] = { "accounts", "keys", "archive",
     "live", "renewal", "record", "orders", "ledger", "locks", "servers",
-    "revoked", "told", "due", "due-mirror", "renewal-hooks/pre",
+    "revoked", "staples", "told", "due", "due-mirror", "renewal-hooks/pre",
     "renewal-hooks/deploy", "renewal-hooks/post" };
 
 /* Where durable writes without a lock of their own leave something after a
  * crash. */
 static const char *const swept[] = { ".", "keys", "live", "renewal", "record",
-    "orders", "servers", "revoked", "told", "due", "due-mirror" };
+    "orders", "servers", "revoked", "staples", "told", "due", "due-mirror" };
 
 /* How often, and so long (ms), a lock is waited for that is held for some
  * milliseconds. */
@@ -589,9 +589,10 @@ acme_store_lock_soon(const struct acme_store *store, const char *path, int *fd,
  * One directory.  Its mtime is only as fine as the kernel's tick, so that a
  * second change may hide behind the first: a fresh one is reported twice.
  */
-static enum acme_rc
-look(const struct acme_store *store, const char *path, struct timespec *seen,
-    bool *again, time_t now, bool *changed, struct acme_error *err)
+enum acme_rc
+acme_store_dir_changed(const struct acme_store *store, const char *path,
+    struct timespec *seen, bool *again, time_t now, bool *changed,
+    struct acme_error *err)
 {
     struct timespec mtime;
     struct stat st;
@@ -610,8 +611,9 @@ look(const struct acme_store *store, const char *path, struct timespec *seen,
 }
 
 /* FNV-1a of what stat(2) tells of a file's content. */
-static uint64_t
-add_stamp(const struct acme_store *store, uint64_t stamp, const char *path)
+uint64_t
+acme_store_stamp_add(const struct acme_store *store, uint64_t stamp,
+    const char *path)
 {
     struct stat st;
     uint64_t part[4] = { 0 };
@@ -628,8 +630,6 @@ add_stamp(const struct acme_store *store, uint64_t stamp, const char *path)
     return stamp;
 }
 
-#define STAMP_BEGIN UINT64_C(14695981039346656037)
-
 static uint64_t
 stamp_of(const struct acme_store *store, const char *before, const char *name,
     const char *behind)
@@ -639,8 +639,8 @@ stamp_of(const struct acme_store *store, const char *before, const char *name,
 
     acme_error_clear(&ignored);
     if (acme_store_path(path, before, name, behind, &ignored) != ACME_OK)
-        return STAMP_BEGIN;
-    return add_stamp(store, STAMP_BEGIN, path);
+        return ACME_STORE_STAMP_BEGIN;
+    return acme_store_stamp_add(store, ACME_STORE_STAMP_BEGIN, path);
 }
 
 uint64_t
@@ -658,23 +658,23 @@ acme_store_settings_stamp(const struct acme_store *store, const char *name)
 uint64_t
 acme_store_stamp(const struct acme_store *store, const char *name)
 {
-    uint64_t stamp = STAMP_BEGIN;
+    uint64_t stamp = ACME_STORE_STAMP_BEGIN;
     char path[ACME_STORE_PATH_MAX], unit[ACME_UNIT_NAME_MAX];
     struct acme_error ignored;
     size_t i;
 
     acme_error_clear(&ignored);
     if (acme_store_path(path, "renewal/", name, ".json", &ignored) == ACME_OK)
-        stamp = add_stamp(store, stamp, path);
+        stamp = acme_store_stamp_add(store, stamp, path);
     if (acme_store_path(path, "live/", name, "", &ignored) == ACME_OK)
-        stamp = add_stamp(store, stamp, path);
+        stamp = acme_store_stamp_add(store, stamp, path);
     if (acme_store_path(path, "told/", name, ".json", &ignored) == ACME_OK)
-        stamp = add_stamp(store, stamp, path);
+        stamp = acme_store_stamp_add(store, stamp, path);
     for (i = 0; i < ACME_ALGORITHMS; i++) {
         acme_store_unit_name(unit, name, i);
         if (acme_store_unit_path(path, "record/", unit, ".json", &ignored) ==
             ACME_OK)
-            stamp = add_stamp(store, stamp, path);
+            stamp = acme_store_stamp_add(store, stamp, path);
     }
     return stamp;
 }
@@ -700,17 +700,17 @@ acme_store_changed(struct acme_store *store, struct acme_watch *watch,
     bool live_moved, orders_moved, keys_moved = false, settings_moved = false;
     enum acme_rc rc;
 
-    rc = look(store, "live", &next.live, &next.live_again, now, &live_moved,
-        err);
+    rc = acme_store_dir_changed(store, "live", &next.live, &next.live_again,
+        now, &live_moved, err);
     if (rc == ACME_OK)
-        rc = look(store, "orders", &next.orders, &next.orders_again, now,
-            &orders_moved, err);
+        rc = acme_store_dir_changed(store, "orders", &next.orders,
+            &next.orders_again, now, &orders_moved, err);
     if (rc == ACME_OK)
-        rc = look(store, "keys", &next.keys, &next.keys_again, now,
-            &keys_moved, err);
+        rc = acme_store_dir_changed(store, "keys", &next.keys,
+            &next.keys_again, now, &keys_moved, err);
     if (rc == ACME_OK)
-        rc = look(store, "renewal", &next.settings, &next.settings_again, now,
-            &settings_moved, err);
+        rc = acme_store_dir_changed(store, "renewal", &next.settings,
+            &next.settings_again, now, &settings_moved, err);
     if (rc != ACME_OK)
         return rc;
     *watch = next;

@@ -237,6 +237,16 @@ bool acme_store_is_revoked(const struct acme_store *store, const void *der,
 bool acme_store_is_barred(const struct acme_store *store,
     const struct acme_key *key);
 
+/* ---- staples ---------------------------------------------------------- */
+
+/* staples/UNIT.der: what a responder has said last of the unit's certificate,
+ * opaque here.  ACME_NOENT: nothing.  _write with len 0 removes it; the last
+ * words may go with the power. */
+enum acme_rc acme_store_staple_read(const struct acme_store *store,
+    const char *unit, struct acme_buf *der, struct acme_error *err);
+enum acme_rc acme_store_staple_write(struct acme_store *store,
+    const char *unit, const void *der, size_t len, struct acme_error *err);
+
 /* ---- hooks ------------------------------------------------------------ */
 
 /* told/NAME.json.  What cannot be read is as good as nothing; what is written
@@ -527,12 +537,16 @@ enum acme_rc acme_store_lock(struct acme_store *store, const char *kind,
  * that keys/ changed: an order is answered with a key of there.
  */
 struct acme_watch {
-    struct timespec live, orders, keys, settings;
-    bool live_again, orders_again, keys_again, settings_again;
+    struct timespec live, orders, keys, settings, staples;
+    bool live_again, orders_again, keys_again, settings_again, staples_again;
 };
 enum acme_rc acme_store_changed(struct acme_store *store,
     struct acme_watch *watch, time_t now, bool *live, bool *orders,
     bool *settings, struct acme_error *err);
+
+/* So of staples/ alone; a directory that is not there does not change. */
+bool acme_store_staples_changed(const struct acme_store *store,
+    struct acme_watch *watch, time_t now);
 
 /*
  * Something that is another one when the settings, a record or the live
@@ -548,6 +562,10 @@ uint64_t acme_store_settings_stamp(const struct acme_store *store,
 /* So of live/NAME alone: of a lineage that was removed and made anew the
  * version may have the number of the one before.  Also where there is none. */
 uint64_t acme_store_live_stamp(const struct acme_store *store,
+    const char *name);
+
+/* And of the lineage's answers in staples/. */
+uint64_t acme_store_staple_stamp(const struct acme_store *store,
     const char *name);
 
 /* Whether keys/ changed since `seen`, which starts zeroed; one look, which a

@@ -804,6 +804,7 @@ acme_store_forget(struct acme_store *store, const char *name,
         forget(store, "orders/", unit, "", err);
         forget(store, "record/", unit, ".json", err);
         forget(store, "record/", unit, ".refused.pem", err);
+        forget(store, "staples/", unit, ".der", err);
     }
     for (i = 0; i < sizeof(notes) / sizeof(notes[0]); i++)
         forget(store, notes[i], name, ".json", err);

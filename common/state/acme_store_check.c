@@ -77,6 +77,7 @@ static const struct place {
     { "locks", 0700, 0600, false },
     { "servers", 0700, 0600, false },
     { "revoked", 0700, 0600, false },
+    { "staples", 0700, 0600, true },
     { "told", 0700, 0600, true },
     { "due", 0700, 0600, true },
     { "due-mirror", 0700, 0600, true },
@@ -284,12 +285,13 @@ look_at_json(struct acme_store_check *check, const char *path,
         err);
 }
 
-/* "NAME.json", "NAME.refused.pem" or "NAME", and the marks of units. */
+/* "NAME.json", "NAME.refused.pem", "NAME.der" or "NAME", and the marks of
+ * units. */
 static bool
 lineage_of(const char *base, char lineage[ACME_UNIT_NAME_MAX])
 {
-    static const char *const ends[] = { ".json", ".refused.pem", "~trial",
-        "~rsa" };
+    static const char *const ends[] = { ".json", ".refused.pem", ".der",
+        "~trial", "~rsa" };
     struct acme_error ignored;
     size_t i, len;
 

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/acme_buf.h"
@@ -154,6 +155,18 @@ bool acme_store_pem_bytes(const struct acme_buf *pem, const char *begin,
  * the lineage's keys are for. */
 enum acme_rc acme_store_share_new(struct acme_store *store, const char *name,
     const char *dir, struct acme_error *err);
+
+/* What stat(2) tells of a file's content, or that there is none, added to a
+ * stamp. */
+#define ACME_STORE_STAMP_BEGIN UINT64_C(14695981039346656037)
+uint64_t acme_store_stamp_add(const struct acme_store *store, uint64_t stamp,
+    const char *path);
+
+/* Whether the entries of a directory have changed since *seen; *again is of
+ * the next look. */
+enum acme_rc acme_store_dir_changed(const struct acme_store *store,
+    const char *path, struct timespec *seen, bool *again, time_t now,
+    bool *changed, struct acme_error *err);
 
 /* Where a pair came from, out of its meta.json. */
 void acme_store_read_origin(const struct acme_json *meta,

@@ -22,7 +22,8 @@ struct acme_http_request {
     const char *accept;       /* NULL: any */
     const void *body;
     size_t body_len;
-    size_t max_body; /* bound on the decoded answer */
+    size_t max_body;     /* bound on the decoded answer */
+    unsigned timeout_ms; /* of all of it; 0: ACME_HTTP_TIMEOUT_MS */
 };
 
 struct acme_http_link {

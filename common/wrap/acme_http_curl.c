@@ -231,7 +231,7 @@ on_body(char *data, size_t size, size_t count, void *ctx)
 }
 
 static CURLcode
-set_bounds(CURL *easy, bool plain)
+set_bounds(CURL *easy, bool plain, unsigned timeout_ms)
 {
     CURLcode code = CURLE_OK;
 
@@ -246,7 +246,8 @@ set_bounds(CURL *easy, bool plain)
     ACME_CURL_SET(CURLOPT_PROTOCOLS, plain ? CURLPROTO_HTTP : CURLPROTO_HTTPS);
 #endif
     ACME_CURL_SET(CURLOPT_FOLLOWLOCATION, 0L);
-    ACME_CURL_SET(CURLOPT_TIMEOUT_MS, (long)ACME_HTTP_TIMEOUT_MS);
+    ACME_CURL_SET(CURLOPT_TIMEOUT_MS,
+        timeout_ms != 0 ? (long)timeout_ms : (long)ACME_HTTP_TIMEOUT_MS);
     ACME_CURL_SET(CURLOPT_CONNECTTIMEOUT_MS,
         (long)ACME_HTTP_CONNECT_TIMEOUT_MS);
     /* RFC 8555 6.4: "url" is what was requested, to the letter. */
@@ -459,7 +460,7 @@ prepare(struct exchange *x)
     CURLcode code;
 
     curl_easy_reset(easy);
-    code = set_bounds(easy, x->request->plain);
+    code = set_bounds(easy, x->request->plain, x->request->timeout_ms);
     if (code == CURLE_OK)
         code = set_tls(easy, x->curl);
     if (code == CURLE_OK)

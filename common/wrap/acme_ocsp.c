@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/acme_limits.h"
 #include "wrap/acme_openssl.h"
 #include "wrap/acme_revocation_private.h"
 
@@ -172,14 +173,14 @@ take_status(OCSP_SINGLERESP *single, time_t now,
     struct acme_ocsp_answer *answer, struct acme_error *err)
 {
     ASN1_GENERALIZEDTIME *this_update = NULL, *next_update = NULL;
-    struct acme_ocsp_answer found = { false, "", 0 };
+    struct acme_ocsp_answer found = { .reason = "" };
     int reason = -1;
     int status = OCSP_single_get0_status(single, &reason, NULL, &this_update,
         &next_update);
     enum acme_rc rc;
 
     rc = acme_revocation_times("answer", this_update, next_update, now,
-        &found.next_update, err);
+        &found.this_update, &found.next_update, err);
     if (rc != ACME_OK)
         return rc;
     if (status != V_OCSP_CERTSTATUS_GOOD &&
@@ -257,4 +258,27 @@ acme_ocsp_read(const void *der, size_t len, const struct acme_chain *chain,
     OCSP_RESPONSE_free(response);
     ERR_pop_to_mark();
     return rc;
+}
+
+enum acme_rc
+acme_ocsp_read_staple(const void *der, size_t len,
+    const struct acme_chain *chain, time_t now,
+    struct acme_ocsp_answer *answer, struct acme_error *err)
+{
+    struct acme_ocsp_answer found;
+    enum acme_rc rc = acme_ocsp_read(der, len, chain, now, &found, err);
+
+    if (rc != ACME_OK)
+        return rc;
+    if (found.revoked)
+        return acme_error_set(err, ACME_REFUSED,
+            "the responder says that the certificate is revoked");
+    if (found.next_update <= now)
+        return acme_error_set(err, ACME_REFUSED, "the answer is over");
+    if (len > ACME_STAPLE_MAX)
+        return acme_error_set(err, ACME_REFUSED,
+            "the answer has %zu bytes, more than the %d that are stapled", len,
+            ACME_STAPLE_MAX);
+    *answer = found;
+    return ACME_OK;
 }

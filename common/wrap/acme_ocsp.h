@@ -28,6 +28,7 @@ enum acme_rc acme_ocsp_question(const struct acme_chain *chain,
 struct acme_ocsp_answer {
     bool revoked;
     const char *reason; /* RFC 5280 5.3.1 has it as a word, or "" */
+    time_t this_update; /* what it says was so then */
     time_t next_update; /* when there is another; a day from its beginning if
                            it does not say */
 };
@@ -40,6 +41,15 @@ struct acme_ocsp_answer {
  * valid yet, or over; 5 minutes are allowed for clocks.
  */
 enum acme_rc acme_ocsp_read(const void *der, size_t len,
+    const struct acme_chain *chain, time_t now,
+    struct acme_ocsp_answer *answer, struct acme_error *err);
+
+/*
+ * The same of an answer that clients are to be sent with the leaf (RFC 6066
+ * 8): it must be good, not over by our clock, and have at most ACME_STAPLE_MAX
+ * bytes.  ACME_REFUSED: it is not.
+ */
+enum acme_rc acme_ocsp_read_staple(const void *der, size_t len,
     const struct acme_chain *chain, time_t now,
     struct acme_ocsp_answer *answer, struct acme_error *err);
 

@@ -100,21 +100,19 @@ to_time(const ASN1_TIME *asn1, time_t *t)
 
 enum acme_rc
 acme_revocation_times(const char *what, const ASN1_TIME *this_update,
-    const ASN1_TIME *next_update, time_t now, time_t *next,
+    const ASN1_TIME *next_update, time_t now, time_t *start, time_t *next,
     struct acme_error *err)
 {
-    time_t start;
-
-    if (!to_time(this_update, &start) ||
+    if (!to_time(this_update, start) ||
         (next_update != NULL && !to_time(next_update, next)))
         return acme_openssl_no_memory()
                    ? acme_error_nomem(err)
                    : acme_error_set(err, ACME_WIRE,
                          "the %s does not say when it is valid", what);
-    if (start > now + CLOCK_SLACK)
+    if (*start > now + CLOCK_SLACK)
         return acme_error_set(err, ACME_WIRE, "the %s is not valid yet", what);
     if (next_update == NULL)
-        *next = start + ACME_CRL_LIFE_MAX;
+        *next = *start + ACME_CRL_LIFE_MAX;
     if (*next < now - CLOCK_SLACK)
         return acme_error_set(err, ACME_WIRE, "the %s is out of date", what);
     return ACME_OK;
@@ -201,12 +199,13 @@ check_times(const X509_CRL *list, time_t now, time_t *next_update,
     struct acme_error *err)
 {
     const ASN1_TIME *next = X509_CRL_get0_nextUpdate(list);
+    time_t ignored;
 
     if (next == NULL) /* RFC 5280 5.1.2.5: it must be there */
         return acme_error_set(err, ACME_WIRE,
             "the revocation list does not say when it is valid");
     return acme_revocation_times("revocation list",
-        X509_CRL_get0_lastUpdate(list), next, now, next_update, err);
+        X509_CRL_get0_lastUpdate(list), next, now, &ignored, next_update, err);
 }
 
 /* A CA may have one list for each part of its certificates, all signed by

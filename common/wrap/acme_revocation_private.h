@@ -16,12 +16,11 @@ bool acme_revocation_url(const GENERAL_NAME *name, char url[ACME_URL_MAX]);
 const char *acme_revocation_reason(long code);
 
 /*
- * Whether `what` counts now, 5 minutes allowed for clocks, and until when: a
- * day after thisUpdate where no nextUpdate (NULL) is given.  ACME_WIRE: it
- * does not.
+ * Whether `what` counts now, 5 minutes allowed for clocks, and from when until
+ * when: a day where no nextUpdate (NULL) is given.  ACME_WIRE: it does not.
  */
 enum acme_rc acme_revocation_times(const char *what,
     const ASN1_TIME *this_update, const ASN1_TIME *next_update, time_t now,
-    time_t *next, struct acme_error *err);
+    time_t *start, time_t *next, struct acme_error *err);
 
 #endif

@@ -56,7 +56,8 @@ good_area(void)
     };
     const struct pair *good = good_pair();
     struct acme_area_pair pair = { ACME_KEY_ECDSA_256, false, good->key.data,
-        good->key.len, good->chain.data, good->chain.len };
+        good->key.len, good->chain.data, good->chain.len, "good", 4,
+        INT32_MAX };
     struct acme_area *area = NULL;
     struct acme_error err;
 
@@ -132,7 +133,9 @@ read_slot(const struct acme_area *area)
         for (i = 0; i < npairs; i++) {
             FUZZ_CHECK(within(&copy, pairs[i].key, pairs[i].key_len));
             FUZZ_CHECK(within(&copy, pairs[i].chain, pairs[i].chain_len));
-            total += pairs[i].key_len + pairs[i].chain_len;
+            FUZZ_CHECK(within(&copy, pairs[i].staple, pairs[i].staple_len));
+            total +=
+                pairs[i].key_len + pairs[i].chain_len + pairs[i].staple_len;
         }
         FUZZ_CHECK(total <= ACME_SLOT_BYTES);
     }

@@ -111,7 +111,7 @@ try_list(const void *der, size_t len)
 static enum acme_rc
 try_answer(const void *der, size_t len)
 {
-    struct acme_ocsp_answer answer = { false, "", 0 };
+    struct acme_ocsp_answer answer = { .reason = "" };
     struct acme_error err;
     enum acme_rc rc;
 

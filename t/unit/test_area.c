@@ -41,8 +41,7 @@ static enum acme_rc
 put_filled(struct acme_area *area, size_t lineage, size_t key_len,
     size_t chain_len, int fill, unsigned version)
 {
-    struct acme_area_pair pair = { ACME_KEY_ECDSA_256, false, NULL, 0, NULL,
-        0 };
+    struct acme_area_pair pair = { .type = ACME_KEY_ECDSA_256 };
     unsigned char *bytes = malloc(key_len + chain_len + 1);
     struct acme_error err;
     enum acme_rc rc;
@@ -125,8 +124,9 @@ test_put_get(void **state)
 {
     struct acme_area *area = area_new(2, 0);
     struct acme_area_pair pairs[2] = {
-        { ACME_KEY_ECDSA_256, false, "ecdsa key", 9, "leaf+issuer", 11 },
-        { ACME_KEY_RSA_2048, false, "rsa", 3, "12345678", 8 },
+        { ACME_KEY_ECDSA_256, false, "ecdsa key", 9, "leaf+issuer", 11,
+            "it is good", 10, 1795262400 },
+        { ACME_KEY_RSA_2048, false, "rsa", 3, "12345678", 8, NULL, 0, 0 },
     };
     struct acme_error err;
     struct got got;
@@ -146,11 +146,15 @@ test_put_get(void **state)
     assert_memory_equal(got.pair[0].key, "ecdsa key", 9);
     assert_int_equal(got.pair[0].chain_len, 11);
     assert_memory_equal(got.pair[0].chain, "leaf+issuer", 11);
+    assert_int_equal(got.pair[0].staple_len, 10);
+    assert_memory_equal(got.pair[0].staple, "it is good", 10);
+    assert_int_equal(got.pair[0].staple_until, 1795262400);
     assert_int_equal(got.pair[1].type, ACME_KEY_RSA_2048);
     assert_memory_equal(got.pair[1].key, "rsa", 3);
     assert_int_equal(got.pair[1].key_len, 3);
     assert_memory_equal(got.pair[1].chain, "12345678", 8);
     assert_int_equal(got.pair[1].chain_len, 8);
+    assert_int_equal(got.pair[1].staple_len, 0);
     assert_false(get(area, 0, &got));
     acme_buf_clear(&got.copy);
     acme_area_free(area);
@@ -184,17 +188,20 @@ static void
 test_refuses(void **state)
 {
     static const struct {
-        size_t npairs, key_len, chain_len;
+        size_t npairs, key_len, chain_len, staple_len;
     } rows[] = {
-        { 1, 0, 100 },
-        { 1, 100, 0 },
-        { 1, ACME_SLOT_BYTES + 1, 100 },
-        { 1, SIZE_MAX, 100 },
-        { 1, 100, ACME_CHAIN_DER_MAX + 1 },
-        { 1, 100, SIZE_MAX - 50 },
-        { 3, 2400, ACME_CHAIN_DER_MAX },
-        { 2, 20 * 1024, ACME_CHAIN_DER_MAX },
-        { ACME_SLOT_PAIRS_MAX + 1, 1, 1 },
+        { 1, 0, 100, 0 },
+        { 1, 100, 0, 0 },
+        { 1, ACME_SLOT_BYTES + 1, 100, 0 },
+        { 1, SIZE_MAX, 100, 0 },
+        { 1, 100, ACME_CHAIN_DER_MAX + 1, 0 },
+        { 1, 100, SIZE_MAX - 50, 0 },
+        { 1, 100, 100, ACME_STAPLE_MAX + 1 },
+        { 1, 100, 100, SIZE_MAX },
+        { 3, 2400, ACME_CHAIN_DER_MAX, 0 },
+        { 2, 2400, ACME_CHAIN_DER_MAX, ACME_STAPLE_MAX },
+        { 2, 20 * 1024, ACME_CHAIN_DER_MAX, 0 },
+        { ACME_SLOT_PAIRS_MAX + 1, 1, 1, 0 },
     };
     static const unsigned char bytes[ACME_SLOT_BYTES] = { 1 };
     struct acme_area *area = area_new(1, 0);
@@ -209,7 +216,8 @@ test_refuses(void **state)
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         for (j = 0; j < rows[i].npairs; j++)
             pairs[j] = (struct acme_area_pair){ ACME_KEY_RSA_2048, false,
-                bytes, rows[i].key_len, bytes, rows[i].chain_len };
+                bytes, rows[i].key_len, bytes, rows[i].chain_len, bytes,
+                rows[i].staple_len, 1 };
         acme_error_clear(&err);
         assert_int_equal(
             acme_area_put(area, 0, pairs, rows[i].npairs, 2, &err),
@@ -231,8 +239,10 @@ test_largest_fits(void **state)
 {
     static const unsigned char bytes[ACME_CHAIN_DER_MAX] = { 1 };
     struct acme_area_pair pairs[2] = {
-        { ACME_KEY_RSA_4096, false, bytes, 2500, bytes, ACME_CHAIN_DER_MAX },
-        { ACME_KEY_ECDSA_521, false, bytes, 250, bytes, ACME_CHAIN_DER_MAX },
+        { ACME_KEY_RSA_4096, false, bytes, 2500, bytes, ACME_CHAIN_DER_MAX,
+            bytes, ACME_STAPLE_MAX, 1 },
+        { ACME_KEY_ECDSA_521, false, bytes, 250, bytes, ACME_CHAIN_DER_MAX,
+            bytes, 2048, 1 },
     };
     struct acme_area *area = area_new(1, 0);
     struct acme_error err;

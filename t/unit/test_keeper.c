@@ -247,11 +247,12 @@ static const struct {
     { ACME_VERB_BINDING, 2, 0 },
     { ACME_VERB_TSIG, 4, 0 },
     { ACME_VERB_LIVE_KEY, 4, 0 },
-    { ACME_VERB_VERSION, 4, 5 }, /* with all names */
+    { ACME_VERB_VERSION, 4, 6 }, /* with all names */
     { ACME_VERB_LEDGER, 2, 0 },
     { ACME_VERB_LEDGER_PUT, 2, 1 },
     { ACME_VERB_LEDGER_ACCOUNT, 2, 1 },
     { ACME_VERB_TRAFFIC, 4, 0 },
+    { ACME_VERB_STAPLE, 4, 2 },
     { ACME_VERB_EVENT, 4, 6 },
     { ACME_VERB_REQUEST, 4, 1 },
     { ACME_VERB_DONE, 1, 3 },
@@ -271,7 +272,7 @@ add_fields(struct acme_buf *frame, enum acme_verb verb, unsigned n)
             acme_frame_add_u64(frame, i % 2);
         else if (verb == ACME_VERB_EVENT && i < 3)
             acme_frame_add_u64(frame, i == 0 ? ACME_EVENT_ERRORED : 0);
-        else if (verb == ACME_VERB_VERSION && (i == 0 || i == 4))
+        else if (verb == ACME_VERB_VERSION && (i == 0 || i == 5))
             acme_frame_add_u64(frame, 0);
         else
             acme_frame_add_text(frame, i == 3 ? "a.test" : "text");
@@ -445,6 +446,7 @@ test_foreign_issuer(void **state)
         acme_frame_add_text(&frame, "key");
         acme_frame_add_text(&frame, "chain");
         acme_frame_add_text(&frame, "order");
+        acme_frame_add_text(&frame, "");
         acme_frame_add_u64(&frame, 0);
         expect_bad(d, "version", &frame);
         acme_buf_clear(&frame);
@@ -622,6 +624,7 @@ add_offer_without(struct fake_drive *d, struct acme_buf *frame,
     acme_frame_add(frame, der.data, der.len);
     acme_frame_add(frame, chain->data, chain->len);
     acme_frame_add_text(frame, "https://ca.test/order/1");
+    acme_frame_add_text(frame, "no answer");
     while (left_out[n] != NULL)
         n++;
     acme_frame_add_u64(frame, n);
@@ -779,6 +782,7 @@ test_version_garbage(void **state)
     acme_frame_add_text(&frame, "no key");
     acme_frame_add(&frame, offer.chain.data, offer.chain.len);
     acme_frame_add_text(&frame, "");
+    acme_frame_add_text(&frame, "");
     acme_frame_add_u64(&frame, 0);
     expect_error(d, "no key", &frame);
     acme_buf_clear(&frame);
@@ -788,6 +792,7 @@ test_version_garbage(void **state)
     acme_frame_add_text(&frame, "key");
     acme_frame_add(&frame, offer.chain.data, offer.chain.len);
     acme_frame_add_text(&frame, url);
+    acme_frame_add_text(&frame, "");
     acme_frame_add_u64(&frame, 0);
     expect_bad(d, "URL too long", &frame);
     acme_buf_clear(&frame);

@@ -268,7 +268,8 @@ static struct acme_area_pair
 as_area_pair(const struct pair *pair)
 {
     struct acme_area_pair to = { pair->type, false, pair->key_der.data,
-        pair->key_der.len, pair->chain_der.data, pair->chain_der.len };
+        pair->key_der.len, pair->chain_der.data, pair->chain_der.len, NULL, 0,
+        0 };
 
     return to;
 }

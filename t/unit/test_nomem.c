@@ -1581,7 +1581,7 @@ filled_area(void)
     struct acme_area_token token = { .name = "a.test",
         .token = "token",
         .thumbprint = THUMBPRINT };
-    struct acme_area_pair pair[2];
+    struct acme_area_pair pair[2] = { { .staple_len = 0 } };
     struct acme_area *area = NULL;
     struct acme_error err;
     size_t i;

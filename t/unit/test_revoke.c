@@ -316,12 +316,15 @@ test_barred(void **state)
 {
     struct fake_drive *d = *state;
     struct acme_revocation what = prepare(d, ACME_REASON_KEY_COMPROMISE);
+    struct acme_buf staple;
     unsigned version = 0;
 
+    acme_buf_init(&staple, 1);
     accept_at(d->ca, 1);
     carry_out(d, &what, true, "revoked");
     assert_int_equal(acme_vault_version(d->vault, 0, 0, what.key, what.chain,
-                         "https://ca.test/order/1", NULL, &version, &d->err),
+                         "https://ca.test/order/1", &staple, NULL, &version,
+                         &d->err),
         ACME_REFUSED);
     assert_non_null(strstr(d->err.what, "must not be used again"));
     assert_int_equal(fake_drive_version(d, "a.test"), 1);

@@ -128,8 +128,8 @@ test_layout(void **state)
 {
     static const char *const dirs[] = { "accounts", "keys", "archive", "live",
         "renewal", "record", "orders", "ledger", "locks", "servers", "revoked",
-        "told", "due", "due-mirror", "renewal-hooks", "renewal-hooks/pre",
-        "renewal-hooks/deploy", "renewal-hooks/post" };
+        "staples", "told", "due", "due-mirror", "renewal-hooks",
+        "renewal-hooks/pre", "renewal-hooks/deploy", "renewal-hooks/post" };
     char path[100];
     size_t i;
 
@@ -138,7 +138,7 @@ test_layout(void **state)
         (void)snprintf(path, sizeof(path), "state/%s", dirs[i]);
         assert_int_equal(helper_tmp_mode(&tmp, path), 0700);
     }
-    assert_int_equal(helper_tmp_count(&tmp, "state"), 16);
+    assert_int_equal(helper_tmp_count(&tmp, "state"), 17);
     assert_int_equal(helper_tmp_mode(&tmp, "state"), 0700);
     assert_int_equal(helper_tmp_mode(&tmp, "state/format"), 0600);
     assert_content("state/format", "1\n");
