@@ -1,6 +1,6 @@
 /*
- * Directives of mod_md that have nothing to do here, or not yet: their words
- * are looked at as mod_md would, and kept for whoever asks what was said.
+ * Directives of mod_md that have little or nothing to do here: their words
+ * are looked at as mod_md would.
  */
 #include "mod_acme_httpd.h"
 
@@ -56,19 +56,33 @@ acme_httpd_set_protocol(cmd_parms *cmd, void *dir, const char *arg)
 /* ---- stapling --------------------------------------------------------- */
 
 const char *
-acme_httpd_set_stapling(cmd_parms *cmd, int *stapling, int on)
+acme_httpd_set_staple_others(cmd_parms *cmd, void *dir, int on)
 {
-    if (strcasecmp(cmd->cmd->name, "ACMEStapling") == 0)
-        *stapling = on;
+    struct acme_httpd_conf *conf = acme_httpd_server_of(cmd->server)->conf;
+
+    (void)dir;
+    conf->staple_others |= on != 0;
     return NULL;
 }
 
+/* One answer about each certificate is kept, until the next one. */
 const char *
-acme_httpd_set_stapling_time(cmd_parms *cmd, void *dir, const char *arg)
+acme_httpd_set_stapling_keep(cmd_parms *cmd, void *dir, const char *arg)
 {
-    struct acme_timing ignored = { .said = 0 };
+    const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+
+    (void)dir;
+    if (error != NULL)
+        return error;
+    acme_httpd_server_of(cmd->server)->conf->used = true;
+    return is_time(arg, true) ? NULL
+                              : fail(cmd, arg, "it must be a time such as 7d");
+}
+
+const char *
+acme_httpd_set_stapling_window(cmd_parms *cmd, void *dir, const char *arg)
+{
     struct acme_httpd_conf *conf = acme_httpd_server_of(cmd->server)->conf;
-    bool keep = strcasecmp(cmd->cmd->name, "ACMEStaplingKeepResponse") == 0;
     const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
     struct acme_error err;
 
@@ -76,15 +90,9 @@ acme_httpd_set_stapling_time(cmd_parms *cmd, void *dir, const char *arg)
     if (error != NULL)
         return error;
     acme_error_clear(&err);
-    if (keep && !is_time(arg, true))
-        return fail(cmd, arg, "it must be a time such as 7d");
-    if (!keep && acme_timing_set(&ignored, ACME_TIMING_WINDOW, &arg, 1,
-                     &err) != ACME_OK)
-        return apr_psprintf(cmd->pool, "%s: %s", cmd->cmd->name, err.what);
     conf->used = true;
-    if (keep)
-        conf->stapling_keep = arg;
-    else
-        conf->stapling_window = arg;
+    if (acme_timing_set(&conf->stapling, ACME_TIMING_WINDOW, &arg, 1, &err) !=
+        ACME_OK)
+        return apr_psprintf(cmd->pool, "%s: %s", cmd->cmd->name, err.what);
     return NULL;
 }

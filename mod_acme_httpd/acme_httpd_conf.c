@@ -596,6 +596,7 @@ static const struct {
     FLAG("ACMECommonNameInCSR", cn_in_csr),
     FLAG("ACMEStaging", staging),
     FLAG("ACMEMustStaple", must_staple),
+    FLAG("ACMEStapling", stapling),
     FLAG("ACMEReuseKey", reuse_key),
     FLAG("ACMEAllowSubset", allow_subset),
 #undef FLAG
@@ -734,13 +735,6 @@ add_key_file(cmd_parms *cmd, void *dir, const char *arg)
 {
     (void)dir;
     return acme_httpd_add_key_file(cmd, server_of(cmd)->section, arg);
-}
-
-static const char *
-set_stapling(cmd_parms *cmd, void *dir, int on)
-{
-    (void)dir;
-    return acme_httpd_set_stapling(cmd, &settings_of(cmd)->stapling, on);
 }
 
 static const char *
@@ -1004,14 +998,16 @@ const command_rec acme_httpd_commands[] = {
         RSRC_CONF, "of mod_md: the state directory always has its locks"),
     AP_INIT_TAKE2("ACMECertificateCheck", acme_httpd_set_check, NULL,
         RSRC_CONF, "name and URL of a site that knows certificates"),
-    AP_INIT_FLAG("ACMEStapling", set_stapling, IN_SECTION, RSRC_CONF,
-        "whether answers of OCSP are stapled, which is not done yet"),
-    AP_INIT_FLAG("ACMEStapleOthers", set_stapling, IN_SECTION, RSRC_CONF,
-        "the same for certificates that are not ours"),
-    AP_INIT_TAKE1("ACMEStaplingKeepResponse", acme_httpd_set_stapling_time,
-        NULL, RSRC_CONF, "how long answers of OCSP would be kept"),
-    AP_INIT_TAKE1("ACMEStaplingRenewWindow", acme_httpd_set_stapling_time,
-        NULL, RSRC_CONF, "when they would be asked for again"),
+    AP_INIT_FLAG("ACMEStapling", set_flag, IN_SECTION, RSRC_CONF,
+        "whether certificates are sent with answers of OCSP: on or off"),
+    AP_INIT_FLAG("ACMEStapleOthers", acme_httpd_set_staple_others, IN_SECTION,
+        RSRC_CONF, "of mod_md: certificates of others are left to mod_ssl"),
+    AP_INIT_TAKE1("ACMEStaplingKeepResponse", acme_httpd_set_stapling_keep,
+        NULL, RSRC_CONF, "of mod_md: one answer is kept, until the next one"),
+    AP_INIT_TAKE1("ACMEStaplingRenewWindow", acme_httpd_set_stapling_window,
+        NULL, RSRC_CONF,
+        "how much of an answer's life is left when it is "
+        "asked for again: N% or a time"),
     AP_INIT_RAW_ARGS("ACMEDomain", domain_line, NULL, RSRC_CONF,
         "names of one certificate, then auto or manual"),
     AP_INIT_RAW_ARGS("<ACMEDomain", domain_section, NULL, RSRC_CONF,

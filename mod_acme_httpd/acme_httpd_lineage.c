@@ -773,6 +773,8 @@ add_lineage(struct build *b, struct acme_httpd_domain *domain)
         lineage.type[0] =
             b->conf->md_store != NULL ? ACME_KEY_RSA_2048 : ACME_KEY_ECDSA_256;
     lineage.must_staple = settings.must_staple == 1;
+    lineage.stapling =
+        settings.stapling != -1 ? settings.stapling == 1 : lineage.must_staple;
     lineage.reuse_key = settings.reuse_key == 1;
     lineage.allow_subset = settings.allow_subset == 1;
     lineage.csr_file = settings.csr_file;
@@ -936,6 +938,7 @@ make_config(struct build *b, server_rec *base)
         say(b, APLOG_ERR, "out of memory");
         return false;
     }
+    conf->config->stapling = conf->stapling;
     find_reach(b);
     for (i = 0; i < conf->domains->nelts; i++)
         if (!add_lineage(b,
@@ -1079,6 +1082,7 @@ same_settings(const struct acme_httpd_settings *one,
            one->cn_in_csr == other->cn_in_csr &&
            one->staging == other->staging &&
            one->must_staple == other->must_staple &&
+           one->stapling == other->stapling &&
            one->reuse_key == other->reuse_key &&
            one->allow_subset == other->allow_subset &&
            one->csr_file == other->csr_file && one->ntypes == other->ntypes &&
@@ -1115,21 +1119,22 @@ warn_settings(const struct build *b)
                 describe_host(b, s));
 }
 
+/* Certificates of others' files would have to be told to the engine, which
+ * knows of lineages only. */
 static void
 warn_stapling(const struct build *b)
 {
-    bool wanted = false;
-    int i;
+    const struct acme_config *config = b->conf->config;
+    bool stapling = false;
+    size_t i;
 
-    for (i = 0; i < b->conf->domains->nelts; i++)
-        wanted |= settings_of(b, APR_ARRAY_IDX(b->conf->domains, i,
-                                     struct acme_httpd_domain *))
-                      .stapling == 1;
-    if (wanted || acme_httpd_server_of(b->conf->base)->settings.stapling == 1)
+    for (i = 0; i < config->nlineages; i++)
+        stapling |= config->lineage[i].stapling;
+    if (stapling && b->conf->staple_others)
         say(b, APLOG_WARNING,
-            "ACMEStapling: answers of OCSP are not stapled yet, handshakes "
-            "go without; clients do not need them, but for certificates with "
-            "must-staple");
+            "ACMEStapleOthers: only certificates of an ACMEDomain are stapled "
+            "here; write \"SSLUseStapling on\" for the others, and "
+            "\"ACMEStapleOthers off\"");
 }
 
 /* Sent where nobody listens, once there is a certificate. */

@@ -229,14 +229,54 @@ certificate(SSL *ssl, void *arg)
     return 1;
 }
 
+/* The same for clients that ask what the responder says (OCSP). */
+static int
+certificate_status(SSL *ssl, void *arg)
+{
+    const struct acme_httpd_server *server = arg;
+
+    if (server->conf->cache != NULL &&
+        acme_live_staple(server->conf->cache, server->domain->lineage, ssl))
+        return SSL_TLSEXT_ERR_OK;
+    return server->status != NULL ? server->status(ssl, server->status_arg)
+                                  : SSL_TLSEXT_ERR_NOACK;
+}
+
+/*
+ * mod_ssl asks others for answers only about certificates whose issuer it has
+ * found in its files, or where its own SSLUseStapling is on, and there is
+ * none for a placeholder: so its callback is taken, not its hooks.  It goes
+ * on for certificates that are not ours.
+ */
+static void
+staple(struct acme_httpd_server *server, SSL_CTX *ctx)
+{
+    SSL_CTX_get_tlsext_status_cb(ctx, &server->status);
+    SSL_CTX_get_tlsext_status_arg(ctx, &server->status_arg);
+    SSL_CTX_set_tlsext_status_cb(ctx, certificate_status);
+    SSL_CTX_set_tlsext_status_arg(ctx, server);
+}
+
+static bool
+is_stapled(const struct acme_httpd_server *server)
+{
+    const struct acme_httpd_domain *domain = server->domain;
+
+    return domain != NULL && domain->managed && !server->explicit_files &&
+           server->conf->config->lineage[domain->lineage].stapling;
+}
+
 static int
 init_server(server_rec *s, apr_pool_t *pool, int is_proxy, SSL_CTX *ctx)
 {
     struct acme_httpd_server *server = acme_httpd_server_of(s);
 
     (void)pool;
-    if (!is_proxy && server->conf->config != NULL)
-        SSL_CTX_set_cert_cb(ctx, certificate, server);
+    if (is_proxy || server->conf->config == NULL)
+        return OK;
+    SSL_CTX_set_cert_cb(ctx, certificate, server);
+    if (is_stapled(server))
+        staple(server, ctx);
     return OK;
 }
 

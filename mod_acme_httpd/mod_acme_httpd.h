@@ -109,8 +109,8 @@ struct acme_httpd_conf {
     int certificate_status; /* at ACME_MD_CERTIFICATE_PATH */
     struct acme_md_check check;
     unsigned dns01_version; /* of mod_md's convention; 0: nothing was said */
-    /* Words of mod_md's that nothing is done with yet; NULL: not said. */
-    const char *stapling_keep, *stapling_window;
+    struct acme_timing stapling; /* its window */
+    bool staple_others;          /* asked for, which is not done */
     bool servernames;            /* an alias leads to no domain */
     bool no_base;                /* the main server has no part in it */
     apr_array_header_t *domains; /* struct acme_httpd_domain * */
@@ -136,6 +136,8 @@ struct acme_httpd_conf {
 #define ACME_HTTPD_PLACEHOLDER_503 0
 #define ACME_HTTPD_PLACEHOLDER_SERVE 1
 
+struct ssl_st;
+
 /* A virtual host, or the server outside of them. */
 struct acme_httpd_server {
     struct acme_httpd_conf *conf;
@@ -149,6 +151,8 @@ struct acme_httpd_server {
     struct acme_enhance enhance;      /* as it is for requests */
     struct acme_httpd_domain *domain; /* whose certificate it serves */
     bool explicit_files;              /* has SSLCertificateFile, which stays */
+    int (*status)(struct ssl_st *ssl, void *arg); /* mod_ssl's stapling; */
+    void *status_arg;                             /* NULL: it is off */
 };
 
 /* What is said of one place: a server, a virtual host, a <Location>. */
@@ -243,8 +247,10 @@ const char *acme_httpd_set_store_locks(cmd_parms *cmd, void *dir,
     const char *arg);
 const char *acme_httpd_set_protocol(cmd_parms *cmd, void *dir,
     const char *arg);
-const char *acme_httpd_set_stapling(cmd_parms *cmd, int *stapling, int on);
-const char *acme_httpd_set_stapling_time(cmd_parms *cmd, void *dir,
+const char *acme_httpd_set_staple_others(cmd_parms *cmd, void *dir, int on);
+const char *acme_httpd_set_stapling_keep(cmd_parms *cmd, void *dir,
+    const char *arg);
+const char *acme_httpd_set_stapling_window(cmd_parms *cmd, void *dir,
     const char *arg);
 
 /* ---- acme_httpd_timing.c ---------------------------------------------- */
@@ -310,7 +316,6 @@ void acme_httpd_alpn_hooks(void);
 
 /* From within the certificate callback of any virtual host.  OK: this is a
  * validation and has its certificate; DECLINED: it is none. */
-struct ssl_st;
 int acme_httpd_alpn_certificate(struct ssl_st *ssl);
 
 /* ---- acme_httpd_challenge.c ------------------------------------------- */

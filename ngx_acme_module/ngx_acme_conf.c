@@ -360,6 +360,13 @@ ngx_command_t  ngx_acme_commands[] = {
       offsetof(ngx_acme_srv_conf_t, must_staple),
       NULL },
 
+    { ngx_string("acme_stapling"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      offsetof(ngx_acme_srv_conf_t, stapling),
+      NULL },
+
     { ngx_string("acme_reuse_key"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_FLAG,
       ngx_conf_set_flag_slot,
@@ -446,6 +453,7 @@ ngx_acme_create_srv_conf(ngx_conf_t *cf)
     ascf->stateless = NGX_CONF_UNSET_UINT;
     ascf->answering = acme_answering_default;
     ascf->must_staple = NGX_CONF_UNSET;
+    ascf->stapling = NGX_CONF_UNSET;
     ascf->reuse_key = NGX_CONF_UNSET;
     ascf->allow_subset = NGX_CONF_UNSET;
     ascf->use_wildcard = NGX_CONF_UNSET;

@@ -66,7 +66,8 @@ static ngx_int_t ngx_acme_external_account(ngx_conf_t *cf,
 static ngx_int_t ngx_acme_use_issuers(ngx_conf_t *cf,
     ngx_acme_main_conf_t *amcf, ngx_acme_srv_conf_t *ascf,
     struct acme_lineage *lineage);
-static ngx_flag_t ngx_acme_flag(ngx_acme_srv_conf_t *ascf, size_t offset);
+static ngx_flag_t ngx_acme_flag(ngx_acme_srv_conf_t *ascf, size_t offset,
+    ngx_flag_t unset);
 static ngx_int_t ngx_acme_read_server(ngx_conf_t *cf,
     ngx_acme_main_conf_t *amcf, ngx_acme_srv_conf_t *ascf);
 static ngx_int_t ngx_acme_read_names(ngx_conf_t *cf,
@@ -385,7 +386,7 @@ ngx_acme_may_share(ngx_acme_srv_conf_t *ascf)
     ngx_uint_t               i;
     ngx_http_server_name_t  *sn;
 
-    if (!ngx_acme_flag(ascf, offsetof(ngx_acme_srv_conf_t, use_wildcard))
+    if (!ngx_acme_flag(ascf, offsetof(ngx_acme_srv_conf_t, use_wildcard), 0)
         || ascf->server_names == NULL)
     {
         return 0;
@@ -967,7 +968,7 @@ ngx_acme_use_issuers(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
 /* servers are not merged with their block yet when this is asked for */
 
 static ngx_flag_t
-ngx_acme_flag(ngx_acme_srv_conf_t *ascf, size_t offset)
+ngx_acme_flag(ngx_acme_srv_conf_t *ascf, size_t offset, ngx_flag_t unset)
 {
     ngx_flag_t  flag;
 
@@ -979,7 +980,7 @@ ngx_acme_flag(ngx_acme_srv_conf_t *ascf, size_t offset)
         }
     }
 
-    return 0;
+    return unset;
 }
 
 
@@ -1005,11 +1006,15 @@ ngx_acme_read_server(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
     ascf->wanted = lineage;
 
     lineage->must_staple = ngx_acme_flag(ascf,
-                                  offsetof(ngx_acme_srv_conf_t, must_staple));
+                              offsetof(ngx_acme_srv_conf_t, must_staple), 0);
+    ascf->stapling = ngx_acme_flag(ascf,
+                              offsetof(ngx_acme_srv_conf_t, stapling),
+                              lineage->must_staple);
+    lineage->stapling = ascf->stapling;
     lineage->reuse_key = ngx_acme_flag(ascf,
-                                  offsetof(ngx_acme_srv_conf_t, reuse_key));
+                              offsetof(ngx_acme_srv_conf_t, reuse_key), 0);
     lineage->allow_subset = ngx_acme_flag(ascf,
-                                  offsetof(ngx_acme_srv_conf_t, allow_subset));
+                              offsetof(ngx_acme_srv_conf_t, allow_subset), 0);
 
     if (ngx_acme_use_issuers(cf, amcf, ascf, lineage) != NGX_OK
         || ngx_acme_parameters(cf, ascf, lineage, &names) != NGX_OK)

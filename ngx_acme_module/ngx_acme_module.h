@@ -131,6 +131,7 @@ struct ngx_acme_srv_conf_s {
     ngx_uint_t                answers_line;
     struct acme_answering     answering;
     ngx_flag_t                must_staple;
+    ngx_flag_t                stapling;
     ngx_flag_t                reuse_key;
     ngx_flag_t                allow_subset;
     ngx_flag_t                use_wildcard;
@@ -143,6 +144,8 @@ struct ngx_acme_srv_conf_s {
     ngx_acme_main_conf_t     *main;
     ngx_acme_srv_conf_t      *outer;          /* of its block, or of http{} */
     ngx_array_t              *server_names;   /* ngx_http_server_name_t */
+    int                     (*status)(ngx_ssl_conn_t *ssl_conn, void *data);
+    void                     *status_data;    /* of nginx's own stapling */
     const ngx_acme_ssl_module_t  *ssl;        /* NULL: there is none */
     void                     *sscf;           /* what it keeps of the server */
     struct acme_lineage      *wanted;         /* while it is read */

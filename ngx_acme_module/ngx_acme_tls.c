@@ -17,7 +17,9 @@
 static ngx_uint_t ngx_acme_tls_is_given(ngx_acme_srv_conf_t *ascf);
 static ngx_int_t ngx_acme_tls_session_context(ngx_conf_t *cf,
     ngx_acme_srv_conf_t *ascf, const char *lineage);
+static void ngx_acme_tls_staple(SSL_CTX *ctx, ngx_acme_srv_conf_t *ascf);
 static int ngx_acme_certificate(ngx_ssl_conn_t *ssl_conn, void *data);
+static int ngx_acme_certificate_status(ngx_ssl_conn_t *ssl_conn, void *data);
 
 
 /*
@@ -96,8 +98,25 @@ ngx_acme_tls_install(ngx_conf_t *cf, ngx_acme_srv_conf_t *ascf)
 
     SSL_CTX_set_cert_cb(ssl->ctx, ngx_acme_certificate, ascf);
 
+    if (ascf->stapling) {
+        ngx_acme_tls_staple(ssl->ctx, ascf);
+    }
+
     return ascf->injected
            ? ngx_acme_tls_session_context(cf, ascf, lineage->name) : NGX_OK;
+}
+
+
+/* nginx's own ssl_stapling goes on for certificates that are not ours */
+
+static void
+ngx_acme_tls_staple(SSL_CTX *ctx, ngx_acme_srv_conf_t *ascf)
+{
+    SSL_CTX_get_tlsext_status_cb(ctx, &ascf->status);
+    SSL_CTX_get_tlsext_status_arg(ctx, &ascf->status_data);
+
+    SSL_CTX_set_tlsext_status_cb(ctx, ngx_acme_certificate_status);
+    SSL_CTX_set_tlsext_status_arg(ctx, ascf);
 }
 
 
@@ -167,4 +186,22 @@ ngx_acme_certificate(ngx_ssl_conn_t *ssl_conn, void *data)
     /* with no certificate OpenSSL itself answers handshake_failure */
 
     return 1;
+}
+
+
+/* asked for by the client, about the certificate that was chosen for it */
+
+static int
+ngx_acme_certificate_status(ngx_ssl_conn_t *ssl_conn, void *data)
+{
+    ngx_acme_srv_conf_t  *ascf = data;
+
+    if (ascf->main->cache != NULL
+        && acme_live_staple(ascf->main->cache, ascf->lineage, ssl_conn))
+    {
+        return SSL_TLSEXT_ERR_OK;
+    }
+
+    return ascf->status != NULL ? ascf->status(ssl_conn, ascf->status_data)
+                                : SSL_TLSEXT_ERR_NOACK;
 }

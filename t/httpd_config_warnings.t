@@ -62,11 +62,14 @@ my $end = '</VirtualHost>';
 spew("$dir/www/account.key", "read later\n", 0600);
 my @cases = (
     ['nothing to complain about', conf(), undef],
-    ['stapling is asked for', conf(text => 'ACMEStapling on'),
-        qr/ACMEStapling: answers of OCSP are not stapled yet, handshakes go/],
-    ['stapling is asked for in a section', conf(domain =>
-                "<ACMEDomain a.test>\nACMEStapling on\n</ACMEDomain>"),
-        qr/ACMEStapling: answers of OCSP are not stapled yet, handshakes go/],
+    ['stapling of others', conf(text => "ACMEStapling on\nACMEStapleOthers on"),
+        qr/ACMEStapleOthers: only certificates of an ACMEDomain are stapled/],
+    ['stapling of others, in a section', conf(text => 'ACMEStapleOthers on',
+            domain => "<ACMEDomain a.test>\nACMEStapling on\n</ACMEDomain>"),
+        qr/ACMEStapleOthers: only certificates of an ACMEDomain are stapled/],
+    ['stapling in a virtual host without a domain',
+        conf(text => "${host}ACMEStapling on\n$end"),
+        qr/ACME settings in .* have no effect without an ACMEDomain there/],
     ['words of mod_md that do nothing here', conf(text => join "\n",
             'ACMEStapling off', 'ACMEStapleOthers on', 'ACMEStoreLocks 5s',
             'ACMEStaplingKeepResponse 7d', 'ACMEStaplingRenewWindow 33%',

@@ -67,8 +67,8 @@ my %all = (
     acme_tracking => ['file:/tmp', 'x', qr/"x": it must be file:/],
     acme_tracking_data => ['csr', 'x', qr/"x": it must be csr/],
     acme_tracking_required => ['on', 'x', $on_or_off],
-    (map { $_ => ['on', 'x', $of_flag] } qw(acme_must_staple acme_reuse_key
-        acme_use_wildcard acme_allow_subset)),
+    (map { $_ => ['on', 'x', $of_flag] } qw(acme_must_staple acme_stapling
+        acme_reuse_key acme_use_wildcard acme_allow_subset)),
     acme_placeholder => ['off', 'x', qr/"x".*it must be "off" or/],
 );
 my %issuer = (

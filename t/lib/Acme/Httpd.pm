@@ -38,7 +38,8 @@ my %SETTING = (
     tracking => 'ACMETracking', tracking_data => 'ACMETrackingData',
     tracking_required => 'ACMETrackingRequired',
 );
-my %SITE = (must_staple => 'ACMEMustStaple', reuse_key => 'ACMEReuseKey',
+my %SITE = (must_staple => 'ACMEMustStaple', stapling => 'ACMEStapling',
+    reuse_key => 'ACMEReuseKey',
     allow_subset => 'ACMEAllowSubset',
     csr => 'ACMECSRFile', %SETTING);
 my %PLACEHOLDER = (self_signed => 'serve', off => '503');

@@ -156,8 +156,8 @@ sub server ($self, $site)
         "ssl_certificate_key $site->{certificate}[1];"
         if $site->{certificate};
     push @lines, map { "$_;" } $self->directives($site,
-        map { $_ => "acme_$_" } qw(must_staple reuse_key allow_subset
-            stateless thumbprint), @POLICY);
+        map { $_ => "acme_$_" } qw(must_staple stapling reuse_key
+            allow_subset stateless thumbprint), @POLICY);
     push @lines, "root $site->{root};";
     push @lines, "location /acme-status { acme_status $site->{status}; }"
         if defined $site->{status};

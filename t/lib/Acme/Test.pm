@@ -166,7 +166,7 @@ site(NAME or [NAMES], %options) adds a server with a plain and a TLS port:
     identifiers  [names] on the certificate line; default: the server's
     key          'rsa:2048' or [list]        lineage  its name
     certificate  [FILE, KEY] an explicit pair
-    must_staple, reuse_key, allow_subset         'on' or 'off'
+    must_staple, stapling, reuse_key, allow_subset         'on' or 'off'
     preflight    'off', 'warn' or 'require'
     csr          FILE, a signing request; wants a certificate as well
     challenge, challenge_cmd, dns_update, dns_delegation, dns_propagation,

@@ -8,7 +8,8 @@ use v5.36;
 use Digest::SHA qw(sha256_hex);
 use Exporter 'import';
 use IO::Socket::INET;
-use IO::Socket::SSL qw($SSL_ERROR SSL_VERIFY_NONE SSL_VERIFY_PEER);
+use IO::Socket::SSL qw($SSL_ERROR SSL_VERIFY_NONE SSL_VERIFY_PEER
+    SSL_OCSP_TRY_STAPLE);
 use MIME::Base64 qw(decode_base64);
 use Net::SSLeay;
 use Socket qw(AF_INET AF_INET6 inet_ntop);
@@ -28,19 +29,29 @@ my %CIPHERS = (
 );
 
 # peer(port =>, name =>, tls => '1.2'|'1.3', kind => 'rsa'|'ecdsa',
-#      sigalgs => LIST, ca_file => FILE, alpn => [..], timeout =>)
+#      sigalgs => LIST, ca_file => FILE, alpn => [..], timeout =>, staple => 1)
 # name undef: no SNI.  Returns what parse_certificate says of the leaf, with
 # {chain} (all certificates), {depth}, {tls} and {verified}; or {error}.
+# staple (with ca_file): a stapled answer of OCSP is asked for; {staple} is
+# undef if there is none, else what it says of the leaf: {status} (0: good),
+# {this}, {next} (seconds since 1970), {verified}.
 sub peer (%o)
 {
     my $tcp = IO::Socket::INET->new(
         PeerAddr => $o{address} // '127.0.0.1', PeerPort => $o{port},
         Proto => 'tcp', Timeout => $o{timeout} // 5,
     ) or return { error => "connect to port $o{port}: $!" };
-    my $ssl = IO::Socket::SSL->start_SSL($tcp, options(%o))
+    my $staple;
+    my @ocsp = $o{staple} ? (
+        SSL_ocsp_mode => SSL_OCSP_TRY_STAPLE,
+        SSL_ocsp_staple_callback => sub ($socket, $answer) {
+            $staple = staple($socket->_get_ssl_object, $answer) if $answer;
+        }) : ();
+    my $ssl = IO::Socket::SSL->start_SSL($tcp, options(%o), @ocsp)
         or return { error => 'TLS: ' . ($SSL_ERROR || $!) };
     my $shown = describe($ssl);
 
+    $shown->{staple} = $staple;
     $shown->{verified} = $o{ca_file} ? 1 : 0;
     $ssl->close(SSL_fast_shutdown => 1);
     return $shown;
@@ -72,6 +83,21 @@ sub options (%o)
         $options{SSL_verifycn_name} = $o{verify_name} // $o{name};
     }
     return %options;
+}
+
+sub staple ($ssl, $answer)
+{
+    my $leaf = Net::SSLeay::get_peer_certificate($ssl);
+    my $id = eval { Net::SSLeay::OCSP_cert2ids($ssl, $leaf) };
+    my ($result) = eval { Net::SSLeay::OCSP_response_results($answer, $id) };
+    my $about = $result ? $result->[2] : undef;
+    my $verified = eval { Net::SSLeay::OCSP_response_verify($ssl, $answer) };
+
+    Net::SSLeay::X509_free($leaf);
+    clear_errors();
+    return { error => 'it is about another certificate' } if !$about;
+    return { status => $about->{statusType}, this => $about->{thisUpdate},
+        next => $about->{nextUpdate}, verified => $verified ? 1 : 0 };
 }
 
 sub describe ($ssl)
