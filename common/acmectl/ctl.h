@@ -113,6 +113,11 @@ struct ctl {
     bool ocsp;
     bool no_keys;
     bool no_accounts;
+    bool redirect, no_redirect; /* of enhance: */
+    bool hsts, no_hsts;
+    bool auto_hsts, no_auto_hsts;
+    bool uir, no_uir;
+    bool staple_ocsp;
     long lock_timeout; /* seconds */
     bool staging;      /* of issue: */
     bool agree_tos;
@@ -259,6 +264,7 @@ int ctl_deploy(struct ctl *ctl);
 int ctl_dns_check(struct ctl *ctl);
 int ctl_dns_records(struct ctl *ctl);
 int ctl_doctor(struct ctl *ctl);
+int ctl_enhance(struct ctl *ctl);
 int ctl_events(struct ctl *ctl);
 int ctl_export(struct ctl *ctl);
 int ctl_help(struct ctl *ctl);

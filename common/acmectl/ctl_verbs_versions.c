@@ -124,6 +124,31 @@ const struct ctl_verb ctl_verbs_versions[] = {
             "there is a new certificate, by a deploy hook, and must be able "
             "to read them: as root, or as the group of `acme_key_group` or "
             "`ACMEKeyGroup`.\n" },
+    { .name = "enhance",
+        .group = CTL_GROUP_VERSIONS,
+        .flags = CTL_SEVERAL,
+        .run = ctl_enhance,
+        .options = "cert-name redirect no-redirect hsts no-hsts auto-hsts "
+                   "no-auto-hsts uir no-uir staple-ocsp lock-timeout",
+        .usage = "[--cert-name NAME...]\n"
+                 "--cert-name NAME... [--redirect] [--hsts | --auto-hsts] "
+                 "[--uir]\n"
+                 "--cert-name NAME... [--no-redirect] [--no-hsts] "
+                 "[--no-auto-hsts] [--no-uir]",
+        .summary = "what servers do so that clients come by https",
+        .text =
+            "Says of a lineage what every server with the module does for its "
+            "names: send plain requests to https, tell clients to come by "
+            "https alone, have them fetch by https what pages refer to. "
+            "Nothing is written into a configuration. A server that runs does "
+            "so within two seconds, without a reload, while it has a valid "
+            "certificate of the lineage; challenges are never sent away. What "
+            "a directive of the server says goes before: "
+            "`acme_require_https`, `acme_hsts`, `acme_upgrade_insecure`, "
+            "`ACMERequireHttps`, `ACMEHSTS`, `ACMEUpgradeInsecure`.\n"
+            "What is on already is a warning; what is supported by no server "
+            "is an error. Without an option it is shown what was said of each "
+            "lineage, or of one, and what is supported.\n" },
     { .name = "relink",
         .aliases = "update_symlinks",
         .group = CTL_GROUP_VERSIONS,
