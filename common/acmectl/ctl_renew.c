@@ -17,13 +17,14 @@
 #include "drive/acme_control.h"
 #include "drive/acme_obeyed.h"
 #include "state/acme_frame.h"
+#include "state/acme_schedule.h"
 
 struct renewal {
     struct ctl *ctl;
     struct acme_store *store;
     struct ctl_alone alone;    /* lineages that no server has */
     bool found[CTL_WORDS_MAX]; /* of the names given */
-    size_t failed;
+    size_t ntold, failed;
     struct acme_json *results; /* with --json */
 };
 
@@ -36,6 +37,7 @@ tell(struct renewal *renewal, const char *name, bool ok, const char *text)
     struct acme_json *one = NULL;
 
     ctl_progress_clear();
+    renewal->ntold++;
     if (!ok)
         renewal->failed++;
     if (renewal->results != NULL) {
@@ -196,6 +198,27 @@ is_meant(struct renewal *renewal, const char *name)
     return is;
 }
 
+/* Whether that is for a person to say, who has not: he would name it, or use
+ * force. */
+static bool
+is_left_alone(struct renewal *renewal, const char *name)
+{
+    struct acme_settings *settings = NULL;
+    struct acme_error ignored;
+    bool manual;
+
+    if (renewal->ctl->cert_names.n > 0 || renewal->ctl->force ||
+        renewal->ctl->dry_run)
+        return false;
+    acme_error_clear(&ignored);
+    manual = acme_store_settings_read(renewal->store, name, &settings,
+                 &ignored) == ACME_OK &&
+             settings->ndeclared > 0 &&
+             acme_schedule_is_manual(&settings->declared[0].timing);
+    acme_settings_free(settings);
+    return manual;
+}
+
 static enum acme_rc
 renew_one(void *ctx, const char *name, struct acme_error *err)
 {
@@ -206,6 +229,11 @@ renew_one(void *ctx, const char *name, struct acme_error *err)
 
     if (!is_meant(renewal, name))
         return ACME_OK;
+    if (is_left_alone(renewal, name)) {
+        (void)tell(renewal, name, true,
+            "left alone: it is renewed when --cert-name names it");
+        return ACME_OK;
+    }
     renewal->alone.progress.of = name;
     renewal->alone.progress.since = time(NULL);
     rc = renewal->ctl->dry_run ? ACME_OK : ask_servers(&question, err);
@@ -298,6 +326,9 @@ ctl_renew(struct ctl *ctl)
     }
     if (code == CTL_OK)
         code = check_found(&renewal);
+    if (renewal.failed > 0 && renewal.ntold > 1)
+        (void)ctl_fail(CTL_FAILED, "%zu of %zu lineages failed",
+            renewal.failed, renewal.ntold);
     if (code == CTL_OK && renewal.failed > 0)
         code = CTL_FAILED;
     if (renewal.results != NULL)

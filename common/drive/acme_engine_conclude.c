@@ -80,7 +80,9 @@ on_success(struct acme_engine *engine, size_t unit,
     if (record->left_out.n == 0)
         record->left_out_times = 0;
     if (result->version == 0) {
-        prepare(answer, true, "nothing was due");
+        (void)snprintf(text, sizeof(text), "nothing was due, valid until %s",
+            acme_time_format(engine->planned[unit].not_after, until));
+        prepare(answer, true, text);
         return;
     }
     (void)snprintf(text, sizeof(text),
