@@ -61,6 +61,13 @@ is $got->{status}, 200, 'status';
 is $got->{headers}{'content-type'}, 'application/json', 'as JSON';
 like $got->{headers}{'cache-control'}, qr/no-store/, 'kept by nobody';
 my $server = delete $served->{server};
+delete $served->{recent};
+ok $t->wait_for(sub {
+    "@{[sort map { $_->{event} }
+        @{ decode_json(get()->{body})->{recent} }]}" eq 'errored renewed';
+}, 10), 'what has happened' or diag get()->{body};
+is_deeply [map { $_->{name} } @{ delete $served->{issuers} }],
+    [$t->issuer_name('testca')], 'and what was counted';
 is $server->{name}, $t->host, 'whose it is';
 like $server->{since}, qr/^\d{4}-\d\d-\d\dT/, 'since when';
 is_deeply $served, $told, 'the document of acmectl status --json';

@@ -63,8 +63,10 @@ is page('/www.a.test')->{status}, 200, 'by a name of it';
 like page('/a.test')->{body}, qr/<a href="\.\/\?">/, 'with the way back';
 
 # the filter without script
-unlike page('?q=WWW')->{body}, qr/>bad\.test</, 'filtered';
-like page('?q=WWW')->{body}, qr/>a\.test</, 'by any name';
+unlike page('?q=WWW')->{body}, qr/<th[^>]*><a[^>]*>bad\.test</, 'filtered';
+like page('?q=WWW')->{body}, qr/<th[^>]*><a[^>]*>a\.test</, 'by any name';
+like page()->{body}, qr{Lately.*>a\.test</a> certificate obtained, by}s,
+    'what has happened';
 like page('?state=ok&q=')->{body}, qr/1 of 2</, 'by state';
 like page('?q=%22%3E%3Cscript%3E')->{body},
     qr/value="&quot;&gt;&lt;script&gt;"/, 'what is looked for is text';

@@ -18,10 +18,11 @@ static enum acme_rc
 new_crew(struct acme_engine *engine, struct acme_error *err)
 {
     const struct acme_engine_conf *conf = &engine->conf;
+    const struct acme_meter_conf meter = { conf->config->nissuers,
+        conf->network, conf->ticks_ms, conf->idle_ctx };
     struct acme_crew_conf crew = { .config = conf->config,
         .host = conf->host,
         .vault = conf->vault,
-        .network = conf->network,
         .runner = conf->runner,
         .preflight = conf->preflight,
         .present_ms = conf->present_ms,
@@ -29,6 +30,11 @@ new_crew(struct acme_engine *engine, struct acme_error *err)
         .wake = conf->wake,
         .wake_ctx = conf->idle_ctx };
 
+    enum acme_rc rc = acme_meter_new(&meter, &engine->meter, err);
+
+    if (rc != ACME_OK)
+        return rc;
+    crew.network = acme_meter_network(engine->meter);
     return acme_crew_new(&crew, &engine->crew, err);
 }
 
@@ -93,6 +99,7 @@ acme_engine_free(struct acme_engine *engine)
     if (engine == NULL)
         return;
     acme_crew_free(engine->crew);
+    acme_meter_free(engine->meter);
     for (i = 0; engine->due != NULL && i < engine->conf.config->nissuers; i++)
         acme_heap_free(engine->due[i]);
     for (i = 0; engine->question != NULL && i < engine->conf.config->nlineages;
@@ -506,6 +513,18 @@ acme_engine_next_sweep(const struct acme_engine *engine)
     return next;
 }
 
+/* The store keeps them for workers to show. */
+static void
+tell_counts(struct acme_engine *engine)
+{
+    struct acme_tally tally;
+    size_t i;
+
+    for (i = 0; i < engine->conf.config->nissuers; i++)
+        if (acme_meter_take(engine->meter, i, &tally))
+            acme_vault_tally(engine->conf.vault, i, &tally);
+}
+
 static enum acme_rc
 serve(struct acme_engine *engine, struct acme_error *err)
 {
@@ -524,6 +543,7 @@ serve(struct acme_engine *engine, struct acme_error *err)
         }
         if (conf->sweeps && is_swept(engine))
             return ACME_OK;
+        tell_counts(engine);
         if (!conf->idle(conf->idle_ctx, sleep_ms(engine)))
             return ACME_OK;
     }

@@ -128,6 +128,7 @@ on_failure(struct acme_engine *engine, size_t unit,
 
     acme_engine_note_life(engine, unit, view);
     acme_engine_forget_others(engine, unit, view);
+    acme_meter_count(engine->meter, asked, acme_tally_failure(err->rc));
     record->failures++;
     record->crashes = 0;
     record->error = *err;
@@ -192,6 +193,20 @@ on_later(struct acme_engine *engine, struct acme_vault_unit *view,
         prepare(answer, false, line);
 }
 
+/* For who looks at numbers. */
+static void
+count(struct acme_engine *engine, const struct acme_crew_ended *ended)
+{
+    const struct acme_job_result *result = &ended->result;
+
+    acme_meter_count(engine->meter, ended->issuer, ACME_TALLY_ATTEMPTS);
+    if (result->ordered)
+        acme_meter_count(engine->meter, ended->issuer, ACME_TALLY_ORDERS);
+    if (result->version != 0)
+        acme_meter_count(engine->meter, ended->issuer,
+            ACME_TALLY_CERTIFICATES);
+}
+
 void
 acme_engine_conclude(struct acme_engine *engine,
     const struct acme_crew_ended *ended)
@@ -207,6 +222,7 @@ acme_engine_conclude(struct acme_engine *engine,
     bool asked;
 
     acme_error_clear(&own);
+    count(engine, ended);
     if (acme_vault_unit(engine->conf.vault, unit, &view, &own) != ACME_OK) {
         acme_engine_log_failure(engine, unit, "cannot conclude", &own);
         acme_engine_put_off(engine, unit, now(engine) + 60);

@@ -7,6 +7,7 @@
 
 #include "drive/acme_engine.h"
 #include "drive/acme_heap.h"
+#include "drive/acme_meter.h"
 #include "state/acme_ledger.h"
 #include "state/acme_schedule.h"
 #include "wrap/acme_hash.h"
@@ -64,6 +65,7 @@ struct acme_engine {
     time_t wall;           /* our clock when we last looked at it, */
     long long wall_ms;     /* and ticks_ms() */
     struct tended *tended; /* nissuers */
+    struct acme_meter *meter;
     struct acme_crew *crew;
     struct ledger *ledger;        /* nissuers */
     struct planned *planned;      /* of each unit */

@@ -134,6 +134,8 @@ static const struct {
     { ACME_VERB_STAPLE, OF_UNIT, 2, acme_keeper_answer_staple },
     { ACME_VERB_EVENT, OF_UNIT, 6, acme_keeper_answer_event },
     { ACME_VERB_REQUEST, OF_UNIT, 1, acme_keeper_answer_request },
+    { ACME_VERB_TALLY, OF_ISSUER, ACME_TALLY_COUNTS,
+        acme_keeper_answer_tally },
     { ACME_VERB_DONE, OF_NOTHING, 3, answer_done },
 };
 

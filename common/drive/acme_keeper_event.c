@@ -57,6 +57,7 @@ acme_keeper_event(struct acme_keeper *keeper, const struct acme_event *event)
     one.at = now(keeper);
     put_writer(keeper, &one);
     write_line(keeper, &one);
+    keeper->status.events_at = 0;
     acme_keeper_react(keeper, &one);
     acme_keeper_track(keeper, &one);
 }

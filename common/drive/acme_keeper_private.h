@@ -19,6 +19,7 @@
 #include "state/acme_frame.h"
 #include "state/acme_md_store.h"
 #include "state/acme_roster.h"
+#include "state/acme_tally.h"
 #include "wrap/acme_csr.h"
 #include "wrap/acme_tsig.h"
 
@@ -100,14 +101,22 @@ struct acme_shown {
     uint64_t stamp; /* of acme_store_stamp(), with what was revoked */
 };
 
+/* Events that workers can tell of. */
+#define ACME_RECENT 16
+
 struct acme_keeper_status {
     struct acme_heap *heap;   /* when each is rendered again; NULL: no area */
     struct acme_shown *shown; /* nlineages */
     int64_t turn;             /* of those touched */
     size_t next;              /* to be looked at */
     unsigned count[ACME_CONDITIONS];
-    bool told;    /* of the server, at all */
-    time_t since; /* when we began */
+    bool told;                      /* of the server, as it is */
+    time_t since;                   /* when we began */
+    struct acme_tally *tally;       /* nissuers; NULL: no area */
+    struct acme_events_place place; /* up to where events are known */
+    time_t events_at;               /* when they are looked at next */
+    size_t nevents;
+    struct acme_event event[ACME_RECENT]; /* of our lineages, newest first */
 };
 
 /* What the runner was asked for, and has not answered yet. */
@@ -542,5 +551,6 @@ void acme_keeper_answer_staple(struct acme_call *call);
 void acme_keeper_answer_version(struct acme_call *call);
 void acme_keeper_answer_event(struct acme_call *call);
 void acme_keeper_answer_request(struct acme_call *call);
+void acme_keeper_answer_tally(struct acme_call *call);
 
 #endif

@@ -22,6 +22,9 @@
 #define STAMP_LOOKS 60
 #define AGAIN 3600
 
+/* Events that others have written are looked for so often (seconds). */
+#define EVENTS_EVERY 10
+
 static time_t
 now(const struct acme_keeper *keeper)
 {
@@ -39,7 +42,10 @@ acme_keeper_status_init(struct acme_keeper *keeper)
     status->heap = acme_heap_new(keeper->config->nlineages);
     status->shown =
         calloc(keeper->config->nlineages + 1, sizeof(*status->shown));
-    return status->heap != NULL && status->shown != NULL;
+    status->tally =
+        calloc(keeper->config->nissuers + 1, sizeof(*status->tally));
+    return status->heap != NULL && status->shown != NULL &&
+           status->tally != NULL;
 }
 
 void
@@ -47,6 +53,74 @@ acme_keeper_status_free(struct acme_keeper *keeper)
 {
     acme_heap_free(keeper->status.heap);
     free(keeper->status.shown);
+    free(keeper->status.tally);
+}
+
+/* ---- what was counted, and has happened ------------------------------- */
+
+void
+acme_keeper_answer_tally(struct acme_call *call)
+{
+    struct acme_keeper_status *status = &call->keeper->status;
+    struct acme_tally tally;
+    size_t i;
+
+    for (i = 0; i < ACME_TALLY_COUNTS; i++)
+        tally.count[i] = acme_frame_get_u64(&call->in);
+    if (status->tally != NULL && !call->in.bad) {
+        status->tally[call->index] = tally;
+        status->told = false;
+    }
+    acme_call_reply(call);
+}
+
+/* What people want to know of afterwards. */
+static bool
+is_recent(const struct acme_keeper *keeper, const struct acme_event *event)
+{
+    static const enum acme_event_kind kinds[] = { ACME_EVENT_RENEWED,
+        ACME_EVENT_ERRORED, ACME_EVENT_FAILED_OVER, ACME_EVENT_ROLLED_BACK,
+        ACME_EVENT_REVOKED, ACME_EVENT_REFUSED };
+    size_t i, lineage;
+
+    for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        if (event->kind == kinds[i])
+            return acme_config_find_lineage(keeper->config, event->lineage,
+                &lineage);
+    return false;
+}
+
+static enum acme_rc
+take_event(void *ctx, const struct acme_event *event, struct acme_error *err)
+{
+    struct acme_keeper *keeper = ctx;
+    struct acme_keeper_status *status = &keeper->status;
+    struct acme_event *list = status->event;
+
+    (void)err;
+    if (!is_recent(keeper, event))
+        return ACME_OK;
+    memmove(list + 1, list, (ACME_RECENT - 1) * sizeof(*list));
+    list[0] = *event;
+    status->nevents += status->nevents < ACME_RECENT;
+    status->told = false;
+    return ACME_OK;
+}
+
+/* Others write some as well. */
+static void
+look_for_events(struct acme_keeper *keeper)
+{
+    struct acme_keeper_status *status = &keeper->status;
+    struct acme_error ignored;
+
+    if (status->events_at > now(keeper) &&
+        status->events_at <= now(keeper) + EVENTS_EVERY)
+        return;
+    acme_error_clear(&ignored);
+    (void)acme_store_events(keeper->store, NULL, SIZE_MAX, &status->place,
+        take_event, keeper, &ignored);
+    status->events_at = now(keeper) + EVENTS_EVERY;
 }
 
 /* ---- what has to be rendered ------------------------------------------ */
@@ -194,6 +268,52 @@ server_json(const struct acme_keeper *keeper)
     return json;
 }
 
+/* Those with one name are one to people, and to a label of metrics. */
+static struct acme_json *
+issuer_json(const struct acme_keeper *keeper, size_t issuer)
+{
+    const struct acme_config *config = keeper->config;
+    const char *name = config->issuer[issuer].name;
+    struct acme_tally all = { .count = { 0 } };
+    char clean[ACME_LOG_LINE_MAX];
+    size_t i;
+
+    for (i = 0; i < config->nissuers; i++) {
+        if (strcmp(config->issuer[i].name, name) != 0)
+            continue;
+        if (i < issuer)
+            return NULL;
+        acme_tally_sum(&all, &keeper->status.tally[i]);
+    }
+    return acme_tally_render(
+        acme_log_clean(clean, sizeof(clean), name, strlen(name)), &all);
+}
+
+static struct acme_json *
+issuers_json(const struct acme_keeper *keeper)
+{
+    struct acme_json *list = acme_json_array(), *one;
+    size_t i;
+
+    for (i = 0; i < keeper->config->nissuers; i++) {
+        one = issuer_json(keeper, i);
+        if (one != NULL)
+            acme_json_append(list, one);
+    }
+    return list;
+}
+
+static struct acme_json *
+recent_json(const struct acme_keeper_status *status)
+{
+    struct acme_json *list = acme_json_array();
+    size_t i;
+
+    for (i = 0; i < status->nevents; i++)
+        acme_json_append(list, acme_status_public_event(&status->event[i]));
+    return list;
+}
+
 /* The document without its lineages. */
 static void
 render_server(struct acme_keeper *keeper)
@@ -206,6 +326,8 @@ render_server(struct acme_keeper *keeper)
     acme_json_set_bool(json, "separated", geteuid() == 0);
     acme_json_set(json, "server", server_json(keeper));
     acme_json_set(json, "counts", acme_status_counts(keeper->status.count));
+    acme_json_set(json, "issuers", issuers_json(keeper));
+    acme_json_set(json, "recent", recent_json(&keeper->status));
     (void)put_text(keeper, ACME_AREA_SERVER, json, &ignored);
     acme_json_free(json);
 }
@@ -223,6 +345,7 @@ acme_keeper_render(struct acme_keeper *keeper)
         return;
     memcpy(before, status->count, sizeof(before));
     look_for_changes(keeper);
+    look_for_events(keeper);
     while (
         acme_heap_first(status->heap, &i, &at) && at <= (int64_t)now(keeper)) {
         render_one(keeper, i);

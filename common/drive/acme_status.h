@@ -11,6 +11,7 @@
 
 #include "base/acme_error.h"
 #include "state/acme_condition.h"
+#include "state/acme_event.h"
 #include "state/acme_store.h"
 #include "wrap/acme_json.h"
 
@@ -40,6 +41,10 @@ enum acme_rc acme_status_lineage(struct acme_store *store, const char *name,
  * made.
  */
 struct acme_json *acme_status_public(const struct acme_json *lineage);
+
+/* What others than root are told of an event of a lineage: {"at", "event",
+ * "lineage", "issuer", "version", "not_after", "problem", "text"}. */
+struct acme_json *acme_status_public_event(const struct acme_event *event);
 
 /* How many lineages are in which condition: an object with all words. */
 struct acme_json *acme_status_counts(const unsigned count[ACME_CONDITIONS]);

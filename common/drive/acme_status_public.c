@@ -166,6 +166,34 @@ static const struct {
     { "hooks", runs },
 };
 
+static void
+set_text(struct acme_json *to, const char *name, const char *text)
+{
+    acme_json_set_str(to, name, text[0] != '\0' ? text : NULL);
+}
+
+/* Of failures the text is told that a CA's problem made; others' may be of a
+ * file or a program. */
+struct acme_json *
+acme_status_public_event(const struct acme_event *event)
+{
+    const bool ours =
+        event->kind == ACME_EVENT_ERRORED && event->problem[0] == '\0';
+    struct acme_json *told = acme_json_object();
+
+    acme_json_set_time(told, "at", event->at);
+    acme_json_set_str(told, "event", acme_event_word(event->kind));
+    set_text(told, "lineage", event->lineage);
+    set_text(told, "issuer", event->issuer);
+    if (event->version != 0)
+        acme_json_set_int(told, "version", event->version);
+    acme_json_set_time(told, "not_after", event->not_after);
+    set_text(told, "problem", event->problem);
+    set_text(told, "text",
+        ours || names_path(event->text) ? ELSEWHERE : event->text);
+    return told;
+}
+
 struct acme_json *
 acme_status_public(const struct acme_json *lineage)
 {

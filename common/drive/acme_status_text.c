@@ -8,7 +8,7 @@
 
 /* Lists that an administrator or a CA can make long. */
 static const char *const lists[] = { "names", "names_missing", "left_out",
-    "declared", "versions", "steps", "hooks" };
+    "declared", "versions", "steps", "hooks", "recent", "issuers" };
 
 /* How much of each is tried, one after the other. */
 static const size_t most[] = { 256, 64, 16, 4, 1, 0 };

@@ -949,6 +949,20 @@ acme_vault_request(struct acme_vault *vault, size_t unit,
     (void)simple(vault, &ignored);
 }
 
+void
+acme_vault_tally(struct acme_vault *vault, size_t issuer,
+    const struct acme_tally *tally)
+{
+    struct acme_buf *request = ask(vault, ACME_VERB_TALLY, issuer);
+    struct acme_error ignored;
+    size_t i;
+
+    acme_error_clear(&ignored);
+    for (i = 0; i < ACME_TALLY_COUNTS; i++)
+        acme_frame_add_u64(request, tally->count[i]);
+    (void)simple(vault, &ignored);
+}
+
 enum acme_rc
 acme_vault_ledger(struct acme_vault *vault, size_t issuer,
     struct acme_buf *text, struct acme_error *err)

@@ -18,6 +18,7 @@
 #include "state/acme_event.h"
 #include "state/acme_frame.h"
 #include "state/acme_record.h"
+#include "state/acme_tally.h"
 #include "wrap/acme_csr.h"
 #include "wrap/acme_tsig.h"
 #include "wrap/acme_x509.h"
@@ -241,6 +242,10 @@ void acme_vault_event(struct acme_vault *vault, size_t unit, size_t issuer,
  * Best effort. */
 void acme_vault_request(struct acme_vault *vault, size_t unit,
     const struct acme_buf *der);
+
+/* What was counted of an issuer.  Best effort. */
+void acme_vault_tally(struct acme_vault *vault, size_t issuer,
+    const struct acme_tally *tally);
 
 /* The issuer's ledger blob, opaque to the store. */
 enum acme_rc acme_vault_ledger(struct acme_vault *vault, size_t issuer,

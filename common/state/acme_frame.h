@@ -14,8 +14,8 @@
 #include "base/acme_error.h"
 
 /* Requests of the engine, each answered by one frame of the same verb.  The
- * index is a unit's, of ACCOUNT*, CONTACTS*, BINDING and LEDGER* an issuer's.
- */
+ * index is a unit's, of ACCOUNT*, CONTACTS*, BINDING, LEDGER* and TALLY an
+ * issuer's. */
 enum acme_verb {
     ACME_VERB_NONE = 0,
     ACME_VERB_UNIT,   /* -> names, live leaf, record */
@@ -54,6 +54,7 @@ enum acme_verb {
     ACME_VERB_EVENT,          /* kind, issuer, next attempt, subject, problem,
                                  text -> */
     ACME_VERB_REQUEST,        /* the signing request that the CA gets -> */
+    ACME_VERB_TALLY,          /* numbers of acme_tally.h -> */
     ACME_VERB_HOOK,           /* to the runner, see acme_errand.h */
     ACME_VERB_STAGE,          /* to the runner, see acme_stage_ask.h */
     ACME_VERB_DONE,           /* answer to a RENEW: id, ok, text; no reply */

@@ -5,6 +5,10 @@
 
 #include "state/acme_status_reader.h"
 
+/* The store gives a sign of life each second; one that is busy, or a clock
+ * that was set, is no news. */
+#define SILENCE 120
+
 /* The most urgent first. */
 static const struct {
     enum acme_condition condition;
@@ -49,6 +53,14 @@ acme_status_condition(const char *word)
            strcmp(word, acme_condition_word((enum acme_condition)i)) != 0)
         i++;
     return (enum acme_condition)i;
+}
+
+bool
+acme_status_is_alive(const struct acme_area *area, time_t now)
+{
+    const time_t beat = acme_area_last_beat(area);
+
+    return beat != 0 && beat + SILENCE > now;
 }
 
 size_t

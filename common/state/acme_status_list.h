@@ -54,6 +54,9 @@ enum acme_concern acme_status_concern(enum acme_condition condition);
 /* ACME_CONDITIONS: no such word. */
 enum acme_condition acme_status_condition(const char *word);
 
+/* Whether what renews certificates has given a sign of life lately. */
+bool acme_status_is_alive(const struct acme_area *area, time_t now);
+
 /* How many need attention. */
 size_t acme_status_list_troubled(const struct acme_status_list *list);
 

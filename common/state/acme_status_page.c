@@ -7,12 +7,10 @@
 
 #include "state/acme_status_page_private.h"
 #include "state/acme_status_reader.h"
+#include "state/acme_status_words.h"
 
 /* Names that a row has besides that of the lineage. */
 #define NAMES_SHOWN 2
-
-/* Seconds without a sign of life after which somebody should know. */
-#define SILENCE 120
 
 struct view {
     const struct acme_status_page *page;
@@ -55,7 +53,7 @@ add_silence(const struct view *view)
 {
     time_t beat = acme_area_last_beat(view->page->area);
 
-    if (beat != 0 && beat + SILENCE > view->page->now)
+    if (acme_status_is_alive(view->page->area, view->page->now))
         return;
     add(view, "<p class=\"note bad\">Nothing renews certificates at the "
               "moment: the processes beside the server were ");
@@ -340,6 +338,50 @@ add_rows(const struct view *view)
     add(view, "</tbody></table>\n");
 }
 
+/* ---- what has happened ------------------------------------------------ */
+
+static void
+add_event(const struct view *view, const struct acme_json_value *event)
+{
+    const char *issuer = acme_status_reader_str(event, "issuer");
+    const char *problem = acme_status_reader_str(event, "problem");
+    const time_t at = acme_status_reader_time(event, "at");
+
+    add(view, "<li>");
+    acme_page_when(view->out, at, view->page->now);
+    add(view, " ");
+    acme_page_link(view->out, view->page->base,
+        acme_status_reader_str(event, "lineage"));
+    add(view, " ");
+    if (strcmp(acme_status_reader_str(event, "event"), "errored") == 0) {
+        add(view, "<span class=\"warn\">failed</span>: ");
+        acme_html_text(view->out,
+            acme_status_words(problem, problem[0] != '\0' ? "problem" : ""));
+    } else {
+        acme_html_text(view->out, acme_status_reader_str(event, "text"));
+        if (issuer[0] != '\0') {
+            add(view, ", by ");
+            acme_html_text(view->out, issuer);
+        }
+    }
+    add(view, "</li>\n");
+}
+
+static void
+add_history(const struct view *view)
+{
+    const struct acme_json_value *event =
+        acme_json_flat_first(acme_json_flat_get(
+            acme_status_reader_get(view->reader, ACME_AREA_SERVER), "recent"));
+
+    if (event == NULL)
+        return;
+    add(view, "<section class=\"history\">\n<h2>Lately</h2>\n<ol>\n");
+    for (; event != NULL; event = acme_json_flat_next(event))
+        add_event(view, event);
+    add(view, "</ol>\n</section>\n");
+}
+
 /* ---- which part ------------------------------------------------------- */
 
 static void
@@ -431,6 +473,7 @@ acme_status_page_list(const struct acme_status_page *page,
     if (view.list.nrows > 0)
         add_rows(&view);
     add_parts(&view);
+    add_history(&view);
     add(&view, "</div>\n</main>\n");
     acme_page_end(out, true);
     acme_status_list_clear(&view.list);

@@ -10,6 +10,7 @@
 #include "base/acme_log.h"
 #include "base/acme_name.h"
 #include "state/acme_live_status.h"
+#include "state/acme_metrics.h"
 #include "state/acme_status_format.h"
 #include "state/acme_status_page.h"
 #include "wrap/acme_html.h"
@@ -424,6 +425,20 @@ html(struct answer *answer, const size_t *lineage)
     }
 }
 
+/* ---- for monitoring --------------------------------------------------- */
+
+static void
+metrics(struct answer *answer, const size_t *lineage)
+{
+    const bool open = answer->format == ACME_STATUS_OPENMETRICS;
+
+    if (lineage != NULL)
+        say(answer, 400, "metrics are of all certificates");
+    else if (!acme_metrics_render(answer->area, answer->config->nlineages,
+                 time(NULL), open, answer->body))
+        say_no_memory(answer);
+}
+
 /* ---- looking ---------------------------------------------------------- */
 
 static void
@@ -432,6 +447,8 @@ show(struct answer *answer, const size_t *lineage)
     answer->reply->status = 200;
     if (answer->format == ACME_STATUS_HTML)
         html(answer, lineage);
+    else if (answer->format != ACME_STATUS_JSON)
+        metrics(answer, lineage);
     else
         json(answer, lineage);
 }
@@ -531,8 +548,7 @@ choose_format(struct answer *answer)
 
     answer->format = acme_status_format_accepted(answer->query->accept);
     return !get_argument(answer->query->args, "format", word, sizeof(word)) ||
-           (acme_status_format_parse(word, &answer->format) &&
-               answer->format <= ACME_STATUS_HTML);
+           acme_status_format_parse(word, &answer->format);
 }
 
 static void
@@ -557,7 +573,8 @@ serve(struct answer *answer)
     else if (!renews && !looks)
         say_method(answer, "GET, HEAD");
     else if (!known)
-        say(answer, 400, "there is no such format: json or html");
+        say(answer, 400,
+            "there is no such format: json, html, openmetrics or prometheus");
     else if (answer->area == NULL)
         say(answer, 503, "no certificate is managed here");
     else if (renews)
@@ -583,7 +600,7 @@ acme_status_answer(const struct acme_config *config,
     memset(reply, 0, sizeof(*reply));
     acme_buf_init(body, PAGE_MAX);
     if (config != NULL)
-        body->max += config->nlineages * (ACME_STATUS_BYTES + 1);
+        body->max += acme_metrics_max(config->nlineages);
     set_field(reply, "Cache-Control", ACME_STATUS_CACHE);
     set_field(reply, "X-Content-Type-Options", "nosniff");
     set_field(reply, "Vary", "Accept");

@@ -65,6 +65,17 @@ check_html(const char *text)
     }
 }
 
+/* Each line is a comment or a sample of ours. */
+static void
+check_metrics(const char *text)
+{
+    for (; *text != '\0'; text = strchr(text, '\n') + 1) {
+        FUZZ_CHECK(
+            strncmp(text, "# ", 2) == 0 || strncmp(text, "acme_", 5) == 0);
+        FUZZ_CHECK(strchr(text, '\n') != NULL);
+    }
+}
+
 static void
 check_fields(const struct acme_status_reply *reply)
 {
@@ -94,6 +105,8 @@ ask(struct acme_status_query *query, const char *method)
     check_fields(&reply);
     if (strncmp(reply.type, "text/html", 9) == 0)
         check_html(acme_buf_str(&body));
+    if (reply.status == 200 && strstr(reply.type, "version=") != NULL)
+        check_metrics(acme_buf_str(&body));
     acme_buf_clear(&body);
 }
 

@@ -255,6 +255,7 @@ static const struct {
     { ACME_VERB_STAPLE, 4, 2 },
     { ACME_VERB_EVENT, 4, 6 },
     { ACME_VERB_REQUEST, 4, 1 },
+    { ACME_VERB_TALLY, 2, ACME_TALLY_COUNTS },
     { ACME_VERB_DONE, 1, 3 },
 };
 
@@ -266,7 +267,7 @@ add_fields(struct acme_buf *frame, enum acme_verb verb, unsigned n)
 
     for (i = 0; i < n; i++) {
         if ((verb == ACME_VERB_DONE && i < 2) || verb == ACME_VERB_OTHER_KEY ||
-            verb == ACME_VERB_LEDGER_ACCOUNT)
+            verb == ACME_VERB_LEDGER_ACCOUNT || verb == ACME_VERB_TALLY)
             acme_frame_add_u64(frame, 0);
         else if (verb == ACME_VERB_CHALLENGES && i < 3)
             acme_frame_add_u64(frame, i % 2);

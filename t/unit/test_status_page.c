@@ -85,7 +85,12 @@ static const char *const told[LINEAGES] = {
 
 static const char server[] =
     "{\"schema\":1,\"server\":{\"name\":\"nginx\",\"version\":\"" EVIL
-    "\",\"since\":\"2026-11-20T12:00:00Z\"}}";
+    "\",\"since\":\"2026-11-20T12:00:00Z\"},\"recent\":["
+    "{\"at\":\"2026-11-21T11:00:00Z\",\"event\":\"errored\",\"lineage\":"
+    "\"failing.test\",\"problem\":\"dns\",\"text\":\"" EVIL "\"},"
+    "{\"at\":\"2026-11-20T11:00:00Z\",\"event\":\"renewed\",\"lineage\":"
+    "\"" EVIL "\",\"issuer\":\"" EVIL "\",\"text\":\"certificate renewed" EVIL
+    "\"}]}";
 
 struct world {
     struct acme_area *area;
@@ -238,6 +243,20 @@ test_problems(void **state)
                        "changed");
     (void)expect(page, "Tried again with <code>acmectl renew</code>.");
     (void)expect(page, "Something in the configuration has to be changed");
+}
+
+static void
+test_history(void **state)
+{
+    struct world *w = *state;
+    const char *page = expect(list(w), ">Lately<");
+
+    page =
+        expect(page, "title=\"21 Nov 2026, 11:00 UTC\">60 minutes ago</"
+                     "time> <a href=\"?name=failing.test\">failing.test</a>"
+                     " <span class=\"warn\">failed</span>: The CA could not "
+                     "look up a name");
+    (void)expect(page, "> certificate renewed&lt;");
 }
 
 /* The bar: 20 of 40 days, to be renewed with 13 left. */
@@ -427,6 +446,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_list, setup, teardown),
         cmocka_unit_test_setup_teardown(test_problems, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_history, setup, teardown),
         cmocka_unit_test_setup_teardown(test_life, setup, teardown),
         cmocka_unit_test_setup_teardown(test_filter, setup, teardown),
         cmocka_unit_test_setup_teardown(test_well, setup, teardown),
