@@ -220,6 +220,17 @@ ctl_open_writing(struct ctl *ctl, struct acme_store **store)
     return CTL_OK;
 }
 
+int
+ctl_open_new(struct ctl *ctl, struct acme_store **store)
+{
+    int code = ctl_find_new(ctl);
+
+    if (code != CTL_OK)
+        return code;
+    return exists(ctl->state[0]) ? ctl_open(ctl->state[0], store)
+                                 : ctl_open_writing(ctl, store);
+}
+
 /* ---- names of -d ------------------------------------------------------ */
 
 int

@@ -31,6 +31,15 @@ struct ctl_words {
     const char *word[CTL_WORDS_MAX];
 };
 
+/* Of one that counts for those of --domains behind it. */
+struct ctl_placed {
+    size_t n;
+    struct {
+        const char *word;
+        size_t before; /* so many of --domains */
+    } at[CTL_WORDS_MAX];
+};
+
 struct ctl_verb;
 
 /* Who has said what an option is; whoever comes first counts. */
@@ -135,7 +144,13 @@ struct ctl {
     struct ctl_words challenges;
     struct ctl_words emails;
     struct ctl_words keys;
+    bool manual;
+    bool standalone;
+    bool webroot;
+    struct ctl_placed webroots;
+    long http_port, tls_port; /* 0: not given */
     const char *auth_hook;
+    const char *authenticator;
     const char *ca_file;
     const char *challenge_cmd;
     const char *cleanup_hook;
@@ -147,13 +162,16 @@ struct ctl {
     const char *eab_key;
     const char *eab_kid;
     const char *new_name; /* of a lineage, here */
+    const char *http_address;
     const char *post_hook;
     const char *pre_hook;
     const char *preferred_chain;
     const char *preflight;
     const char *profile;
     const char *required_profile;
-    int argc; /* the operands */
+    const char *tls_address;
+    const char *webroot_map; /* JSON */
+    int argc;                /* the operands */
     char **argv;
     /* directories that exist, in the order they are looked for */
     size_t nstates;
@@ -183,6 +201,9 @@ int ctl_ask_line(const char *prompt, char *line, size_t size);
  * asked: CTL_USAGE, and that the option is wanted. */
 int ctl_ask_yes(const struct ctl *ctl, const char *option,
     const char *question);
+
+/* Shows a text, and waits until the person is done: false, he is not. */
+bool ctl_ask_done(const char *text);
 
 /* Makes the names of -d canonical.  CTL_USAGE: one is none. */
 int ctl_read_domains(struct ctl *ctl);
@@ -215,6 +236,9 @@ int ctl_become(const char *state_dir, struct stat *st);
  * more.  _new: or the one that is named and does not exist yet. */
 int ctl_find_one(struct ctl *ctl);
 int ctl_find_new(struct ctl *ctl);
+
+/* Finds and opens that one, which is made if it does not exist. */
+int ctl_open_new(struct ctl *ctl, struct acme_store **store);
 
 /* Opens ctl->state[0] for writing, after becoming its owner for good; makes
  * it if it is not there. */

@@ -76,6 +76,32 @@ on_tick(void *ctx)
     ctl_progress_tick(&alone->progress);
 }
 
+static bool
+on_ask(void *ctx, const char *text, bool waits)
+{
+    bool done = true;
+
+    (void)ctx;
+    ctl_progress_clear();
+    if (waits)
+        done = ctl_ask_done(text);
+    else
+        (void)fprintf(stderr, "%s\n", text);
+    return done;
+}
+
+/* Whether there is a lineage that only a server can answer for. */
+static bool
+needs_server(const struct acme_config *config)
+{
+    size_t i;
+
+    for (i = 0; i < config->nlineages; i++)
+        if (config->lineage[i].proof->answer.by == ACME_ANSWERER_SERVER)
+            return true;
+    return false;
+}
+
 int
 ctl_alone_run(struct ctl_alone *alone)
 {
@@ -85,6 +111,7 @@ ctl_alone_run(struct ctl_alone *alone)
         .flags = alone->flags,
         .done = on_done,
         .tick = on_tick,
+        .ask = alone->asks ? on_ask : NULL,
         .ctx = alone };
     struct acme_error err;
     size_t *lineages = calloc(config->nlineages + 1, sizeof(*lineages));
@@ -95,7 +122,8 @@ ctl_alone_run(struct ctl_alone *alone)
         return ctl_fail(CTL_FAILED, "out of memory");
     for (i = 0; i < config->nlineages; i++)
         lineages[i] = i;
-    if (!alone->servers)
+    config->asks = alone->asks;
+    if (!alone->servers && needs_server(config))
         (void)fprintf(stderr,
             "acmectl: no server runs on \"%s\": the CA can "
             "validate names only if another program answers it\n",

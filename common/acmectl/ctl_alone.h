@@ -28,6 +28,7 @@ struct ctl_alone {
     const char *state_dir;
     unsigned flags; /* ACME_RENEW_... */
     bool servers;   /* one runs, and answers for us */
+    bool asks;      /* a person is there who proves names by hand */
     void (*done)(void *ctx, size_t lineage, bool ok, const char *text);
     void *ctx;
 };

@@ -62,3 +62,12 @@ ctl_ask_yes(const struct ctl *ctl, const char *option, const char *question)
             return ctl_fail(CTL_FAILED, "nothing was done");
     }
 }
+
+bool
+ctl_ask_done(const char *text)
+{
+    char line[256];
+
+    (void)fprintf(stderr, "%s\nPress Enter when it is there. ", text);
+    return read_answer(line, sizeof(line)) == CTL_OK;
+}

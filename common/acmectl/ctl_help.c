@@ -72,11 +72,14 @@ put_alias(void *ctx, const char *word, size_t len)
 }
 
 static void
-print_option(FILE *out, const struct ctl_option *option)
+print_option(FILE *out, const struct ctl_option *option,
+    const struct ctl_verb *verb)
 {
+    const char letter = ctl_option_letter(option, verb);
+
     (void)fputs("  ", out);
-    if (option->letter != '\0')
-        (void)fprintf(out, "-%c, ", option->letter);
+    if (letter != '\0')
+        (void)fprintf(out, "-%c, ", letter);
     (void)fprintf(out, "--%s", option->name);
     ctl_each_word(option->aliases, put_alias, out);
     (void)fprintf(out, "%s%s\n", option->value != NULL ? " " : "",
@@ -94,7 +97,7 @@ print_options(FILE *out, const struct ctl_verb *verb)
     for (option = ctl_options; option < ctl_options + ctl_noptions; option++)
         if ((option->flags & (CTL_GLOBAL | CTL_WITHOUT)) == 0 &&
             ctl_option_is_of(option, verb))
-            print_option(out, option);
+            print_option(out, option, verb);
 }
 
 void
@@ -118,7 +121,7 @@ print_global(FILE *out)
     for (option = ctl_options; option < ctl_options + ctl_noptions; option++)
         if ((option->flags & CTL_GLOBAL) != 0 &&
             (option->flags & CTL_WITHOUT) == 0)
-            print_option(out, option);
+            print_option(out, option, NULL);
 }
 
 static void

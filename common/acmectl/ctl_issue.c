@@ -4,6 +4,7 @@
  * declares is changed.
  */
 #include "acmectl/ctl_issue.h"
+#include "acmectl/ctl_answer.h"
 #include "acmectl/ctl_order.h"
 
 #include <stdio.h>
@@ -383,8 +384,10 @@ check_usage(struct issuance *issuance)
 {
     struct ctl *ctl = issuance->ctl;
     struct acme_error err;
-    int code = ctl_read_domains(ctl);
+    int code = ctl_webroot_domains(ctl);
 
+    if (code == CTL_OK)
+        code = ctl_read_domains(ctl);
     if (code != CTL_OK)
         return code;
     if (ctl->cert_path != NULL || ctl->chain_path != NULL ||
@@ -424,7 +427,7 @@ ctl_issue(struct ctl *ctl)
     issuance->names = ctl->arena;
     code = check_usage(issuance);
     if (code == CTL_OK)
-        code = ctl_open_one(ctl, &issuance->store);
+        code = ctl_open_new(ctl, &issuance->store);
     if (code == CTL_OK)
         code = issue(issuance);
     acme_settings_free(issuance->settings);

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "acmectl/ctl_answer.h"
 #include "acmectl/ctl_delete.h"
 #include "acmectl/ctl_file.h"
 #include "acmectl/ctl_order.h"
@@ -374,6 +375,8 @@ ctl_issue_csr(struct ctl *ctl)
     request->path = ctl_whole_path(ctl->arena, ctl->csr);
     code = check_usage(ctl);
     if (code == CTL_OK)
+        code = ctl_webroot_domains(ctl);
+    if (code == CTL_OK)
         code = ctl_read_domains(ctl);
     if (code == CTL_OK)
         code = read_request(request);
@@ -386,7 +389,9 @@ ctl_issue_csr(struct ctl *ctl)
     if (code == CTL_OK)
         code = make_files(request);
     if (code == CTL_OK)
-        code = ctl_open_changing(ctl, &request->store);
+        code = ctl_find_new(ctl);
+    if (code == CTL_OK)
+        code = ctl_open_writing(ctl, &request->store);
     if (code == CTL_OK)
         code = have_issued(request);
     give_up_files(request);

@@ -142,6 +142,15 @@ const struct ctl_option ctl_options[] = {
         .text = "Do not wait for the server's answer, but for what it refuses "
                 "within a second. Without effect where acmectl does the work "
                 "itself.\n" },
+    { .name = "authenticator",
+        .letter = 'a',
+        .kind = CTL_TEXT,
+        .at = AT(authenticator),
+        .value = "NAME",
+        .choices = "server standalone webroot manual",
+        .text = "Who answers the CA: `server`, which it is without this, is "
+                "one on the same state directory; the others are "
+                "`--standalone`, `--webroot` and `--manual`.\n" },
     { .name = "server",
         .aliases = "acme-url",
         .letter = 'a',
@@ -152,7 +161,7 @@ const struct ctl_option ctl_options[] = {
         .text =
             "The directory of the CA that is meant, or a short name as "
             "`letsencrypt`. Without it, the CA that the state directory names "
-            "counts.\n" },
+            "counts. The letter is not that of `issue`.\n" },
     { .name = "account",
         .kind = CTL_TEXT,
         .at = AT(account),
@@ -584,6 +593,69 @@ const struct ctl_option ctl_options[] = {
         .text = "The only challenges that are used, the best first: "
                 "`http-01`, `tls-alpn-01`, `dns-01`, `dns-account-01`, "
                 "`dns-persist-01`; also `http`, `tls-alpn`, `dns`.\n" },
+    { .name = "standalone",
+        .kind = CTL_FLAG,
+        .at = AT(standalone),
+        .text = "Answer the CA without a web server: listen at the ports "
+                "that it comes to, as long as it takes.\n" },
+    { .name = "http-01-port",
+        .kind = CTL_NUMBER,
+        .at = AT(http_port),
+        .value = "PORT",
+        .least = 1,
+        .most = 65535,
+        .text = "With `--standalone`: listen here for http-01, where port 80, "
+                "which the CA comes to in any case, is forwarded to.\n" },
+    { .name = "http-01-address",
+        .kind = CTL_TEXT,
+        .at = AT(http_address),
+        .value = "ADDRESS",
+        .text = "With `--standalone`: listen at this address alone for "
+                "http-01.\n" },
+    { .name = "tls-alpn-01-port",
+        .kind = CTL_NUMBER,
+        .at = AT(tls_port),
+        .value = "PORT",
+        .least = 1,
+        .most = 65535,
+        .text = "The same for tls-alpn-01, and port 443.\n" },
+    { .name = "tls-alpn-01-address",
+        .kind = CTL_TEXT,
+        .at = AT(tls_address),
+        .value = "ADDRESS",
+        .text = "The same for tls-alpn-01.\n" },
+    { .name = "webroot",
+        .kind = CTL_FLAG,
+        .at = AT(webroot),
+        .text = "Answer the CA by files in a directory that a web server "
+                "shows, which `--webroot-path` or `--webroot-map` names.\n" },
+    { .name = "webroot-path",
+        .letter = 'w',
+        .kind = CTL_PLACED,
+        .at = AT(webroots),
+        .value = "DIR",
+        .text = "The directory of the web server for the names behind it, up "
+                "to the next one: `-w A -d a.test -w B -d b.test`. One is for "
+                "all names, and the last of several for what is left.\n" },
+    { .name = "webroot-map",
+        .kind = CTL_TEXT,
+        .at = AT(webroot_map),
+        .value = "JSON",
+        .text = "Names with their directories: `'{\"a.test,b.test\": "
+                "\"/var/www/a\"}'`. The names count as those of "
+                "`--domains`, and the directories before those of "
+                "`--webroot-path`.\n" },
+    { .name = "manual",
+        .kind = CTL_FLAG,
+        .at = AT(manual),
+        .text = "A person at the terminal is told what there has to be, a "
+                "file of a web server or a record in the DNS, and asked to "
+                "say when it is there; or a program does it, with "
+                "`--manual-auth-hook`.\n" },
+    { .name = "manual-public-ip-logging-ok",
+        .kind = CTL_FLAG,
+        .flags = CTL_GLOBAL | CTL_WITHOUT,
+        .at = AT(without) },
     { .name = "challenge-cmd",
         .kind = CTL_TEXT,
         .at = AT(challenge_cmd),
@@ -596,7 +668,7 @@ const struct ctl_option ctl_options[] = {
         .at = AT(auth_hook),
         .value = "FILE",
         .text = "A program that changes the DNS as Certbot's authentication "
-                "hooks do.\n" },
+                "hooks do; with `--manual` also files for http-01.\n" },
     { .name = "manual-cleanup-hook",
         .kind = CTL_TEXT,
         .at = AT(cleanup_hook),
@@ -752,6 +824,17 @@ ctl_option_is_of(const struct ctl_option *option, const struct ctl_verb *verb)
                                 strlen(option->name)));
 }
 
+char
+ctl_option_letter(const struct ctl_option *option, const struct ctl_verb *verb)
+{
+    const struct ctl_option *other;
+
+    for (other = ctl_options; other < option; other++)
+        if (other->letter == option->letter && ctl_option_is_of(other, verb))
+            return '\0';
+    return option->letter;
+}
+
 /* ---- values ----------------------------------------------------------- */
 
 static void *
@@ -820,6 +903,18 @@ take_list(struct ctl *ctl, const struct ctl_option *option, const char *value)
         code = take_word(ctl, field(ctl, option), option, value, len);
     }
     return code;
+}
+
+static int
+take_placed(const struct ctl *ctl, struct ctl_placed *placed,
+    const struct ctl_option *option, const char *value)
+{
+    if (placed->n == CTL_WORDS_MAX)
+        return ctl_fail(CTL_USAGE, "more than %d values of --%s",
+            CTL_WORDS_MAX, option->name);
+    placed->at[placed->n].word = value;
+    placed->at[placed->n++].before = ctl->domains.n;
+    return CTL_OK;
 }
 
 static void
@@ -894,6 +989,8 @@ ctl_option_take(struct ctl *ctl, const struct ctl_option *option,
         return take_number(at, option, value, where);
     case CTL_WORDS:
         return take_word(ctl, at, option, value, strlen(value));
+    case CTL_PLACED:
+        return take_placed(ctl, at, option, value);
     case CTL_LIST:
         return take_list(ctl, option, value);
     }
@@ -925,6 +1022,9 @@ ctl_option_forget(struct ctl *ctl, const struct ctl_option *option)
     case CTL_LIST:
         ((struct ctl_words *)at)->n = 0;
         break;
+    case CTL_PLACED:
+        ((struct ctl_placed *)at)->n = 0;
+        break;
     }
 }
 
@@ -945,6 +1045,18 @@ words_text(const struct ctl *ctl, const struct ctl_words *words)
     for (i = 0; i < words->n && text != NULL; i++)
         text = acme_arena_printf(ctl->arena, "%s%s%s", text, i > 0 ? " " : "",
             words->word[i]);
+    return text;
+}
+
+static const char *
+placed_text(const struct ctl *ctl, const struct ctl_placed *placed)
+{
+    const char *text = "";
+    size_t i;
+
+    for (i = 0; i < placed->n && text != NULL; i++)
+        text = acme_arena_printf(ctl->arena, "%s%s%s", text, i > 0 ? " " : "",
+            placed->at[i].word);
     return text;
 }
 
@@ -970,6 +1082,9 @@ ctl_option_text(const struct ctl *ctl, const struct ctl_option *option)
     case CTL_WORDS:
     case CTL_LIST:
         text = words_text(ctl, at);
+        break;
+    case CTL_PLACED:
+        text = placed_text(ctl, at);
         break;
     }
     return text != NULL && *text != '\0' ? text

@@ -22,6 +22,7 @@ enum ctl_kind {
     CTL_TEXT,   /* const char *; NULL: not given */
     CTL_NUMBER, /* long, of a range */
     CTL_WORDS,  /* struct ctl_words: each time one */
+    CTL_PLACED, /* struct ctl_placed: each time one */
     CTL_LIST    /* so, and separated by commas or spaces also several */
 };
 
@@ -98,6 +99,11 @@ const struct ctl_option *ctl_option_find(const char *name, size_t len);
 
 /* Whether a verb, if it is not NULL, takes an option. */
 bool ctl_option_is_of(const struct ctl_option *option,
+    const struct ctl_verb *verb);
+
+/* The letter that it has with a verb: where two have the same, it is that of
+ * the first of the table.  '\0': none. */
+char ctl_option_letter(const struct ctl_option *option,
     const struct ctl_verb *verb);
 
 /* The verb after this one, in the order of the groups; the first one after

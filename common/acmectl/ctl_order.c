@@ -65,6 +65,7 @@ ctl_order_run(struct ctl_order *order)
     alone->flags = ctl->dry_run ? ACME_RENEW_TRIAL : ACME_RENEW_ISSUE;
     if (order->force)
         alone->flags |= ACME_RENEW_FORCE;
+    alone->asks = acme_proof_is_by_hand(&order->wish->proof);
     alone->done = on_done;
     alone->ctx = &work;
     alone->config = acme_config_new(ctl->state[0], "acmectl", "issue");

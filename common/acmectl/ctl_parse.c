@@ -159,12 +159,13 @@ add_name(void *ctx, const char *word, size_t len)
 static void
 add_letter(struct parser *parser, const struct ctl_option *option)
 {
+    const char letter = ctl_option_letter(option, parser->ctl->verb);
     char *end = parser->letters + strlen(parser->letters);
 
-    if (option->letter == '\0')
+    if (letter == '\0')
         return;
-    parser->by_letter[(unsigned char)option->letter] = option;
-    *end++ = option->letter;
+    parser->by_letter[(unsigned char)letter] = option;
+    *end++ = letter;
     if (option->value != NULL)
         *end++ = ':';
     *end = '\0';

@@ -1,4 +1,5 @@
 #include "acmectl/ctl_wish.h"
+#include "acmectl/ctl_answer.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -303,6 +304,8 @@ take_proof(struct ctl *ctl, struct acme_proof *proof)
     }
     if (code == CTL_OK)
         code = take_texts(ctl, proof);
+    if (code == CTL_OK)
+        code = ctl_answer_take(ctl, proof);
     acme_error_clear(&err);
     if (code == CTL_OK &&
         (acme_host_check_command(&proof->command, &err) != ACME_OK ||

@@ -23,6 +23,10 @@
 #define ACME_COMMAND_WORDS_MAX 16
 #define ACME_DNS_ZONES_MAX 8
 
+/* Directories of web servers and the names that they are for: a hundred names
+ * with one each, which is what a command line takes. */
+#define ACME_WEBROOT_WORDS_MAX 256
+
 /* Hooks of one kind that a lineage may have, beside those in directories:
  * written by hand, too. */
 #define ACME_HOOKS_MAX 4

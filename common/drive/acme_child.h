@@ -21,6 +21,9 @@ struct acme_child {
     int wake[2]; /* engine: what acme_child_wake() writes to */
     int runner;  /* engine, store: their ends of pairs with the runner */
     int store;   /* runner: its end of the pair with the store */
+    int ask;     /* runner: to who can ask a person */
+    /* engine: its end of a pair with who listens in a server's place */
+    int standalone;
 };
 
 /*

@@ -143,6 +143,7 @@ struct writer {
     struct acme_command_run *run;
     struct acme_arena *arena;
     const char *domain; /* that the label of the record is in front of */
+    const char *value;  /* of the record, or a key authorization */
     size_t nargs;
     bool failed; /* out of memory */
 };
@@ -231,6 +232,8 @@ base_of(const char *name)
 static const char *
 domain_of(const struct acme_command *command, const struct acme_errand *errand)
 {
+    if (!acme_challenge_is_dns(errand->type))
+        return errand->name;
     if (acme_command_has_label(command->kind))
         return acme_dns_owner_domain(errand->type, errand->owner);
     return base_of(errand->name);
@@ -269,7 +272,9 @@ set_environment(struct writer *w, const struct acme_lineage *lineage,
     const struct acme_command *command = &lineage->proof->command;
 
     set_both(w, "DOMAIN", w->domain);
-    set_both(w, "VALIDATION", errand->value);
+    set_both(w, "VALIDATION", w->value);
+    if (!acme_challenge_is_dns(errand->type))
+        set_both(w, "TOKEN", errand->token);
     add_env(w, acme_arena_printf(w->arena, "ACME_REMAINING_CHALLENGES=%u",
                    errand->remaining));
     add_env(w, acme_arena_printf(w->arena, "CERTBOT_REMAINING_CHALLENGES=%u",
@@ -282,7 +287,8 @@ set_environment(struct writer *w, const struct acme_lineage *lineage,
         set_env(w, "ACME_RESULT", errand->failed ? "failed" : "done");
     set_env(w, "ACME_CHALLENGE", acme_challenge_name(errand->type));
     set_env(w, "ACME_IDENTIFIER", errand->name);
-    set_env(w, "ACME_RECORD_NAME", errand->owner);
+    if (acme_challenge_is_dns(errand->type))
+        set_env(w, "ACME_RECORD_NAME", errand->owner);
     set_env(w, "ACME_LINEAGE", lineage->name);
     set_env(w, "ACME_HOOK_DIR", dir);
     if (command->credentials != NULL)
@@ -321,7 +327,7 @@ speak_uacme(struct writer *w, const struct acme_command *command,
     add_arg(w, acme_challenge_name(errand->type));
     add_arg(w, w->domain);
     add_arg(w, errand->token);
-    add_arg(w, errand->value);
+    add_arg(w, w->value);
 }
 
 static void
@@ -389,7 +395,9 @@ acme_command_run(const struct acme_lineage *lineage,
     const struct acme_command *command = &lineage->proof->command;
     struct writer w = { .run = run,
         .arena = arena,
-        .domain = domain_of(command, errand) };
+        .domain = domain_of(command, errand),
+        .value = errand->value };
+    char authorization[ACME_KEY_AUTHORIZATION_MAX + 1];
 
     memset(run, 0, sizeof(*run));
     *nothing = command->kind == ACME_COMMAND_NONE ||
@@ -404,6 +412,12 @@ acme_command_run(const struct acme_lineage *lineage,
     if (w.domain == NULL)
         return acme_error_set(err, ACME_CONFIG,
             "the program cannot be told of a record at \"%s\"", errand->owner);
+    if (!acme_challenge_is_dns(errand->type)) {
+        acme_errand_authorization(errand, authorization);
+        w.value = acme_arena_strdup(arena, authorization);
+    }
+    if (w.value == NULL)
+        return acme_error_nomem(err);
     speak(&w, command, errand);
     if (!acme_command_set_user(run, arena, user->uid))
         w.failed = true;

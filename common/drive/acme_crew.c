@@ -444,6 +444,7 @@ prepare(struct seat *seat, size_t unit, size_t issuer, bool force)
         .trial = conf->trial,
         .present_ms = conf->present_ms,
         .runner = conf->runner,
+        .standalone = conf->standalone,
         .preflight = conf->preflight,
         .resolver = conf->resolver };
     seat->job.client = acme_client_new(NULL, &seat->host);

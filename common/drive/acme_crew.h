@@ -35,6 +35,7 @@ struct acme_crew_conf {
     struct acme_network network;
     /* see struct acme_job: */
     const struct acme_runner_link *runner;
+    const struct acme_runner_link *standalone;
     const struct acme_preflight_means *preflight;
     unsigned present_ms;
     const struct acme_dns_servers *resolver; /* the host's; or NULL */

@@ -24,6 +24,7 @@ new_crew(struct acme_engine *engine, struct acme_error *err)
         .host = conf->host,
         .vault = conf->vault,
         .runner = conf->runner,
+        .standalone = conf->standalone,
         .preflight = conf->preflight,
         .present_ms = conf->present_ms,
         .resolver = conf->resolver,

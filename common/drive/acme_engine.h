@@ -22,6 +22,7 @@ struct acme_engine_conf {
     struct acme_vault *vault;
     struct acme_network network;
     const struct acme_runner_link *runner; /* NULL: no lineage has a command */
+    const struct acme_runner_link *standalone;    /* NULL: nobody listens */
     const struct acme_preflight_means *preflight; /* see struct acme_job */
     unsigned present_ms;
     const struct acme_dns_servers *resolver; /* the host's; or NULL */

@@ -188,6 +188,7 @@ run(struct network *network, struct acme_child *child, bool crashed,
     struct acme_error *err)
 {
     const struct acme_runner_link runner = { child->runner };
+    const struct acme_runner_link standalone = { child->standalone };
     struct acme_engine_conf conf;
     struct acme_engine *engine = NULL;
     enum acme_rc rc;
@@ -199,6 +200,7 @@ run(struct network *network, struct acme_child *child, bool crashed,
     conf.network.ctx = network;
     conf.network.open = open_transport;
     conf.runner = child->runner != -1 ? &runner : NULL;
+    conf.standalone = child->standalone != -1 ? &standalone : NULL;
     conf.preflight = &network->preflight;
     conf.present_ms = pace->present_ms;
     conf.resolver = &network->resolver;
@@ -225,12 +227,14 @@ try_all(struct network *network, struct acme_child *child,
     const struct acme_store_errand *errand, struct acme_error *err)
 {
     const struct acme_runner_link runner = { child->runner };
+    const struct acme_runner_link standalone = { child->standalone };
     const bool wakes = acme_child_open_wake(child);
     const struct acme_crew_conf crew = { .config = network->config,
         .host = network->host,
         .vault = vault,
         .network = { network, open_transport },
         .runner = child->runner != -1 ? &runner : NULL,
+        .standalone = child->standalone != -1 ? &standalone : NULL,
         .preflight = &network->preflight,
         .present_ms = pace->present_ms,
         .resolver = &network->resolver,

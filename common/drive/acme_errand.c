@@ -35,15 +35,20 @@ acme_errand_render(const struct acme_errand *errand, uint32_t lineage,
 /* ---- what is no errand of ours ---------------------------------------- */
 
 static bool
-is_name(const char *name, size_t len)
+is_identifier(const char *name, size_t len)
 {
     char canonical[ACME_NAME_MAX + 1];
     struct acme_error ignored;
 
     acme_error_clear(&ignored);
     return acme_name_parse(name, len, canonical, &ignored) == ACME_OK &&
-           strlen(canonical) == len && memcmp(canonical, name, len) == 0 &&
-           !acme_name_is_ip(canonical);
+           strlen(canonical) == len && memcmp(canonical, name, len) == 0;
+}
+
+static bool
+is_name(const char *name, size_t len)
+{
+    return is_identifier(name, len) && !acme_name_is_ip(name);
 }
 
 /* Labels of letters, digits, "-" and "_", none of them empty. */
@@ -92,7 +97,7 @@ are_names(const char *list, size_t len)
         comma = memchr(list, ',', (size_t)(end - list));
         if (comma == NULL)
             comma = end;
-        if (comma + 1 == end || !is_name(list, (size_t)(comma - list)))
+        if (comma + 1 == end || !is_identifier(list, (size_t)(comma - list)))
             return false;
         list = comma == end ? end : comma + 1;
     }
@@ -100,13 +105,28 @@ are_names(const char *list, size_t len)
 }
 
 static bool
-is_errand(const struct acme_errand *errand, const struct acme_proof *proof)
+is_at_name(const struct acme_errand *errand, const struct acme_proof *proof)
 {
-    return (errand->type == ACME_DNS_01 ||
-               errand->type == ACME_DNS_ACCOUNT_01) &&
+    return proof->answer.by != ACME_ANSWERER_SERVER &&
+           is_identifier(errand->name, strlen(errand->name)) &&
+           !acme_name_is_wildcard(errand->name) &&
+           strcmp(errand->name, errand->owner) == 0;
+}
+
+static bool
+is_record(const struct acme_errand *errand, const struct acme_proof *proof)
+{
+    return errand->type != ACME_DNS_PERSIST_01 &&
            is_name(errand->name, strlen(errand->name)) &&
            is_owner(errand->owner) &&
-           may_own(proof, errand->name, errand->owner) &&
+           may_own(proof, errand->name, errand->owner);
+}
+
+static bool
+is_errand(const struct acme_errand *errand, const struct acme_proof *proof)
+{
+    return (acme_challenge_is_dns(errand->type) ? is_record(errand, proof)
+                                                : is_at_name(errand, proof)) &&
            strlen(errand->value) == ACME_THUMBPRINT_LEN &&
            acme_base64_is(errand->value, ACME_THUMBPRINT_LEN) &&
            acme_token_ok(errand->token, strlen(errand->token)) &&
@@ -143,6 +163,14 @@ acme_errand_parse(struct acme_frame *frame, const struct acme_proof *proof,
     errand->type = (enum acme_challenge_type)type;
     errand->remaining = (unsigned)remaining;
     return is_errand(errand, proof);
+}
+
+void
+acme_errand_authorization(const struct acme_errand *errand,
+    char text[ACME_KEY_AUTHORIZATION_MAX + 1])
+{
+    (void)snprintf(text, ACME_KEY_AUTHORIZATION_MAX + 1, "%s.%s",
+        errand->token, errand->value);
 }
 
 /* ---- the answer ------------------------------------------------------- */

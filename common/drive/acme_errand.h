@@ -1,7 +1,8 @@
 /*
- * What the engine asks the runner for: a record in the DNS, to be made or
- * taken away by the command of a lineage.  Which program that is, is never in
- * it: the runner has it from its configuration.
+ * What the engine asks the runner for, or who listens in a server's place:
+ * the answer to a challenge, a record in the DNS or what is found at the name,
+ * to be made or taken away.  By which program, or in which directory, is never
+ * in it: that is in the configuration.
  */
 #ifndef ACME_ERRAND_H
 #define ACME_ERRAND_H
@@ -21,8 +22,10 @@ struct acme_errand {
     bool add;    /* or take it away; then: */
     bool failed; /* the order came to nothing */
     enum acme_challenge_type type;
-    char name[ACME_NAME_MAX + 1]; /* a wildcard has its "*." */
-    char owner[ACME_OWNER_MAX + 1];
+    char name[ACME_NAME_MAX + 1];   /* a wildcard has its "*." */
+    char owner[ACME_OWNER_MAX + 1]; /* of a record; else the name */
+    /* Of a record; else the thumbprint, which makes, behind the token and a
+     * dot, the key authorization. */
     char value[ACME_THUMBPRINT_LEN + 1];
     char token[ACME_TOKEN_MAX + 1];
     unsigned remaining; /* records of this order that come after it */
@@ -46,6 +49,10 @@ void acme_errand_render(const struct acme_errand *errand, uint32_t lineage,
  */
 bool acme_errand_parse(struct acme_frame *frame,
     const struct acme_proof *proof, struct acme_errand *errand);
+
+/* The key authorization of one that is no record. */
+void acme_errand_authorization(const struct acme_errand *errand,
+    char text[ACME_KEY_AUTHORIZATION_MAX + 1]);
 
 /* What came of it, besides an error. */
 struct acme_errand_end {

@@ -238,6 +238,13 @@ try_to_obtain(struct acme_run *run)
         rc = ask_clock(run, &due);
     if (rc != ACME_OK || !due)
         return rc;
+    if (acme_proof_is_by_hand(run->lineage->proof) && !job->config->asks)
+        return acme_error_set(run->err, ACME_CONFIG,
+            "its names are proved by hand, and nobody can be asked here: a "
+            "person at a terminal renews it, with acmectl issue --manual "
+            "--cert-name %s --force, or --manual-auth-hook names a program "
+            "that does it",
+            run->lineage->name);
     rc = acme_job_begin(run);
     if (rc == ACME_OK)
         rc = acme_enroll(&account, run->err);

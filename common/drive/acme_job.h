@@ -40,6 +40,8 @@ struct acme_job {
     unsigned present_ms;        /* time others need to notice a challenge */
     /* To the process that runs commands of lineages; NULL: there is none. */
     const struct acme_runner_link *runner;
+    /* To the one that listens where no server does; NULL: there is none. */
+    const struct acme_runner_link *standalone;
     /* What it takes for a pre-flight; NULL: there is none. */
     const struct acme_preflight_means *preflight;
     const struct acme_dns_servers *resolver; /* the host's, or NULL: none is

@@ -1,6 +1,6 @@
 /*
- * Records that a program of the administrator's makes: the runner is asked to
- * run it.
+ * What a program of the administrator's makes, or the runner itself, which is
+ * asked for it; or a listener, which is asked in the same way.
  */
 #include <string.h>
 
@@ -55,9 +55,13 @@ take_answer(struct acme_run *run, const struct acme_buf *answer,
     return rc;
 }
 
+typedef enum acme_rc ask_process(const struct acme_run *run,
+    struct acme_buf *frame, struct acme_buf *answer, struct acme_error *err);
+
 static enum acme_rc
-ask(struct acme_run *run, const struct acme_errand *errand,
-    struct acme_dns_record *record, struct acme_error *err)
+ask(struct acme_run *run, ask_process *process,
+    const struct acme_errand *errand, struct acme_dns_record *record,
+    struct acme_error *err)
 {
     const size_t lineage = (size_t)(run->lineage - run->job->config->lineage);
     struct acme_buf frame, answer;
@@ -66,7 +70,7 @@ ask(struct acme_run *run, const struct acme_errand *errand,
     acme_buf_init(&frame, ACME_FRAME_MAX);
     acme_buf_init(&answer, ACME_FRAME_MAX);
     acme_errand_render(errand, (uint32_t)lineage, &frame);
-    rc = acme_job_ask_runner(run, &frame, &answer, err);
+    rc = process(run, &frame, &answer, err);
     if (rc == ACME_OK)
         rc = take_answer(run, &answer, record, err);
     acme_buf_clear(&frame);
@@ -75,8 +79,8 @@ ask(struct acme_run *run, const struct acme_errand *errand,
 }
 
 static enum acme_rc
-add(struct acme_run *run, struct acme_dns_record *record,
-    struct acme_error *err)
+make(struct acme_run *run, ask_process *process,
+    struct acme_dns_record *record, struct acme_error *err)
 {
     struct acme_errand errand;
 
@@ -85,12 +89,12 @@ add(struct acme_run *run, struct acme_dns_record *record,
             "the name of the record is too long");
     errand.add = true;
     errand.output_len = 0;
-    return ask(run, &errand, record, err);
+    return ask(run, process, &errand, record, err);
 }
 
 static enum acme_rc
-remove_it(struct acme_run *run, const struct acme_dns_record *record,
-    bool failed, struct acme_error *err)
+take_away(struct acme_run *run, ask_process *process,
+    const struct acme_dns_record *record, bool failed, struct acme_error *err)
 {
     struct acme_dns_record copied = *record;
     struct acme_errand errand;
@@ -98,7 +102,41 @@ remove_it(struct acme_run *run, const struct acme_dns_record *record,
     if (!fill(&errand, record))
         return ACME_OK; /* then it was never made */
     errand.failed = failed;
-    return ask(run, &errand, &copied, err);
+    return ask(run, process, &errand, &copied, err);
+}
+
+static enum acme_rc
+add(struct acme_run *run, struct acme_dns_record *record,
+    struct acme_error *err)
+{
+    return make(run, acme_job_ask_runner, record, err);
+}
+
+static enum acme_rc
+remove_it(struct acme_run *run, const struct acme_dns_record *record,
+    bool failed, struct acme_error *err)
+{
+    return take_away(run, acme_job_ask_runner, record, failed, err);
 }
 
 const struct acme_dns_means acme_job_command = { add, remove_it };
+
+static enum acme_rc
+listen_for(struct acme_run *run, struct acme_dns_record *record,
+    struct acme_error *err)
+{
+    return make(run, acme_job_ask_standalone, record, err);
+}
+
+/* One that has ended does not answer any more either. */
+static enum acme_rc
+end_listening(struct acme_run *run, const struct acme_dns_record *record,
+    bool failed, struct acme_error *err)
+{
+    return run->job->standalone != NULL
+               ? take_away(run, acme_job_ask_standalone, record, failed, err)
+               : ACME_OK;
+}
+
+const struct acme_dns_means acme_job_standalone = { listen_for,
+    end_listening };

@@ -96,6 +96,7 @@ acme_job_dns_delegate(struct acme_run *run, struct acme_dns_record *record,
         return ACME_OK;
     dns = acme_job_ask_resolver(run, &servers);
     for (i = 0; i < n && rc == ACME_OK; i++)
-        rc = delegate(run, &dns, &record[i]);
+        if (acme_challenge_is_dns(record[i].type))
+            rc = delegate(run, &dns, &record[i]);
     return rc;
 }

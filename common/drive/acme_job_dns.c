@@ -9,15 +9,29 @@
 
 /* ---- which there are -------------------------------------------------- */
 
-/* How the lineage's DNS is changed; NULL: not at all. */
+/* How the lineage's DNS is changed, or a CA is answered at a name; NULL: not
+ * at all. */
 static const struct acme_dns_means *
-means_of(const struct acme_run *run)
+means_of(const struct acme_run *run, enum acme_challenge_type type)
 {
-    if (run->lineage->proof->command.kind != ACME_COMMAND_NONE)
+    const struct acme_proof *proof = run->lineage->proof;
+
+    if (!acme_challenge_is_dns(type))
+        return proof->answer.by == ACME_ANSWERER_STANDALONE
+                   ? &acme_job_standalone
+                   : &acme_job_command;
+    if (proof->command.kind != ACME_COMMAND_NONE ||
+        acme_proof_is_by_hand(proof))
         return &acme_job_command;
-    if (run->lineage->proof->dns_server != NULL)
-        return &acme_job_update_means;
-    return NULL;
+    return proof->dns_server != NULL ? &acme_job_update_means : NULL;
+}
+
+bool
+acme_job_is_made(const struct acme_run *run, enum acme_challenge_type type)
+{
+    return acme_proof_is_made(run->lineage->proof, type) &&
+           (acme_challenge_is_dns(type) || run->job->standalone != NULL ||
+               run->lineage->proof->answer.by != ACME_ANSWERER_STANDALONE);
 }
 
 static enum acme_rc
@@ -27,6 +41,9 @@ owner_of(struct acme_run *run, struct acme_dns_record *record,
     char owner[ACME_NAME_MAX + 1];
     enum acme_rc rc;
 
+    record->owner = record->name;
+    if (!acme_challenge_is_dns(record->type))
+        return ACME_OK;
     rc = acme_dns_owner(record->type, record->name,
         acme_client_account(run->job->client), owner, err);
     if (rc != ACME_OK)
@@ -53,6 +70,10 @@ prove_token(struct acme_run *run, struct acme_dns_record *record,
         acme_arena_printf(run->arena, "%s.%s", record->token, thumbprint);
     if (record->key_authorization == NULL)
         return acme_error_nomem(err);
+    if (!acme_challenge_is_dns(record->type)) {
+        record->value = acme_arena_strdup(run->arena, thumbprint);
+        return record->value != NULL ? ACME_OK : acme_error_nomem(err);
+    }
     rc = acme_hash(record->key_authorization,
         strlen(record->key_authorization), digest, err);
     if (rc != ACME_OK)
@@ -240,11 +261,15 @@ weigh(const struct acme_dns_record *record, size_t n, struct acme_error *err)
 
 /* ACME_OK also if it is declined. */
 static enum acme_rc
-make_one(struct acme_run *run, const struct acme_dns_means *means,
-    struct acme_dns_record *record)
+make_one(struct acme_run *run, struct acme_dns_record *record)
 {
-    enum acme_rc rc = means->add(run, record, run->err);
+    const struct acme_dns_means *means = means_of(run, record->type);
+    enum acme_rc rc;
 
+    if (means == NULL)
+        return acme_error_set(run->err, ACME_CONFIG,
+            "nothing is configured that changes the DNS");
+    rc = means->add(run, record, run->err);
     record->made = rc == ACME_OK;
     if (rc == ACME_OK)
         return rc;
@@ -259,8 +284,7 @@ make_one(struct acme_run *run, const struct acme_dns_means *means,
 
 /* All are asked for, also after one that is declined. */
 static enum acme_rc
-make(struct acme_run *run, const struct acme_dns_means *means,
-    struct acme_dns_record *record, size_t n)
+make(struct acme_run *run, struct acme_dns_record *record, size_t n)
 {
     enum acme_rc rc = ACME_OK;
     size_t i;
@@ -272,7 +296,7 @@ make(struct acme_run *run, const struct acme_dns_means *means,
         record[i].refused = rc != ACME_OK && !record[i].known;
         if (rc != ACME_OK)
             continue;
-        rc = make_one(run, means, &record[i]);
+        rc = make_one(run, &record[i]);
         if (rc == ACME_OK && weigh(record, n, run->err) != ACME_OK)
             rc = acme_error_wrap(run->err, "%s of \"%s\"",
                 acme_challenge_name(record[i].type), record[i].name);
@@ -291,12 +315,28 @@ is_any_declined(const struct acme_dns_record *record, size_t n)
     return false;
 }
 
+/* Name servers have records, and the rest is where it is found already. */
+static enum acme_rc
+propagate(struct acme_run *run, const struct acme_dns_record *record, size_t n)
+{
+    struct acme_dns_record *in_dns =
+        acme_arena_alloc(run->arena, (n + 1) * sizeof(*in_dns));
+    size_t i, count = 0;
+
+    if (in_dns == NULL)
+        return acme_error_nomem(run->err);
+    for (i = 0; i < n; i++)
+        if (acme_challenge_is_dns(record[i].type))
+            in_dns[count++] = record[i];
+    return count > 0 ? acme_job_dns_propagate(run, in_dns, count) : ACME_OK;
+}
+
 /* Records that do not show up are not left behind. */
 static enum acme_rc
 settle(struct acme_run *run, const struct acme_dns_record *record, size_t n)
 {
     struct acme_error first;
-    enum acme_rc rc = acme_job_dns_propagate(run, record, n);
+    enum acme_rc rc = propagate(run, record, n);
 
     if (rc != ACME_OK && rc != ACME_STOPPING) {
         first = *run->err;
@@ -309,15 +349,10 @@ settle(struct acme_run *run, const struct acme_dns_record *record, size_t n)
 static enum acme_rc
 make_all(struct acme_run *run, struct acme_dns_record *record, size_t n)
 {
-    const struct acme_dns_means *means = means_of(run);
     struct acme_error first;
     size_t total;
-    enum acme_rc rc;
+    enum acme_rc rc = acme_job_dns_delegate(run, record, n);
 
-    if (means == NULL)
-        return acme_error_set(run->err, ACME_CONFIG,
-            "nothing is configured that changes the DNS");
-    rc = acme_job_dns_delegate(run, record, n);
     if (rc != ACME_OK)
         return rc;
     total = recall(run, record, n);
@@ -326,7 +361,7 @@ make_all(struct acme_run *run, struct acme_dns_record *record, size_t n)
         rc = write_down(run, record, total);
     if (rc != ACME_OK)
         return rc;
-    rc = make(run, means, record, n);
+    rc = make(run, record, n);
     first = *run->err;
     acme_error_clear(run->err);
     if (write_down(run, record, total) != ACME_OK && rc == ACME_OK)
@@ -335,13 +370,6 @@ make_all(struct acme_run *run, struct acme_dns_record *record, size_t n)
     if (rc != ACME_OK || is_any_declined(record, n))
         return rc;
     return settle(run, record, n);
-}
-
-/* Whether it is proved by a record that is made for it. */
-static bool
-needs_record(const struct acme_proved *proved)
-{
-    return proved->type == ACME_DNS_01 || proved->type == ACME_DNS_ACCOUNT_01;
 }
 
 enum acme_rc
@@ -357,33 +385,35 @@ acme_job_dns_present(struct acme_run *run, struct acme_proved *proved,
     if (record == NULL)
         return acme_error_nomem(run->err);
     for (i = 0; i < n && rc == ACME_OK; i++)
-        if (needs_record(&proved[i]))
+        if (acme_job_is_made(run, proved[i].type))
             rc = new_record(run, &proved[i], &record[count++]);
     if (rc != ACME_OK || count == 0)
         return rc;
     rc = make_all(run, record, count);
     for (i = 0, count = 0; i < n; i++)
-        if (needs_record(&proved[i]))
+        if (acme_job_is_made(run, proved[i].type))
             proved[i].declined = record[count++].why;
     return rc;
 }
 
 /* Whether it is to be tried again: a stop is no answer. */
 static bool
-take_away(struct acme_run *run, const struct acme_dns_means *means,
-    const struct acme_dns_record *record, bool failed)
+take_away(struct acme_run *run, const struct acme_dns_record *record,
+    bool failed)
 {
+    const struct acme_dns_means *means = means_of(run, record->type);
     char line[ACME_LOG_LINE_MAX];
     struct acme_error err;
 
     acme_error_clear(&err);
-    if (means->remove(run, record, failed, &err) == ACME_OK)
+    if (means == NULL || means->remove(run, record, failed, &err) == ACME_OK)
         return false;
     if (err.rc == ACME_STOPPING)
         return true;
     (void)acme_error_line(&err, line, sizeof(line));
     acme_log(run->job->host, ACME_LOG_WARN,
-        "the TXT record \"%s\" may still be there, lineage \"%s\": %s",
+        "the %s \"%s\" may still be there, lineage \"%s\": %s",
+        acme_challenge_is_dns(record->type) ? "TXT record" : "answer for",
         record->owner, run->lineage->name, line);
     return false;
 }
@@ -391,7 +421,6 @@ take_away(struct acme_run *run, const struct acme_dns_means *means,
 void
 acme_job_dns_clean(struct acme_run *run, bool failed)
 {
-    const struct acme_dns_means *means = means_of(run);
     const size_t n = acme_json_count(acme_json_get(run->memo, "records"));
     struct acme_dns_record *record;
     struct acme_json *left;
@@ -403,11 +432,11 @@ acme_job_dns_clean(struct acme_run *run, bool failed)
     left = acme_json_array();
     acme_error_clear(&ignored);
     record = acme_arena_alloc(run->arena, n * sizeof(*record));
-    total = record != NULL && means != NULL ? recall(run, record, 0) : 0;
+    total = record != NULL ? recall(run, record, 0) : 0;
     if (total > 0 && number(run, record, total, &ignored) != ACME_OK)
         total = 0;
     for (i = 0; i < total; i++)
-        if (take_away(run, means, &record[i], failed))
+        if (take_away(run, &record[i], failed))
             acme_json_append(left, render(&record[i]));
     acme_json_set(run->memo, "records", left);
     run->memo_changed = true;

@@ -1,7 +1,8 @@
 /*
- * TXT records of a job: what each way of changing the DNS is given and gives
- * back.  acme_job_dns.c says when; a record is written down before it is made
- * and taken away whatever becomes of the order.
+ * What is made for the challenges of a job: TXT records, and the answers that
+ * are found at a name where no server gives them.  What each way of making
+ * them is given and gives back; acme_job_dns.c says when.  One is written down
+ * before it is made and taken away whatever becomes of the order.
  */
 #ifndef ACME_JOB_DNS_H
 #define ACME_JOB_DNS_H
@@ -13,11 +14,12 @@
 
 /* In the run's arena. */
 struct acme_dns_record {
-    enum acme_challenge_type type; /* ACME_DNS_01 or ACME_DNS_ACCOUNT_01 */
+    enum acme_challenge_type type; /* not ACME_DNS_PERSIST_01 */
     const char *name;  /* that is proved; a wildcard has its "*." */
     const char *owner; /* of the record, without a final dot: its own, or
-                          where the name's is delegated to */
-    const char *value; /* one string: RFC 8555 8.4 */
+                          where the name's is delegated to; of what is no
+                          record the name */
+    const char *value; /* one string: RFC 8555 8.4; the same, the thumbprint */
     const char *token;
     const char *key_authorization;
     const char *output; /* what was given back when it was made, or "" */
@@ -48,6 +50,8 @@ struct acme_dns_means {
 
 /* The command of the lineage, which another process runs (acme_runner.h). */
 extern const struct acme_dns_means acme_job_command;
+/* The listener in a server's place, which is asked like it. */
+extern const struct acme_dns_means acme_job_standalone;
 /* By updates that the zone's primary server accepts (RFC 2136). */
 extern const struct acme_dns_means acme_job_update_means;
 

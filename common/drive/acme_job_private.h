@@ -55,6 +55,10 @@ struct acme_run {
 enum acme_rc acme_job_ask_runner(const struct acme_run *run,
     struct acme_buf *frame, struct acme_buf *answer, struct acme_error *err);
 
+/* The same of the process that listens in a server's place. */
+enum acme_rc acme_job_ask_standalone(const struct acme_run *run,
+    struct acme_buf *frame, struct acme_buf *answer, struct acme_error *err);
+
 /* The same of what needs no answer: it is done whether somebody waits or not.
  */
 enum acme_rc acme_job_tell_runner(const struct acme_run *run,
@@ -127,8 +131,14 @@ enum acme_rc acme_job_show_tokens(struct acme_run *run,
  */
 enum acme_rc acme_job_preflight(struct acme_run *run);
 
-/* Makes the records of those that are proved by one; n of them.  ACME_OK also
- * if some are `declined`: then none may be answered. */
+/* Whether such a challenge of the run is answered by what is made for it, a
+ * record or a file, and not by servers that are told of it. */
+bool acme_job_is_made(const struct acme_run *run,
+    enum acme_challenge_type type);
+
+/* Makes the records, files and other answers of those that are proved by one;
+ * n of them.  ACME_OK also if some are `declined`: then none may be answered.
+ */
 enum acme_rc acme_job_dns_present(struct acme_run *run,
     struct acme_proved *proved, size_t n);
 

@@ -195,7 +195,8 @@ present_tokens(struct acme_run *run, const struct acme_proved *proved,
     if (tokens == NULL)
         return acme_error_nomem(run->err);
     for (i = 0; i < nproved; i++) {
-        if (acme_challenge_is_dns(proved[i].type))
+        if (acme_challenge_is_dns(proved[i].type) ||
+            acme_job_is_made(run, proved[i].type))
             continue;
         tokens[n].type = proved[i].type;
         (void)snprintf(tokens[n].name, sizeof(tokens[n].name), "%s",

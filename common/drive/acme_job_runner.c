@@ -1,6 +1,6 @@
 /*
- * Questions to the runner, each over a pair of sockets that is made for the
- * one answer.
+ * Questions to the runner, or to who listens in a server's place, each over a
+ * pair of sockets that is made for the one answer.
  */
 #include <errno.h>
 #include <poll.h>
@@ -22,15 +22,15 @@ wait_ms(const struct acme_run *run, unsigned ms, struct acme_error *err)
 }
 
 static enum acme_rc
-send_question(const struct acme_run *run, struct acme_buf *frame, int answer,
-    struct acme_error *err)
+send_question(const struct acme_run *run, const struct acme_runner_link *link,
+    struct acme_buf *frame, int answer, struct acme_error *err)
 {
     struct acme_error busy;
     enum acme_rc rc;
 
     for (;;) {
         acme_error_clear(&busy);
-        rc = acme_frame_send_fd(run->job->runner->fd, frame, answer, &busy);
+        rc = acme_frame_send_fd(link->fd, frame, answer, &busy);
         if (rc != ACME_BUSY)
             break;
         rc = wait_ms(run, LOOK_MOST_MS, err);
@@ -78,19 +78,19 @@ take_answer(const struct acme_run *run, int fd, struct acme_buf *data,
 
 /* Sends the question; the answer comes to *answer. */
 static enum acme_rc
-begin(const struct acme_run *run, struct acme_buf *frame, int *answer,
-    struct acme_error *err)
+begin(const struct acme_run *run, const struct acme_runner_link *link,
+    struct acme_buf *frame, int *answer, struct acme_error *err)
 {
     int pair[2];
     enum acme_rc rc;
 
-    if (run->job->runner == NULL)
+    if (link == NULL)
         return acme_error_set(err, ACME_CONFIG,
             "no process is here that runs programs");
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
         return acme_error_errno(err, ACME_IO, errno,
             "cannot make a socket pair");
-    rc = send_question(run, frame, pair[1], err);
+    rc = send_question(run, link, frame, pair[1], err);
     close(pair[1]); /* or its end would never be seen */
     if (rc == ACME_OK)
         *answer = pair[0];
@@ -99,12 +99,12 @@ begin(const struct acme_run *run, struct acme_buf *frame, int *answer,
     return rc;
 }
 
-enum acme_rc
-acme_job_ask_runner(const struct acme_run *run, struct acme_buf *frame,
-    struct acme_buf *answer, struct acme_error *err)
+static enum acme_rc
+ask(const struct acme_run *run, const struct acme_runner_link *link,
+    struct acme_buf *frame, struct acme_buf *answer, struct acme_error *err)
 {
     int fd = -1;
-    enum acme_rc rc = begin(run, frame, &fd, err);
+    enum acme_rc rc = begin(run, link, frame, &fd, err);
 
     if (rc != ACME_OK)
         return rc;
@@ -116,11 +116,25 @@ acme_job_ask_runner(const struct acme_run *run, struct acme_buf *frame,
 }
 
 enum acme_rc
+acme_job_ask_runner(const struct acme_run *run, struct acme_buf *frame,
+    struct acme_buf *answer, struct acme_error *err)
+{
+    return ask(run, run->job->runner, frame, answer, err);
+}
+
+enum acme_rc
+acme_job_ask_standalone(const struct acme_run *run, struct acme_buf *frame,
+    struct acme_buf *answer, struct acme_error *err)
+{
+    return ask(run, run->job->standalone, frame, answer, err);
+}
+
+enum acme_rc
 acme_job_tell_runner(const struct acme_run *run, struct acme_buf *frame,
     struct acme_error *err)
 {
     int fd = -1;
-    enum acme_rc rc = begin(run, frame, &fd, err);
+    enum acme_rc rc = begin(run, run->job->runner, frame, &fd, err);
 
     if (rc == ACME_OK)
         close(fd);

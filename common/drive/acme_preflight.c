@@ -315,7 +315,8 @@ acme_preflight_run(const struct acme_preflight_case *what,
     rc = make_token(&flight, err);
     if (rc == ACME_OK)
         rc = ask_dns(&flight, err);
-    if (rc == ACME_OK)
+    /* What is made for an order is not there before it. */
+    if (rc == ACME_OK && what->proof->answer.by == ACME_ANSWERER_SERVER)
         rc = acme_flight_servers(&flight, err);
     return rc;
 }

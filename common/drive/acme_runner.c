@@ -44,7 +44,7 @@ static __attribute__((noreturn)) void
 become_handler(const struct acme_runner *runner, struct acme_task *task)
 {
     const int keep[] = { runner->life[0], runner->child->log, task->answer,
-        runner->child->store };
+        runner->child->store, runner->child->ask };
 
     acme_child_begin("acme-hook", keep, sizeof(keep) / sizeof(keep[0]));
     if (task->is_stage)
@@ -88,7 +88,9 @@ accept_record(const struct acme_runner *runner, const struct acme_task *task,
     if (task->of_store || frame->index >= runner->config->nlineages)
         return false;
     proof = runner->config->lineage[frame->index].proof;
-    return proof->command.kind != ACME_COMMAND_NONE &&
+    return (proof->command.kind != ACME_COMMAND_NONE ||
+               proof->answer.by == ACME_ANSWERER_WEBROOT ||
+               proof->answer.by == ACME_ANSWERER_MANUAL) &&
            acme_errand_parse(frame, proof, &ignored);
 }
 
@@ -178,6 +180,8 @@ program_of(const struct acme_runner *runner, const struct acme_task *task)
     if (task->is_stage)
         return task->ask.stage == ACME_HOOKS_EVENT ? "events" : "hooks";
     command = &acme_task_lineage(runner, task)->proof->command;
+    if (command->kind == ACME_COMMAND_NONE)
+        return "by hand, or files";
     return command->word[command->kind == ACME_COMMAND_ACME_SH];
 }
 

@@ -11,6 +11,13 @@
 #include "drive/acme_child.h"
 #include "state/acme_config.h"
 
+/* What child->ask carries, a message each: the first byte says whether the
+ * person's word is waited for, which is one byte, "1" for done; then the
+ * text. */
+#define ACME_ASK_WAITS '?'
+#define ACME_ASK_TELLS '.'
+#define ACME_ASK_MAX 2048
+
 /*
  * Everything until exit.  child->frame is the runner's end of a pair with the
  * engine: each frame has a descriptor with it, an end of a SOCK_SEQPACKET pair

@@ -1,6 +1,7 @@
 /*
- * In a handler of the runner's: one record of the DNS, made or taken away by
- * the command of a lineage.
+ * In a handler of the runner's: one record of the DNS, or an answer that is
+ * found at a name, made or taken away: by the command of a lineage, as a file,
+ * or by a person.
  */
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "drive/acme_program.h"
 #include "drive/acme_runner_private.h"
 #include "drive/acme_store_process.h"
+#include "drive/acme_webroot.h"
 #include "drive/acme_workdir.h"
 #include "wrap/acme_hash.h"
 
@@ -119,7 +121,7 @@ execute(struct handler *handler, const struct acme_command_run *run,
 }
 
 static enum acme_rc
-carry_out(struct handler *handler, int answer, struct acme_error *err)
+run_program(struct handler *handler, int answer, struct acme_error *err)
 {
     const struct acme_lineage *lineage = handler->lineage;
     struct acme_arena *arena = acme_arena_new();
@@ -143,6 +145,44 @@ carry_out(struct handler *handler, int answer, struct acme_error *err)
         rc = execute(handler, &run, answer, err);
     acme_arena_free(arena);
     return rc;
+}
+
+/* As whoever the directory belongs to, which this process is from then on. */
+static enum acme_rc
+change_file(struct handler *handler, struct acme_error *err)
+{
+    const struct acme_config *config = handler->runner->config;
+    const struct acme_errand *errand = &handler->errand;
+    const char *dir =
+        acme_answer_webroot(&handler->lineage->proof->answer, errand->name);
+    const struct acme_webroot webroot = { dir, config->uid, config->gid };
+    enum acme_rc rc;
+
+    handler->end.refused = true;
+    if (dir == NULL)
+        return acme_error_set(err, ACME_CONFIG,
+            "\"%s\" has no webroot; name its directory with --webroot-path or "
+            "--webroot-map",
+            errand->name);
+    rc = errand->add ? acme_webroot_put(&webroot, errand, err)
+                     : acme_webroot_remove(&webroot, errand, err);
+    handler->end.refused = rc != ACME_OK;
+    return rc;
+}
+
+static enum acme_rc
+carry_out(struct handler *handler, int answer, struct acme_error *err)
+{
+    const struct acme_proof *proof = handler->lineage->proof;
+
+    if (!acme_challenge_is_dns(handler->errand.type) &&
+        proof->answer.by == ACME_ANSWERER_WEBROOT)
+        return change_file(handler, err);
+    if (!acme_proof_is_by_hand(proof))
+        return run_program(handler, answer, err);
+    handler->end.refused = acme_runner_by_hand(handler->runner,
+                               &handler->errand, answer, err) != ACME_OK;
+    return err->rc;
 }
 
 __attribute__((noreturn)) void

@@ -74,6 +74,14 @@ enum acme_rc acme_runner_track(const struct acme_runner *runner,
     const struct acme_task *task, const struct acme_stage_hook *hook,
     struct acme_buf *output, struct acme_error *err);
 
+/*
+ * In a handler: has a person do what is asked for, and waits until it is done;
+ * or tells him that it is not needed any more.  ACME_CONFIG: nobody is there.
+ * ACME_STOPPING.
+ */
+enum acme_rc acme_runner_by_hand(const struct acme_runner *runner,
+    const struct acme_errand *errand, int answer, struct acme_error *err);
+
 /* In a handler, until exit. */
 void acme_runner_dns(const struct acme_runner *runner, struct acme_task *task)
     __attribute__((noreturn));

@@ -175,6 +175,9 @@ static const int denied_engine[] = {
 #endif
 };
 
+/* Who listens is called and does not call. */
+static const int denied_standalone[] = { SYS_connect, SYS_socketpair };
+
 #if defined(__x86_64__)
 #define OUR_ARCH AUDIT_ARCH_X86_64
 #elif defined(__aarch64__)
@@ -258,18 +261,33 @@ drop_capabilities(int kept)
     return syscall(SYS_capset, &header, data) == 0;
 }
 
+#define FS_ALL                                                             \
+    (FS_EXECUTE | FS_WRITE_FILE | FS_READ_FILE | FS_READ_DIR | FS_WRITES | \
+        FS_REFER | FS_TRUNCATE)
+
+/* To one directory, and files to read in others. */
+static void
+confine(int fd, const int *read_fds, size_t nread_fds, int capability,
+    struct acme_sandbox_report *report)
+{
+    (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    report->landlock = landlock(FS_ALL, NET_BIND_TCP | NET_CONNECT_TCP, fd,
+        read_fds, nread_fds);
+    report->capabilities = geteuid() != 0 || drop_capabilities(capability);
+    report->seccomp = seccomp(denied_store, COUNT(denied_store));
+}
+
 void
 acme_sandbox_store(int state_fd, const int *read_fds, size_t nread_fds,
     struct acme_sandbox_report *report)
 {
-    const uint64_t fs = FS_EXECUTE | FS_WRITE_FILE | FS_READ_FILE |
-                        FS_READ_DIR | FS_WRITES | FS_REFER | FS_TRUNCATE;
+    confine(state_fd, read_fds, nread_fds, CAP_CHOWN, report);
+}
 
-    (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    report->landlock = landlock(fs, NET_BIND_TCP | NET_CONNECT_TCP, state_fd,
-        read_fds, nread_fds);
-    report->capabilities = geteuid() != 0 || drop_capabilities(CAP_CHOWN);
-    report->seccomp = seccomp(denied_store, COUNT(denied_store));
+void
+acme_sandbox_webroot(int dir_fd, struct acme_sandbox_report *report)
+{
+    confine(dir_fd, NULL, 0, -1, report);
 }
 
 void
@@ -290,6 +308,37 @@ become(uid_t uid, gid_t gid)
 {
     return setgroups(0, NULL) == 0 && setresgid(gid, gid, gid) == 0 &&
            setresuid(uid, uid, uid) == 0;
+}
+
+/* What another uid would lose otherwise. */
+static bool
+keep_bind(void)
+{
+    struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3,
+        0 };
+    struct __user_cap_data_struct data[2];
+
+    memset(data, 0, sizeof(data));
+    data[0].effective = data[0].permitted = 1u << CAP_NET_BIND_SERVICE;
+    return syscall(SYS_capset, &header, data) == 0;
+}
+
+enum acme_rc
+acme_sandbox_standalone(uid_t uid, gid_t gid,
+    struct acme_sandbox_report *report, struct acme_error *err)
+{
+    const bool was_root = geteuid() == 0 && uid != 0;
+
+    if (was_root && (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0 ||
+                        !become(uid, gid) || !keep_bind()))
+        return acme_error_errno(err, ACME_IO, errno, "cannot become user %ld",
+            (long)uid);
+    acme_sandbox_process();
+    (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    report->capabilities = was_root || geteuid() != 0;
+    report->landlock = landlock(FS_ALL, NET_CONNECT_TCP, -1, NULL, 0);
+    report->seccomp = seccomp(denied_standalone, COUNT(denied_standalone));
+    return ACME_OK;
 }
 
 enum acme_rc
@@ -328,6 +377,25 @@ void
 acme_sandbox_watcher(struct acme_sandbox_report *report)
 {
     memset(report, 0, sizeof(*report));
+}
+
+void
+acme_sandbox_webroot(int dir_fd, struct acme_sandbox_report *report)
+{
+    (void)dir_fd;
+    memset(report, 0, sizeof(*report));
+}
+
+/* It stays who it was: another user could not listen at port 80. */
+enum acme_rc
+acme_sandbox_standalone(uid_t uid, gid_t gid,
+    struct acme_sandbox_report *report, struct acme_error *err)
+{
+    (void)uid;
+    (void)gid;
+    (void)err;
+    memset(report, 0, sizeof(*report));
+    return ACME_OK;
 }
 
 enum acme_rc

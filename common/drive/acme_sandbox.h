@@ -29,6 +29,17 @@ void acme_sandbox_process(void);
 void acme_sandbox_store(int state_fd, const int *read_fds, size_t nread_fds,
     struct acme_sandbox_report *report);
 
+/* Who works in the directory of somebody else, as him: no file elsewhere, no
+ * capability, no network, no exec. */
+void acme_sandbox_webroot(int dir_fd, struct acme_sandbox_report *report);
+
+/*
+ * Who listens in a server's place: becomes uid:gid like the engine, and keeps
+ * CAP_NET_BIND_SERVICE alone; no file, no connection of its own, no exec.
+ */
+enum acme_rc acme_sandbox_standalone(uid_t uid, gid_t gid,
+    struct acme_sandbox_report *report, struct acme_error *err);
+
 /* Who only reads: no capability, writes no file, no network, no exec. */
 void acme_sandbox_watcher(struct acme_sandbox_report *report);
 

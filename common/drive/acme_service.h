@@ -110,6 +110,9 @@ struct acme_service_work {
                         itself; NULL: nobody knows */
     void (*done)(void *ctx, size_t lineage, bool ok, const char *text);
     void (*tick)(void *ctx); /* every second; NULL: not */
+    /* Shows a person a text and, if `waits`, blocks until he says that he is
+     * done; false: he is not.  With config->asks; else NULL. */
+    bool (*ask)(void *ctx, const char *text, bool waits);
     void *ctx;
 };
 enum acme_rc acme_service_run_once(const struct acme_config *config,

@@ -9,9 +9,11 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/acme_time.h"
+#include "drive/acme_runner.h"
 #include "drive/acme_store_process.h"
 #include "state/acme_frame.h"
 
@@ -42,6 +44,23 @@ take_answer(int fd, const struct acme_service_work *work)
     return good;
 }
 
+/* The runner's question to a person, passed on. */
+static void
+take_question(int fd, const struct acme_service_work *work)
+{
+    char text[ACME_ASK_MAX + 1];
+    ssize_t n = recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT);
+    bool waits, done;
+
+    if (n < 1)
+        return;
+    text[n] = '\0';
+    waits = text[0] == ACME_ASK_WAITS;
+    done = work->ask(work->ctx, text + 1, waits);
+    if (waits)
+        (void)send(fd, done ? "1" : "0", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 /* Until every lineage has been answered for and the store has ended, which
  * waits for hooks, where there are any; or a part has died. */
 static bool
@@ -63,6 +82,8 @@ await_work(struct supervisor *supervisor, int answers,
         store_ended = acme_service_reap(&supervisor->store);
         while (left > 0 && poll(&pfd, 1, 0) == 1 && take_answer(answers, work))
             left--;
+        if (supervisor->ask[0] != -1)
+            take_question(supervisor->ask[0], work);
         if (engine_ended || store_ended)
             break;
         if (work->tick != NULL && acme_time_ms() >= next_tick) {
@@ -90,7 +111,8 @@ acme_service_run_once(const struct acme_config *config,
     supervisor.pace.present_ms = PRESENT_OTHERS_MS;
     supervisor.crashed = work->crashed != NULL && *work->crashed;
     if (pipe2(lifetime, O_CLOEXEC) != 0 ||
-        !acme_child_log_pair(supervisor.log))
+        !acme_child_log_pair(supervisor.log) ||
+        (work->ask != NULL && !acme_child_log_pair(supervisor.ask)))
         return acme_error_errno(err, ACME_IO, errno, "cannot make a pipe");
     rc = acme_frame_pair(answers, err);
     if (rc != ACME_OK)
@@ -114,5 +136,6 @@ acme_service_run_once(const struct acme_config *config,
     close(lifetime[1]);
     close(supervisor.log[0]);
     close(supervisor.log[1]);
+    acme_service_close(&supervisor.ask[0]);
     return rc;
 }

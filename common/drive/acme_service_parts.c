@@ -18,6 +18,7 @@
 #include "base/acme_time.h"
 #include "drive/acme_engine_process.h"
 #include "drive/acme_runner.h"
+#include "drive/acme_standalone.h"
 #include "drive/acme_store_process.h"
 #include "drive/acme_watcher.h"
 #include "state/acme_frame.h"
@@ -58,7 +59,9 @@ acme_service_init(struct supervisor *supervisor,
     supervisor->runner.stop = supervisor->watcher.stop = -1;
     supervisor->sweeper.stop = supervisor->sweep.news = -1;
     supervisor->engine_runner = supervisor->store_runner = -1;
-    supervisor->runner_store = -1;
+    supervisor->runner_store = supervisor->engine_standalone = -1;
+    supervisor->standalone.stop = -1;
+    supervisor->ask[0] = supervisor->ask[1] = -1;
 }
 
 void
@@ -87,7 +90,8 @@ become_store(struct supervisor *supervisor, struct acme_child *child)
 static void
 become_engine(struct supervisor *supervisor, struct acme_child *child)
 {
-    int keep[] = { child->stop, child->log, child->frame, child->runner };
+    int keep[] = { child->stop, child->log, child->frame, child->runner,
+        child->standalone };
 
     acme_service_title(supervisor, "acme engine");
     acme_child_begin("acme-engine", keep, sizeof(keep) / sizeof(keep[0]));
@@ -100,7 +104,8 @@ become_engine(struct supervisor *supervisor, struct acme_child *child)
 static void
 become_runner(struct supervisor *supervisor, struct acme_child *child)
 {
-    int keep[] = { child->stop, child->log, child->frame, child->store };
+    int keep[] = { child->stop, child->log, child->frame, child->store,
+        child->ask };
 
     acme_service_title(supervisor, "acme runner");
     acme_child_begin("acme-runner", keep, sizeof(keep) / sizeof(keep[0]));
@@ -119,22 +124,43 @@ become_watcher(struct supervisor *supervisor, struct acme_child *child)
     acme_watcher_process(supervisor->config, supervisor->area, child);
 }
 
+static void
+become_standalone(struct supervisor *supervisor, struct acme_child *child)
+{
+    int keep[] = { child->stop, child->log, child->frame };
+
+    acme_service_title(supervisor, "acme standalone");
+    acme_child_begin("acme-alone", keep, sizeof(keep) / sizeof(keep[0]));
+    acme_area_free(supervisor->area);
+    acme_standalone_process(supervisor->config, child);
+}
+
 bool
 acme_service_start_part(struct supervisor *supervisor, struct part *part,
     int frame, int ready,
     void (*become)(struct supervisor *supervisor, struct acme_child *child))
 {
-    struct acme_child child = { -1, supervisor->log[1], frame, ready,
-        { -1, -1 }, -1, -1 };
+    struct acme_child child = { .stop = -1,
+        .log = supervisor->log[1],
+        .frame = frame,
+        .ready = ready,
+        .wake = { -1, -1 },
+        .runner = -1,
+        .store = -1,
+        .ask = -1,
+        .standalone = -1 };
     int stop[2];
 
     if (pipe2(stop, O_CLOEXEC) != 0)
         return false;
     child.stop = stop[0];
-    if (part == &supervisor->engine)
+    if (part == &supervisor->engine) {
         child.runner = supervisor->engine_runner;
-    else if (part == &supervisor->runner)
+        child.standalone = supervisor->engine_standalone;
+    } else if (part == &supervisor->runner) {
         child.store = supervisor->runner_store;
+        child.ask = supervisor->ask[1];
+    }
     if (part == &supervisor->store)
         child.runner = supervisor->store_runner;
     part->stop = stop[1];
@@ -175,6 +201,27 @@ start_runner(struct supervisor *supervisor)
     return started;
 }
 
+/* For one piece of work alone: a server is where its lineages are proved. */
+static bool
+start_standalone(struct supervisor *supervisor)
+{
+    struct acme_error err;
+    int engine[2];
+    bool started;
+
+    if (supervisor->errand == NULL ||
+        !acme_standalone_is_wanted(supervisor->config))
+        return true;
+    acme_error_clear(&err);
+    if (acme_frame_pair(engine, &err) != ACME_OK)
+        return false;
+    supervisor->engine_standalone = engine[1];
+    started = acme_service_start_part(supervisor, &supervisor->standalone,
+        engine[0], -1, become_standalone);
+    close(engine[0]);
+    return started;
+}
+
 bool
 acme_service_start_parts(struct supervisor *supervisor)
 {
@@ -185,7 +232,7 @@ acme_service_start_parts(struct supervisor *supervisor)
     acme_error_clear(&err);
     if (acme_frame_pair(frame, &err) != ACME_OK)
         return false;
-    started = start_runner(supervisor) &&
+    started = start_runner(supervisor) && start_standalone(supervisor) &&
               acme_service_start_part(supervisor, &supervisor->store, frame[0],
                   supervisor->ready, become_store) &&
               acme_service_start_part(supervisor, &supervisor->engine,
@@ -195,6 +242,8 @@ acme_service_start_parts(struct supervisor *supervisor)
     acme_service_close(&supervisor->engine_runner);
     acme_service_close(&supervisor->store_runner);
     acme_service_close(&supervisor->runner_store);
+    acme_service_close(&supervisor->engine_standalone);
+    acme_service_close(&supervisor->ask[1]);
     acme_service_close(&supervisor->ready);
     return started;
 }
@@ -308,6 +357,7 @@ acme_service_stop_parts(struct supervisor *supervisor)
     acme_service_stop_part(supervisor, &supervisor->engine);
     acme_service_stop_part(supervisor, &supervisor->store);
     acme_service_stop_part(supervisor, &supervisor->runner);
+    acme_service_stop_part(supervisor, &supervisor->standalone);
     acme_service_drain(supervisor);
 }
 

@@ -27,9 +27,11 @@ struct supervisor {
     int master;   /* pidfd; -1: only the connection tells */
     int log[2];
     int ready; /* -1 once used */
-    struct part store, engine, runner, watcher, sweeper;
-    /* Ends of pairs with the runner, while the parts are started; -1: none. */
-    int engine_runner, store_runner, runner_store;
+    struct part store, engine, runner, watcher, sweeper, standalone;
+    /* Ends of pairs with the runner, and with who listens in a server's place,
+     * while the parts are started; -1: none. */
+    int engine_runner, store_runner, runner_store, engine_standalone;
+    int ask[2]; /* questions to a person: ours, the runner's; -1: none */
     long long watcher_at; /* not before (ms) */
     bool for_good;        /* the server has ended, and said so */
     bool crashed;         /* the last engine, or store, died of itself */
@@ -60,7 +62,8 @@ bool acme_service_start_part(struct supervisor *supervisor, struct part *part,
     int frame, int ready,
     void (*become)(struct supervisor *supervisor, struct acme_child *child));
 
-/* Store, engine and, where there may be something to run, runner. */
+/* Store, engine and, where there may be something to run, runner; and who
+ * listens in a server's place, where lineages have said so. */
 bool acme_service_start_parts(struct supervisor *supervisor);
 
 /* Passes on the lines of all parts. */

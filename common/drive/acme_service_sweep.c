@@ -93,6 +93,7 @@ configure(struct sweep *sweep, struct acme_error *err)
         return acme_error_nomem(err);
     sweep->config->uid = servers->uid;
     sweep->config->gid = servers->gid;
+    sweep->config->served = servers->reach.http == ACME_ARRIVAL_YES;
     rc = acme_store_open(servers->state_dir, ACME_STORE_READ, &store, err);
     if (rc == ACME_OK)
         rc = acme_obeyed_find(sweep->config, store, &sweep->host,

@@ -408,6 +408,8 @@ acme_config_runs_programs(const struct acme_config *config)
 
     for (i = 0; i < config->nlineages; i++)
         if (config->lineage[i].proof->command.kind != ACME_COMMAND_NONE ||
+            config->lineage[i].proof->answer.by == ACME_ANSWERER_WEBROOT ||
+            config->lineage[i].proof->answer.by == ACME_ANSWERER_MANUAL ||
             config->lineage[i].hooks->directories ||
             acme_hooks_any(config->lineage[i].hooks))
             return true;

@@ -91,6 +91,9 @@ struct acme_config {
      * process for it or for a CA. */
     bool answers_only;
     struct acme_timing stapling; /* its window: when that is fetched again */
+    bool asks;        /* a person is there who proves names by hand */
+    bool served;      /* a server answers for all of it, also for what has been
+                       * proved by a listener of acmectl's */
     bool workers_ask; /* for renewals (acme_area_ask()), and are listened to */
     struct acme_config_index *index; /* private: name -> lineage */
     struct acme_arena *arena;        /* owns all of it */

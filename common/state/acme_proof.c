@@ -62,6 +62,9 @@ take_item(struct acme_proof *to, const struct acme_proof *from,
         to->nresolvers = from->nresolvers;
         memcpy(to->resolver, from->resolver, sizeof(to->resolver));
         break;
+    case ACME_PROOF_ANSWER:
+        to->answer = from->answer;
+        break;
     case ACME_PROOF_ITEMS:
         break;
     }
@@ -111,7 +114,8 @@ acme_proof_copy(struct acme_arena *arena, struct acme_proof *to,
         !acme_arena_own(arena, &copy.dns_server, 1) ||
         !acme_arena_own(arena, &copy.dns_key_file, 1) ||
         !acme_arena_own(arena, copy.zone, copy.nzones) ||
-        !acme_arena_own(arena, copy.resolver, copy.nresolvers))
+        !acme_arena_own(arena, copy.resolver, copy.nresolvers) ||
+        !acme_answer_copy(arena, &copy.answer, &copy.answer))
         return false;
     *to = copy;
     return true;
@@ -153,7 +157,8 @@ acme_proof_equal(const struct acme_proof *a, const struct acme_proof *b)
         !acme_text_same(a->dns_server, b->dns_server) ||
         !acme_text_same(a->dns_key_file, b->dns_key_file) ||
         !same_texts(a->zone, a->nzones, b->zone, b->nzones) ||
-        !same_texts(a->resolver, a->nresolvers, b->resolver, b->nresolvers))
+        !same_texts(a->resolver, a->nresolvers, b->resolver, b->nresolvers) ||
+        !acme_answer_equal(&a->answer, &b->answer))
         return false;
     for (i = 0; i < a->nchallenges; i++)
         if (a->challenge[i] != b->challenge[i])
@@ -171,6 +176,7 @@ static const char *const members[ACME_PROOF_ITEMS] = {
     [ACME_PROOF_DNS_PROPAGATION] = "dns_propagation",
     [ACME_PROOF_PREFLIGHT] = "preflight",
     [ACME_PROOF_DNS_RESOLVER] = "dns_resolver",
+    [ACME_PROOF_ANSWER] = "answer",
 };
 
 struct acme_json *
@@ -195,14 +201,17 @@ acme_proof_render(const struct acme_proof *proof)
 }
 
 static enum acme_rc
-parse_item(struct acme_proof *proof, enum acme_proof_item item,
-    const struct acme_json *list, struct acme_error *err)
+parse_item(struct acme_arena *arena, struct acme_proof *proof,
+    enum acme_proof_item item, const struct acme_json *list,
+    struct acme_error *err)
 {
-    const char *word[ACME_PROOF_WORDS_MAX];
     size_t n = acme_json_count(list), i;
+    const char **word = acme_arena_alloc(arena, (n + 1) * sizeof(*word));
     struct acme_error why;
     enum acme_rc rc;
 
+    if (word == NULL)
+        return acme_error_nomem(err);
     for (i = 0; i < n && i < ACME_PROOF_WORDS_MAX; i++) {
         word[i] = acme_json_text(acme_json_at(list, i));
         if (word[i] == NULL)
@@ -229,7 +238,8 @@ acme_proof_parse(struct acme_arena *arena, const struct acme_json *json,
     for (item = 0; item < ACME_PROOF_ITEMS && rc == ACME_OK; item++) {
         list = acme_json_get(json, members[item]);
         if (list != NULL)
-            rc = parse_item(&parsed, (enum acme_proof_item)item, list, err);
+            rc = parse_item(arena, &parsed, (enum acme_proof_item)item, list,
+                err);
     }
     if (rc == ACME_OK && !acme_proof_copy(arena, proof, &parsed))
         rc = acme_error_nomem(err);

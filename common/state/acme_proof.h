@@ -12,6 +12,7 @@
 
 #include "base/acme_arena.h"
 #include "base/acme_error.h"
+#include "state/acme_answer.h"
 #include "state/acme_challenge_type.h"
 #include "state/acme_words.h"
 #include "wrap/acme_json.h"
@@ -54,6 +55,7 @@ enum acme_proof_item {
     ACME_PROOF_DNS_PROPAGATION, /* TIMEOUT [INTERVAL], or off */
     ACME_PROOF_PREFLIGHT,       /* off, warn or require */
     ACME_PROOF_DNS_RESOLVER,    /* ADDRESS[:PORT]... */
+    ACME_PROOF_ANSWER,          /* BY WORD... (acme_answer.h) */
     ACME_PROOF_ITEMS            /* their number */
 };
 
@@ -76,6 +78,7 @@ struct acme_proof {
      * host. */
     size_t nresolvers;
     const char *resolver[ACME_DNS_SERVERS_MAX];
+    struct acme_answer answer;
 };
 
 /* Nothing but what counts when nothing was said. */
@@ -91,11 +94,11 @@ enum acme_rc acme_proof_set(struct acme_proof *proof,
     acme_path_fn *path, void *ctx, struct acme_error *err);
 
 /* The words that would say the same again: all that were ever allowed. */
-#define ACME_PROOF_WORDS_MAX (ACME_COMMAND_WORDS_MAX + 4)
+#define ACME_PROOF_WORDS_MAX ACME_ANSWER_WORDS_MAX
 struct acme_proof_words {
     size_t n;
     const char *word[ACME_PROOF_WORDS_MAX]; /* the proof's, or in here: */
-    char room[2][64];
+    char room[4][ACME_ANSWER_ROOM];
     char path[ACME_URL_MAX];
 };
 void acme_proof_get(const struct acme_proof *proof, enum acme_proof_item item,
@@ -147,8 +150,8 @@ size_t acme_proof_choose(const struct acme_proof *proof,
 enum acme_rc acme_proof_check(const struct acme_proof *proof,
     const struct acme_reach *reach, const char *name, struct acme_error *err);
 
-/* Whether a program of that convention can be told of such records: those
- * written for Certbot and mod_md know dns-01 alone. */
+/* Whether a program of that convention can be told of such challenges: those
+ * written for mod_md know dns-01 alone, those for Certbot http-01 too. */
 bool acme_command_makes(enum acme_command_kind kind,
     enum acme_challenge_type type);
 
@@ -159,6 +162,14 @@ bool acme_command_has_label(enum acme_command_kind kind);
 /* False: challenges were named, and it is none of them. */
 bool acme_proof_admits(const struct acme_proof *proof,
     enum acme_challenge_type type);
+
+/* Whether such a challenge is answered by a command, or by what the proof's
+ * answer says, and not by a server. */
+bool acme_proof_is_made(const struct acme_proof *proof,
+    enum acme_challenge_type type);
+
+/* Whether a person has to be asked to do it. */
+bool acme_proof_is_by_hand(const struct acme_proof *proof);
 
 /* Whether wildcards can be proved. */
 bool acme_proof_has_dns(const struct acme_proof *proof);

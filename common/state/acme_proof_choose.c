@@ -13,9 +13,12 @@ acme_command_makes(enum acme_command_kind kind, enum acme_challenge_type type)
     case ACME_COMMAND_NONE:
         return false;
     case ACME_COMMAND_CERTBOT:
+        return type == ACME_DNS_01 || type == ACME_HTTP_01;
     case ACME_COMMAND_MOD_MD:
         return type == ACME_DNS_01;
     case ACME_COMMAND_UACME:
+        return type == ACME_DNS_01 || type == ACME_DNS_ACCOUNT_01 ||
+               type == ACME_HTTP_01;
     case ACME_COMMAND_ACME_SH:
         break;
     }
@@ -37,7 +40,44 @@ has_record(const struct acme_proof *proof, enum acme_challenge_type type)
         return proof->persist != NULL;
     if (proof->command.kind != ACME_COMMAND_NONE)
         return acme_command_makes(proof->command.kind, type);
-    return proof->dns_server != NULL;
+    return proof->dns_server != NULL || acme_proof_is_by_hand(proof);
+}
+
+bool
+acme_proof_is_by_hand(const struct acme_proof *proof)
+{
+    return proof->answer.by == ACME_ANSWERER_MANUAL &&
+           proof->command.kind == ACME_COMMAND_NONE &&
+           proof->dns_server == NULL;
+}
+
+bool
+acme_proof_is_made(const struct acme_proof *proof,
+    enum acme_challenge_type type)
+{
+    return acme_challenge_is_dns(type)
+               ? type != ACME_DNS_PERSIST_01
+               : proof->answer.by != ACME_ANSWERER_SERVER;
+}
+
+/* Where nobody who runs here answers, but who was named for it. */
+static bool
+can_answer(const struct acme_proof *proof, const char *name,
+    enum acme_challenge_type type)
+{
+    switch (proof->answer.by) {
+    case ACME_ANSWERER_WEBROOT:
+        return type == ACME_HTTP_01 &&
+               acme_answer_webroot(&proof->answer, name) != NULL;
+    case ACME_ANSWERER_MANUAL:
+        return type == ACME_HTTP_01 &&
+               (acme_proof_is_by_hand(proof) ||
+                   acme_command_makes(proof->command.kind, type));
+    case ACME_ANSWERER_SERVER:
+    case ACME_ANSWERER_STANDALONE:
+        break;
+    }
+    return true;
 }
 
 bool
@@ -95,6 +135,8 @@ can_prove(const struct acme_proof *proof, const struct acme_reach *reach,
         return !acme_name_is_ip(name) && has_record(proof, type);
     if (acme_name_is_wildcard(name))
         return false;
+    if (proof->answer.by != ACME_ANSWERER_SERVER)
+        return can_answer(proof, name, type);
     return can_arrive(type == ACME_HTTP_01 ? reach->http : reach->tls, hope);
 }
 
@@ -155,6 +197,13 @@ reason(const struct acme_proof *proof, const char *name)
                    : "a wildcard is proved by a record in the DNS alone; say "
                      "how to change it, with acme_challenge_cmd or "
                      "acme_dns_update (ACMEChallengeCmd or ACMEDNSUpdate)";
+    if (proof->answer.by == ACME_ANSWERER_WEBROOT)
+        return "files below a webroot prove http-01 alone, and names that "
+               "have one; name its directory with --webroot-path or "
+               "--webroot-map, and leave http-01 among the challenges";
+    if (proof->answer.by == ACME_ANSWERER_MANUAL)
+        return "by hand, or by a program, http-01 and dns-01 can be proved; "
+               "leave one of them among the challenges";
     if (acme_name_is_ip(name))
         return "an IP address is not proved by the DNS, and nothing arrives "
                "here at port 80 or 443 for the challenges that remain";

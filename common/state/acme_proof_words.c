@@ -370,6 +370,9 @@ acme_proof_set(struct acme_proof *proof, enum acme_proof_item item,
     case ACME_PROOF_DNS_RESOLVER:
         rc = set_resolver(&said, &reader, err);
         break;
+    case ACME_PROOF_ANSWER:
+        rc = acme_answer_set(&said.answer, &reader, err);
+        break;
     case ACME_PROOF_ITEMS:
         break;
     }
@@ -477,6 +480,9 @@ acme_proof_get(const struct acme_proof *proof, enum acme_proof_item item,
     case ACME_PROOF_DNS_RESOLVER:
         for (i = 0; i < proof->nresolvers; i++)
             add_word(words, proof->resolver[i]);
+        break;
+    case ACME_PROOF_ANSWER:
+        words->n = acme_answer_get(&proof->answer, words->word, words->room);
         break;
     case ACME_PROOF_ITEMS:
         break;

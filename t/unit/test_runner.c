@@ -195,7 +195,7 @@ configure(struct world *w, enum acme_command_kind kind, const char *path,
 static void
 start_with(struct world *w, bool holds)
 {
-    struct acme_child child = { -1, -1, -1, -1, { -1, -1 }, -1, -1 };
+    struct acme_child child = { -1, -1, -1, -1, { -1, -1 }, -1, -1, -1, -1 };
     int frame[2], stop[2], log[2], store[2] = { -1, -1 };
 
     assert_int_equal(acme_frame_pair(frame, &w->err), ACME_OK);

@@ -867,7 +867,7 @@ test_clean_lines(void **state)
 static void
 test_flood(void **state)
 {
-    struct acme_child child = { -1, -1, -1, -1, { -1, -1 }, -1, -1 };
+    struct acme_child child = { -1, -1, -1, -1, { -1, -1 }, -1, -1, -1, -1 };
     struct acme_host host;
     char text[4096] = "";
     int fds[2], i;
