@@ -16,6 +16,9 @@ like $t->log, qr/acme_accept_terms_of_service|ACMECertificateAgreement/,
     'with the directive that helps';
 is scalar($t->ca->accounts), 0, 'no account';
 is $t->status('a.test')->{state}, 'waiting', 'status: waiting';
+my ($event) = grep { $_->{event} eq 'errored' } $t->events('a.test');
+like $event->{text}, qr/terms of service.*accept/, 'an event says so';
+like $event->{next_attempt}, qr/^\d{4}-.*Z$/, '  and when it is tried again';
 
 $t->clear_config->site('a.test');
 ok $t->reload, 'accepted, reload';

@@ -24,6 +24,9 @@ ok $t->wait_log(qr/not obtained, lineage "none\.test".*external account/, 20),
 like $t->log, qr/external_account_key.*ACMEExternalAccountBinding/,
     'with the directives that help';
 is $t->status('none.test')->{state}, 'waiting', 'status: waiting';
+my ($event) = grep { $_->{event} eq 'errored' } $t->events('none.test');
+like $event->{text}, qr/external account/, 'an event says so';
+like $event->{next_attempt}, qr/^\d{4}-.*Z$/, '  and when it is tried again';
 
 $t->clear_config->issuer('none', ca => $t->ca,
     eab => { kid => 'kid-a', key => $key{a} });

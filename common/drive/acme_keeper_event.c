@@ -3,6 +3,7 @@
  * and the one way that all of them go.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/acme_log.h"
@@ -220,6 +221,36 @@ note_told(void *ctx, const struct acme_event *event, struct acme_error *err)
     return ACME_OK;
 }
 
+/* Why it has not been renewed, as far as there is a failure, and when that is
+ * tried again. */
+static void
+put_attempt(struct acme_keeper *keeper, size_t i,
+    const struct acme_served *served, struct acme_event *event)
+{
+    struct acme_record *record = malloc(sizeof(*record));
+    char line[ACME_LOG_LINE_MAX], text[ACME_LOG_LINE_MAX * 2];
+    struct acme_error ignored;
+    struct acme_buf json;
+
+    acme_error_clear(&ignored);
+    acme_buf_init(&json, ACME_STATE_JSON_MAX);
+    acme_keeper_read_record(keeper, i, acme_key_algorithm_number(served->type),
+        &json, &ignored);
+    if (record != NULL && json.len > 0 &&
+        acme_record_parse(acme_buf_str(&json), json.len, record, &ignored) ==
+            ACME_OK) {
+        event->next_attempt = record->next_attempt;
+        if (record->failures > 0 && record->error.rc != ACME_OK) {
+            (void)snprintf(text, sizeof(text), "%s: %s", event->text,
+                acme_error_line(&record->error, line, sizeof(line)));
+            acme_event_put(event->problem, record->error.type);
+            acme_event_put(event->text, text);
+        }
+    }
+    acme_buf_clear(&json);
+    free(record);
+}
+
 static void
 tell_ending(struct acme_keeper *keeper, size_t i,
     const struct acme_served *served)
@@ -239,6 +270,7 @@ tell_ending(struct acme_keeper *keeper, size_t i,
         "certificate %s at %s, and has not been renewed",
         expired ? "has expired" : "expires",
         acme_time_format(served->not_after, when));
+    put_attempt(keeper, i, served, &event);
     acme_keeper_event(keeper, &event);
     keeper->kept[i].expiring = now(keeper);
 }

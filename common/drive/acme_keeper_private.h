@@ -279,6 +279,11 @@ enum acme_rc acme_keeper_account(struct acme_keeper *keeper, size_t issuer,
     const struct acme_account_entry **entry, struct acme_error *err);
 void acme_keeper_forget_accounts(struct acme_keeper *keeper);
 
+/* Appends the newest record of a unit, written or not; what is wrong with it
+ * is logged. */
+void acme_keeper_read_record(struct acme_keeper *keeper, size_t lineage,
+    size_t algorithm, struct acme_buf *record, struct acme_error *why);
+
 /* Finds out again what is wanted of a lineage, and shows or hides what is
  * wanted again or not any more. */
 void acme_keeper_settle_one(struct acme_keeper *keeper, size_t lineage);

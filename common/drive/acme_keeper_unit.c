@@ -4,17 +4,21 @@
  */
 #include "drive/acme_keeper_private.h"
 
-static void
-read_record(struct acme_call *call, struct acme_buf *record,
-    struct acme_error *why)
+void
+acme_keeper_read_record(struct acme_keeper *keeper, size_t lineage,
+    size_t algorithm, struct acme_buf *record, struct acme_error *why)
 {
-    const struct acme_buf *note = &acme_call_note(call)->record;
+    const struct acme_buf *note =
+        &keeper->kept[lineage].note[algorithm].record;
+    char unit[ACME_UNIT_NAME_MAX];
 
+    acme_store_unit_name(unit, keeper->config->lineage[lineage].name,
+        algorithm);
     if (note->len > 0)
         acme_buf_add(record, note->data, note->len);
-    else if (acme_store_record_read(call->keeper->store, call->unit, record,
-                 why) != ACME_OK)
-        acme_keeper_log(call->keeper, ACME_LOG_ERROR, why, "record left out");
+    else if (acme_store_record_read(keeper->store, unit, record, why) !=
+             ACME_OK)
+        acme_keeper_log(keeper, ACME_LOG_ERROR, why, "record left out");
 }
 
 void
@@ -35,7 +39,8 @@ acme_keeper_answer_unit(struct acme_call *call)
         (void)acme_keeper_look_at(call->keeper, call->index);
     type = acme_lineage_type(&kept->wanted, call->algorithm);
     if (type != ACME_KEY_NONE)
-        read_record(call, &record, &why);
+        acme_keeper_read_record(call->keeper, call->index, call->algorithm,
+            &record, &why);
     /* Less than there is would be taken for a reason to order. */
     if (kept->unread || kept->unsettled || why.rc == ACME_NOMEM)
         (void)acme_error_nomem(&call->err);

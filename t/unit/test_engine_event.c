@@ -423,6 +423,22 @@ test_expiring(void **state)
     look(d);
     assert_string_equal(news(d), "expiring a.test");
     assert_non_null(strstr(last.text, "certificate has expired at"));
+    assert_string_equal(last.problem, "");
+
+    /* why, and when it is tried again, once that is known */
+    fake_ca_problem(d->ca, FAKE_NEW_ORDER, FAKE_ALWAYS, 403,
+        "rejectedIdentifier", "not here");
+    fake_drive_run(d);
+    (void)news(d);
+    d->host.now += 2L * DAY;
+    look(d);
+    assert_string_equal(news(d), "expiring a.test");
+    assert_non_null(strstr(last.text, "and has not been renewed: "));
+    assert_non_null(strstr(last.text, "not here"));
+    assert_string_equal(last.problem, "rejectedIdentifier");
+    assert_int_equal(last.next_attempt, record_of(d, "a.test").next_attempt);
+    assert_true(last.next_attempt != 0);
+    fake_ca_behave(d->ca);
 
     /* with a new one it is over */
     fake_drive_run(d);
