@@ -27,7 +27,7 @@ my $serial = $t->serial('b.test');
 
 # what it does not take
 for my $wrong (
-    [[], qr/there are: account list, .*account deactivate$/],
+    [[], qr/there are: account list, .*account deactivate, account import/],
     [['burn'], qr/"account burn"; there are: account list,/], [['list', 'x'], qr/unexpected "x"/],
     [['update'], qr/needs contacts, or the word clear/],
     [['update', '--server', $t->ca->url], qr/needs contacts/],
@@ -57,6 +57,11 @@ like $out, qr/\AAccount URI: \Q$mine->{url}\E\n/, 'begins with the URI';
 like $out, qr/^Thumbprint: \Q$mine->{thumbprint}\E$/m, 'the thumbprint';
 like $out, qr/^Contact: mailto:admin\@own\.test$/m, 'what was said of contacts';
 unlike $out, qr/^Status/m, 'and nothing that only the CA knows';
+account('show', '-d', '--offline', '--server', $t->ca->url);
+ok $exit == 0 && $out !~ /^Status/m, 'nor with -d, offline' or diag $err;
+my ($id) = $out =~ /^Key: (\S+)$/m;
+account('show', '-k', $t->state("keys/$id.pem"), '--server', $t->ca->url);
+like $out, qr/^Key: $id$/m, 'named by a file with its key' or diag $err;
 account('show', '-d', '--server', $pebble->url);
 is $exit, 0, 'show -d at Pebble' or diag $err;
 like $out, qr/^Status: valid$/m, 'asks the CA';

@@ -3,6 +3,7 @@
  * CA with a store and an engine of our own, whether a server runs or not.
  */
 #include "acmectl/ctl_account.h"
+#include "acmectl/ctl_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -299,6 +300,8 @@ ctl_account_issuer(struct accounts *accounts, const struct found *found,
             ctl_whole_path(accounts->config->arena, accounts->ctl->ca_file);
     if (accounts->ctl->no_verify_ssl)
         search.issuer.verify = false;
+    search.issuer.account =
+        acme_arena_strdup(accounts->config->arena, found->id);
     search.issuer.ncontacts = n;
     for (i = 0; i < n; i++)
         search.issuer.contact[i] = contacts[i];
@@ -357,17 +360,18 @@ work(struct accounts *accounts, enum acme_account_action action,
 static int
 show(struct accounts *accounts)
 {
+    const bool asked = accounts->ctl->details && !accounts->ctl->offline;
     struct acme_json *json, *contacts;
     char status[64];
     int code = CTL_OK;
 
-    if (accounts->ctl->details)
+    if (asked)
         code = work(accounts, ACME_ACCOUNT_SHOW, NULL, 0);
     if (code != CTL_OK)
         return code;
     json = render(&accounts->list[0]);
     add_thumbprint(accounts, json);
-    if (accounts->ctl->details) {
+    if (asked) {
         contacts = said(accounts->text, status);
         acme_json_set_str(json, "status", status);
         acme_json_set(json, "contact", contacts);
@@ -446,12 +450,37 @@ deactivate(struct accounts *accounts)
     return tell(accounts, work(accounts, ACME_ACCOUNT_DEACTIVATE, NULL, 0));
 }
 
+/* An account may be named by a file with its key. */
+static int
+take_key_file(struct ctl *ctl)
+{
+    char *id = acme_arena_alloc(ctl->arena, ACME_KEY_ID_LEN + 1);
+    struct acme_key *key = NULL;
+    struct acme_error err;
+    int code;
+
+    if (ctl->key == NULL)
+        return CTL_OK;
+    if (ctl->account != NULL)
+        return ctl_fail(CTL_USAGE, "--key and --account exclude another");
+    acme_error_clear(&err);
+    code = id != NULL ? ctl_key_read(ctl, ctl->key, &key)
+                      : ctl_fail(CTL_FAILED, "out of memory");
+    if (code == CTL_OK && acme_key_id(key, id, &err) != ACME_OK)
+        code = ctl_fail(CTL_FAILED, "%s", err.what);
+    acme_key_unref(key);
+    ctl->account = id;
+    return code;
+}
+
 static int
 open_state(struct accounts *accounts)
 {
     struct ctl *ctl = accounts->ctl;
-    int code = ctl_open_one(ctl, &accounts->store);
+    int code = take_key_file(ctl);
 
+    if (code == CTL_OK)
+        code = ctl_open_one(ctl, &accounts->store);
     if (code != CTL_OK)
         return code;
     accounts->config = acme_config_new(ctl->state[0], "acmectl", "account");

@@ -15,12 +15,15 @@ const struct ctl_verb ctl_verbs_account[] = {
     { .name = "account show",
         .group = CTL_GROUP_ACCOUNT,
         .run = ctl_account_show,
-        .options = "account server details ca-file no-verify-ssl",
-        .usage = "[-d] [--account ID] [--server URL]",
+        .options = "account key server details offline ca-file "
+                   "no-verify-ssl",
+        .usage = "[-d] [--account ID|-k FILE] [--server URL] [--offline]",
         .summary = "one account",
         .text = "Shows one account; the first line is \"Account URI:\" and "
                 "its URL, as CAA records want it. With `-d` the CA is asked, "
-                "and its word on status and contacts shown.\n" },
+                "and its word on status and contacts shown; with `--offline` "
+                "never. An account may be named by a file with its key, with "
+                "`-k`, as for `update` and `deactivate`.\n" },
     { .name = "account create",
         .group = CTL_GROUP_ACCOUNT,
         .flags = CTL_OPERANDS,
@@ -52,7 +55,7 @@ const struct ctl_verb ctl_verbs_account[] = {
         .group = CTL_GROUP_ACCOUNT,
         .flags = CTL_OPERANDS,
         .run = ctl_account_update,
-        .options = "account server ca-file no-verify-ssl",
+        .options = "account key server ca-file no-verify-ssl",
         .usage = "CONTACT... [--account ID] [--server URL]\n"
                  "clear [--account ID] [--server URL]",
         .summary = "change its contacts",
@@ -86,7 +89,7 @@ const struct ctl_verb ctl_verbs_account[] = {
     { .name = "account deactivate",
         .group = CTL_GROUP_ACCOUNT,
         .run = ctl_account_deactivate,
-        .options = "account server confirm ca-file no-verify-ssl",
+        .options = "account key server confirm ca-file no-verify-ssl",
         .usage = "[--confirm] [--account ID] [--server URL]",
         .summary = "end it at its CA, for good",
         .text =
@@ -96,6 +99,35 @@ const struct ctl_verb ctl_verbs_account[] = {
             "When the CA has confirmed it, the account is put aside; its key, "
             "which may serve other CAs, and certificates stay. At a terminal "
             "it asks first; otherwise `--confirm` is needed.\n" },
+    { .name = "account import",
+        .group = CTL_GROUP_ACCOUNT,
+        .flags = CTL_OPERANDS,
+        .run = ctl_account_import,
+        .options = "server account-url offline password-file ca-file "
+                   "no-verify-ssl",
+        .usage = "FILE --server URL [--account-url URL|--offline]\n"
+                 "DIR [--server URL] [--offline]",
+        .summary = "accounts of another client",
+        .text =
+            "Takes over an account: of its key in FILE, PEM or JWK, which "
+            "`--password-file` opens if it is encrypted; or those in the "
+            "directory of another client, all of them or those at the CA that "
+            "is named. Nothing of the other client is changed, and both can "
+            "use the account. Known are\n"
+            "* `Certbot`: /etc/letsencrypt, or one account below its "
+            "accounts\n"
+            "* `lego`: its `--path`\n"
+            "* `acme.sh`: ~/.acme.sh\n"
+            "* `uacme`: /etc/ssl/uacme; it does not say at which CA\n"
+            "* `mod_md`: its MDStoreDir\n"
+            "* `nginx`: the state_path of an issuer of its own module, which "
+            "does not say it either\n"
+            "An account's URL that is not written down there is asked of the "
+            "CA, unless `--offline` leaves that to the first order. The first "
+            "account of a CA is used by servers from now on, whatever type of "
+            "key they ask for; where there is one already, `account merge` "
+            "has another one used. The same account again is no error. What "
+            "cannot be read is named, and then nothing is imported.\n" },
     { .name = "key thumbprint",
         .group = CTL_GROUP_ACCOUNT,
         .flags = CTL_OPERANDS,

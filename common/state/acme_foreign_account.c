@@ -193,6 +193,17 @@ read_lego(const struct acme_foreign_files *files, const struct acme_json *json,
     return rc;
 }
 
+static bool
+is_plain(const char *text, size_t len)
+{
+    size_t i;
+
+    for (i = 0; i < len; i++)
+        if (text[i] <= ' ' || text[i] > '~')
+            return false;
+    return true;
+}
+
 /* The value of NAME='...' in a file of assignments of a shell; false: there is
  * none that fits. */
 static bool
@@ -213,7 +224,7 @@ find_assigned(const struct acme_buf *conf, const char *name, char *out,
             value++;
             n -= 2;
         }
-        if (n == 0 || n >= size)
+        if (n == 0 || n >= size || !is_plain(value, n))
             return false;
         memcpy(out, value, n);
         out[n] = '\0';

@@ -231,6 +231,7 @@ acme_issuer_copy(struct acme_arena *arena, struct acme_issuer *to,
     struct acme_issuer copy = *from;
     bool good = acme_arena_own(arena, &copy.eab_key, 1) &&
                 acme_arena_own(arena, &copy.adopt_dir, 1) &&
+                acme_arena_own(arena, &copy.account, 1) &&
                 acme_arena_own(arena, copy.contact, copy.ncontacts) &&
                 acme_arena_own(arena, copy.resolver.server, copy.resolver.n);
     size_t i;

@@ -54,6 +54,9 @@ struct acme_issuer {
      * CA, which are taken over once; absolute, NULL: nowhere.  Of a server's
      * configuration only, in no JSON form and in no comparison. */
     const char *adopt_dir;
+    /* The account with the key of this id, and no other; NULL: as
+     * acme_store_account() chooses.  The same, of acmectl's alone. */
+    const char *account;
     /* Lineages whose first issuer it is go with their server.  The same; it is
      * in their declarations. */
     bool forgets;

@@ -346,10 +346,12 @@ void acme_account_entry_clear(struct acme_account_entry *entry);
 
 /*
  * The account for an issuer.  With `own` (the operator's key) that one.
- * Otherwise: the one of that directory that is preferred; the newest account
- * there that serves issuer->key_type (see acme_store_rekey_move()), or else
- * whose key is of it; else that type's default key of this state directory
- * (one key may serve every CA).  ACME_NOENT: no key yet.
+ * Otherwise: the one that issuer->account names, under either of its keys
+ * while it is rekeyed; else the one of that directory that is preferred; the
+ * newest account there that serves issuer->key_type (see
+ * acme_store_rekey_move()), or else whose key is of it; else that type's
+ * default key of this state directory (one key may serve every CA).
+ * ACME_NOENT: no key yet.
  */
 enum acme_rc acme_store_account(struct acme_store *store,
     const struct acme_issuer *issuer, struct acme_key *own,

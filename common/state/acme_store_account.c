@@ -501,10 +501,25 @@ struct search {
     const struct acme_issuer *issuer;
     enum acme_key_type type;
     const char *avoid; /* the id of a key that is not for this CA, or NULL */
+    const struct acme_rekey *rekey; /* what is on the way, or NULL */
     struct acme_account_entry *found;
     bool serves; /* what was found says that it is for that type */
     time_t created, preferred; /* of that */
 };
+
+/* Whether it is the one that is named, if one is. */
+static bool
+is_named(const struct search *search, const char *id)
+{
+    const struct acme_rekey *rekey = search->rekey;
+    const char *name = search->issuer->account;
+
+    if (name == NULL || strcmp(id, name) == 0)
+        return true;
+    return rekey != NULL &&
+           ((strcmp(name, rekey->from) == 0 && strcmp(id, rekey->to) == 0) ||
+               (strcmp(name, rekey->to) == 0 && strcmp(id, rekey->from) == 0));
+}
 
 /* Whether an account goes before the one found so far. */
 static bool
@@ -513,7 +528,8 @@ is_better(const struct search *search, const struct account *account,
 {
     const bool serves = account->serves == search->type;
 
-    if (account->preferred == 0 && !serves && type != search->type)
+    if (search->issuer->account == NULL && account->preferred == 0 &&
+        !serves && type != search->type)
         return false;
     if (search->found->key == NULL)
         return true;
@@ -540,7 +556,7 @@ visit_account(void *ctx, const char *name, struct acme_error *err)
     struct acme_error why;
     enum acme_rc rc;
 
-    if (!acme_store_id_ok(name) ||
+    if (!acme_store_id_ok(name) || !is_named(search, name) ||
         (search->avoid != NULL && strcmp(name, search->avoid) == 0))
         return ACME_OK;
     acme_error_clear(&why);
@@ -635,8 +651,14 @@ search_accounts(struct search *search, struct acme_error *err)
 {
     char path[ACME_STORE_PATH_MAX];
     struct acme_json *root = NULL;
+    struct acme_rekey rekey;
+    struct acme_error ignored;
     enum acme_rc rc;
 
+    acme_error_clear(&ignored);
+    if (search->issuer->account != NULL &&
+        acme_store_rekey_read(search->store, &rekey, &ignored) == ACME_OK)
+        search->rekey = &rekey;
     rc = issuer_path(search->issuer, "accounts", true, path, err);
     if (rc == ACME_OK && !search->issuer->verify) {
         rc = acme_store_defaults(search->store, &root, err);
@@ -647,6 +669,7 @@ search_accounts(struct search *search, struct acme_error *err)
     if (rc == ACME_OK)
         rc =
             acme_dir_list(search->store->fd, path, visit_account, search, err);
+    search->rekey = NULL;
     acme_json_free(root);
     return rc;
 }
@@ -669,7 +692,10 @@ acme_store_account(struct acme_store *store, const struct acme_issuer *issuer,
         rc = own_account(store, issuer, own, &found, err);
     } else {
         rc = search_accounts(&search, err);
-        if (rc == ACME_OK && found.key == NULL)
+        if (rc == ACME_OK && found.key == NULL && issuer->account != NULL)
+            rc = acme_error_set(err, ACME_NOENT,
+                "the account of key %s is not here", issuer->account);
+        else if (rc == ACME_OK && found.key == NULL)
             rc = default_key(store, issuer, search.type, &found, err);
     }
     if (rc == ACME_OK)
