@@ -40,7 +40,8 @@ TEST_ENV = ACME_NGINX='$(NGINX)' ACME_NGINX_MODULE=$(NGINX_MODULE) \
            ACME_HTTPD_MODULE=$(ABS_O)/mod_acme_httpd.so \
            ACME_ACMECTL=$(ABS_O)/acmectl ACME_PRELOAD=$(PRELOAD) \
            ACME_STEPS_LIBRARY=$(ABS_O)/steps.so \
-           ACME_QUIC_PEER_LIBRARY=$(ABS_O)/quic_peer.so
+           ACME_QUIC_PEER_LIBRARY=$(ABS_O)/quic_peer.so \
+           ACME_CURL_TRUST_LIBRARY=$(ABS_O)/curl_trust.so
 PROVE    = $(TEST_ENV) prove -j$(TEST_JOBS) --timer --exec build/run-test $(TEST_FLAGS)
 
 $(O)/t/unit/%: $(O)/obj/t/unit/%.o $(call objs,$(UNIT_HELPERS)) $(O)/libacme.a
@@ -61,11 +62,12 @@ test: deps
 	@$(MAKE) run-tests
 
 # steps.so makes durable steps fail and their process die (t/lib/Acme/Crash.pm),
-# quic_peer.so tells which certificate a client of HTTP/3 is shown.
-$(O)/steps.so $(O)/reports.so $(O)/quic_peer.so: $(O)/%.so: t/preload/%.c
+# quic_peer.so tells which certificate a client of HTTP/3 is shown,
+# curl_trust.so tells a client with libcurl which CA to trust.
+$(O)/steps.so $(O)/reports.so $(O)/quic_peer.so $(O)/curl_trust.so: $(O)/%.so: t/preload/%.c
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	@$(CC) -std=gnu11 $(WARNINGS) -O1 -g -fPIC -shared -o $@ $< -ldl
 
-run-tests: $(O)/steps.so $(O)/quic_peer.so $(REPORTS) $(filter $(O)/%,$(ALL_TESTS))
+run-tests: $(O)/steps.so $(O)/quic_peer.so $(O)/curl_trust.so $(REPORTS) $(filter $(O)/%,$(ALL_TESTS))
 	@$(PROVE) $(ALL_TESTS)

@@ -108,6 +108,23 @@ my ($url) = slurp($account) =~ /"url":\s*"([^"]+)"/;
 my $orders = $t->ca->orders;
 my $before = fingerprint();
 
+# --- by hand, somewhere else ------------------------------------------------
+
+{
+    my $elsewhere = $t->dir . '/var/imported';
+    my ($exit, $out, $err) = $t->acmectl('import', 'mod_md', $store, '--ca-file',
+        $t->ca->ca_file, '--state-dir', $elsewhere);
+    is $exit, 1, 'acmectl import tells of what is no use' or diag $out, $err;
+    like $err, qr/^acmectl: gone\.test: .*privkey\.pem/m, '  which is one';
+    like $out, qr/^a\.test: taken over, .*\(2 versions/m, 'a.test is taken over';
+    like $out, qr/^b\.test: taken over/m, 'and b.test';
+    like $out, qr/^account \Q$url\E: taken over/m, 'and the account';
+    is readlink "$elsewhere/live/a.test", '../archive/a.test/2',
+        'with its history';
+    ok -s "$elsewhere/live/b.test/privkey.rsa.pem", 'with all its keys';
+    is_deeply fingerprint(), $before, 'the store is as it was';
+}
+
 # --- with ours --------------------------------------------------------------
 
 $t->configure(plain_server => 0);

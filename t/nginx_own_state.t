@@ -6,6 +6,7 @@
 use v5.36;
 use lib 't/lib';
 use Test::More;
+use Acme::Foreign qw(fingerprint);
 use Acme::Proc qw(slurp spew user_ids);
 use Acme::Test;
 use File::Path qw(remove_tree);
@@ -71,6 +72,22 @@ $left{'b.test-77.key'} = slurp("$live/privkey.ecdsa.pem");
 leave($old, %left);
 leave($default, pair('d.test'), 'account.key' => $rsa_key);
 remove_tree($state);
+
+# by hand, somewhere else
+{
+    my $elsewhere = $t->dir . '/var/imported';
+    my @ca = ('--server', $t->ca->url, '--ca-file', $t->ca->ca_file);
+    my $before = fingerprint($old);
+    my ($exit, $out, $err) = $t->acmectl('import', 'nginx-acme', $old, @ca,
+        '--state-dir', $elsewhere);
+    is $exit, 1, 'acmectl import tells of what is no use' or diag $out, $err;
+    like $err, qr/^acmectl: other\.test: .*\.key" is not there/m,
+        '  which is one';
+    like $out, qr/^\Q$_\E: taken over/m, "$_ is taken over"
+        for qw(a.test b.test www.b.test);
+    like $out, qr/^account .*: taken over/m, 'and the account';
+    is fingerprint($old), $before, 'the directory is as it was';
+}
 
 my $mark = $t->log_mark;
 sites();

@@ -25,8 +25,13 @@ static const struct client {
     enum acme_rc (*read)(const char *path,
         const struct acme_foreign_wanted *wanted, struct acme_foreign *foreign,
         struct acme_error *err);
+    bool anybodys; /* its files are those of a server's user */
 } clients[] = {
-    { "certbot", "Certbot", acme_foreign_certbot_read },
+    { "certbot", "Certbot", acme_foreign_certbot_read, false },
+    { "mod_md", "mod_md", acme_foreign_md_read, false },
+    { "nginx-acme", "nginx's own module", acme_foreign_nginx_read, true },
+    { "lego", "lego", acme_foreign_lego_read, false },
+    { "uacme", "uacme", acme_foreign_uacme_read, false },
 };
 #define CLIENTS (sizeof(clients) / sizeof(clients[0]))
 
@@ -488,13 +493,34 @@ look_at_all(struct import *import)
     return ctl_fail(CTL_FAILED, "nothing was taken over");
 }
 
+/* A crash may have left something to put right, or somebody is at work. */
+static int
+settle(struct import *import, const struct ctl_import_lineage *lineage)
+{
+    struct acme_error ignored;
+    bool moved;
+    int lock = -1;
+
+    acme_error_clear(&ignored);
+    if (!acme_store_is_settled(import->store, lineage->name) &&
+        acme_store_lock(import->store, "lineage", lineage->name, &lock,
+            &ignored) == ACME_OK)
+        (void)acme_store_recover(import->store, lineage->name, &moved,
+            &ignored);
+    if (lock != -1)
+        close(lock);
+    return CTL_OK;
+}
+
 /* Somebody may have been at work on it since the look. */
 static int
 write_lineage(struct import *import, struct ctl_import_lineage *lineage)
 {
     int lock = -1, code;
 
-    if (lineage->fate != CTL_IMPORT_NEW && lineage->fate != CTL_IMPORT_JOINS)
+    if (lineage->fate == CTL_IMPORT_HERE)
+        return settle(import, lineage);
+    if (!is_good(lineage))
         return CTL_OK;
     code = ctl_lineage_lock(import->ctl, import->store, lineage->name, &lock);
     if (code == CTL_OK)
@@ -596,6 +622,7 @@ ctl_import(struct ctl *ctl)
         return code;
     import.foreign = acme_foreign_new(import.client->name);
     import.accounts.dry = ctl->dry_run;
+    import.accounts.anybodys = import.client->anybodys;
     code = import.foreign != NULL ? run(&import)
                                   : ctl_fail(CTL_FAILED, "out of memory");
     acme_json_free(import.json);

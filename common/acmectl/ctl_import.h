@@ -24,8 +24,9 @@ struct ctl_import_lineage {
     const char *name; /* here */
     enum ctl_import_fate fate;
     const char *why;
-    struct acme_leaf live;   /* of its certificate */
-    enum acme_key_type type; /* of its key */
+    struct acme_leaf live; /* of its certificate */
+    size_t ntypes;
+    enum acme_key_type type[ACME_TYPES_MAX]; /* of new keys */
     size_t nnames;
     const char **names;         /* canonical */
     bool declared;              /* acmectl is to renew it */
@@ -64,6 +65,7 @@ struct ctl_import_accounts {
     struct acme_foreign_accounts read;
     struct ctl_import_account *list; /* of each */
     bool dry;                        /* none is to be taken over */
+    bool anybodys;                   /* they may be of a server's user */
 };
 
 /*

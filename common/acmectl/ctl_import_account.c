@@ -49,6 +49,18 @@ is_of(const struct ctl_import_account *account,
            is_called(account->from, lineage->account);
 }
 
+/* The CA's own URLs are of its host. */
+static bool
+can_be_at(const struct acme_foreign_lineage *lineage, const char *directory)
+{
+    struct acme_issuer issuer;
+
+    acme_issuer_init(&issuer);
+    issuer.directory = directory;
+    return lineage->url == NULL ||
+           acme_issuer_has_account(&issuer, lineage->url);
+}
+
 /* What a client has not written down about CAs. */
 static void
 find_directories(struct acme_foreign *foreign, const char *directory,
@@ -68,7 +80,8 @@ find_directories(struct acme_foreign *foreign, const char *directory,
             only = account->directory;
     }
     for (i = 0; i < foreign->n; i++)
-        if (foreign->lineage[i].issuer.directory == NULL)
+        if (foreign->lineage[i].issuer.directory == NULL && only != NULL &&
+            can_be_at(&foreign->lineage[i], only))
             foreign->lineage[i].issuer.directory = only;
 }
 
@@ -95,11 +108,13 @@ find_lineages(struct acme_foreign *foreign,
 }
 
 static enum acme_rc
-judge(const char *path, const struct acme_foreign_accounts *read,
+judge(const char *path, const struct ctl_import_accounts *accounts,
     struct acme_error *err)
 {
+    const struct acme_foreign_accounts *read = &accounts->read;
     struct acme_foreign_place place;
-    enum acme_rc rc = acme_foreign_file_open(path, &place, err);
+    enum acme_rc rc =
+        acme_foreign_file_open(path, accounts->anybodys, &place, err);
     size_t i;
 
     for (i = 0; i < read->n && rc == ACME_OK; i++)
@@ -119,7 +134,7 @@ ctl_import_accounts_read(struct acme_foreign *foreign, const char *path,
     acme_error_clear(&err);
     rc = acme_foreign_accounts_read(path, &accounts->read, &err);
     if (rc == ACME_OK)
-        rc = judge(path, &accounts->read, &err);
+        rc = judge(path, accounts, &err);
     if (rc == ACME_NOMEM)
         return ctl_fail(CTL_FAILED, "out of memory");
     if (rc != ACME_OK) {

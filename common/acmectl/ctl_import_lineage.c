@@ -37,46 +37,70 @@ decide(struct acme_foreign *foreign, struct ctl_import_lineage *lineage,
 
 /* ---- versions there --------------------------------------------------- */
 
-/* A version in our form; whether it has expired is not asked. */
 static enum acme_rc
-parse_version(const struct acme_foreign_lineage *from, size_t i,
-    struct acme_version *version, struct acme_leaf *leaf,
-    struct acme_error *err)
+fill_pair(const struct acme_key *key, const struct acme_chain *chain,
+    struct acme_pair *pair, struct acme_error *err)
 {
-    const struct acme_foreign_version *one = &from->version[i];
-    struct acme_pair *pair = &version->pair[0];
+    enum acme_rc rc = acme_key_to_der(key, &pair->key, err);
+
+    pair->type = acme_key_type_of(key);
+    return rc == ACME_OK ? acme_chain_to_der(chain, 0,
+                               acme_chain_useful(chain), &pair->chain, err)
+                         : rc;
+}
+
+/* A pair in our form; whether it has expired is not asked.  `leaf` may be
+ * NULL. */
+static enum acme_rc
+parse_pair(const struct acme_foreign_pair *from, struct acme_pair *pair,
+    struct acme_leaf *leaf, bool *must_staple, struct acme_error *err)
+{
     struct acme_chain *chain = NULL;
     struct acme_key *key = NULL;
     enum acme_rc rc;
 
-    version->number = one->number != 0 ? one->number : (unsigned)i + 1;
-    rc = acme_key_from_text(acme_buf_str(&one->key), one->key.len, &key, err);
+    rc =
+        acme_key_from_text(acme_buf_str(&from->key), from->key.len, &key, err);
     if (rc == ACME_OK)
-        rc = acme_chain_from_pem(acme_buf_str(&one->chain), one->chain.len,
+        rc = acme_chain_from_pem(acme_buf_str(&from->chain), from->chain.len,
             &chain, err);
     if (rc == ACME_OK && !acme_chain_matches(chain, key))
         rc = acme_error_set(err, ACME_REFUSED,
             "the key is not that of the certificate");
     if (rc == ACME_OK)
         rc = acme_chain_check_links(chain, err);
-    if (rc == ACME_OK)
+    if (rc == ACME_OK && leaf != NULL)
         rc = acme_chain_leaf(chain, leaf, err);
-    if (rc != ACME_OK)
-        goto done;
-    version->npairs = 1;
-    pair->type = acme_key_type_of(key);
-    pair->origin.obtained = one->at;
-    if (from->issuer.directory != NULL)
-        (void)snprintf(pair->origin.issuer, sizeof(pair->origin.issuer), "%s",
-            from->issuer.directory);
-    rc = acme_key_to_der(key, &pair->key, err);
     if (rc == ACME_OK)
-        rc = acme_chain_to_der(chain, 0, acme_chain_useful(chain),
-            &pair->chain, err);
-
-done:
+        rc = fill_pair(key, chain, pair, err);
+    if (rc == ACME_OK)
+        *must_staple = acme_chain_must_staple(chain);
     acme_chain_free(chain);
     acme_key_unref(key);
+    return rc;
+}
+
+/* `leaf` is that of the first pair. */
+static enum acme_rc
+parse_version(const struct acme_foreign_lineage *from, size_t i,
+    struct acme_version *version, struct acme_leaf *leaf, bool *must_staple,
+    struct acme_error *err)
+{
+    const struct acme_foreign_version *one = &from->version[i];
+    struct acme_pair *pair;
+    enum acme_rc rc = ACME_OK;
+    size_t k;
+
+    version->number = one->number != 0 ? one->number : (unsigned)i + 1;
+    for (k = 0; k < one->npairs && rc == ACME_OK; k++) {
+        pair = &version->pair[version->npairs++];
+        pair->origin.obtained = one->at;
+        if (from->issuer.directory != NULL)
+            (void)snprintf(pair->origin.issuer, sizeof(pair->origin.issuer),
+                "%s", from->issuer.directory);
+        rc = parse_pair(&one->pair[k], pair, k == 0 ? leaf : NULL, must_staple,
+            err);
+    }
     return rc;
 }
 
@@ -143,13 +167,21 @@ look_into(struct acme_foreign *foreign, struct ctl_import_lineage *lineage,
 {
     struct acme_foreign_lineage *from = lineage->from;
     struct acme_version live;
+    bool must_staple = false;
     enum acme_rc rc = ACME_OK;
+    size_t i;
 
     acme_version_init(&live);
     if (from->nversions > 0)
-        rc = parse_version(from, from->live, &live, &lineage->live, err);
-    if (rc == ACME_OK && live.npairs > 0)
-        lineage->type = live.pair[0].type;
+        rc = parse_version(from, from->live, &live, &lineage->live,
+            &must_staple, err);
+    for (i = 0; rc == ACME_OK && i < live.npairs; i++)
+        lineage->type[lineage->ntypes++] = live.pair[i].type;
+    if (from->type != ACME_KEY_NONE && lineage->ntypes < 2) {
+        lineage->type[0] = from->type;
+        lineage->ntypes = 1;
+    }
+    from->must_staple = from->must_staple || must_staple;
     if (rc == ACME_OK)
         rc = take_names(foreign->arena, lineage, &live, err);
     acme_version_clear(&live);
@@ -194,14 +226,14 @@ is_taken_over(struct acme_store *store,
     struct acme_version version;
     struct acme_error ignored;
     struct acme_leaf leaf;
-    bool is = false;
+    bool is = false, ignored_too;
     size_t i;
 
     for (i = 0; i < lineage->from->nversions && !is; i++) {
         acme_error_clear(&ignored);
         acme_version_init(&version);
-        is = parse_version(lineage->from, i, &version, &leaf, &ignored) ==
-                 ACME_OK &&
+        is = parse_version(lineage->from, i, &version, &leaf, &ignored_too,
+                 &ignored) == ACME_OK &&
              version.number == number &&
              is_version(store, lineage->name, number, &leaf);
         acme_version_clear(&version);
@@ -267,7 +299,7 @@ compare(struct acme_foreign *foreign, struct acme_store *store,
     for (i = 0; i < here.n; i++) {
         if (here.visible &&
             is_version(store, lineage->name, here.number[i], &lineage->live)) {
-            lineage->fate = CTL_IMPORT_HERE;
+            lineage->fate = here.wanted ? CTL_IMPORT_HERE : CTL_IMPORT_NEW;
             return;
         }
         if (here.visible || !is_taken_over(store, lineage, here.number[i]))
@@ -305,8 +337,7 @@ configure(struct acme_foreign *foreign, struct ctl_import_lineage *lineage,
     struct acme_lineage wanted = { .name = lineage->name,
         .nnames = lineage->nnames,
         .names = lineage->names,
-        .ntypes = 1,
-        .type = { from->type != ACME_KEY_NONE ? from->type : lineage->type },
+        .ntypes = lineage->ntypes,
         .must_staple = from->must_staple,
         .reuse_key = from->reuse_key,
         .allow_subset = from->allow_subset,
@@ -316,8 +347,9 @@ configure(struct acme_foreign *foreign, struct ctl_import_lineage *lineage,
     size_t ignored;
     enum acme_rc rc;
 
-    if (wanted.type[0] == ACME_KEY_NONE)
-        wanted.type[0] = ACME_KEY_ECDSA_256;
+    memcpy(wanted.type, lineage->type, sizeof(wanted.type));
+    if (wanted.ntypes == 0)
+        wanted.type[wanted.ntypes++] = ACME_KEY_ECDSA_256;
     if (from->issuer.directory == NULL)
         return acme_error_set(err, ACME_CONFIG, "its CA is not known");
     from->issuer.name = name_issuer(foreign->arena, from->issuer.directory);
@@ -380,11 +412,12 @@ bring(struct acme_foreign *foreign, struct acme_store *store,
     struct acme_error why;
     struct acme_leaf leaf;
     char text[32];
+    bool ignored;
     enum acme_rc rc = ACME_OK;
 
     acme_error_clear(&why);
     acme_version_init(&version);
-    if (parse_version(from, i, &version, &leaf, &why) != ACME_OK) {
+    if (parse_version(from, i, &version, &leaf, &ignored, &why) != ACME_OK) {
         (void)snprintf(text, sizeof(text), "version %u", version.number);
         if (!acme_foreign_note(foreign, &from->notes, "archive", text, "%s",
                 why.what))
@@ -444,7 +477,7 @@ note_event(struct acme_foreign *foreign, struct acme_store *store,
     acme_event_init(&event, ACME_EVENT_RENEWED);
     event.at = time(NULL);
     (void)snprintf(event.lineage, sizeof(event.lineage), "%s", lineage->name);
-    event.key = lineage->type;
+    event.key = lineage->type[0];
     event.not_after = lineage->live.not_after;
     acme_event_put(event.serial, lineage->live.serial);
     (void)snprintf(text, sizeof(text), "certificate taken over from %s",

@@ -28,10 +28,15 @@ acme_foreign_new(const char *client)
 static void
 free_lineage(struct acme_foreign_lineage *lineage)
 {
+    struct acme_foreign_version *version;
+    size_t i;
+
     while (lineage->nversions > 0) {
-        lineage->nversions--;
-        acme_buf_clear(&lineage->version[lineage->nversions].key);
-        acme_buf_clear(&lineage->version[lineage->nversions].chain);
+        version = &lineage->version[--lineage->nversions];
+        for (i = 0; i < ACME_TYPES_MAX; i++) {
+            acme_buf_clear(&version->pair[i].key);
+            acme_buf_clear(&version->pair[i].chain);
+        }
     }
     free(lineage->version);
     free(lineage->notes.note);
@@ -83,6 +88,29 @@ grow(void **list, size_t *n, size_t *cap, size_t size)
     return memset((char *)*list + (*n)++ * size, 0, size);
 }
 
+static bool
+is_there(const struct acme_foreign *foreign, const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < foreign->n; i++)
+        if (strcmp(foreign->lineage[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+const char *
+acme_foreign_name(struct acme_foreign *foreign, const char *name)
+{
+    const char *base = strncmp(name, "*.", 2) == 0 ? name + 2 : name;
+    const char *one = base;
+    unsigned n;
+
+    for (n = 1; one != NULL && is_there(foreign, one); n++)
+        one = acme_arena_printf(foreign->arena, "%s-%04u", base, n);
+    return one;
+}
+
 struct acme_foreign_lineage *
 acme_foreign_add(struct acme_foreign *foreign, const char *name,
     const char *from)
@@ -111,11 +139,15 @@ acme_foreign_add_version(struct acme_foreign_lineage *lineage)
 {
     struct acme_foreign_version *version = grow((void **)&lineage->version,
         &lineage->nversions, &lineage->versions_cap, sizeof(*version));
+    size_t i;
 
     if (version == NULL)
         return NULL;
-    acme_buf_init_secret(&version->key, ACME_STATE_PEM_MAX);
-    acme_buf_init(&version->chain, (size_t)2 * ACME_STATE_PEM_MAX);
+    version->npairs = 1;
+    for (i = 0; i < ACME_TYPES_MAX; i++) {
+        acme_buf_init_secret(&version->pair[i].key, ACME_STATE_PEM_MAX);
+        acme_buf_init(&version->pair[i].chain, (size_t)2 * ACME_STATE_PEM_MAX);
+    }
     return version;
 }
 

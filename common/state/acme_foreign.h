@@ -32,10 +32,15 @@ struct acme_foreign_notes {
 };
 
 /* PEM, as it was found. */
+struct acme_foreign_pair {
+    struct acme_buf key, chain;
+};
+
 struct acme_foreign_version {
     unsigned number; /* 0: they have none, count from 1 */
     time_t at;       /* when it was written */
-    struct acme_buf key, chain;
+    size_t npairs;   /* of one key algorithm each; at least one */
+    struct acme_foreign_pair pair[ACME_TYPES_MAX];
 };
 
 struct acme_foreign_lineage {
@@ -46,7 +51,8 @@ struct acme_foreign_lineage {
     size_t nnames;             /* 0: those of its certificate */
     const char *const *names;  /* not canonical yet */
     struct acme_issuer issuer; /* ->directory NULL: not known */
-    enum acme_key_type type;   /* of new keys; NONE: as the live one's */
+    const char *url; /* some URL of the CA, where that is not; or NULL */
+    enum acme_key_type type; /* of new keys; NONE: as the live one's */
     bool must_staple, reuse_key, allow_subset;
     struct acme_proof proof;
     struct acme_hooks hooks;
@@ -90,9 +96,14 @@ void acme_foreign_free(struct acme_foreign *foreign); /* accepts NULL */
 bool acme_foreign_is_wanted(const struct acme_foreign_wanted *wanted,
     const char *name);
 
+/* What a lineage of that name may be called: without "*.", and with -0001, ...
+ * behind it where there is one; NULL: out of memory. */
+const char *acme_foreign_name(struct acme_foreign *foreign, const char *name);
+
 /* Adds an empty one, with `name` and `from` copied; NULL: out of memory. */
 struct acme_foreign_lineage *acme_foreign_add(struct acme_foreign *foreign,
     const char *name, const char *from);
+/* With one pair, whose buffers are empty. */
 struct acme_foreign_version *acme_foreign_add_version(
     struct acme_foreign_lineage *lineage);
 struct acme_foreign_hook *acme_foreign_add_hook(struct acme_foreign *foreign);
@@ -106,12 +117,28 @@ bool acme_foreign_note(struct acme_foreign *foreign,
 void acme_foreign_spoil(struct acme_foreign *foreign,
     struct acme_foreign_lineage *lineage, const char *why);
 
+/* Where cron or systemd of this machine runs a program, notes how that is
+ * ended; else how it is found.  False: out of memory. */
+bool acme_foreign_stop(struct acme_foreign *foreign, const char *program);
+
 /*
  * The readers.  `path` is absolute.  Lineages that are no use are there, with
  * ->trouble.  ACME_NOENT: it is no directory of that client's.  ACME_IO,
  * ACME_CONFIG: nothing can be read of it at all.
  */
 enum acme_rc acme_foreign_certbot_read(const char *path,
+    const struct acme_foreign_wanted *wanted, struct acme_foreign *foreign,
+    struct acme_error *err);
+enum acme_rc acme_foreign_lego_read(const char *path,
+    const struct acme_foreign_wanted *wanted, struct acme_foreign *foreign,
+    struct acme_error *err);
+enum acme_rc acme_foreign_uacme_read(const char *path,
+    const struct acme_foreign_wanted *wanted, struct acme_foreign *foreign,
+    struct acme_error *err);
+enum acme_rc acme_foreign_md_read(const char *path,
+    const struct acme_foreign_wanted *wanted, struct acme_foreign *foreign,
+    struct acme_error *err);
+enum acme_rc acme_foreign_nginx_read(const char *path,
     const struct acme_foreign_wanted *wanted, struct acme_foreign *foreign,
     struct acme_error *err);
 

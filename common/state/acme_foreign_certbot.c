@@ -255,7 +255,8 @@ take_times(struct reading *r)
     if (item == NULL || item->nvalues == 0)
         return;
     seconds = parse_interval(item->value[0]);
-    (void)snprintf(text, sizeof(text), "%lds", seconds);
+    (void)snprintf(text, sizeof(text), seconds % 86400 == 0 ? "%ldd" : "%lds",
+        seconds % 86400 == 0 ? seconds / 86400 : seconds);
     if (seconds == 0 || item->nvalues > 1 ||
         acme_timing_set(&r->lineage->timing, ACME_TIMING_WINDOW, word, 1,
             &err) != ACME_OK)
@@ -442,9 +443,10 @@ read_version(struct reading *r, unsigned number, struct acme_error *err)
         return acme_error_nomem(err);
     version->number = number;
     file_path(path, r, "fullchain", number);
-    rc = acme_foreign_file_read(&r->place, path, &version->chain, &version->at,
-        err);
-    return rc == ACME_OK ? read_key(r, number, &version->key, err) : rc;
+    rc = acme_foreign_file_read(&r->place, path, &version->pair[0].chain,
+        &version->at, err);
+    return rc == ACME_OK ? read_key(r, number, &version->pair[0].key, err)
+                         : rc;
 }
 
 /* Only numbers that all four kinds have are versions. */
@@ -782,7 +784,7 @@ acme_foreign_certbot_read(const char *path,
     if (r == NULL)
         return acme_error_nomem(err);
     r->foreign = foreign;
-    rc = acme_foreign_file_open(path, &r->place, err);
+    rc = acme_foreign_file_open(path, false, &r->place, err);
     if (rc == ACME_OK) {
         rc = read_all(r, wanted, err);
         acme_foreign_file_close(&r->place);

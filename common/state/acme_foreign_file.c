@@ -17,14 +17,15 @@
 /* ---- whose it is ------------------------------------------------------ */
 
 static enum acme_rc
-judge(const struct stat *st, const char *path, struct acme_error *err)
+judge(const struct acme_foreign_place *place, const struct stat *st,
+    const char *path, struct acme_error *err)
 {
-    if (st->st_uid != 0 && st->st_uid != geteuid())
+    if (st->st_uid != 0 && st->st_uid != place->owner)
         return acme_error_set(err, ACME_IO,
             "\"%s\" belongs to uid %lu, who could have put anything there; "
             "chown it if you know what it is",
             path, (unsigned long)st->st_uid);
-    if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0)
+    if (!place->closed && (st->st_mode & (S_IWGRP | S_IWOTH)) != 0)
         return acme_error_set(err, ACME_IO,
             "\"%s\" could have been written by others (mode %03o); chmod go-w "
             "it if nobody has",
@@ -55,28 +56,33 @@ judge_way(const struct acme_foreign_place *place, const char *path,
         if (!S_ISDIR(st.st_mode))
             return acme_error_set(err, ACME_IO, "\"%s\" is no directory",
                 part);
-        rc = judge(&st, part, err);
+        rc = judge(place, &st, part, err);
     }
     return rc;
 }
 
 enum acme_rc
-acme_foreign_file_open(const char *path, struct acme_foreign_place *place,
-    struct acme_error *err)
+acme_foreign_file_open(const char *path, bool anybodys,
+    struct acme_foreign_place *place, struct acme_error *err)
 {
     struct stat st;
-    uid_t owner = stat(path, &st) == 0 && st.st_uid == 0 ? 0 : geteuid();
     enum acme_rc rc;
 
     place->path = path;
     place->left = BYTES_MAX;
+    place->closed = false;
     place->fd = -1;
-    rc = acme_dir_open(path, owner, false, &place->fd, err);
+    place->owner = geteuid();
+    if (stat(path, &st) == 0 && (anybodys || st.st_uid == 0))
+        place->owner = st.st_uid;
+    rc = acme_dir_open(path, place->owner, false, &place->fd, err);
     if (rc == ACME_OK && fstat(place->fd, &st) == -1)
         rc = acme_error_errno(err, ACME_IO, errno, "cannot look at \"%s\"",
             path);
     if (rc == ACME_OK)
-        rc = judge(&st, path, err);
+        rc = judge(place, &st, path, err);
+    if (rc == ACME_OK)
+        place->closed = (st.st_mode & (S_IXGRP | S_IXOTH)) == 0;
     if (rc != ACME_OK)
         acme_foreign_file_close(place);
     return rc;
@@ -103,7 +109,7 @@ look(const struct acme_foreign_place *place, const char *path, struct stat *st,
     if (S_ISLNK(st->st_mode))
         return acme_error_set(err, ACME_IO,
             "\"%s\" is a symbolic link, which is not followed", path);
-    return judge(st, path, err);
+    return judge(place, st, path, err);
 }
 
 enum acme_rc

@@ -1,9 +1,9 @@
 /*
  * The door to directories of other ACME clients: files, lists and the texts of
  * links are read, nothing is followed or changed.  Everything on the way
- * belongs to root or the caller and can be written by nobody else: what is
- * taken over decides which keys are served and which programs are run.
- * Blocks on the disk.
+ * belongs to root or the caller and can be written by nobody else, be it only
+ * because the directory is closed to all others: what is taken over decides
+ * which keys are served and which programs are run. Blocks on the disk.
  */
 #ifndef ACME_FOREIGN_FILE_H
 #define ACME_FOREIGN_FILE_H
@@ -20,11 +20,15 @@
 struct acme_foreign_place {
     int fd;
     const char *path; /* as it was given, without slashes at its end */
+    uid_t owner;      /* whose files are read, beside root's */
+    bool closed;      /* nobody else gets to what is in it */
     size_t left;      /* bytes that may still be read of it */
 };
 
-/* `path` is absolute and outlives it.  ACME_NOENT, ACME_IO: what is wrong. */
-enum acme_rc acme_foreign_file_open(const char *path,
+/* `path` is absolute and outlives it.  `anybodys`: its owner need be neither
+ * root nor the caller, where that is a server's user who has made what is in
+ * it.  ACME_NOENT, ACME_IO: what is wrong. */
+enum acme_rc acme_foreign_file_open(const char *path, bool anybodys,
     struct acme_foreign_place *place, struct acme_error *err);
 void acme_foreign_file_close(struct acme_foreign_place *place);
 

@@ -47,6 +47,7 @@ struct acme_md_set {
     size_t order; /* in which they were read */
     char *path;
     struct acme_buf md; /* md.json, or nothing */
+    time_t at;          /* when its first certificate was written */
     size_t npairs;
     struct pair pair[PAIRS_MAX];
 };
@@ -331,13 +332,19 @@ read_pairs(int fd, struct acme_md_set *set, struct acme_error *err)
 {
     struct acme_dir_names files = { 0 };
     struct acme_error ignored;
+    struct stat st;
     enum acme_rc rc;
     size_t i;
 
     rc = acme_dir_names_read(fd, ".", false, &files, err);
-    for (i = 0; rc == ACME_OK && i < files.count; i++)
-        if (is_chain(files.name[i]) && set->npairs < PAIRS_MAX)
-            rc = read_pair(fd, files.name[i], &set->pair[set->npairs++], err);
+    for (i = 0; rc == ACME_OK && i < files.count; i++) {
+        if (!is_chain(files.name[i]) || set->npairs == PAIRS_MAX)
+            continue;
+        if (set->npairs == 0 &&
+            fstatat(fd, files.name[i], &st, AT_SYMLINK_NOFOLLOW) == 0)
+            set->at = st.st_mtime;
+        rc = read_pair(fd, files.name[i], &set->pair[set->npairs++], err);
+    }
     acme_dir_names_free(&files);
     acme_error_clear(&ignored);
     if (rc == ACME_OK && set->npairs > 0)
@@ -608,6 +615,18 @@ acme_md_set_issuer(const struct acme_md_set *set, char issuer[ACME_URL_MAX])
     if (url != NULL && strlen(url) < ACME_URL_MAX)
         memcpy(issuer, url, strlen(url) + 1);
     acme_json_free(root);
+}
+
+const struct acme_buf *
+acme_md_set_json(const struct acme_md_set *set)
+{
+    return &set->md;
+}
+
+time_t
+acme_md_set_time(const struct acme_md_set *set)
+{
+    return set->at;
 }
 
 size_t

@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <time.h>
 
 #include "base/acme_error.h"
 #include "state/acme_dir.h"
@@ -91,6 +92,10 @@ const char *acme_md_set_path(const struct acme_md_set *set);
  * known. */
 void acme_md_set_issuer(const struct acme_md_set *set,
     char issuer[ACME_URL_MAX]);
+
+/* Its md.json, or nothing; and when its first certificate was written. */
+const struct acme_buf *acme_md_set_json(const struct acme_md_set *set);
+time_t acme_md_set_time(const struct acme_md_set *set);
 
 size_t acme_md_set_pairs(const struct acme_md_set *set);
 /* ACME_IO: which file is no use, and why.  Whether key and chain fit is not

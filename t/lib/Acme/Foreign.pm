@@ -6,13 +6,15 @@ package Acme::Foreign;
 use v5.36;
 use Acme::CA::X509 qw(issue new_key new_root);
 use Acme::Proc qw(run slurp spew);
+use Acme::Tool qw(built);
+use Crypt::PK::ECC;
 use Digest::SHA qw(sha256_hex);
 use Exporter 'import';
 use File::Find ();
 use File::Path qw(make_path);
 use Test::More ();
 
-our @EXPORT_OK = qw(certbot_tree client fingerprint pair);
+our @EXPORT_OK = qw(certbot_account certbot_tree client fingerprint pair);
 
 # Every path below a directory: mode, owner, size, times, what is in it or
 # where it leads; "" where there is nothing.  Without the directories that a
@@ -31,12 +33,15 @@ sub fingerprint ($top, $without = qr/(?!)/)
     return join "\n", sort @lines;
 }
 
-# Runs a client; its output.  It has to go well.
+# Runs a client, which trusts the test's CA; its output.  It has to go well.
 sub client ($t, @cmd)
 {
-    my $ran = run(cmd => \@cmd, timeout => 120, env => {
-        map { $_ => $t->ca->ca_file }
-            qw(REQUESTS_CA_BUNDLE LEGO_CA_CERTIFICATES CURL_CA_BUNDLE) });
+    my %env = map { $_ => $t->ca->ca_file }
+        qw(REQUESTS_CA_BUNDLE LEGO_CA_CERTIFICATES TEST_CURL_CA);
+
+    $env{LD_PRELOAD} = built('ACME_CURL_TRUST_LIBRARY', 'curl_trust.so')
+        if $cmd[0] eq 'uacme';
+    my $ran = run(cmd => \@cmd, timeout => 120, env => \%env);
 
     $t->give_up("@cmd[0, 1] $ran->{exit}: $ran->{stdout}$ran->{stderr}")
         if $ran->{exit} ne '0';
@@ -80,6 +85,19 @@ sub certbot_tree ($top, $name, $versions, $params = '')
             qw(cert privkey chain fullchain))
         . "[renewalparams]\nauthenticator = nginx\n"
         . "server = https://acme.test/dir\n$params", 0644);
+}
+
+# An account as Certbot would have it, at https://acme.test/dir; its URL.
+sub certbot_account ($top, $id)
+{
+    my $dir = "$top/accounts/acme.test/dir/$id";
+    my $key = Crypt::PK::ECC->new->generate_key('secp256r1');
+
+    make_path($dir, { mode => 0700 });
+    spew("$dir/private_key.json", $key->export_key_jwk('private'), 0400);
+    spew("$dir/regr.json", qq({"body": {}, "uri": "https://acme.test/$id"}));
+    spew("$dir/meta.json", '{"creation_dt": "2026-01-02T03:04:05Z"}');
+    return "https://acme.test/$id";
 }
 
 1;
