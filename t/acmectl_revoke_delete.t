@@ -7,6 +7,7 @@ use v5.36;
 use lib 't/lib';
 use Test::More;
 use Acme::Test;
+use JSON::PP;
 
 my $t = Acme::Test->new(ca => 'pebble');
 my @all = qw(a.test b.test c.test d.test);
@@ -41,11 +42,18 @@ like $out, qr/^b\.test: its files are kept; no server wants it$/m,
     '  which it says';
 is $t->live_version('b.test'), 1, '  and so it is';
 
-($exit, $out, $err) = $t->acmectl('revoke', '--cert-path',
+($exit, $out, $err) = $t->acmectl('revoke', '--json', '--cert-path',
     $t->state('live', 'c.test', 'cert.pem'));
 is $exit, 0, 'by its file' or diag $err;
 is_revoked('c.test');
 ok !-l $t->state('live', 'c.test'), '  deleted as well';
+my ($revoked, $deleted) = @{ decode_json($out) };
+is "$revoked->{name} $revoked->{ok}", 'c.test 1', '  in JSON';
+is "$deleted->{name} $deleted->{text} $deleted->{deleted}", 'c.test deleted 1',
+    '  and that it was deleted';
+is_deeply [map { "$_->{lineage} by $_->{by}" }
+    grep { $_->{event} eq 'deleted' } $t->events], ['a.test by acmectl',
+    'c.test by acmectl'], '  events: what was deleted';
 
 ($exit, $out, $err) = $t->acmectl('revoke', '--cert-name', 'd.test',
     '--delete-after-revoke', '--force');

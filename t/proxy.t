@@ -7,12 +7,14 @@ use lib 't/lib';
 use Test::More;
 use Acme::Proxy;
 use Acme::Test;
+use JSON::PP;
 
-my $t = Acme::Test->new(ca => 'own');
+my $t = Acme::Test->new(ca => { type => 'own', ocsp => {} });
 my $ca = $t->ca;
 my %proxy = (http => Acme::Proxy->new($t),
     https => Acme::Proxy->new($t, tls => 1));
 my $to = $ca->url =~ m{//([^/]+)} ? $1 : die;
+my $responder = $ca->decoy_http_url =~ s{^http://}{}r;
 
 # Some settings of its own for each issuer: httpd has them for each domain.
 $t->issuer('testca', ca => $ca, proxy => $proxy{http}->url);
@@ -41,8 +43,20 @@ for my $name ('a.test', 'b.test') {
     ok $t->wait_certificate($name), '  a certificate';
 }
 for my $kind (sort keys %proxy) {
-    my %asked = map { $_ => 1 } $proxy{$kind}->asked;
+    my %asked = map { $_ => 1 } grep { $_ ne $responder } $proxy{$kind}->asked;
     is_deeply [keys %asked], [$to], "$kind: to the CA and nowhere else";
+}
+
+# so do questions about revocation
+for my $name ('a.test', 'b.test') {
+    my $proxy = $proxy{ $name eq 'a.test' ? 'http' : 'https' };
+    my $before = grep { $_ eq $responder } $proxy->asked;
+    my (undef, $out, $err) = $t->acmectl('check', '--json', '--ocsp',
+        '--cert-name', $name);
+    is eval { decode_json($out)->{lineages}[0]{revocation}[0]{ocsp} }, 'good',
+        "$name: check --ocsp" or diag $out, $err;
+    cmp_ok scalar(grep { $_ eq $responder } $proxy->asked), '>', $before,
+        '  through the proxy';
 }
 
 # a proxy that its root does not vouch for

@@ -15,6 +15,8 @@
 #include "base/acme_name.h"
 #include "drive/acme_control.h"
 #include "drive/acme_status.h"
+#include "state/acme_dir.h"
+#include "state/acme_settings.h"
 
 /* Why something has to be done; the words are what programs look for. */
 enum reason {
@@ -37,6 +39,7 @@ static const char *const reason_words[REASONS] = { "new", "missing", "changed",
 #define WILD_LABEL "acmectl-check"
 
 #define VERSIONS_MAX 16
+#define PEM_MAX (4 * 1024 * 1024) /* as an engine reads it */
 #define SERVERS_MAX 32
 
 /* One lineage. */
@@ -431,12 +434,74 @@ ask_servers(struct check *check, size_t lineage)
     return true;
 }
 
+/* How whoever wants the lineage gets to its CA, else who else has that. */
+struct way {
+    struct ctl *ctl;
+    const char *directory;
+    bool found;
+    const char *proxy, *proxy_pem; /* NULL: straight */
+};
+
+static enum acme_rc
+take_way(void *ctx, const struct acme_issuer *issuer, struct acme_error *err)
+{
+    struct way *way = ctx;
+    struct acme_buf pem;
+
+    if (way->found || strcmp(issuer->directory, way->directory) != 0)
+        return ACME_OK;
+    way->found = true;
+    if (issuer->proxy == NULL)
+        return ACME_OK;
+    way->proxy = acme_arena_strdup(way->ctl->arena, issuer->proxy);
+    if (way->proxy == NULL)
+        return acme_error_nomem(err);
+    if (issuer->proxy_ca_file == NULL)
+        return ACME_OK;
+    acme_buf_init(&pem, PEM_MAX);
+    if (acme_dir_read_public(issuer->proxy_ca_file, PEM_MAX, &pem, err) ==
+        ACME_OK)
+        way->proxy_pem =
+            acme_arena_strndup(way->ctl->arena, acme_buf_str(&pem), pem.len);
+    acme_buf_clear(&pem);
+    return err->rc;
+}
+
+static enum acme_rc
+find_way(struct check *check, const char *name, struct way *way,
+    struct acme_error *err)
+{
+    struct acme_settings *settings = NULL;
+    struct acme_error ignored;
+    enum acme_rc rc = ACME_OK;
+    size_t i, k;
+
+    acme_error_clear(&ignored);
+    (void)acme_store_settings_read(check->store, name, &settings, &ignored);
+    for (i = 0; settings != NULL && i < settings->ndeclared; i++) {
+        const struct acme_declaration *by = &settings->declared[i];
+
+        for (k = 0; rc == ACME_OK && k <= by->nfallbacks; k++)
+            rc = take_way(way, k == 0 ? &by->issuer : &by->fallback[k - 1],
+                err);
+    }
+    acme_settings_free(settings);
+    return rc == ACME_OK ? ctl_each_issuer(check->store, take_way, way, err)
+                         : rc;
+}
+
 static bool
 ask_ca(struct check *check, size_t lineage)
 {
     const struct one *one = check->one[lineage];
+    struct way way = { .ctl = check->ctl, .directory = one->issuer };
     struct ctl_probe *probe;
+    struct acme_error err;
     size_t i;
+
+    acme_error_clear(&err);
+    if (find_way(check, one->name, &way, &err) != ACME_OK)
+        (void)ctl_fail(CTL_FAILED, "%s: %s", one->name, err.what);
 
     for (i = 0; i < ACME_ALGORITHMS; i++) {
         /* of an expired one nobody says anything any more */
@@ -448,6 +513,8 @@ ask_ca(struct check *check, size_t lineage)
         probe->look.algorithm = i;
         probe->chain = one->chain[i];
         probe->directory = one->issuer;
+        probe->proxy = way.proxy;
+        probe->proxy_pem = way.proxy_pem;
     }
     return true;
 }

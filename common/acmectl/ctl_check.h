@@ -30,6 +30,7 @@ struct ctl_probe {
     const struct acme_chain *chain;
     const char *directory; /* of the CA, "" unknown */
     const char *proxy;     /* or NULL */
+    const char *proxy_pem; /* the certificates to trust in it, or NULL */
     bool answered, revoked;
     char reason[24]; /* of RFC 5280 5.3.1, or "" */
 };

@@ -80,6 +80,7 @@ ask_ocsp(const struct ctl_probe *probe, struct acme_ocsp_answer *said,
     struct acme_http_curl_conf conf = { .directory_url = probe->directory,
         .verify = true,
         .proxy = probe->proxy,
+        .proxy_pem = probe->proxy_pem,
         .user_agent = "acmectl/" ACME_VERSION };
     struct acme_http_request request = { .method = "GET",
         .plain = true,

@@ -107,6 +107,7 @@ ctl_delete_one(const struct ctl *ctl, struct acme_store *store,
     } else {
         (void)snprintf(text, size, "deleted");
         add_consequence(store, name, declared, text, size);
+        code = ctl_note_event(store, name, ACME_EVENT_DELETED, NULL, text);
     }
     if (locks)
         (void)close(lock);

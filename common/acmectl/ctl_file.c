@@ -149,10 +149,11 @@ read_line(const char *prompt, struct acme_buf *line)
         return false;
     quiet = before;
     quiet.c_lflag &= (tcflag_t)~ECHO;
-    (void)fprintf(stderr, "%s: ", prompt);
-    (void)fflush(stderr);
+    /* before anybody is asked: the quick type at once */
     if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) == -1)
         return false;
+    (void)fprintf(stderr, "%s: ", prompt);
+    (void)fflush(stderr);
     while (read(STDIN_FILENO, &c, 1) == 1 && c != '\n')
         acme_buf_add(line, &c, 1);
     (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);

@@ -37,7 +37,6 @@ struct revoke {
     size_t failed;
     bool asked;    /* a server, for another certificate */
     bool declared; /* by a server, at all */
-    bool deleted;
 };
 
 /* ---- what the command line says --------------------------------------- */
@@ -453,6 +452,23 @@ is_deleted(struct revoke *revoke)
            ctl_delete_is_wanted(ctl, revoke->store, revoke->lineage);
 }
 
+static void
+tell_deleted(const struct revoke *revoke, bool ok, const char *text)
+{
+    struct acme_json *one;
+
+    if (revoke->results != NULL) {
+        one = acme_json_object();
+        acme_json_set_str(one, "name", revoke->lineage);
+        acme_json_set_bool(one, "ok", ok);
+        acme_json_set_str(one, "text", ok ? text : "not all was deleted");
+        acme_json_set_bool(one, "deleted", ok);
+        acme_json_append(revoke->results, one);
+    } else if (ok && !revoke->ctl->quiet) {
+        (void)printf("%s: %s\n", revoke->lineage, text);
+    }
+}
+
 static int
 forget(struct revoke *revoke)
 {
@@ -469,9 +485,7 @@ forget(struct revoke *revoke)
             revoke->lineage, err.what);
     code = ctl_delete_one(revoke->ctl, revoke->store, revoke->lineage, -1,
         text, sizeof(text));
-    if (code == CTL_OK && !revoke->ctl->quiet && revoke->results == NULL)
-        (void)printf("%s: %s\n", revoke->lineage, text);
-    revoke->deleted = code == CTL_OK;
+    tell_deleted(revoke, code == CTL_OK, text);
     return code;
 }
 

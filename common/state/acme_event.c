@@ -17,6 +17,7 @@ static const char *const words[ACME_EVENT_KINDS] = {
     [ACME_EVENT_ROLLED_BACK] = "rolled-back",
     [ACME_EVENT_REVOKED] = "revoked",
     [ACME_EVENT_REFUSED] = "refused",
+    [ACME_EVENT_DELETED] = "deleted",
     [ACME_EVENT_ACCOUNT_CREATED] = "account-created",
     [ACME_EVENT_ACCOUNT_UPDATED] = "account-updated",
     [ACME_EVENT_ACCOUNT_REKEYED] = "account-rekeyed",

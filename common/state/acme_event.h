@@ -27,6 +27,7 @@ enum acme_event_kind {
     ACME_EVENT_ROLLED_BACK,     /* an older version is live again */
     ACME_EVENT_REVOKED,
     ACME_EVENT_REFUSED, /* a certificate that was not accepted */
+    ACME_EVENT_DELETED, /* a lineage, with all it had */
     ACME_EVENT_ACCOUNT_CREATED,
     ACME_EVENT_ACCOUNT_UPDATED, /* its contacts */
     ACME_EVENT_ACCOUNT_REKEYED,

@@ -161,8 +161,8 @@ acme_told_parse(const char *text, size_t len, struct acme_told *told)
 {
     static const char *const words[] = { "renewing", "renewed", "installed",
         "expiring", "errored", "failed-over", "rolled-back", "revoked",
-        "refused", "account-created", "account-updated", "account-rekeyed",
-        "account-deactivated" };
+        "refused", "deleted", "account-created", "account-updated",
+        "account-rekeyed", "account-deactivated" };
     const struct acme_json *events, *hooks, *tracks;
     struct acme_json *root = NULL;
     struct acme_error ignored;

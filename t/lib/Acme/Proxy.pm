@@ -1,7 +1,7 @@
 package Acme::Proxy;
 
-# A proxy for tests: lets clients through to loopback by CONNECT, over http or
-# https, and writes down where to.  One child for each client.
+# A proxy for tests: lets clients through to loopback by CONNECT, or asks for
+# what they GET by http, over http or https, and writes down where to.  One child for each client.
 
 use v5.36;
 use Acme::CA::X509 qw(server_pair);
@@ -77,12 +77,15 @@ sub connect_one ($self, $client)
     while ($head !~ /\r\n\r\n/) {
         sysread($client, $head, 4096, length $head) or return;
     }
-    my ($to) = $head =~ /^CONNECT (\S+) HTTP/ or return;
+    # what is not encrypted is passed on, as other proxies do
+    my $plain = $head =~ s{^(GET) http://([^/ ]+)}{$1 };
+    my $to = $plain ? $2 : $head =~ /^CONNECT (\S+) HTTP/ ? $1 : return;
     open my $log, '>>', "$self->{base}.log" or return;
     syswrite $log, "$to\n";
     close $log;
     my $server = IO::Socket::INET->new(PeerAddr => $to) or return;
-    syswrite $client, "HTTP/1.1 200 OK\r\n\r\n";
+    $plain ? syswrite $server, $head
+        : syswrite $client, "HTTP/1.1 200 OK\r\n\r\n";
     return shovel($client, $server);
 }
 
