@@ -27,13 +27,15 @@ enum reason {
     REASON_EXPIRING, /* people are warned of its end */
     REASON_EXPIRED,
     REASON_REVOKED,
-    REASON_DAMAGED,    /* files that cannot be used */
-    REASON_NOT_SERVED, /* a server shows something else */
+    REASON_DAMAGED,     /* files that cannot be used */
+    REASON_NOT_SERVED,  /* a server shows something else */
+    REASON_NOT_STAPLED, /* so, without what clients ask of must-staple */
     REASONS
 };
 
 static const char *const reason_words[REASONS] = { "new", "missing", "changed",
-    "conflict", "expiring", "expired", "revoked", "damaged", "not_served" };
+    "conflict", "expiring", "expired", "revoked", "damaged", "not_served",
+    "not_stapled" };
 
 /* A wildcard is asked for by a name that nobody has. */
 #define WILD_LABEL "acmectl-check"
@@ -596,6 +598,23 @@ verdict_of(struct check *check, const struct ctl_probe *probe)
                                                            : "other";
 }
 
+static bool
+has_word(const struct acme_json *row, const char *member, const char *word)
+{
+    const char *is = acme_json_str(row, member);
+
+    return is != NULL && strcmp(is, word) == 0;
+}
+
+/* NULL: there is none. */
+static const char *
+staple_word(enum acme_tls_staple staple)
+{
+    return staple == ACME_TLS_STAPLE_GOOD  ? "good"
+           : staple == ACME_TLS_STAPLE_BAD ? "bad"
+                                           : NULL;
+}
+
 static void
 take_handshake(struct check *check, const struct ctl_probe *probe)
 {
@@ -611,8 +630,13 @@ take_handshake(struct check *check, const struct ctl_probe *probe)
     acme_json_set_str(json, "shown", verdict_of(check, probe));
     acme_json_set_str(json, "fingerprint",
         probe->look.shown ? probe->look.fingerprint : NULL);
+    acme_json_set_str(json, "staple", staple_word(probe->look.staple));
     acme_json_set_str(json, "why", probe->look.shown ? NULL : probe->look.why);
     acme_json_append(one->shown, json);
+    if (has_word(json, "shown", "live") &&
+        probe->look.staple != ACME_TLS_STAPLE_GOOD &&
+        acme_chain_must_staple(one->chain[probe->look.algorithm]))
+        give(one, REASON_NOT_STAPLED);
 }
 
 static void
@@ -632,14 +656,6 @@ take_ocsp(struct check *check, const struct ctl_probe *probe)
     acme_json_append(one->asked, json);
     if (probe->revoked)
         give(one, REASON_REVOKED);
-}
-
-static bool
-has_word(const struct acme_json *row, const char *member, const char *word)
-{
-    const char *is = acme_json_str(row, member);
-
-    return is != NULL && strcmp(is, word) == 0;
 }
 
 /* A listener may be another site's: one that shows the live certificate for a
@@ -805,9 +821,10 @@ print_shown(const struct check *check, const struct one *one)
         const struct acme_json *row = acme_json_at(one->shown, i);
         const char *why = acme_json_str(row, "why");
         const bool live = has_word(row, "shown", "live");
+        const bool bad = has_word(row, "staple", "bad");
 
-        if (!live || check->ctl->verbose > 0)
-            (void)printf("  %s port %lld, %s, %s: %s%s\n",
+        if (!live || bad || check->ctl->verbose > 0)
+            (void)printf("  %s port %lld, %s, %s: %s%s%s\n",
                 acme_json_str(row, "address"),
                 (long long)acme_json_int(row, "port", 0),
                 acme_json_str(row, "name"), acme_json_str(row, "key"),
@@ -816,7 +833,10 @@ print_shown(const struct check *check, const struct one *one)
                     ? "another version of the certificate"
                 : has_word(row, "shown", "other") ? "another certificate"
                                                   : "nothing is shown: ",
-                why != NULL ? why : "");
+                why != NULL ? why : "",
+                bad ? ", stapled to it what is no use"
+                : has_word(row, "staple", "good") ? ", stapled"
+                                                  : "");
     }
     if (check->ctl->connect && !has_server(check, one))
         (void)printf("  no server runs that has it\n");

@@ -38,6 +38,7 @@ struct answer {
     uint32_t index;
     unsigned char good; /* shown, or answered */
     unsigned char revoked;
+    unsigned char staple; /* enum acme_tls_staple */
     char fingerprint[65];
     char text[96]; /* why not, or the reason of a revocation */
 };
@@ -181,6 +182,7 @@ answer_tls(struct ctl_probe *probe, size_t i, struct answer *answer)
     else
         (void)snprintf(look->why, sizeof(look->why), "no answer");
     answer->good = look->shown;
+    answer->staple = (unsigned char)look->staple;
     memcpy(answer->fingerprint, look->fingerprint, sizeof(look->fingerprint));
     memcpy(answer->text, look->why, sizeof(look->why));
 }
@@ -252,6 +254,10 @@ take(struct ctl_probe *probe, const struct answer *answer)
     if (probe->kind == CTL_PROBE_TLS) {
         probe->look.shown =
             answer->good && is_fingerprint(answer->fingerprint);
+        probe->look.staple =
+            answer->staple == ACME_TLS_STAPLE_GOOD   ? ACME_TLS_STAPLE_GOOD
+            : answer->staple != ACME_TLS_STAPLE_NONE ? ACME_TLS_STAPLE_BAD
+                                                     : ACME_TLS_STAPLE_NONE;
         memcpy(probe->look.fingerprint, answer->fingerprint,
             sizeof(answer->fingerprint));
     } else {

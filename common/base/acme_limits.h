@@ -192,7 +192,7 @@
 /* How long a certificate that must not be without one waits for its first
  * (seconds), and between two questions (ms): a responder may hear of it later
  * than we. */
-#define ACME_STAPLE_WAIT 20
+#define ACME_STAPLE_WAIT 10
 #define ACME_STAPLE_PAUSE_MS 3000
 
 /* Revocation lists: one that is fetched (those in parts have some 100 kB, and

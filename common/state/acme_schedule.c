@@ -250,7 +250,7 @@ acme_schedule_staple(const struct acme_timing *timing, time_t this_update,
     int64_t life = to - clamp(this_update);
     int64_t window = life > 0 ? window_of(timing, life) : 0, at;
 
-    if (window == 0)
+    if (window == 0 && life > 0)
         window = life / 3;
     at = to - window - pick(random, window / 10 + 1);
     if (at <= start)

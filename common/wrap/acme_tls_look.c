@@ -8,7 +8,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "wrap/acme_ocsp.h"
 
 /* By number; with TLS 1.2 it also chooses the cipher suite. */
 static const char *const signatures[] = {
@@ -61,6 +64,7 @@ new_handshake(SSL_CTX *ctx, const struct acme_tls_look *look)
         ssl = SSL_new(ctx);
     }
     if (ssl != NULL &&
+        SSL_set_tlsext_status_type(ssl, TLSEXT_STATUSTYPE_ocsp) == 1 &&
         SSL_set1_sigalgs_list(ssl, signatures[look->algorithm]) == 1 &&
         (acme_address_parse(look->name, 0, &ignored) ||
             SSL_set_tlsext_host_name(ssl, look->name) == 1))
@@ -87,6 +91,48 @@ take_certificate(struct acme_tls_look *look, const SSL *ssl)
     look->shown = true;
 }
 
+/* By what the server has shown itself: leaf and issuer. */
+static enum acme_tls_staple
+judge_staple(const unsigned char *staple, size_t len,
+    const STACK_OF(X509) * shown)
+{
+    struct acme_ocsp_answer ignored;
+    struct acme_chain *chain = NULL;
+    struct acme_error why;
+    struct acme_buf der;
+    bool good = false;
+    int i;
+
+    acme_error_clear(&why);
+    acme_buf_init(&der, ACME_CHAIN_DER_MAX);
+    for (i = 0; i < sk_X509_num(shown); i++) {
+        unsigned char *one = NULL;
+        int n = i2d_X509(sk_X509_value(shown, i), &one);
+
+        if (n > 0)
+            acme_buf_add(&der, one, (size_t)n);
+        OPENSSL_free(one);
+    }
+    if (acme_buf_ok(&der) &&
+        acme_chain_from_der(der.data, der.len, &chain, &why) == ACME_OK)
+        good = acme_ocsp_read_staple(staple, len, chain, time(NULL), &ignored,
+                   &why) == ACME_OK;
+    acme_chain_free(chain);
+    acme_buf_clear(&der);
+    return good ? ACME_TLS_STAPLE_GOOD : ACME_TLS_STAPLE_BAD;
+}
+
+static void
+take_staple(struct acme_tls_look *look, SSL *ssl)
+{
+    const unsigned char *staple = NULL;
+    long len = SSL_get_tlsext_status_ocsp_resp(ssl, &staple);
+
+    if (staple != NULL && len > 0)
+        look->staple =
+            judge_staple(staple, (size_t)len, SSL_get_peer_cert_chain(ssl));
+}
+
 static void
 explain(struct acme_tls_look *look, int error)
 {
@@ -109,6 +155,7 @@ acme_tls_look(struct acme_tls_look *look, unsigned ms)
     int fd = connect_to(look, ms);
 
     look->shown = false;
+    look->staple = ACME_TLS_STAPLE_NONE;
     look->fingerprint[0] = look->why[0] = '\0';
     if (fd == -1) {
         fail(look, strerror(errno));
@@ -117,10 +164,12 @@ acme_tls_look(struct acme_tls_look *look, unsigned ms)
     } else {
         ERR_clear_error();
         errno = 0;
-        if (SSL_connect(ssl) == 1)
+        if (SSL_connect(ssl) == 1) {
             take_certificate(look, ssl);
-        else
+            take_staple(look, ssl);
+        } else {
             explain(look, errno);
+        }
     }
     SSL_free(ssl);
     SSL_CTX_free(ctx);

@@ -1,7 +1,7 @@
 /*
  * Handshakes as an ordinary client makes them, to see which certificate a
- * server shows for a name: nothing is verified, nothing is sent after the
- * handshake.
+ * server shows for a name, and what it sends with it: no certificate is
+ * verified, nothing is sent after the handshake.
  */
 #ifndef ACME_TLS_LOOK_H
 #define ACME_TLS_LOOK_H
@@ -11,6 +11,14 @@
 
 #include "wrap/acme_address.h"
 
+/* What came with the certificate (OCSP): nothing, an answer that says now that
+ * it is good, or one that clients take for nothing or worse. */
+enum acme_tls_staple {
+    ACME_TLS_STAPLE_NONE,
+    ACME_TLS_STAPLE_GOOD,
+    ACME_TLS_STAPLE_BAD
+};
+
 struct acme_tls_look {
     const char *name; /* asked for (SNI); an IP address is not sent */
     char address[ACME_ADDRESS_TEXT]; /* without brackets */
@@ -19,7 +27,8 @@ struct acme_tls_look {
     /* what came of it: */
     bool shown;
     char fingerprint[65]; /* SHA-256 of the leaf, lower-case hex */
-    char why[96];         /* nothing was shown: in our or OpenSSL's words */
+    enum acme_tls_staple staple;
+    char why[96]; /* nothing was shown: in our or OpenSSL's words */
 };
 
 /*
