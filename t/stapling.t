@@ -48,6 +48,15 @@ for my $kind (qw(ecdsa rsa)) {
 is shown('b.test')->{staple}, undef, 'another site, where it is off: none';
 is scalar(grep { m{^staples/} } $t->state_files), 2, 'kept, of each key';
 
+# what acmectl tells of it (X144, M03)
+my ($exit, $out, $err) = $t->acmectl('check', '-v', '--connect');
+is $exit, 0, 'all is well' or diag $out, $err;
+like $out, qr/a\.test, $_: the live certificate, stapled$/m, "$_: told"
+    for qw(ecdsa rsa);
+like $out, qr/b\.test, ecdsa: the live certificate$/m, 'not of the other';
+($exit, $out) = $t->acmectl('status', '--cert-name', 'a.test');
+is scalar(() = $out =~ /^  stapled +until 20\S+Z$/mg), 2, 'status, too';
+
 # a start without a responder: the first handshake has it
 $t->stop;
 $ca->set(ocsp => { status => 500 });
@@ -60,7 +69,7 @@ for my $kind (qw(ecdsa rsa)) {
 }
 
 # another certificate: never with the old one's answer
-my ($exit, $out, $err) = $t->acmectl('renew', '--force');
+($exit, $out, $err) = $t->acmectl('renew', '--force');
 is $exit, 0, 'renewed' or diag $out, $err;
 for my $kind (qw(ecdsa rsa)) {
     my $seen;

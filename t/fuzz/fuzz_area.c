@@ -205,6 +205,7 @@ serve(const struct acme_area *area)
     FUZZ_CHECK(ssl != NULL);
     FUZZ_CHECK(acme_live_cache_new(area, 1, 1, &cache, &err) == ACME_OK);
     (void)acme_live_apply(cache, 0, ssl);
+    (void)acme_live_staple(cache, 0, ssl);
     acme_live_cache_free(cache);
     SSL_free(ssl);
 }

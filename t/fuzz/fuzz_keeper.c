@@ -53,7 +53,8 @@ make_config(const char *state)
     const struct acme_lineage lineage = { .nnames = 2,
         .names = names,
         .ntypes = 1,
-        .type = { ACME_KEY_ECDSA_256 } };
+        .type = { ACME_KEY_ECDSA_256 },
+        .stapling = true };
     struct acme_config *config = acme_config_new(state, "nginx", "/x");
     struct acme_error err;
     size_t index;
@@ -149,7 +150,7 @@ static const enum acme_verb verbs[] = { ACME_VERB_NONE, ACME_VERB_UNIT,
     ACME_VERB_BINDING, ACME_VERB_ORDER_NOTE, ACME_VERB_CHAIN, ACME_VERB_CSR,
     ACME_VERB_LIVE_KEY, ACME_VERB_LEDGER_ACCOUNT, ACME_VERB_TRAFFIC,
     ACME_VERB_REVOKED, ACME_VERB_LEARNED, ACME_VERB_EVENT, ACME_VERB_HOOK,
-    ACME_VERB_STAGE, ACME_VERB_REQUEST, ACME_VERB_TALLY };
+    ACME_VERB_STAGE, ACME_VERB_REQUEST, ACME_VERB_TALLY, ACME_VERB_STAPLE };
 
 static enum acme_verb
 get_verb(struct fuzz_input *in)

@@ -108,6 +108,21 @@ try_list(const void *der, size_t len)
     return rc;
 }
 
+/* What is sent to clients is what they take. */
+static void
+try_staple(const void *der, size_t len)
+{
+    struct acme_ocsp_answer answer = { .revoked = true };
+    struct acme_error err;
+
+    acme_error_clear(&err);
+    if (acme_ocsp_read_staple(der, len, world->chain, NOW, &answer, &err) !=
+        ACME_OK)
+        return;
+    FUZZ_CHECK(!answer.revoked && answer.next_update > NOW);
+    FUZZ_CHECK(len <= ACME_STAPLE_MAX);
+}
+
 static enum acme_rc
 try_answer(const void *der, size_t len)
 {
@@ -121,6 +136,8 @@ try_answer(const void *der, size_t len)
     if (rc != ACME_OK)
         return rc;
     FUZZ_CHECK(answer.next_update >= NOW - 300);
+    FUZZ_CHECK(answer.this_update <= NOW + 300);
+    try_staple(der, len);
     FUZZ_CHECK(acme_revocation_is_reason(answer.reason));
     FUZZ_CHECK(answer.revoked || answer.reason[0] == '\0');
     return rc;

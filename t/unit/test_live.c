@@ -334,6 +334,123 @@ test_swap(void **state)
     stop(fix);
 }
 
+/* ---- staples ---------------------------------------------------------- */
+
+/* In the status callback of a server. */
+struct stapled {
+    struct fixture *fix;
+    bool sent;
+    unsigned long left; /* on OpenSSL's queue behind the call */
+};
+
+static int
+staple(SSL *ssl, void *arg)
+{
+    struct stapled *stapled = arg;
+
+    stapled->sent = acme_live_staple(stapled->fix->cache, 0, ssl);
+    stapled->left = ERR_peek_error();
+    return stapled->sent ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+}
+
+/* What a client that asks gets; NULL: nothing. */
+static void
+check_stapled(struct fixture *fix, const char *sigalgs, const char *expected)
+{
+    struct served served = { fix->cache, 0, ACME_LIVE_NONE, false, 0,
+        fix->keeping };
+    struct stapled stapled = { fix, false, 0 };
+    const unsigned char *got;
+    SSL *client;
+    int version;
+    long len;
+
+    SSL_CTX_set_tlsext_status_cb(fix->server, staple);
+    SSL_CTX_set_tlsext_status_arg(fix->server, &stapled);
+    SSL_CTX_set_tlsext_status_type(fix->client, TLSEXT_STATUSTYPE_ocsp);
+    for (version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+        client = connect_to(fix, &served, sigalgs, version);
+        assert_non_null(client);
+        got = NULL;
+        len = SSL_get_tlsext_status_ocsp_resp(client, &got);
+        assert_int_equal(stapled.sent, expected != NULL);
+        assert_int_equal(stapled.left, 0);
+        if (expected != NULL) {
+            assert_int_equal(len, strlen(expected));
+            assert_memory_equal(got, expected, strlen(expected));
+        } else {
+            assert_true(got == NULL || len <= 0);
+        }
+        SSL_free(client);
+    }
+    SSL_CTX_set_tlsext_status_cb(fix->server, NULL);
+    SSL_CTX_set_tlsext_status_type(fix->client, -1);
+}
+
+static void
+put_staple(struct acme_area_pair *pair, const char *text, time_t until)
+{
+    pair->staple = text;
+    pair->staple_len = strlen(text);
+    pair->staple_until = until;
+}
+
+/* Of the key that was chosen, as long as it is good, and the newest. */
+static void
+test_staple(void **state)
+{
+    struct fixture *fix = start(state, 4);
+    struct acme_area_pair pairs[] = { as_area_pair(&fix->pair[EC_1]),
+        as_area_pair(&fix->pair[RSA_1]) };
+    const time_t later = time(NULL) + 3600;
+
+    put_pairs(fix, 0, pairs, 2);
+    check_stapled(fix, NULL, NULL);
+    put_staple(&pairs[0], "of ecdsa", later);
+    put_pairs(fix, 0, pairs, 2);
+    check_stapled(fix, EC_ONLY, "of ecdsa");
+    check_stapled(fix, RSA_ONLY, NULL);
+    put_staple(&pairs[1], "of rsa", later);
+    put_pairs(fix, 0, pairs, 2);
+    check_stapled(fix, EC_ONLY, "of ecdsa");
+    check_stapled(fix, RSA_ONLY, "of rsa");
+    put_staple(&pairs[0], "newer", later);
+    put_staple(&pairs[1], "over", time(NULL));
+    put_pairs(fix, 0, pairs, 2);
+    check_stapled(fix, EC_ONLY, "newer");
+    check_stapled(fix, RSA_ONLY, NULL);
+    stop(fix);
+}
+
+/* Not of what the lineage had before, nor of a certificate that is not its. */
+static void
+test_staple_of_others(void **state)
+{
+    struct fixture *fix = start(state, 4);
+    struct acme_area_pair one = as_area_pair(&fix->pair[EC_1]);
+    SSL *ssl = SSL_new(fix->server);
+
+    put_staple(&one, "of one", time(NULL) + 3600);
+    put_pairs(fix, 0, &one, 1);
+    assert_false(acme_live_staple(fix->cache, 0, ssl));
+    assert_int_equal(SSL_use_cert_and_key(ssl,
+                         acme_chain_x509(fix->pair[EC_OTHER].chain, 0),
+                         acme_key_evp(fix->pair[EC_OTHER].key), NULL, 1),
+        1);
+    assert_false(acme_live_staple(fix->cache, 0, ssl));
+    assert_false(acme_live_staple(fix->cache, 1, ssl));
+    assert_false(acme_live_staple(fix->cache, NLINEAGES, ssl));
+    assert_int_equal(acme_live_apply(fix->cache, 0, ssl), ACME_LIVE_SET);
+    /* It has been read anew since: the same certificate in another place. */
+    put_staple(&one, "newer", time(NULL) + 3600);
+    put_pairs(fix, 0, &one, 1);
+    assert_true(acme_live_staple(fix->cache, 0, ssl));
+    put(fix, 0, &fix->pair[EC_2]);
+    assert_false(acme_live_staple(fix->cache, 0, ssl));
+    SSL_free(ssl);
+    stop(fix);
+}
+
 static void
 test_two_types(void **state)
 {
@@ -953,6 +1070,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_yet),
         cmocka_unit_test(test_swap),
+        cmocka_unit_test(test_staple),
+        cmocka_unit_test(test_staple_of_others),
         cmocka_unit_test(test_two_types),
         cmocka_unit_test(test_keeping),
         cmocka_unit_test(test_told),

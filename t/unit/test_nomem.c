@@ -1595,6 +1595,9 @@ filled_area(void)
         pair[i].key_len = pairs.pair[i].key.len;
         pair[i].chain = pairs.pair[i].chain.data;
         pair[i].chain_len = pairs.pair[i].chain.len;
+        pair[i].staple = "good";
+        pair[i].staple_len = 4;
+        pair[i].staple_until = time(NULL) + 3600;
     }
     need(acme_area_put(area, 0, pair, 2, 1, &err), &err);
     acme_area_put_tokens(area, &token, 1);
@@ -1609,6 +1612,7 @@ live_flow(struct point *p)
     SSL *ssl = SSL_new(ctx);
     struct acme_live_cache *cache = NULL;
     enum acme_live_result live = ACME_LIVE_NONE, self = ACME_LIVE_NONE;
+    bool stapled = false;
     enum acme_rc rc;
 
     assert_non_null(ssl);
@@ -1617,17 +1621,20 @@ live_flow(struct point *p)
     if (rc == ACME_OK) {
         self = acme_live_apply_placeholder(cache, ssl);
         live = acme_live_apply(cache, 0, ssl);
+        stapled = acme_live_staple(cache, 0, ssl);
     }
     end(p, rc);
     expect(p, MAY(ACME_NOMEM));
     assert_true(p->failed || live == ACME_LIVE_SET);
     assert_true(p->failed || self == ACME_LIVE_SET);
+    assert_true(p->failed || stapled);
     if (live == ACME_LIVE_SET)
         assert_int_equal(SSL_check_private_key(ssl), 1);
     if (rc == ACME_OK) { /* the next connection has it */
         SSL_free(ssl);
         ssl = SSL_new(ctx);
         assert_int_equal(acme_live_apply(cache, 0, ssl), ACME_LIVE_SET);
+        assert_true(acme_live_staple(cache, 0, ssl));
         assert_int_equal(SSL_check_private_key(ssl), 1);
         assert_int_equal(acme_live_apply_placeholder(cache, ssl),
             ACME_LIVE_SET);

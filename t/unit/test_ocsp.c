@@ -376,6 +376,53 @@ test_refused(void **state)
     }
 }
 
+/* What clients are sent is good, and not over. */
+static void
+test_staple(void **state)
+{
+    const struct {
+        long until; /* from now */
+        int status;
+        const char *what; /* NULL: taken */
+    } rows[] = {
+        { DAY, GOOD, NULL },
+        { 1, GOOD, NULL },
+        { 0, GOOD, "the answer is over" },
+        { -200, GOOD, "the answer is over" },
+        { -DAY, GOOD, "out of date" },
+        { DAY, REVOKED, "the certificate is revoked" },
+        { DAY, V_OCSP_CERTSTATUS_UNKNOWN, "does not know the certificate" },
+    };
+    struct acme_ocsp_answer answer;
+    struct acme_buf der;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < COUNT(rows); i++) {
+        struct helper_ca_ocsp options = good();
+        unsigned char untouched = 0xa5;
+
+        options.this_update = now - 2L * DAY;
+        options.next_update = now + rows[i].until;
+        options.status = rows[i].status;
+        acme_error_clear(&err);
+        memset(&answer, untouched, sizeof(answer));
+        acme_buf_init(&der, 1 << 20);
+        helper_ca_ocsp(ca, &options, &der);
+        if (acme_ocsp_read_staple(der.data, der.len, leaf, now, &answer,
+                &err) == ACME_OK) {
+            assert_null(rows[i].what);
+            assert_int_equal(answer.this_update, options.this_update);
+            assert_int_equal(answer.next_update, options.next_update);
+        } else {
+            assert_non_null(rows[i].what);
+            assert_non_null(strstr(err.what, rows[i].what));
+            assert_memory_equal(&answer, &untouched, 1);
+        }
+        acme_buf_clear(&der);
+    }
+}
+
 /* Of a CA of the same names with other keys, whoever signs it there. */
 static void
 test_other_ca(void **state)
@@ -494,6 +541,7 @@ main(void)
         TEST(test_good),
         TEST(test_revoked),
         TEST(test_refused),
+        TEST(test_staple),
         TEST(test_other_ca),
         TEST(test_clock),
         TEST(test_alone),

@@ -79,6 +79,12 @@ check_equal(const struct acme_record *a, const struct acme_record *b)
     assert_string_equal(a->revocation.reason, b->revocation.reason);
     assert_int_equal(a->revocation.next_look, b->revocation.next_look);
     assert_int_equal(a->revocation.failures, b->revocation.failures);
+    assert_string_equal(a->staple.certificate, b->staple.certificate);
+    assert_int_equal(a->staple.this_update, b->staple.this_update);
+    assert_int_equal(a->staple.next_update, b->staple.next_update);
+    assert_int_equal(a->staple.next_look, b->staple.next_look);
+    assert_int_equal(a->staple.failures, b->staple.failures);
+    assert_string_equal(a->staple.problem, b->staple.problem);
     assert_int_equal(a->forced, b->forced);
     assert_int_equal(a->error.rc, b->error.rc);
     assert_int_equal(a->error.http_status, b->error.http_status);
@@ -150,6 +156,12 @@ full_record(void)
     fill(record.revocation.reason, sizeof(record.revocation.reason));
     record.revocation.next_look = 1795262420;
     record.revocation.failures = 6;
+    fill(record.staple.certificate, sizeof(record.staple.certificate));
+    record.staple.this_update = 1795262421;
+    record.staple.next_update = 1795262422;
+    record.staple.next_look = 1795262423;
+    record.staple.failures = 7;
+    fill(record.staple.problem, sizeof(record.staple.problem));
     record.forced = 1795262403;
     record.error.rc = ACME_PROBLEM;
     record.error.http_status = 429;

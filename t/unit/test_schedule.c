@@ -356,6 +356,45 @@ test_look_failed(void **state)
     }
 }
 
+/* `since` and `until` are from now. */
+static void
+test_staple(void **state)
+{
+    static const struct {
+        unsigned percent, seconds;
+        long since, until;
+        long first, last; /* when, by chance */
+    } rows[] = {
+        { 0, 0, 0, 3L * DAY, 2L * DAY - 2 * HOUR - 1440, 2L * DAY },
+        { 50, 0, 0, 2L * DAY, DAY - 2 * HOUR - 1440, DAY },
+        { 0, HOUR, 0, DAY, 23 * HOUR - 360, 23 * HOUR },
+        /* as long as all of it, or longer: a third */
+        { 0, DAY, 0, DAY, 16 * HOUR - 48 * 60, 16 * HOUR },
+        /* past the time: half of what is left */
+        { 0, 0, -2L * DAY, DAY - 100, (DAY - 100) / 2, (DAY - 100) / 2 },
+        { 0, 0, -6L * DAY, 10 * HOUR, 5 * HOUR, 5 * HOUR },
+        { 0, 0, -6L * DAY, 20, ACME_STAPLE_MIN, ACME_STAPLE_MIN },
+        /* over, or never valid */
+        { 0, 0, -6L * DAY, -DAY, ACME_STAPLE_MIN, ACME_STAPLE_MIN },
+        { 0, 0, DAY, 0, ACME_STAPLE_MIN, ACME_STAPLE_MIN },
+        { 33, 0, -NOW, -NOW, ACME_STAPLE_MIN, ACME_STAPLE_MIN },
+    };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < LEN(rows); i++) {
+        struct acme_timing timing = { .window_percent = rows[i].percent,
+            .window = (unsigned)rows[i].seconds };
+
+        assert_in_range(acme_schedule_staple(&timing, NOW + rows[i].since,
+                            NOW + rows[i].until, NOW, 0),
+            NOW + rows[i].last - 1, NOW + rows[i].last);
+        assert_in_range(acme_schedule_staple(&timing, NOW + rows[i].since,
+                            NOW + rows[i].until, NOW, UINT32_MAX),
+            NOW + rows[i].first - 1, NOW + rows[i].first + 1);
+    }
+}
+
 static void
 test_look_pause(void **state)
 {
@@ -1070,6 +1109,7 @@ main(void)
         cmocka_unit_test(test_look),
         cmocka_unit_test(test_look_after),
         cmocka_unit_test(test_look_failed),
+        cmocka_unit_test(test_staple),
         cmocka_unit_test(test_look_pause),
         cmocka_unit_test(test_suggested_absurd),
         cmocka_unit_test(test_rows),
