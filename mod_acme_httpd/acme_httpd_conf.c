@@ -738,18 +738,10 @@ add_key_file(cmd_parms *cmd, void *dir, const char *arg)
 }
 
 static const char *
-set_hsts(cmd_parms *cmd, void *dir, int argc, char *const argv[])
+set_enhance(cmd_parms *cmd, void *dir, int argc, char *const argv[])
 {
     (void)dir;
     return acme_httpd_set_enhance(cmd, &settings_of(cmd)->enhance, argc, argv);
-}
-
-static const char *
-set_enhance(cmd_parms *cmd, void *dir, const char *arg)
-{
-    char *const word = apr_pstrdup(cmd->temp_pool, arg);
-
-    return set_hsts(cmd, dir, 1, &word);
 }
 
 static const char *
@@ -983,13 +975,14 @@ const command_rec acme_httpd_commands[] = {
         RSRC_CONF, "file of a certificate that you have yourself"),
     AP_INIT_TAKE1("ACMECertificateKeyFile", add_key_file, IN_SECTION,
         RSRC_CONF, "file of its key"),
-    AP_INIT_TAKE1("ACMERequireHttps", set_enhance, IN_SECTION, RSRC_CONF,
+    AP_INIT_TAKE_ARGV("ACMERequireHttps", set_enhance, IN_SECTION, RSRC_CONF,
         "whether plain requests are sent to https: off, temporary or "
         "permanent"),
-    AP_INIT_TAKE_ARGV("ACMEHSTS", set_hsts, IN_SECTION, RSRC_CONF,
+    AP_INIT_TAKE_ARGV("ACMEHSTS", set_enhance, IN_SECTION, RSRC_CONF,
         "how long clients are told to come by https alone: off, auto, or a "
         "time, subdomains, preload"),
-    AP_INIT_TAKE1("ACMEUpgradeInsecure", set_enhance, IN_SECTION, RSRC_CONF,
+    AP_INIT_TAKE_ARGV("ACMEUpgradeInsecure", set_enhance, IN_SECTION,
+        RSRC_CONF,
         "whether clients are told to fetch all that pages refer to by https: "
         "on or off"),
     AP_INIT_TAKE1("ACMECertificateProtocol", acme_httpd_set_protocol,

@@ -17,19 +17,19 @@ const char *
 acme_httpd_set_enhance(cmd_parms *cmd, struct acme_enhance *enhance, int argc,
     char *const argv[])
 {
+    enum acme_enhance_item item = ACME_ENHANCE_UPGRADE;
     const char *name = cmd->cmd->name;
     struct acme_error err;
 
-    acme_error_clear(&err);
     if (strcasecmp(name, "ACMEHSTS") == 0)
-        (void)acme_hsts_set(&enhance->hsts, (const char *const *)argv,
-            (size_t)argc, &err);
+        item = ACME_ENHANCE_HSTS;
     else if (strcasecmp(name, "ACMERequireHttps") == 0)
-        (void)acme_redirect_set(&enhance->redirect, argv[0], &err);
-    else
-        (void)acme_upgrade_set(&enhance->upgrade, argv[0], &err);
-    return err.rc != ACME_OK ? apr_psprintf(cmd->pool, "%s %s", name, err.what)
-                             : NULL;
+        item = ACME_ENHANCE_REDIRECT;
+    acme_error_clear(&err);
+    if (acme_enhance_set(enhance, item, (const char *const *)argv,
+            (size_t)argc, &err) == ACME_OK)
+        return NULL;
+    return apr_psprintf(cmd->pool, "%s %s", name, err.what);
 }
 
 /* What is to be done about a request.  False: nothing, as there is no

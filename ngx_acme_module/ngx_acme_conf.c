@@ -60,6 +60,12 @@ static enum acme_hooks_item  ngx_acme_hooks_tracking_data =
 static enum acme_hooks_item  ngx_acme_hooks_tracking_required =
     ACME_HOOKS_TRACKING_REQUIRED;
 
+static enum acme_enhance_item  ngx_acme_enhance_redirect =
+    ACME_ENHANCE_REDIRECT;
+static enum acme_enhance_item  ngx_acme_enhance_hsts = ACME_ENHANCE_HSTS;
+static enum acme_enhance_item  ngx_acme_enhance_upgrade =
+    ACME_ENHANCE_UPGRADE;
+
 static enum acme_proof_item  ngx_acme_proof_challenge = ACME_PROOF_CHALLENGE;
 static enum acme_proof_item  ngx_acme_proof_command = ACME_PROOF_COMMAND;
 static enum acme_proof_item  ngx_acme_proof_preflight = ACME_PROOF_PREFLIGHT;
@@ -145,21 +151,21 @@ ngx_command_t  ngx_acme_commands[] = {
       ngx_acme_enhance,
       NGX_HTTP_SRV_CONF_OFFSET,
       0,
-      NULL },
+      &ngx_acme_enhance_redirect },
 
     { ngx_string("acme_hsts"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE123,
       ngx_acme_enhance,
       NGX_HTTP_SRV_CONF_OFFSET,
       0,
-      NULL },
+      &ngx_acme_enhance_hsts },
 
     { ngx_string("acme_upgrade_insecure"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
       ngx_acme_enhance,
       NGX_HTTP_SRV_CONF_OFFSET,
       0,
-      NULL },
+      &ngx_acme_enhance_upgrade },
 
     { ngx_string("acme_status"),
       NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,

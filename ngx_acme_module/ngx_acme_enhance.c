@@ -63,16 +63,18 @@ ngx_module_t  ngx_acme_filter_module = {
 char *
 ngx_acme_enhance(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_acme_srv_conf_t  *ascf = conf;
+    ngx_acme_srv_conf_t     *ascf = conf;
+    enum acme_enhance_item  *item = cmd->post;
 
-    ngx_str_t            *value;
-    ngx_uint_t            i;
-    const char          **word;
-    enum acme_rc          rc;
-    struct acme_error     err;
-    struct acme_enhance  *enhance;
+    ngx_str_t          *value;
+    ngx_uint_t          i;
+    const char        **word;
+    struct acme_error   err;
 
-    enhance = &ascf->enhance;
+    if (acme_enhance_is_said(&ascf->enhance, *item)) {
+        return "is duplicate";
+    }
+
     value = cf->args->elts;
 
     word = ngx_palloc(cf->temp_pool, cf->args->nelts * sizeof(char *));
@@ -86,37 +88,16 @@ ngx_acme_enhance(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     acme_error_clear(&err);
 
-    if (cmd->name.data[sizeof("acme_") - 1] == 'r') {
-
-        if (enhance->redirect != ACME_REDIRECT_UNSAID) {
-            return "is duplicate";
-        }
-
-        rc = acme_redirect_set(&enhance->redirect, word[0], &err);
-        ascf->redirects = enhance->redirect > ACME_REDIRECT_OFF;
-
-    } else if (cmd->name.data[sizeof("acme_") - 1] == 'h') {
-
-        if (enhance->hsts.mode != ACME_HSTS_UNSAID) {
-            return "is duplicate";
-        }
-
-        rc = acme_hsts_set(&enhance->hsts, word, i - 1, &err);
-
-    } else {
-
-        if (enhance->upgrade != ACME_UPGRADE_UNSAID) {
-            return "is duplicate";
-        }
-
-        rc = acme_upgrade_set(&enhance->upgrade, word[0], &err);
-    }
-
-    if (rc != ACME_OK) {
+    if (acme_enhance_set(&ascf->enhance, *item, word, i - 1, &err) != ACME_OK)
+    {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\": %s", &cmd->name,
                            err.what);
         return NGX_CONF_ERROR;
     }
+
+    /* of this level, what it inherits is not known yet */
+
+    ascf->redirects = ascf->enhance.redirect > ACME_REDIRECT_OFF;
 
     return NGX_CONF_OK;
 }

@@ -38,15 +38,18 @@ find(const char *const *words, unsigned n, const char *word)
     return 0;
 }
 
-enum acme_rc
-acme_redirect_set(enum acme_redirect *redirect, const char *word,
-    struct acme_error *err)
+static enum acme_rc
+set_redirect(enum acme_redirect *redirect, const char *const *words,
+    size_t nwords, struct acme_error *err)
 {
-    unsigned number = find(redirects, ACME_REDIRECTS, word);
+    static const char cure[] = "it must be off, temporary or permanent";
+    unsigned number;
 
+    if (nwords != 1)
+        return acme_words_count(err, cure);
+    number = find(redirects, ACME_REDIRECTS, words[0]);
     if (number == ACME_REDIRECT_UNSAID)
-        return acme_words_bad(err, word,
-            "it must be off, temporary or permanent");
+        return acme_words_bad(err, words[0], cure);
     *redirect = (enum acme_redirect)number;
     return ACME_OK;
 }
@@ -96,8 +99,8 @@ set_more(struct acme_hsts *hsts, const char *word, struct acme_error *err)
     return ACME_OK;
 }
 
-enum acme_rc
-acme_hsts_set(struct acme_hsts *hsts, const char *const *words, size_t nwords,
+static enum acme_rc
+set_hsts(struct acme_hsts *hsts, const char *const *words, size_t nwords,
     struct acme_error *err)
 {
     struct acme_hsts said = { .mode = ACME_HSTS_FIXED };
@@ -126,16 +129,47 @@ acme_hsts_set(struct acme_hsts *hsts, const char *const *words, size_t nwords,
     return rc;
 }
 
-enum acme_rc
-acme_upgrade_set(enum acme_upgrade *upgrade, const char *word,
-    struct acme_error *err)
+static enum acme_rc
+set_upgrade(enum acme_upgrade *upgrade, const char *const *words,
+    size_t nwords, struct acme_error *err)
 {
     bool on = false;
-    enum acme_rc rc = acme_words_flag(word, &on, err);
+    enum acme_rc rc;
 
+    if (nwords != 1)
+        return acme_words_count(err, "it must be on or off");
+    rc = acme_words_flag(words[0], &on, err);
     if (rc == ACME_OK)
         *upgrade = on ? ACME_UPGRADE_ON : ACME_UPGRADE_OFF;
     return rc;
+}
+
+enum acme_rc
+acme_enhance_set(struct acme_enhance *enhance, enum acme_enhance_item item,
+    const char *const *words, size_t nwords, struct acme_error *err)
+{
+    switch (item) {
+    case ACME_ENHANCE_REDIRECT:
+        return set_redirect(&enhance->redirect, words, nwords, err);
+    case ACME_ENHANCE_HSTS:
+        return set_hsts(&enhance->hsts, words, nwords, err);
+    default:
+        return set_upgrade(&enhance->upgrade, words, nwords, err);
+    }
+}
+
+bool
+acme_enhance_is_said(const struct acme_enhance *enhance,
+    enum acme_enhance_item item)
+{
+    switch (item) {
+    case ACME_ENHANCE_REDIRECT:
+        return enhance->redirect != ACME_REDIRECT_UNSAID;
+    case ACME_ENHANCE_HSTS:
+        return enhance->hsts.mode != ACME_HSTS_UNSAID;
+    default:
+        return enhance->upgrade != ACME_UPGRADE_UNSAID;
+    }
 }
 
 void

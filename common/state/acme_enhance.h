@@ -62,19 +62,24 @@ struct acme_enhance {
 
 /* ---- words ------------------------------------------------------------ */
 
-/* "off", "temporary" or "permanent". */
-enum acme_rc acme_redirect_set(enum acme_redirect *redirect, const char *word,
+enum acme_enhance_item {
+    ACME_ENHANCE_REDIRECT, /* "off", "temporary" or "permanent" */
+    /* "off", "auto", or seconds (or days: "365d") with "subdomains" and
+     * "preload"; the latter only as the lists of browsers take it */
+    ACME_ENHANCE_HSTS,
+    ACME_ENHANCE_UPGRADE /* "on" or "off" */
+};
+
+/* The words of one directive.  ACME_CONFIG: why not; nothing is changed. */
+enum acme_rc acme_enhance_set(struct acme_enhance *enhance,
+    enum acme_enhance_item item, const char *const *words, size_t nwords,
     struct acme_error *err);
+
+bool acme_enhance_is_said(const struct acme_enhance *enhance,
+    enum acme_enhance_item item);
+
+/* "off", ...; "": nothing was said. */
 const char *acme_redirect_word(enum acme_redirect redirect);
-
-/* "off", "auto", or seconds (or days: "365d") with "subdomains" and
- * "preload"; the latter only as the lists of browsers take it. */
-enum acme_rc acme_hsts_set(struct acme_hsts *hsts, const char *const *words,
-    size_t nwords, struct acme_error *err);
-
-/* "on" or "off". */
-enum acme_rc acme_upgrade_set(enum acme_upgrade *upgrade, const char *word,
-    struct acme_error *err);
 
 /* What `narrow` says nothing of is as `wide` has it. */
 void acme_enhance_merge(struct acme_enhance *narrow,

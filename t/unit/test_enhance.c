@@ -29,6 +29,8 @@ setup(void **state)
 static enum acme_rc
 set(struct acme_hsts *hsts, const char *text)
 {
+    struct acme_enhance enhance = { .hsts = *hsts };
+    enum acme_rc rc;
     const char *words[4];
     char copy[128], *rest = NULL, *word;
     size_t n = 0;
@@ -39,7 +41,9 @@ set(struct acme_hsts *hsts, const char *text)
          word = strtok_r(NULL, " ", &rest))
         words[n++] = word;
     acme_error_clear(&err);
-    return acme_hsts_set(hsts, words, n, &err);
+    rc = acme_enhance_set(&enhance, ACME_ENHANCE_HSTS, words, n, &err);
+    *hsts = enhance.hsts;
+    return rc;
 }
 
 static void
@@ -100,21 +104,40 @@ test_hsts_words(void **state)
 static void
 test_other_words(void **state)
 {
-    enum acme_redirect redirect = ACME_REDIRECT_UNSAID;
-    enum acme_upgrade upgrade = ACME_UPGRADE_UNSAID;
+    static const struct {
+        enum acme_enhance_item item;
+        const char *word;
+        size_t n;
+        enum acme_rc rc;
+    } cases[] = {
+        { ACME_ENHANCE_REDIRECT, "", 1, ACME_CONFIG },
+        { ACME_ENHANCE_REDIRECT, "on", 1, ACME_CONFIG },
+        { ACME_ENHANCE_REDIRECT, "off", 0, ACME_CONFIG },
+        { ACME_ENHANCE_REDIRECT, "off", 2, ACME_CONFIG },
+        { ACME_ENHANCE_REDIRECT, "Temporary", 1, ACME_OK },
+        { ACME_ENHANCE_UPGRADE, "maybe", 1, ACME_CONFIG },
+        { ACME_ENHANCE_UPGRADE, "on", 2, ACME_CONFIG },
+        { ACME_ENHANCE_UPGRADE, "on", 1, ACME_OK },
+    };
+    struct acme_enhance enhance = { 0 };
+    const char *words[2];
+    size_t i;
 
     (void)state;
-    assert_int_equal(acme_redirect_set(&redirect, "Temporary", &err), ACME_OK);
-    assert_int_equal(redirect, ACME_REDIRECT_TEMPORARY);
-    assert_string_equal(acme_redirect_word(redirect), "temporary");
-    assert_int_equal(acme_redirect_set(&redirect, "", &err), ACME_CONFIG);
-    assert_int_equal(redirect, ACME_REDIRECT_TEMPORARY);
-    acme_error_clear(&err);
-    assert_int_equal(acme_upgrade_set(&upgrade, "on", &err), ACME_OK);
-    assert_int_equal(upgrade, ACME_UPGRADE_ON);
-    assert_int_equal(acme_upgrade_set(&upgrade, "off", &err), ACME_OK);
-    assert_int_equal(upgrade, ACME_UPGRADE_OFF);
-    assert_int_equal(acme_upgrade_set(&upgrade, "maybe", &err), ACME_CONFIG);
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        words[0] = words[1] = cases[i].word;
+        acme_error_clear(&err);
+        assert_int_equal(
+            acme_enhance_set(&enhance, cases[i].item, words, cases[i].n, &err),
+            cases[i].rc);
+        assert_int_equal(acme_enhance_is_said(&enhance, cases[i].item),
+            cases[i].rc == ACME_OK);
+    }
+    assert_false(acme_enhance_is_said(&enhance, ACME_ENHANCE_HSTS));
+    assert_int_equal(enhance.redirect, ACME_REDIRECT_TEMPORARY);
+    assert_string_equal(acme_redirect_word(enhance.redirect), "temporary");
+    assert_string_equal(acme_redirect_word(ACME_REDIRECT_UNSAID), "");
+    assert_int_equal(enhance.upgrade, ACME_UPGRADE_ON);
 }
 
 /* Certbot's ladder, X151. */
