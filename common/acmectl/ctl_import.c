@@ -30,6 +30,7 @@ static const struct client {
     { "certbot", "Certbot", acme_foreign_certbot_read, false },
     { "mod_md", "mod_md", acme_foreign_md_read, false },
     { "nginx-acme", "nginx's own module", acme_foreign_nginx_read, true },
+    { "acme.sh", "acme.sh", acme_foreign_acme_sh_read, false },
     { "lego", "lego", acme_foreign_lego_read, false },
     { "uacme", "uacme", acme_foreign_uacme_read, false },
 };

@@ -132,6 +132,9 @@ enum acme_rc acme_foreign_certbot_read(const char *path,
 enum acme_rc acme_foreign_lego_read(const char *path,
     const struct acme_foreign_wanted *wanted, struct acme_foreign *foreign,
     struct acme_error *err);
+enum acme_rc acme_foreign_acme_sh_read(const char *path,
+    const struct acme_foreign_wanted *wanted, struct acme_foreign *foreign,
+    struct acme_error *err);
 enum acme_rc acme_foreign_uacme_read(const char *path,
     const struct acme_foreign_wanted *wanted, struct acme_foreign *foreign,
     struct acme_error *err);
