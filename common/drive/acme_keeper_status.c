@@ -90,6 +90,25 @@ is_recent(const struct acme_keeper *keeper, const struct acme_event *event)
     return false;
 }
 
+/* A CA that is down makes many failures: of them, and of the rest, there are
+ * at most as many as there is room for, but half the room is always to be had.
+ * The one that goes; or the first free place. */
+static size_t
+choose_place(const struct acme_keeper_status *status, bool failed)
+{
+    size_t i, same = 0, last[2] = { 0, 0 };
+
+    if (status->nevents < ACME_RECENT)
+        return status->nevents;
+    for (i = 0; i < ACME_RECENT; i++) {
+        bool one = status->event[i].kind == ACME_EVENT_ERRORED;
+
+        last[one] = i;
+        same += one == failed;
+    }
+    return last[same >= ACME_RECENT / 2 ? failed : !failed];
+}
+
 static enum acme_rc
 take_event(void *ctx, const struct acme_event *event, struct acme_error *err)
 {
@@ -100,7 +119,9 @@ take_event(void *ctx, const struct acme_event *event, struct acme_error *err)
     (void)err;
     if (!is_recent(keeper, event))
         return ACME_OK;
-    memmove(list + 1, list, (ACME_RECENT - 1) * sizeof(*list));
+    memmove(list + 1, list,
+        choose_place(status, event->kind == ACME_EVENT_ERRORED) *
+            sizeof(*list));
     list[0] = *event;
     status->nevents += status->nevents < ACME_RECENT;
     status->told = false;

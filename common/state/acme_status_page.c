@@ -354,9 +354,11 @@ add_event(const struct view *view, const struct acme_json_value *event)
         acme_status_reader_str(event, "lineage"));
     add(view, " ");
     if (strcmp(acme_status_reader_str(event, "event"), "errored") == 0) {
-        add(view, "<span class=\"warn\">failed</span>: ");
-        acme_html_text(view->out,
-            acme_status_words(problem, problem[0] != '\0' ? "problem" : ""));
+        add(view, "<span class=\"warn\">failed</span>");
+        if (problem[0] != '\0') {
+            add(view, ": ");
+            acme_html_text(view->out, acme_status_words(problem, "problem"));
+        }
     } else {
         acme_html_text(view->out, acme_status_reader_str(event, "text"));
         if (issuer[0] != '\0') {

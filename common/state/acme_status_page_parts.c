@@ -7,6 +7,9 @@
 #include "state/acme_status_words.h"
 #include "wrap/acme_hash.h"
 
+/* Of what comes sooner than that the day is plain (seconds). */
+#define SOON (12 * 3600)
+
 /* ---- the frame -------------------------------------------------------- */
 
 void
@@ -130,13 +133,20 @@ acme_page_day(struct acme_buf *out, time_t at)
     acme_buf_addf(out, "%.11s", acme_time_format_http(at, text) + 5);
 }
 
-void
-acme_page_time(struct acme_buf *out, time_t at)
+static void
+add_clock(struct acme_buf *out, time_t at)
 {
     char text[ACME_TIME_TEXT];
 
+    acme_buf_addf(out, "%.5s UTC", acme_time_format_http(at, text) + 17);
+}
+
+void
+acme_page_time(struct acme_buf *out, time_t at)
+{
     acme_page_day(out, at);
-    acme_buf_addf(out, ", %.5s UTC", acme_time_format_http(at, text) + 17);
+    acme_buf_add_str(out, ", ");
+    add_clock(out, at);
 }
 
 /* 0 to 100. */
@@ -204,7 +214,10 @@ add_next_attempt(struct acme_buf *out, const struct acme_json_value *json,
         } else {
             acme_page_when(out, next, now);
             acme_buf_add_str(out, " (");
-            acme_page_time(out, next);
+            if (next - now < SOON)
+                add_clock(out, next);
+            else
+                acme_page_time(out, next);
             acme_buf_add_str(out, ")");
         }
         if (acme_json_flat_true(acme_json_flat_get(json, "wait_for_config")))

@@ -310,6 +310,104 @@ test_document(void **state)
 }
 
 static void
+test_counted(void **state)
+{
+    struct fake_drive *d = *state;
+    struct acme_tally tally = { .count = { 0 } };
+    const struct acme_json *issuer;
+    struct acme_json *json;
+
+    look(d);
+    tally.count[ACME_TALLY_ORDERS] = 7;
+    acme_tally_request(&tally, 51, true);
+    acme_vault_tally(d->vault, 0, &tally);
+    look(d);
+    json = document(d);
+    issuer = acme_json_at(acme_json_get(json, "issuers"), 0);
+    assert_string_equal(acme_json_str(issuer, "name"),
+        d->config->issuer[0].name);
+    assert_int_equal(acme_json_int(issuer, "orders", 0), 7);
+    issuer = acme_json_get(issuer, "requests");
+    assert_int_equal(acme_json_int(issuer, "count", 0), 1);
+    assert_int_equal(acme_json_int(issuer, "ms", 0), 51);
+    acme_json_free(json);
+}
+
+static void
+write_event(struct fake_drive *d, enum acme_event_kind kind,
+    const char *lineage, const char *problem, const char *text)
+{
+    struct acme_event event;
+
+    acme_event_init(&event, kind);
+    event.at = d->host.now;
+    (void)snprintf(event.lineage, sizeof(event.lineage), "%s", lineage);
+    acme_event_put(event.problem, problem);
+    acme_event_put(event.text, text);
+    assert_int_equal(acme_store_event_write(d->store, &event, &d->err),
+        ACME_OK);
+}
+
+static void
+expect_recent(struct fake_drive *d, size_t n, const char *event,
+    const char *text)
+{
+    struct acme_json *json = document(d);
+    const struct acme_json *list = acme_json_get(json, "recent");
+
+    assert_int_equal(acme_json_count(list), n);
+    list = acme_json_at(list, 0);
+    assert_string_equal(acme_json_str(list, "event"), event);
+    assert_string_equal(acme_json_str(list, "text"), text);
+    acme_json_free(json);
+}
+
+/* What others than root may know, of lineages that are ours. */
+static void
+test_recent(void **state)
+{
+    struct fake_drive *d = *state;
+    const struct acme_json *list;
+    struct acme_json *json;
+    size_t i;
+
+    look(d);
+    expect_recent(d, 3, "renewed", "certificate obtained");
+    write_event(d, ACME_EVENT_ERRORED, "other.test", "dns", "theirs");
+    write_event(d, ACME_EVENT_INSTALLED, "a.test", "", "no news");
+    look(d);
+    expect_recent(d, 3, "renewed", "certificate obtained");
+    write_event(d, ACME_EVENT_ERRORED, "a.test", "", "no /etc/secret");
+    write_event(d, ACME_EVENT_ERRORED, "b.test", "dns", "the CA's words");
+    d->host.now += 11; /* others' are looked for once in a while */
+    look(d);
+    expect_recent(d, 5, "errored", "the CA's words");
+    write_event(d, ACME_EVENT_ERRORED, "a.test", "dns", "see /etc/secret");
+    d->host.now += 11;
+    look(d);
+    expect_recent(d, 6, "errored", "acmectl status tells it");
+    for (i = 0; i < 20; i++)
+        write_event(d, ACME_EVENT_REVOKED, "a.test", "", "revoked");
+    fake_drive_restart(d);
+    look(d);
+    expect_recent(d, 16, "revoked", "revoked");
+
+    /* failures do not take all of the room */
+    for (i = 0; i < 40; i++)
+        write_event(d, ACME_EVENT_ERRORED, "a.test", "dns", "no");
+    d->host.now += 11;
+    look(d);
+    expect_recent(d, 16, "errored", "no");
+    json = document(d);
+    list = acme_json_get(json, "recent");
+    assert_string_equal(acme_json_str(acme_json_at(list, 7), "event"),
+        "errored");
+    assert_string_equal(acme_json_str(acme_json_at(list, 8), "event"),
+        "revoked");
+    acme_json_free(json);
+}
+
+static void
 test_document_early(void **state)
 {
     struct fake_drive *d = *state;
@@ -381,6 +479,8 @@ main(void)
         TEST(test_others, setup_live),
         TEST(test_damage, setup_live),
         TEST(test_document, setup_live),
+        TEST(test_counted, setup),
+        TEST(test_recent, setup_live),
         TEST(test_document_early, setup),
         TEST(test_many_names, setup),
     };
