@@ -271,8 +271,10 @@ int ctl_print_json(struct acme_json *json);
 
 int ctl_account_create(struct ctl *ctl);
 int ctl_account_deactivate(struct ctl *ctl);
+int ctl_account_export(struct ctl *ctl);
 int ctl_account_import(struct ctl *ctl);
 int ctl_account_list(struct ctl *ctl);
+int ctl_account_merge(struct ctl *ctl);
 int ctl_account_rekey(struct ctl *ctl);
 int ctl_account_show(struct ctl *ctl);
 int ctl_account_update(struct ctl *ctl);

@@ -89,8 +89,8 @@ ctl_account_find(struct accounts *accounts)
 }
 
 /* Several are not guessed at. */
-static int
-choose(struct accounts *accounts)
+int
+ctl_account_choose(struct accounts *accounts)
 {
     const struct ctl *ctl = accounts->ctl;
     size_t i;
@@ -488,9 +488,9 @@ open_state(struct accounts *accounts)
                                     : ctl_fail(CTL_FAILED, "out of memory");
 }
 
-/* With the accounts that are meant; `one`: one of them has to be chosen. */
-static int
-run(struct ctl *ctl, bool one, int (*verb)(struct accounts *accounts))
+int
+ctl_account_run(struct ctl *ctl, bool one,
+    int (*verb)(struct accounts *accounts))
 {
     struct accounts accounts = { .ctl = ctl };
     int code = open_state(&accounts);
@@ -498,7 +498,7 @@ run(struct ctl *ctl, bool one, int (*verb)(struct accounts *accounts))
     if (code == CTL_OK)
         code = ctl_account_find(&accounts);
     if (code == CTL_OK && one) {
-        code = choose(&accounts);
+        code = ctl_account_choose(&accounts);
         if (code == CTL_OK)
             ctl_account_key(&accounts);
     }
@@ -514,13 +514,13 @@ run(struct ctl *ctl, bool one, int (*verb)(struct accounts *accounts))
 int
 ctl_account_list(struct ctl *ctl)
 {
-    return run(ctl, false, list_accounts);
+    return ctl_account_run(ctl, false, list_accounts);
 }
 
 int
 ctl_account_show(struct ctl *ctl)
 {
-    return run(ctl, true, show);
+    return ctl_account_run(ctl, true, show);
 }
 
 int
@@ -532,8 +532,8 @@ ctl_account_update(struct ctl *ctl)
     if (ctl->argc > ACME_CONTACTS_MAX)
         return ctl_fail(CTL_USAGE, "more than %d contacts", ACME_CONTACTS_MAX);
     if (ctl->argc == 1 && strcmp(ctl->argv[0], "clear") == 0)
-        return run(ctl, true, clear_contacts);
-    return run(ctl, true, update);
+        return ctl_account_run(ctl, true, clear_contacts);
+    return ctl_account_run(ctl, true, update);
 }
 
 int
@@ -541,7 +541,7 @@ ctl_account_rekey(struct ctl *ctl)
 {
     if (ctl->argc > 1)
         return ctl_fail(CTL_USAGE, "unexpected \"%s\"", ctl->argv[1]);
-    return run(ctl, false, ctl_account_change_key);
+    return ctl_account_run(ctl, false, ctl_account_change_key);
 }
 
 int
@@ -553,5 +553,5 @@ ctl_account_deactivate(struct ctl *ctl)
                          "a deactivated account, and its key at that CA, can "
                          "never be used again");
 
-    return code == CTL_OK ? run(ctl, true, deactivate) : code;
+    return code == CTL_OK ? ctl_account_run(ctl, true, deactivate) : code;
 }

@@ -31,6 +31,14 @@ struct accounts {
 int ctl_account_find(struct accounts *accounts);
 void ctl_account_forget(struct accounts *accounts);
 
+/* CTL_OK: it is one.  Several are not guessed at, but named. */
+int ctl_account_choose(struct accounts *accounts);
+
+/* Does something with the accounts that the command line means; `one`: with
+ * the only one, and its key. */
+int ctl_account_run(struct ctl *ctl, bool one,
+    int (*verb)(struct accounts *accounts));
+
 /* Looks for the key of the first one.  An operator's own key is elsewhere. */
 void ctl_account_key(struct accounts *accounts);
 

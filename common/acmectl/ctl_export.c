@@ -104,6 +104,11 @@ check_usage(struct export *export)
         return ctl_fail(CTL_USAGE,
             "say which lineage, by --cert-name NAME; acmectl certificates "
             "lists them");
+    if (ctl->format != NULL && (strcasecmp(ctl->format, "json") == 0 ||
+                                   strcasecmp(ctl->format, "certbot") == 0))
+        return ctl_fail(CTL_USAGE,
+            "--format \"%s\" is one of account export, not of export",
+            ctl->format);
     take_format(export);
     code = take_part(export);
     if (code != CTL_OK)

@@ -292,11 +292,12 @@ const struct ctl_option ctl_options[] = {
         .kind = CTL_TEXT,
         .at = AT(format),
         .value = "FORMAT",
-        .choices = "pem der pkcs12 p12 pfx haproxy",
+        .choices = "pem der pkcs12 p12 pfx haproxy json certbot",
         .text = "* `pem`: the key, the certificate, its chain; without it so\n"
                 "* `haproxy`: the certificate, its chain, the key\n"
                 "* `der`: the certificate alone, or the key alone\n"
-                "* `pkcs12`, `p12`, `pfx`: all of it, under a password\n" },
+                "* `pkcs12`, `p12`, `pfx`: all of it, under a password\n"
+                "* `json`, `certbot`: of `account export` alone\n" },
     { .name = "part",
         .kind = CTL_TEXT,
         .at = AT(part),

@@ -128,6 +128,37 @@ const struct ctl_verb ctl_verbs_account[] = {
             "key they ask for; where there is one already, `account merge` "
             "has another one used. The same account again is no error. What "
             "cannot be read is named, and then nothing is imported.\n" },
+    { .name = "account export",
+        .group = CTL_GROUP_ACCOUNT,
+        .run = ctl_account_export,
+        .options = "account key server format output",
+        .usage = "[--format pem|json] -o FILE [--account ID] [--server URL]\n"
+                 "--format certbot -o DIR [--account ID] [--server URL]",
+        .summary = "an account, for another client",
+        .text =
+            "Writes the private key of an account into a new file, as PEM or "
+            "as a JWK (`json`), or to standard output with `-o -`; or, with "
+            "`--format certbot`, the accounts that are meant, all of them "
+            "without `--account` and `--server`, as Certbot has them below "
+            "accounts/ in its directory. Nothing that is there is written "
+            "over. Who has the key has the account, and both can use it.\n" },
+    { .name = "account merge",
+        .group = CTL_GROUP_ACCOUNT,
+        .run = ctl_account_merge,
+        .options = "into server ca-file no-verify-ssl",
+        .usage = "--into ID [--server URL]",
+        .summary = "one account for all orders at its CA",
+        .text =
+            "Has all orders at a CA made with the account of key ID, whatever "
+            "type of key a configuration asks for, so that one account's URL "
+            "is enough in CAA records. Servers that run take it within two "
+            "seconds; certificates are not ordered anew, and orders in flight "
+            "with another account begin again. The other accounts stay, and "
+            "at "
+            "a terminal it asks whether each is to be deactivated; `account "
+            "deactivate` does that too. Where a configuration names a file "
+            "with the account key that counts, and is named here, with exit "
+            "status 1: it has to be changed there.\n" },
     { .name = "key thumbprint",
         .group = CTL_GROUP_ACCOUNT,
         .flags = CTL_OPERANDS,

@@ -117,6 +117,11 @@ enum acme_key_form {
 enum acme_rc acme_key_to_form(const struct acme_key *key,
     enum acme_key_form form, struct acme_buf *out, struct acme_error *err);
 
+/* What Certbot calls the account of a key: MD5 over its public key as PEM. */
+#define ACME_KEY_CERTBOT_ID_LEN 32
+enum acme_rc acme_key_certbot_id(const struct acme_key *key,
+    char id[ACME_KEY_CERTBOT_ID_LEN + 1], struct acme_error *err);
+
 enum acme_key_type acme_key_type_of(const struct acme_key *key);
 
 /*

@@ -3,6 +3,7 @@
  */
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <stdio.h>
 
 #include "wrap/acme_key_private.h"
 #include "wrap/acme_openssl.h"
@@ -78,6 +79,50 @@ acme_key_to_form(const struct acme_key *key, enum acme_key_form form,
     default:
         rc = acme_key_to_pem(key, out, err);
     }
+    ERR_pop_to_mark();
+    return rc;
+}
+
+/* ---- what others call it ---------------------------------------------- */
+
+static enum acme_rc
+certbot_id(const struct acme_key *key, char id[ACME_KEY_CERTBOT_ID_LEN + 1],
+    struct acme_error *err)
+{
+    unsigned char hash[ACME_KEY_CERTBOT_ID_LEN / 2];
+    BIO *bio = BIO_new(BIO_s_mem());
+    enum acme_rc rc = ACME_OK;
+    char *data = NULL;
+    size_t i, made = 0;
+    long len;
+
+    if (bio == NULL || !PEM_write_bio_PUBKEY(bio, key->evp)) {
+        rc = acme_openssl_fail(err, ACME_NOMEM, "cannot encode the key");
+        goto done;
+    }
+    len = BIO_get_mem_data(bio, &data);
+    if (!EVP_Q_digest(NULL, "MD5", NULL, data, (size_t)len, hash, &made) ||
+        made != sizeof(hash)) {
+        rc = acme_openssl_fail(err, ACME_CRYPTO,
+            "no MD5 here, which Certbot calls accounts by");
+        goto done;
+    }
+    for (i = 0; i < made; i++)
+        (void)snprintf(id + 2 * i, 3, "%02x", hash[i]);
+
+done:
+    BIO_free(bio);
+    return rc;
+}
+
+enum acme_rc
+acme_key_certbot_id(const struct acme_key *key,
+    char id[ACME_KEY_CERTBOT_ID_LEN + 1], struct acme_error *err)
+{
+    enum acme_rc rc;
+
+    ERR_set_mark();
+    rc = certbot_id(key, id, err);
     ERR_pop_to_mark();
     return rc;
 }
