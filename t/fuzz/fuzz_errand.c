@@ -3,6 +3,7 @@
  * errand that is taken holds nothing but what may be handed to a program, and
  * comes out of its frame as it went in.
  */
+#include "base/acme_base64.h"
 #include "drive/acme_errand.h"
 #include "fuzz.h"
 
@@ -39,15 +40,21 @@ check(const struct acme_errand *errand, const struct acme_proof *proof)
     struct acme_frame frame;
     struct acme_buf buf;
 
-    FUZZ_CHECK(
-        errand->type == ACME_DNS_01 || errand->type == ACME_DNS_ACCOUNT_01);
-    FUZZ_CHECK(has_only(errand->name, strlen(errand->name), NAME));
+    FUZZ_CHECK(errand->type != ACME_DNS_PERSIST_01);
+    FUZZ_CHECK(has_only(errand->name, strlen(errand->name), NAME ":"));
     FUZZ_CHECK(errand->name[0] != '-' && errand->name[0] != '\0');
-    FUZZ_CHECK(has_only(errand->owner, strlen(errand->owner), NAME));
-    FUZZ_CHECK(strstr(errand->owner, "_acme-challenge.") != NULL ||
-               strstr(errand->owner, "zone.test") != NULL);
+    if (!acme_challenge_is_dns(errand->type)) {
+        FUZZ_CHECK(proof->answer.by != ACME_ANSWERER_SERVER);
+        FUZZ_CHECK(strcmp(errand->owner, errand->name) == 0);
+        FUZZ_CHECK(strchr(errand->name, '*') == NULL);
+    } else {
+        FUZZ_CHECK(has_only(errand->owner, strlen(errand->owner), NAME));
+        FUZZ_CHECK(strstr(errand->owner, "_acme-challenge.") != NULL ||
+                   strstr(errand->owner, "zone.test") != NULL);
+    }
+    FUZZ_CHECK(acme_token_ok(errand->token, strlen(errand->token)));
     FUZZ_CHECK(strlen(errand->value) == ACME_THUMBPRINT_LEN);
-    FUZZ_CHECK(has_only(errand->all, errand->all_len, NAME ","));
+    FUZZ_CHECK(has_only(errand->all, errand->all_len, NAME ",:"));
     FUZZ_CHECK(memchr(errand->output, '\0', errand->output_len) == NULL);
     acme_buf_init(&buf, ACME_FRAME_MAX);
     acme_errand_render(errand, 7, &buf);
@@ -81,6 +88,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     acme_buf_add(&buf, data, size);
     if (open_frame(&frame, &buf)) {
         if (acme_errand_parse(&frame, &proof, &errand))
+            check(&errand, &proof);
+        proof.answer.by = ACME_ANSWERER_WEBROOT;
+        if (open_frame(&frame, &buf) &&
+            acme_errand_parse(&frame, &proof, &errand))
             check(&errand, &proof);
         if (acme_errand_outcome(&buf, &output, &len, &end, &err) == ACME_OK)
             FUZZ_CHECK(err.rc == ACME_OK && len <= size);
