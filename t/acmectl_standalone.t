@@ -78,6 +78,24 @@ like $err, qr/cannot listen at port $http of 192\.0\.2\.1/, 'is named';
 is issue(@http, '--http-01-address', '127.0.0.1', '-d', 'd.test'), 0,
     'one that is' or diag $err;
 
+SKIP: {
+    my $least = slurp('/proc/sys/net/ipv4/ip_unprivileged_port_start') // 0;
+    skip 'every port is everybody\'s', 2 if $> != 0 || $least <= 1;
+    my $own = $t->dir . '/nobody';
+    mkdir $own;
+    chmod 0755, $t->dir;
+    chown scalar getpwnam('nobody'), -1, $own;
+    my $ran = run(user => 'nobody', cmd => [built('ACME_ACMECTL', 'acmectl'),
+        '--state-dir', "$own/state", 'issue', '-n', @ca, '--standalone',
+        '--http-01-port', 1, '-d', 'd.test']);
+    is $ran->{exit}, 1, 'a port that is root\'s';
+    like $ran->{stderr}, qr/cannot listen at port 1: that is root's right/,
+        'says so' or diag $ran->{stderr};
+}
+my @versions = glob "$state/archive/*/*";
+is issue(@http, '-d', 'dry.test', '--dry-run'), 0, 'a dry run' or diag $err;
+is_deeply [glob "$state/archive/*/*"], \@versions, 'which keeps nothing';
+
 # hooks around it: the one that had the port has it again
 my $server = spawn(log => $t->dir . '/other.log', code => sub {
     my @all = map { listener($_, $http) } 6, 4;

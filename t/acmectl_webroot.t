@@ -111,6 +111,10 @@ is readlink "$state/live/www.b.test", '../archive/www.b.test/2',
     'with the same directory';
 is_deeply [left()], [], 'which has nothing left in it, nor what was made';
 
+is issue('-w', $root{b}, '-d', 'www.b.test,b.test', '--dry-run',
+    '--duplicate'), 0, 'a dry run' or diag $out, $err;
+is_deeply [left()], [], 'leaves nothing either';
+
 # links, in the directory and on the way there
 my $victim = $t->dir . '/victim';
 make_path("$victim/acme-challenge");

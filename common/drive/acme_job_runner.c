@@ -38,7 +38,8 @@ send_question(const struct acme_run *run, const struct acme_runner_link *link,
             return rc;
     }
     if (rc != ACME_OK)
-        rc = acme_error_set(err, rc, "cannot ask the runner: %s", busy.what);
+        rc = acme_error_set(err, rc, "cannot ask the process that does it: %s",
+            busy.what);
     return rc;
 }
 
@@ -71,8 +72,8 @@ take_answer(const struct acme_run *run, int fd, struct acme_buf *data,
     /* Maybe with us. */
     rc = wait_ms(run, 0, err);
     if (rc == ACME_OK)
-        rc = acme_error_set(err, ACME_IO,
-            "the process that runs programs has ended");
+        rc =
+            acme_error_set(err, ACME_IO, "the process that does it has ended");
     return rc;
 }
 
@@ -86,7 +87,7 @@ begin(const struct acme_run *run, const struct acme_runner_link *link,
 
     if (link == NULL)
         return acme_error_set(err, ACME_CONFIG,
-            "no process is here that runs programs");
+            "no process is here that does it");
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
         return acme_error_errno(err, ACME_IO, errno,
             "cannot make a socket pair");
