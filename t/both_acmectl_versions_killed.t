@@ -1,7 +1,8 @@
 #!/usr/bin/perl
-# acmectl rollback, relink, deploy and delete are killed at every durable step
-# of theirs: what is live is a whole pair, the one before or the one that was
-# asked for, or, of a deletion, gone; and the same command does the rest.
+# acmectl rollback, relink, deploy, delete and restore are killed at every
+# durable step of theirs: what is live is a whole pair, the one before or the
+# one that was asked for, or, of a deletion, gone; and the same command does the
+# rest.
 
 use v5.36;
 use lib 't/lib';
@@ -51,6 +52,43 @@ sub number ($state)
     return $@ ? $@ : $pair ? $pair->{number} : 'none';
 }
 
+# Of all lineages.
+sub acmectl_all ($state, @how)
+{
+    return $t->acmectl({ env => { ACME_STATE_DIR => $state,
+        %{ $crash->environment_of_all } } }, @how);
+}
+
+# Into a directory that is not there yet; then once more, over what there is.
+sub walk_restore ($archive)
+{
+    my ($step, @wrong) = (0);
+
+    for ($step = 1; ; $step += 3) {
+        my $state = $t->dir . '/restored' . $step;
+        $crash->below($state);
+        $crash->arm('die', at => $step, signal => 'KILL');
+        acmectl_all($state, 'restore', $archive);
+        my $fired = $crash->fired;
+        $crash->disarm;
+        my $seen = -d $state ? number($state) : 'none';
+        push @wrong, "$step: $seen" if $seen ne 'none' && $seen ne 2;
+        my ($exit, undef, $err)
+            = acmectl_all($state, 'restore', $archive, '--force');
+        push @wrong, "$step, again: $exit $err" if $exit ne '0';
+        $seen = number($state);
+        push @wrong, "$step, again: $seen" if $seen ne 2;
+        # others go with the next look at them, when they are old enough
+        push @wrong, "$step: left over: $_"
+            for grep { m{^(?:archive|live)/} } temp_files($state);
+        run(cmd => ['rm', '-r', $state]);
+        last if !$fired;
+    }
+    is join(', ', @wrong), '', "restore: killed at each third of $step steps";
+    cmp_ok $step, '>', 3, '  of which there are some';
+    return;
+}
+
 # From `$old` to `$new`, each step of it.
 sub walk ($old, $new, $prepare, @how)
 {
@@ -86,5 +124,10 @@ walk(2, 1, sub ($state) { }, 'rollback', '--to', 1);
 walk('none', 2, sub ($state) { unlink "$state/live/a.test" }, 'relink');
 walk(2, 3, sub ($state) { }, 'deploy', @files);
 walk(2, 'none', sub ($state) { }, 'delete', '--force');
+
+my $archive = $t->dir . '/backup.tar';
+my ($exit, undef, $err) = $t->acmectl('backup', $archive);
+is $exit, 0, 'a backup' or diag $err;
+walk_restore($archive);
 
 $t->done;

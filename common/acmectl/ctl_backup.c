@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "acmectl/ctl_alone.h"
 #include "acmectl/ctl_file.h"
 #include "drive/acme_control.h"
 #include "drive/acme_sandbox.h"
@@ -30,6 +31,7 @@ struct writing {
     struct acme_store *store;
     const char *path;
     int fd;
+    struct ctl_progress progress;
 };
 
 static enum acme_rc
@@ -56,11 +58,13 @@ static enum acme_rc
 lock_lineage(void *ctx, const char *name, int *fd, struct acme_error *err)
 {
     const struct timespec pause = { 0, LOCK_PAUSE_MS * 1000000L };
-    const struct writing *writing = ctx;
+    struct writing *writing = ctx;
     long left = writing->ctl->lock_timeout * 1000;
     struct acme_error why;
 
+    writing->progress.of = name;
     for (;;) {
+        ctl_progress_tick(&writing->progress);
         acme_error_clear(&why);
         if (acme_store_lock(writing->store, "lineage", name, fd, &why) !=
                 ACME_BUSY ||
@@ -144,7 +148,9 @@ tell_backup(const struct ctl *ctl, const struct acme_backup *backup,
 int
 ctl_backup(struct ctl *ctl)
 {
-    struct writing writing = { .ctl = ctl, .fd = -1 };
+    struct writing writing = { .ctl = ctl,
+        .fd = -1,
+        .progress = { .ctl = ctl, .what = "saving", .since = time(NULL) } };
     struct acme_backup backup = { .no_keys = ctl->no_keys,
         .no_accounts = ctl->no_accounts,
         .lock = lock_lineage,
@@ -164,7 +170,10 @@ ctl_backup(struct ctl *ctl)
     acme_error_clear(&err);
     code = ctl_open_writing(ctl, &writing.store);
     backup.store = writing.store;
-    if (code == CTL_OK && acme_store_backup(&backup, &err) != ACME_OK)
+    if (code == CTL_OK)
+        (void)acme_store_backup(&backup, &err);
+    ctl_progress_clear();
+    if (err.rc != ACME_OK)
         code = ctl_fail(err.rc == ACME_BUSY ? CTL_LOCKED : CTL_FAILED, "%s",
             err.what);
     code = finish(&writing, code);

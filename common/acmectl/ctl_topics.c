@@ -85,6 +85,8 @@ const struct ctl_topic ctl_topics[] = {
         "* `ACME_STATE_DIR`: the state directory, unless `--state-dir` is "
         "given\n"
         "* `XDG_CONFIG_HOME`, `HOME`: where acmectl.ini is looked for\n"
+        "* `NO_COLOR`: there is nothing to be done for it, no output has "
+        "colours\n"
         "Variables that could change how CAs are reached or trusted, such as "
         "`https_proxy`, `SSL_CERT_FILE` and `OPENSSL_CONF`, are ignored.\n" },
     { "files", "FILES",
