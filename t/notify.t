@@ -74,6 +74,8 @@ for my $case (
     [0, [@mail, 'errored', 'a.test'], qr/^$/],
     [0, [@mail, 'renewing', 'a.test'], qr/^$/],
     [0, [@mail, 'challenge-setup:http-01:a.test', 'a.test'], qr/^$/],
+    [0, ['--events', 'all', '--sendmail', '/bin/false', 'a@a.test', 'renewing',
+        'a.test'], qr/^$/],
     [0, [@mail, 'renewed', 'a.test'], qr/^$/],
     [0, ['--events', 'installed,renewed', @mail, 'renewed', 'a.test'], qr/^$/],
     [1, [@mail], qr/usage:/], [1, ['--frob', @mail, 'x', 'y'], qr/"--frob"/],
