@@ -1076,6 +1076,11 @@ ngx_acme_add_server(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
                       "\"%s\", whose wildcard covers its names",
                       &ascf->file, ascf->line,
                       amcf->config->lineage[ascf->lineage].name);
+
+        if (ascf->stapling) {
+            amcf->config->lineage[ascf->lineage].stapling = 1;
+        }
+
         return NGX_OK;
     }
 

@@ -56,6 +56,8 @@ like $out, qr/a\.test, $_: the live certificate, stapled$/m, "$_: told"
 like $out, qr/b\.test, ecdsa: the live certificate$/m, 'not of the other';
 ($exit, $out) = $t->acmectl('status', '--cert-name', 'a.test');
 is scalar(() = $out =~ /^  stapled +until 20\S+Z$/mg), 2, 'status, too';
+($exit, $out) = $t->acmectl('doctor');
+unlike $out, qr/staples/, 'nothing is wrong with the files, says doctor';
 
 # a start without a responder: the first handshake has it
 $t->stop;
