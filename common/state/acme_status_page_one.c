@@ -161,6 +161,17 @@ add_revoked(const struct view *view, const struct acme_json_value *one)
     end_fact(view);
 }
 
+/* What is stapled to it, and what went wrong when it was fetched last. */
+static void
+add_staple(const struct view *view, const struct acme_json_value *one)
+{
+    const struct acme_json_value *staple = acme_json_flat_get(one, "staple");
+
+    add_time_fact(view, "Stapled until",
+        acme_status_reader_time(staple, "next_update"));
+    add_text_fact(view, "Last stapling problem", str_of(staple, "problem"));
+}
+
 static void
 add_certificate(const struct view *view, const struct acme_json_value *one)
 {
@@ -174,6 +185,7 @@ add_certificate(const struct view *view, const struct acme_json_value *one)
         acme_status_reader_time(one, "renew_at"), view->page->now);
     end_fact(view);
     add_revoked(view, one);
+    add_staple(view, one);
     add_text_fact(view, "Key", str_of(one, "key"));
     add_text_fact(view, "Signed by", str_of(one, "signed_by"));
     add_time_fact(view, "Obtained", acme_status_reader_time(one, "obtained"));

@@ -38,7 +38,8 @@ static const char *const told[LINEAGES] = {
     "\"names\":[\"ok.test\",\"a.ok.test\",\"b.ok.test\",\"c.ok.test\"],"
     "\"names_omitted\":7," LIFE "," ISSUER ",\"certificates\":["
     "{\"key\":\"ecdsa:256\",\"serial\":\"0abc\",\"fingerprint\":\"f1\"," LIFE
-    ",\"obtained\":\"2026-11-01T13:00:00Z\"}],"
+    ",\"obtained\":\"2026-11-01T13:00:00Z\",\"staple\":{\"next_update\":"
+    "\"2026-11-22T12:00:00Z\",\"problem\":\"no <answer>\"}}],"
     "\"renew_at\":\"2026-11-28T12:00:00Z\",\"renew_why\":\"as configured\"}",
 
     "{\"name\":\"failing.test\",\"state\":\"failing\",\"state_text\":\"no\","
@@ -373,6 +374,10 @@ test_one(void **state)
     page = one(w, 0);
     (void)expect(page, "<li>and 7 more</li>");
     (void)expect(page, "<code>0abc</code>");
+    (void)expect(page, "<dt>Stapled until</dt><dd><time "
+                       "datetime=\"2026-11-22T12:00:00Z\"");
+    (void)expect(page,
+        "<dt>Last stapling problem</dt><dd>no &lt;answer&gt;</dd>");
     (void)expect(page, "<dt>Planned</dt><dd><time ");
     refuse(page, "Last problem");
     acme_buf_reset(&w->out);
