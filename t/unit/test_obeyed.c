@@ -142,7 +142,7 @@ test_bad_settings(void **state)
     declare(w, "zbad.test", ACME_DECLARER_ACMECTL, CA, NULL);
     declare(w, "bad.test", ACME_DECLARER_ACMECTL, CA, NULL);
     (void)snprintf(path, sizeof(path), "state/renewal/bad.test.json");
-    helper_tmp_write(&w->tmp, path, "{ \"declared\": [ {", 0600);
+    helper_tmp_puts(&w->tmp, path, "{ \"declared\": [ {");
     find(w, false);
     assert_int_equal(w->host.nlines, 0);
     assert_int_equal(w->config->nlineages, 2);
