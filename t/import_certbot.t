@@ -106,4 +106,29 @@ is_deeply [map { $_->{url} // $_->{account} } @{ decode_json($out) }], [$url],
     'by the account that Certbot has made' or diag $out;
 is fingerprint($le), $before, 'whose directory is as it was';
 
+# --- and back ----------------------------------------------------------------
+
+my $back = $t->dir . '/var/back';
+($exit, $out, $err) = $t->acmectl('export', '--format', 'certbot', '-o', $back);
+is $exit, 0, 'exported' or diag $err;
+is +($t->acmectl('export', '--format', 'certbot', '-o', $back))[0], 1,
+    'not into what is there';
+my @again = @certbot;
+$again[2] = $back;
+$out = client($t, @again, 'certificates');
+like $out, qr/Certificate Name: $_\.test\n/, "Certbot lists $_.test"
+    for qw(a b);
+unlike $out, qr/invalid/i, 'and finds nothing wrong' or diag $out;
+$t->stop;
+$out = client($t, @again, 'renew', '--force-renewal',
+    '--no-random-sleep-on-renew', '--no-directory-hooks');
+like $out, qr{/live/$_\.test/fullchain\.pem \(success\)}, "and renews $_.test"
+    for qw(a b);
+is slurp("$back/archive/b.test/cert3.pem"),
+    slurp($t->state(qw(archive b.test 3 cert.pem))), 'with its history';
+ok -e "$back/archive/b.test/cert4.pem", '  and what comes next';
+my @accounts = glob "$back/accounts/*/*/*/regr.json";
+is_deeply [map { decode_json(slurp($_))->{uri} } @accounts], [$url],
+    'by the same account';
+
 $t->done;

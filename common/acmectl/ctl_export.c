@@ -104,8 +104,7 @@ check_usage(struct export *export)
         return ctl_fail(CTL_USAGE,
             "say which lineage, by --cert-name NAME; acmectl certificates "
             "lists them");
-    if (ctl->format != NULL && (strcasecmp(ctl->format, "json") == 0 ||
-                                   strcasecmp(ctl->format, "certbot") == 0))
+    if (ctl->format != NULL && strcasecmp(ctl->format, "json") == 0)
         return ctl_fail(CTL_USAGE,
             "--format \"%s\" is one of account export, not of export",
             ctl->format);
@@ -313,6 +312,8 @@ ctl_export(struct ctl *ctl)
     struct export export;
     int code;
 
+    if (ctl->format != NULL && strcasecmp(ctl->format, "certbot") == 0)
+        return ctl_export_certbot(ctl);
     memset(&export, 0, sizeof(export));
     export.ctl = ctl;
     export.fd = -1;

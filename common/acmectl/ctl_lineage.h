@@ -95,4 +95,8 @@ int ctl_note_event(struct acme_store *store, const char *name,
     enum acme_event_kind kind, const struct ctl_version *version,
     const char *text);
 
+/* export --format certbot: a directory of Certbot's, of all lineages or that
+ * of --cert-name. */
+int ctl_export_certbot(struct ctl *ctl);
+
 #endif

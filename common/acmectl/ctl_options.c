@@ -297,7 +297,8 @@ const struct ctl_option ctl_options[] = {
                 "* `haproxy`: the certificate, its chain, the key\n"
                 "* `der`: the certificate alone, or the key alone\n"
                 "* `pkcs12`, `p12`, `pfx`: all of it, under a password\n"
-                "* `json`, `certbot`: of `account export` alone\n" },
+                "* `certbot`: a directory as Certbot's, with accounts\n"
+                "* `json`: of `account export` alone\n" },
     { .name = "part",
         .kind = CTL_TEXT,
         .at = AT(part),

@@ -97,13 +97,22 @@ const struct ctl_verb ctl_verbs_versions[] = {
         .usage = "--cert-name NAME [--format FORMAT] [--part PART] "
                  "[-o FILE]\n"
                  "--cert-name NAME --format pkcs12 [--password-file FILE] "
-                 "[-o FILE]",
+                 "[-o FILE]\n"
+                 "--format certbot [--cert-name NAME] -o DIRECTORY",
         .summary = "one file with what another program wants",
         .text =
             "Writes the certificate of a lineage in the form that another "
             "program reads, to a file that did not exist or to standard "
             "output. It is a copy: for programs that have to follow renewals, "
             "have a deploy hook do it.\n"
+            "With `--format certbot` a directory is made, with all lineages "
+            "or "
+            "that one, their versions, settings and accounts, which Certbot "
+            "renews from there on: `certbot renew --config-dir DIRECTORY`. Of "
+            "two keys it has the first. How names are proved it cannot know: "
+            "`authenticator` in renewal/NAME.conf is `standalone`, or "
+            "`manual` "
+            "with the hooks that change the DNS.\n"
             "A private key is not written to a terminal unless that is asked "
             "for, with `-o -`. A password is never taken from the command "
             "line.\n" },
