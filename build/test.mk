@@ -11,7 +11,8 @@ NOT_WITH      = $(if $(filter thread,$(SAN)),t/unit/test_nomem.c)
 
 TESTS      ?=
 HOST       ?=
-TEST_JOBS  ?= 2
+# More than there are processors: most of them wait most of the time.
+TEST_JOBS  ?= 3
 TEST_FLAGS ?=
 
 # What the tests try.  Unit tests are named by their .c file.
