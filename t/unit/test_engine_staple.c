@@ -382,6 +382,41 @@ test_garbage(void **state)
     assert_non_null(strstr(is(d).problem, "malformed answer"));
 }
 
+/* Answers that are none: nobody is followed elsewhere, and what was there
+ * before stays. */
+static void
+test_elsewhere(void **state)
+{
+    static const struct {
+        int status; /* 0: no connection, or none that is allowed */
+        const char *why;
+    } rows[] = {
+        { 301, "OCSP: HTTP status 301" },
+        { 302, "OCSP: HTTP status 302" },
+        { 307, "OCSP: HTTP status 307" },
+        { 404, "OCSP: HTTP status 404" },
+        { 500, "OCSP: HTTP status 500" },
+        { 0, "OCSP: nobody answers" },
+    };
+    struct fake_drive *d = *state;
+    time_t until;
+    size_t i;
+
+    run(d);
+    until = is(d).next_update;
+    d->ocsp = NULL;
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        d->ocsp_status = rows[i].status;
+        run_at(d, is(d).next_look);
+        assert_int_equal(d->asked, i + 2);
+        assert_true(is_stapled(d, &answer));
+        assert_int_equal(is(d).failures, i + 1);
+        assert_non_null(strstr(is(d).problem, rows[i].why));
+        assert_int_equal(is(d).next_update, until);
+        assert_true(d->host.now < until);
+    }
+}
+
 /* Told by a responder that it is revoked: sent no more, and renewed. */
 static void
 test_revoked(void **state)
@@ -591,6 +626,7 @@ main(void)
         TEST(test_refused),
         TEST(test_outage),
         TEST(test_garbage),
+        TEST(test_elsewhere),
         TEST(test_revoked),
         TEST(test_renewed),
         TEST(test_others),

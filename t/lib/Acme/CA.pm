@@ -45,7 +45,8 @@ my $JSON = JSON::PP->new->utf8->canonical->allow_nonref;
 #                  optional revoked ({ serial => reason }), minutes (until
 #                  the next answer), delegate (1: signed by a responder's
 #                  certificate), by_root (1: by another issuer), unknown (1:
-#                  it knows no certificate), status, body
+#                  it knows no certificate), status, body, headers; hang (1:
+#                  it never answers)
 #     no_terms     1: no terms of service
 #     caa          ['ca.test']: what it is called in CAA records
 #     eab          { KID => KEY in base64url }: new accounts need a binding

@@ -19,8 +19,9 @@ sub ocsp_answer ($server, $question)
     my $ocsp = $server->{ocsp};
     my $type = ['Content-Type', 'application/ocsp-response'];
 
-    return { status => $ocsp->{status} // 200, headers => [$type],
-        body => $ocsp->{body} }
+    return { hang => 1 } if $ocsp->{hang};
+    return { status => $ocsp->{status} // 200, body => $ocsp->{body},
+        headers => [$type, $ocsp->{headers} ? @{ $ocsp->{headers} } : ()] }
         if $ocsp->{status} || defined $ocsp->{body};
     return { status => 200, headers => [$type],
         body => made_answer($server, $ocsp, $question) };
