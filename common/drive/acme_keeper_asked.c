@@ -168,6 +168,23 @@ acme_asked_send(struct acme_keeper *keeper, struct acme_asked *asked,
 }
 
 void
+acme_asked_replace(struct acme_asked *asked, struct acme_stage_ask *stage)
+{
+    struct acme_buf frame;
+
+    stage->id = asked->id;
+    stage->stage = asked->stage;
+    acme_buf_init(&frame, ACME_FRAME_MAX);
+    acme_stage_ask_render(stage, &frame);
+    if (acme_buf_ok(&frame)) {
+        acme_buf_clear(&asked->frame);
+        asked->frame = frame;
+    } else {
+        acme_buf_clear(&frame);
+    }
+}
+
+void
 acme_keeper_end_hooks(struct acme_keeper *keeper)
 {
     struct acme_stage_ask stage = { .stage = ACME_HOOKS_POST,

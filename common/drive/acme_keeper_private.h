@@ -455,6 +455,11 @@ struct acme_asked *acme_asked_new(struct acme_keeper *keeper, size_t lineage);
 /* Makes it that, and sends it.  False: out of memory, it is forgotten. */
 bool acme_asked_send(struct acme_keeper *keeper, struct acme_asked *asked,
     struct acme_stage_ask *stage);
+
+/* From now on it is this, with the same id: where it is not sent yet, or sent
+ * again.  Without memory it stays as it is. */
+void acme_asked_replace(struct acme_asked *asked,
+    struct acme_stage_ask *stage);
 void acme_asked_forget(struct acme_keeper *keeper, struct acme_asked *asked);
 
 /* How long is waited after so many failures (seconds). */

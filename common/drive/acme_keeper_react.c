@@ -70,31 +70,66 @@ forget_older(struct acme_keeper *keeper, size_t lineage,
     }
 }
 
+/* The command runs with one of this kind, or is about to: with its end it has
+ * been told. */
+static struct acme_asked *
+find_telling(const struct acme_keeper *keeper, size_t lineage,
+    enum acme_event_kind kind)
+{
+    struct acme_asked *asked = keeper->asked;
+
+    while (asked != NULL &&
+           (asked->stage != ACME_HOOKS_EVENT || asked->lineage != lineage ||
+               asked->kind != kind || asked->again != 0))
+        asked = asked->next;
+    return asked;
+}
+
+/* A new one goes on its way; one that is on it is not told twice, but what is
+ * still to be sent, or sent again if the program fails, is the newest. */
+static void
+send_or_replace(struct acme_keeper *keeper, struct acme_asked *telling,
+    const struct acme_event *event, size_t lineage,
+    struct acme_stage_ask *stage)
+{
+    struct acme_asked *asked;
+
+    if (telling != NULL) {
+        if (!telling->sent || telling->kept)
+            acme_asked_replace(telling, stage);
+        return;
+    }
+    asked = acme_asked_new(keeper, lineage);
+    if (asked == NULL)
+        return;
+    asked->kind = event->kind;
+    asked->kept = is_insistent(event->kind);
+    (void)acme_asked_send(keeper, asked, stage);
+}
+
 static void
 tell(struct acme_keeper *keeper, const struct acme_event *event,
     size_t lineage, enum acme_hooks_item whom)
 {
     struct acme_stage_ask stage = { .stage = whom };
-    struct acme_asked *asked = NULL;
+    struct acme_asked *telling = NULL;
     struct acme_error ignored;
     struct acme_buf line;
 
     acme_error_clear(&ignored);
     acme_buf_init(&line, ACME_STAGE_JSON_MAX);
     forget_older(keeper, lineage, whom, event->kind);
-    if (acme_event_render(event, &line, &ignored) == ACME_OK)
-        asked = acme_asked_new(keeper, lineage);
-    if (asked != NULL) {
+    if (whom == ACME_HOOKS_EVENT && rate_of(event->kind) > 0)
+        telling = find_telling(keeper, lineage, event->kind);
+    if (acme_event_render(event, &line, &ignored) == ACME_OK) {
         acme_buf_add_str(&line, "\n");
-        asked->kind = event->kind;
-        asked->kept = is_insistent(event->kind);
         stage.unit = (uint32_t)acme_unit(lineage, 0);
         stage.version = event->version;
         stage.json = acme_buf_str(&line);
         stage.json_len = line.len;
         (void)snprintf(stage.event, sizeof(stage.event), "%s",
             acme_event_word(event->kind));
-        (void)acme_asked_send(keeper, asked, &stage);
+        send_or_replace(keeper, telling, event, lineage, &stage);
     }
     acme_buf_clear(&line);
 }

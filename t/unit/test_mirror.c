@@ -2,7 +2,6 @@
  * The mirror, as the store asks a runner for it: after the deploy hooks, due
  * until it has the version, again after a pause that doubles.
  */
-#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,8 +13,7 @@
 
 #include <cmocka.h>
 
-#include "drive/acme_stage_ask.h"
-#include "fake_drive.h"
+#include "fake_asked.h"
 
 struct fixture {
     struct fake_drive *d;
@@ -43,12 +41,8 @@ on_moved(void *ctx, size_t lineage)
 static void
 open_with_runner(void)
 {
-    int fds[2];
-
     fake_drive_open(f.d);
-    assert_int_equal(acme_frame_pair(fds, &f.d->err), ACME_OK);
-    f.runner = fds[0];
-    acme_keeper_use_runner(f.d->keeper, fds[1]);
+    f.runner = fake_asked_open(f.d);
 }
 
 static int
@@ -78,38 +72,16 @@ setup(void **state)
 static bool
 take(struct acme_stage_ask *ask)
 {
-    struct pollfd pfd = { f.runner, POLLIN, 0 };
-    struct acme_frame frame;
-    struct acme_buf data;
-
-    if (poll(&pfd, 1, 0) != 1)
-        return false;
-    acme_buf_init(&data, ACME_FRAME_MAX);
-    assert_int_equal(acme_frame_recv(f.runner, &data, &f.d->err), ACME_OK);
-    assert_true(acme_frame_open(&frame, data.data, data.len));
-    assert_true(acme_stage_ask_parse(&frame, f.d->config, false, ask));
-    acme_buf_clear(&data);
-    return true;
+    return fake_asked_take(f.d, f.runner, ask, NULL);
 }
 
 static void
 answer(const struct acme_stage_ask *ask, enum how how)
 {
-    struct acme_stage_outcome outcome = { .text = "/bin/true" };
-    struct acme_error err;
-    struct acme_buf data;
+    const struct acme_stage_outcome outcome = { .text = "/bin/true" };
 
-    acme_error_clear(&err);
-    acme_buf_init(&data, ACME_FRAME_MAX);
-    if (how != GOOD)
-        (void)acme_error_set(&err, ACME_IO, "no room");
-    acme_stage_answer_begin(ask, &err, &data);
-    if (how != UNABLE)
-        acme_stage_answer_add(&outcome, &data);
-    acme_error_clear(&err);
-    assert_int_equal(acme_frame_send(f.runner, &data, &err), ACME_OK);
-    acme_buf_clear(&data);
-    assert_true(acme_keeper_hear_runner(f.d->keeper));
+    fake_asked_answer(f.d, f.runner, ask, how != GOOD ? "no room" : NULL,
+        how != UNABLE ? &outcome : NULL);
 }
 
 /* Both; what it was asked for, or "". */

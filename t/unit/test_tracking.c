@@ -19,7 +19,7 @@
 
 #include "drive/acme_stage_ask.h"
 #include "drive/acme_track.h"
-#include "fake_drive.h"
+#include "fake_asked.h"
 #include "helper_tmp.h"
 
 /* Names of a signing request that is too large for a record. */
@@ -38,7 +38,6 @@ setup(void **state)
 {
     static const char *const directory = "file:/nowhere";
     struct fake_drive *d;
-    int fds[2];
 
     fake_drive_setup(state);
     d = *state;
@@ -51,9 +50,7 @@ setup(void **state)
     fake_drive_lineage(d, "a.test", 0, "a.test", NULL);
     d->config->lineage[0].hooks = &f.hooks;
     fake_drive_open(d);
-    assert_int_equal(acme_frame_pair(fds, &d->err), ACME_OK);
-    f.runner = fds[0];
-    acme_keeper_use_runner(d->keeper, fds[1]);
+    f.runner = fake_asked_open(d);
     return 0;
 }
 
@@ -69,22 +66,11 @@ static void
 answer(const struct acme_stage_ask *ask, const char *error, const char *output)
 {
     struct acme_stage_outcome outcome = { .text = "hook" };
-    struct acme_error err;
-    struct acme_buf data;
 
-    acme_error_clear(&err);
-    acme_buf_init(&data, ACME_FRAME_MAX);
-    if (error != NULL)
-        (void)acme_error_set(&err, ACME_IO, "%s", error);
-    acme_stage_answer_begin(ask, &err, &data);
     (void)snprintf(outcome.tail, sizeof(outcome.tail), "%s", output);
     (void)snprintf(outcome.error, sizeof(outcome.error), "%s",
         error != NULL ? error : "");
-    acme_stage_answer_add(&outcome, &data);
-    acme_error_clear(&err);
-    assert_int_equal(acme_frame_send(f.runner, &data, &err), ACME_OK);
-    acme_buf_clear(&data);
-    assert_true(acme_keeper_hear_runner(f.d->keeper));
+    fake_asked_answer(f.d, f.runner, ask, error, &outcome);
 }
 
 /* The next question: "ACTION RECORD CONTENT", the last to its first end of
@@ -93,17 +79,11 @@ static const char *
 next(const char *deploy)
 {
     static char text[512];
-    struct pollfd pfd = { f.runner, POLLIN, 0 };
     struct acme_stage_ask ask;
-    struct acme_frame frame;
     struct acme_buf data;
 
-    if (poll(&pfd, 1, 0) != 1)
+    if (!fake_asked_take(f.d, f.runner, &ask, &data))
         return "";
-    acme_buf_init(&data, ACME_FRAME_MAX);
-    assert_int_equal(acme_frame_recv(f.runner, &data, &f.d->err), ACME_OK);
-    assert_true(acme_frame_open(&frame, data.data, data.len));
-    assert_true(acme_stage_ask_parse(&frame, f.d->config, false, &ask));
     (void)snprintf(text, sizeof(text), "%s %s %.*s", ask.event, ask.track,
         (int)(ask.json_len < 200 ? ask.json_len : 200), ask.json);
     text[strcspn(text, "\n")] = '\0';
