@@ -348,15 +348,17 @@ add_revoked(struct view *view, const struct acme_pair *pair,
         is.reason[0] != '\0' ? is.reason : NULL);
 }
 
-/* What is sent with it, as far as a server that does so has told. */
+/* What is sent with it, as far as a server that does so has told; the record
+ * of it outlives such servers. */
 static void
-add_staple(const struct acme_record *record, const struct acme_leaf *leaf,
-    struct acme_json *json)
+add_staple(const struct view *view, const struct acme_record *record,
+    const struct acme_leaf *leaf, struct acme_json *json)
 {
     const struct acme_record_staple *is = &record->staple;
     struct acme_json *staple;
 
-    if (strcmp(is->certificate, leaf->fingerprint) != 0)
+    if (view->settings == NULL || !acme_settings_staples(view->settings) ||
+        strcmp(is->certificate, leaf->fingerprint) != 0)
         return;
     staple = acme_json_object();
     acme_json_set_time(staple, "this_update", is->this_update);
@@ -599,7 +601,7 @@ add_pair(struct view *view, const struct acme_version *version, size_t i,
         leaf.ari_id[0] != '\0' ? leaf.ari_id : NULL);
     add_origin(view, pair, &leaf, one);
     add_revoked(view, pair, record, &leaf, one);
-    add_staple(record, &leaf, one);
+    add_staple(view, record, &leaf, one);
     view->there[algorithm] = true;
     if (view->version == 0)
         add_first(view, version, &leaf, chain);

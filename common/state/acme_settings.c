@@ -151,6 +151,7 @@ parse_declaration(struct acme_arena *arena, const struct acme_json *json,
     into->reuse_key = acme_json_bool(json, "reuse_key", false);
     into->allow_subset = acme_json_bool(json, "allow_subset", false);
     into->auto_hsts = acme_json_bool(json, "auto_hsts", false);
+    into->stapling = acme_json_bool(json, "stapling", false);
     into->forgets = acme_json_bool(json, "forgets", false);
     if (rc == ACME_OK)
         rc = copy_str(arena, json, "csr", &into->csr_file, err);
@@ -271,6 +272,8 @@ acme_declaration_render(const struct acme_declaration *one)
     acme_json_set_bool(json, "allow_subset", one->allow_subset);
     if (one->auto_hsts)
         acme_json_set_bool(json, "auto_hsts", true);
+    if (one->stapling)
+        acme_json_set_bool(json, "stapling", true);
     if (one->forgets)
         acme_json_set_bool(json, "forgets", true);
     if (one->csr_file != NULL)
@@ -360,6 +363,7 @@ copy_declaration(struct acme_arena *arena, const struct acme_config *config,
     out->reuse_key = lineage->reuse_key;
     out->allow_subset = lineage->allow_subset;
     out->auto_hsts = lineage->auto_hsts;
+    out->stapling = lineage->stapling;
     out->forgets = config->issuer[lineage->issuer].forgets;
     out->csr_file = keep(arena, lineage->csr_file, &failed);
     for (i = 0; i < lineage->nnames; i++)
@@ -379,7 +383,8 @@ same_wish(const struct acme_declaration *a, const struct acme_declaration *b)
     if (a->nnames != b->nnames || a->ntypes != b->ntypes ||
         a->nfallbacks != b->nfallbacks || a->must_staple != b->must_staple ||
         a->reuse_key != b->reuse_key || a->allow_subset != b->allow_subset ||
-        a->auto_hsts != b->auto_hsts || a->forgets != b->forgets ||
+        a->auto_hsts != b->auto_hsts || a->stapling != b->stapling ||
+        a->forgets != b->forgets ||
         !acme_text_same(a->csr_file, b->csr_file) ||
         !acme_proof_equal(&a->proof, &b->proof) ||
         !acme_hooks_equal(&a->hooks, &b->hooks) ||
@@ -492,6 +497,17 @@ acme_settings_forgets(const struct acme_settings *settings, const char *by)
     size_t i = find(settings, by);
 
     return i < settings->ndeclared && settings->declared[i].forgets;
+}
+
+bool
+acme_settings_staples(const struct acme_settings *settings)
+{
+    size_t i;
+
+    for (i = 0; i < settings->ndeclared; i++)
+        if (settings->declared[i].stapling)
+            return true;
+    return false;
 }
 
 bool

@@ -31,7 +31,7 @@ struct acme_declaration {
     size_t nfallbacks;
     struct acme_issuer fallback[ACME_FALLBACKS_MAX];
     bool must_staple, reuse_key, allow_subset; /* see struct acme_lineage */
-    bool auto_hsts;
+    bool auto_hsts, stapling;
     bool forgets; /* what it has goes with its server (struct acme_issuer) */
     const char *csr_file; /* or NULL */
     struct acme_proof proof;
@@ -74,6 +74,9 @@ bool acme_settings_enhance(struct acme_settings *settings,
 /* Whether `by` wishes it for as long as his server runs. */
 bool acme_settings_forgets(const struct acme_settings *settings,
     const char *by);
+
+/* Whether anybody staples what responders say of it. */
+bool acme_settings_staples(const struct acme_settings *settings);
 
 /* Takes `by`'s wish out; false: there was none. */
 bool acme_settings_withdraw(struct acme_settings *settings, const char *by);

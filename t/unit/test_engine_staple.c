@@ -13,6 +13,7 @@
 
 #include <openssl/ocsp.h>
 
+#include "drive/acme_status.h"
 #include "fake_drive.h"
 
 #define SERIAL "0a0b0c0d0e"
@@ -218,6 +219,24 @@ test_window(void **state)
         d->host.now + 36L * HOUR);
 }
 
+/* Whether the status says something of it. */
+static bool
+is_told(struct fake_drive *d)
+{
+    struct acme_status_lineage one;
+    const struct acme_json *list;
+    bool told;
+
+    assert_int_equal(acme_status_lineage(d->store, "a.test", d->host.now, NULL,
+                         &one, &d->err),
+        ACME_OK);
+    list = acme_json_get(one.json, "certificates");
+    assert_int_equal(acme_json_count(list), 1);
+    told = acme_json_get(acme_json_at(list, 0), "staple") != NULL;
+    acme_json_free(one.json);
+    return told;
+}
+
 static void
 test_off(void **state)
 {
@@ -229,12 +248,19 @@ test_off(void **state)
     assert_int_equal(d->asked, 0);
     assert_true(has_none(d));
     assert_string_equal(is(d).certificate, "");
+    assert_false(is_told(d));
     /* Turned on, and off again: what is kept is not sent. */
     open_drive(d, true);
     run(d);
     assert_true(is_stapled(d, &answer));
+    assert_true(is_told(d));
     open_drive(d, false);
     assert_true(has_none(d));
+    assert_false(is_told(d));
+    /* And on: what is kept is good still. */
+    open_drive(d, true);
+    assert_true(is_stapled(d, &answer));
+    assert_true(is_told(d));
 }
 
 /* Nobody to ask, and nothing to say about it. */
