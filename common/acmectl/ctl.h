@@ -82,6 +82,7 @@ struct ctl {
     bool dry_run;
     bool no_wait;
     const char *server; /* directory URL of a CA, or its short name */
+    const struct acme_issuer *issuer; /* of that, by ctl_server_known() */
     const char *account;
     const char *account_url;
     const char *into;
@@ -257,6 +258,23 @@ typedef enum acme_rc ctl_visit_issuer(void *ctx,
     const struct acme_issuer *issuer, struct acme_error *err);
 enum acme_rc ctl_each_issuer(struct acme_store *store, ctl_visit_issuer *visit,
     void *ctx, struct acme_error *err);
+
+/*
+ * Where --server is a name that only servers know, it becomes the URL of the
+ * directory, and ctl->issuer is how they talk to that CA.  Those that run come
+ * first, then what lineages have declared.  CTL_USAGE: nobody knows it, or not
+ * as one CA.
+ */
+int ctl_server_known(struct ctl *ctl, struct acme_store *store);
+
+/* Its parts.  Whether it takes a server to know the word; the search, with
+ * the other names that there are added to `names` (ACME_NOENT: it is not
+ * known here); and the message that it is known nowhere. */
+bool ctl_server_is_name(const char *word);
+enum acme_rc ctl_server_find(struct ctl *ctl, struct acme_store *store,
+    struct ctl_words *names, bool *several, struct acme_error *err);
+int ctl_server_unknown(struct ctl *ctl, const char *word,
+    const struct ctl_words *names);
 
 /* Puts into a configuration of our own where the servers that run are reached,
  * and who they are (server_uid); *any: there is one.  Before lineages are

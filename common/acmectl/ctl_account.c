@@ -481,6 +481,8 @@ open_state(struct accounts *accounts)
 
     if (code == CTL_OK)
         code = ctl_open_one(ctl, &accounts->store);
+    if (code == CTL_OK)
+        code = ctl_server_known(ctl, accounts->store);
     if (code != CTL_OK)
         return code;
     accounts->config = acme_config_new(ctl->state[0], "acmectl", "account");

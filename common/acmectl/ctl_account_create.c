@@ -171,6 +171,13 @@ choose_ca(struct creation *creation)
     int code;
 
     acme_error_clear(&err);
+    code = ctl_server_known(ctl, creation->store);
+    if (code != CTL_OK)
+        return code;
+    if (ctl->issuer != NULL) {
+        creation->issuer = *ctl->issuer;
+        return ctl_wish_issuer(ctl, &creation->issuer);
+    }
     if (word == NULL && ctl_each_issuer(creation->store, look_at_issuer, &only,
                             &err) != ACME_OK)
         return ctl_fail(CTL_FAILED, "%s", err.what);

@@ -429,6 +429,8 @@ ctl_issue(struct ctl *ctl)
     if (code == CTL_OK)
         code = ctl_open_new(ctl, &issuance->store);
     if (code == CTL_OK)
+        code = ctl_server_known(ctl, issuance->store);
+    if (code == CTL_OK)
         code = issue(issuance);
     acme_settings_free(issuance->settings);
     acme_store_close(issuance->store);

@@ -385,13 +385,15 @@ ctl_issue_csr(struct ctl *ctl)
     if (code == CTL_OK)
         code = name_lineage(request);
     if (code == CTL_OK)
-        code = make_wish(request);
-    if (code == CTL_OK)
         code = make_files(request);
     if (code == CTL_OK)
         code = ctl_find_new(ctl);
     if (code == CTL_OK)
         code = ctl_open_writing(ctl, &request->store);
+    if (code == CTL_OK)
+        code = ctl_server_known(ctl, request->store);
+    if (code == CTL_OK)
+        code = make_wish(request);
     if (code == CTL_OK)
         code = have_issued(request);
     give_up_files(request);

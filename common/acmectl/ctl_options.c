@@ -159,9 +159,11 @@ const struct ctl_option ctl_options[] = {
         .value = "URL",
         .assumed = CTL_ASSUMED_SERVER,
         .text =
-            "The directory of the CA that is meant, or a short name as "
-            "`letsencrypt`. Without it, the CA that the state directory names "
-            "counts. The letter is not that of `issue`.\n" },
+            "The directory of the CA that is meant, a short name as "
+            "`letsencrypt`, or the name of an issuer in the configuration of "
+            "a server that runs, or of a lineage: that CA is then talked to "
+            "as the server does. Without it, the CA that the state directory "
+            "names counts. The letter is not that of `issue`.\n" },
     { .name = "account",
         .kind = CTL_TEXT,
         .at = AT(account),

@@ -273,8 +273,10 @@ renew_in(struct renewal *renewal, const char *state_dir)
     struct ctl_alone *alone = &renewal->alone;
     int code = ctl_open(state_dir, &renewal->store);
 
+    if (code == CTL_OK)
+        code = ctl_server_known(ctl, renewal->store);
     if (code != CTL_OK)
-        return code;
+        goto done;
     *alone =
         (struct ctl_alone){ .progress = { .ctl = ctl, .what = "renewing" },
             .config = acme_config_new(state_dir, "acmectl", "renew"),
@@ -286,6 +288,8 @@ renew_in(struct renewal *renewal, const char *state_dir)
     code = alone->config != NULL ? renew_all(renewal)
                                  : ctl_fail(CTL_FAILED, "out of memory");
     acme_config_free(alone->config);
+
+done:
     acme_store_close(renewal->store);
     renewal->store = NULL;
     return code;

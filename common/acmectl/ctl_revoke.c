@@ -515,7 +515,9 @@ run(struct revoke *revoke)
     revoke->config = acme_config_new(ctl->state[0], "acmectl", "revoke");
     if (revoke->config == NULL)
         return ctl_fail(CTL_FAILED, "out of memory");
-    code = find(revoke);
+    code = ctl_server_known(ctl, revoke->store);
+    if (code == CTL_OK)
+        code = find(revoke);
     if (code == CTL_OK)
         code = check_allowed(revoke);
     if (code == CTL_OK)

@@ -119,7 +119,10 @@ const struct ctl_verb ctl_verbs_program[] = {
             "cannot be, files that others can change. Then it looks at the "
             "settings of every lineage, whether they can be read and obeyed, "
             "and the files and programs that they name be used, and at the "
-            "servers that run. It changes nothing, and asks no CA. The "
+            "servers that run. A warning, which changes no exit status, is "
+            "what works and is not meant: two certificates for the same "
+            "names, one of acmectl's and one of a server's, or a server that "
+            "was killed. It changes nothing, and asks no CA. The "
             "configuration of a server is tested by that: `nginx -t`, "
             "`apachectl -t`. The exit status is 0 or 1.\n" },
     { .name = "help",

@@ -81,7 +81,9 @@ take_server(struct ctl *ctl, struct acme_issuer *issuer)
         issuer->directory = acme_issuer_directory(word);
         if (issuer->directory == NULL)
             issuer->directory = word;
-        issuer->name = name_issuer(ctl, word, issuer->directory);
+        issuer->name = ctl->issuer != NULL
+                           ? ctl->issuer->name
+                           : name_issuer(ctl, word, issuer->directory);
     }
     if (!ctl->staging)
         return CTL_OK;
@@ -395,6 +397,8 @@ ctl_wish_make(struct ctl *ctl, const struct acme_declaration *kept,
         lineage->allow_subset = kept->allow_subset;
         lineage->timing = kept->timing;
     }
+    if (ctl->server != NULL && ctl->issuer != NULL)
+        wish->issuer = *ctl->issuer;
     code = ctl_wish_issuer(ctl, &wish->issuer);
     if (code == CTL_OK)
         code = take_keys(ctl, lineage);

@@ -119,33 +119,74 @@ render_listeners(const struct acme_config *config)
     return list;
 }
 
-static enum acme_rc
-write_description(struct acme_control *control,
-    const struct acme_config *config, struct acme_error *err)
+static struct acme_json *
+render_issuers(const struct acme_config *config)
 {
-    struct acme_json *json = acme_json_object();
-    struct acme_json *names = acme_json_array();
-    struct acme_buf text;
+    struct acme_json *list = acme_json_array();
     size_t i;
-    enum acme_rc rc;
+
+    for (i = 0; i < config->nissuers; i++)
+        acme_json_append(list, acme_issuer_render(&config->issuer[i]));
+    return list;
+}
+
+static struct acme_json *
+render_lineages(const struct acme_config *config)
+{
+    struct acme_json *names = acme_json_array();
+    size_t i;
 
     for (i = 0; i < config->nlineages; i++)
         acme_json_append_str(names, config->lineage[i].name);
+    return names;
+}
+
+static enum acme_rc
+render_description(const struct acme_config *config, bool complete,
+    struct acme_buf *text, struct acme_error *err)
+{
+    struct acme_json *json = acme_json_object();
+    enum acme_rc rc;
+
     acme_json_set_str(json, "server", config->server);
     acme_json_set_str(json, "config", config->instance);
     acme_json_set_int(json, "pid", (int64_t)getpid());
-    acme_json_set(json, "lineages", names);
     acme_json_set_int(json, "uid", (int64_t)config->server_uid);
     acme_json_set_int(json, "gid", (int64_t)config->server_gid);
     acme_json_set_int(json, "http", (int64_t)config->reach.http);
     acme_json_set_int(json, "tls", (int64_t)config->reach.tls);
     acme_json_set(json, "listeners", render_listeners(config));
+    if (complete) {
+        acme_json_set(json, "issuers", render_issuers(config));
+        acme_json_set(json, "lineages", render_lineages(config));
+    }
+    acme_buf_reset(text);
+    rc = acme_json_render(json, true, text, err);
+    acme_json_free(json);
+    return rc;
+}
+
+/* What is too much for one file (thousands of lineages) is told without what
+ * nobody needs to ask the server. */
+static enum acme_rc
+write_description(struct acme_control *control,
+    const struct acme_config *config, struct acme_error *err)
+{
+    struct acme_error ignored;
+    struct acme_buf text;
+    enum acme_rc rc;
+
+    acme_error_clear(&ignored);
     acme_buf_init(&text, ACME_JSON_MAX);
-    rc = acme_json_render(json, true, &text, err);
+    rc = render_description(config, true, &text, &ignored);
+    if (rc != ACME_OK) {
+        acme_buf_clear(&text);
+        acme_buf_init(&text, ACME_JSON_MAX);
+        rc = render_description(config, false, &text, err);
+    }
     if (rc == ACME_OK)
         rc = place_description(control, &text, err);
     acme_buf_clear(&text);
-    acme_json_free(json);
     return rc;
 }
 
@@ -404,6 +445,7 @@ acme_control_done(struct acme_control *control, uint64_t id, bool ok,
 
 struct listing {
     int state_fd;
+    bool alive; /* or those that are not */
     enum acme_rc (*visit)(void *ctx, const struct acme_control_server *server,
         struct acme_error *err);
     void *ctx;
@@ -464,23 +506,11 @@ read_listeners(const struct acme_json *list,
     }
 }
 
-static bool
-describe(const struct listing *listing, struct acme_control_server *server)
+static void
+describe(const struct acme_json *json, struct acme_control_server *server)
 {
-    struct acme_json *json = NULL;
-    struct acme_error ignored;
-    struct acme_buf text;
-    char path[192];
-    const char *value;
+    const char *value = acme_json_str(json, "server");
 
-    acme_error_clear(&ignored);
-    acme_buf_init(&text, ACME_JSON_MAX);
-    file_name(path, server->instance, ".json");
-    if (acme_dir_read(listing->state_fd, path, geteuid(), ACME_JSON_MAX, &text,
-            &ignored) == ACME_OK)
-        (void)acme_json_parse(acme_buf_str(&text), text.len, path, &json,
-            &ignored);
-    value = acme_json_str(json, "server");
     (void)snprintf(server->server, sizeof(server->server), "%s",
         value != NULL ? value : "?");
     value = acme_json_str(json, "config");
@@ -491,10 +521,28 @@ describe(const struct listing *listing, struct acme_control_server *server)
     server->gid = (gid_t)acme_json_int(json, "gid", 0);
     server->reach.http = read_arrival(json, "http");
     server->reach.tls = read_arrival(json, "tls");
+    server->issuers = acme_json_get(json, "issuers");
     read_listeners(acme_json_get(json, "listeners"), server);
-    acme_json_free(json);
+}
+
+/* NULL: it cannot be read, or is no JSON. */
+static struct acme_json *
+read_description(int state_fd, const char *instance)
+{
+    struct acme_json *json = NULL;
+    struct acme_error ignored;
+    struct acme_buf text;
+    char path[192];
+
+    acme_error_clear(&ignored);
+    acme_buf_init(&text, ACME_JSON_MAX);
+    file_name(path, instance, ".json");
+    if (acme_dir_read(state_fd, path, geteuid(), ACME_JSON_MAX, &text,
+            &ignored) == ACME_OK)
+        (void)acme_json_parse(acme_buf_str(&text), text.len, path, &json,
+            &ignored);
     acme_buf_clear(&text);
-    return server->pid > 0;
+    return json;
 }
 
 static enum acme_rc
@@ -502,17 +550,23 @@ list_one(void *ctx, const char *name, struct acme_error *err)
 {
     const struct listing *listing = ctx;
     struct acme_control_server server;
+    struct acme_json *json;
     size_t len = strlen(name);
+    enum acme_rc rc = ACME_OK;
 
     memset(&server, 0, sizeof(server));
     if (len < 6 || len - 5 >= sizeof(server.instance) ||
         strcmp(name + len - 5, ".json") != 0)
         return ACME_OK;
     memcpy(server.instance, name, len - 5);
-    if (!is_alive(listing->state_fd, server.instance) ||
-        !describe(listing, &server))
+    if (is_alive(listing->state_fd, server.instance) != listing->alive)
         return ACME_OK;
-    return listing->visit(listing->ctx, &server, err);
+    json = read_description(listing->state_fd, server.instance);
+    describe(json, &server);
+    if (server.pid > 0)
+        rc = listing->visit(listing->ctx, &server, err);
+    acme_json_free(json);
+    return rc;
 }
 
 enum acme_rc
@@ -521,7 +575,18 @@ acme_control_servers(int state_fd,
         struct acme_error *err),
     void *ctx, struct acme_error *err)
 {
-    struct listing listing = { state_fd, visit, ctx };
+    struct listing listing = { state_fd, true, visit, ctx };
+
+    return acme_dir_list(state_fd, "servers", list_one, &listing, err);
+}
+
+enum acme_rc
+acme_control_gone(int state_fd,
+    enum acme_rc (*visit)(void *ctx, const struct acme_control_server *server,
+        struct acme_error *err),
+    void *ctx, struct acme_error *err)
+{
+    struct listing listing = { state_fd, false, visit, ctx };
 
     return acme_dir_list(state_fd, "servers", list_one, &listing, err);
 }

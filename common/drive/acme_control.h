@@ -15,6 +15,7 @@
 
 #include "base/acme_error.h"
 #include "state/acme_config.h"
+#include "wrap/acme_json.h"
 
 /* Who may hold a connection open at once. */
 #define ACME_CONTROL_CLIENTS 16
@@ -60,11 +61,21 @@ struct acme_control_server {
     struct acme_reach reach;
     size_t nlisteners;
     struct acme_listener listener[ACME_LISTENERS_MAX];
+    /* acme_issuer_render()'s, of its configuration, while it is visited; NULL:
+     * not known. */
+    const struct acme_json *issuers;
 };
 
 /* Calls `visit` for each server that lives; a rc other than ACME_OK ends
  * it. */
 enum acme_rc acme_control_servers(int state_fd,
+    enum acme_rc (*visit)(void *ctx, const struct acme_control_server *server,
+        struct acme_error *err),
+    void *ctx, struct acme_error *err);
+
+/* The same for each that has ended without a word: its store was killed, and
+ * no server has started since. */
+enum acme_rc acme_control_gone(int state_fd,
     enum acme_rc (*visit)(void *ctx, const struct acme_control_server *server,
         struct acme_error *err),
     void *ctx, struct acme_error *err);

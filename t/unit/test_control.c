@@ -43,6 +43,7 @@ struct world {
     char instance[128];
     unsigned nservers;
     struct acme_control_server seen;
+    struct acme_json *issuers; /* its */
 };
 
 /* ---- the server ------------------------------------------------------- */
@@ -145,6 +146,8 @@ static int
 setup(void **state)
 {
     struct world *w = calloc(1, sizeof(*w));
+    struct acme_issuer issuer;
+    size_t ignored;
 
     assert_non_null(w);
     acme_error_clear(&w->err);
@@ -152,6 +155,14 @@ setup(void **state)
     w->config = acme_config_new(helper_tmp_path(&w->tmp, "state"), "nginx",
         "/etc/nginx/nginx.conf");
     assert_non_null(w->config);
+    acme_issuer_init(&issuer);
+    issuer.name = "own";
+    issuer.directory = "https://ca.test/dir";
+    issuer.eab_kid = "kid";
+    issuer.eab_key = "c2VjcmV0";
+    assert_int_equal(
+        acme_config_add_issuer(w->config, &issuer, &ignored, &w->err),
+        ACME_OK);
     assert_int_equal(acme_config_finish(w->config, &w->err), ACME_OK);
     assert_int_equal(acme_store_open(w->config->state_dir, ACME_STORE_WRITE,
                          &w->store, &w->err),
@@ -167,6 +178,7 @@ teardown(void **state)
     struct world *w = *state;
 
     end_server(w);
+    acme_json_free(w->issuers);
     acme_store_close(w->store);
     acme_config_free(w->config);
     assert_int_equal(chdir("/"), 0);
@@ -184,7 +196,21 @@ visit(void *ctx, const struct acme_control_server *server,
     (void)err;
     w->nservers++;
     w->seen = *server;
+    w->seen.issuers = NULL;
+    acme_json_free(w->issuers);
+    w->issuers =
+        server->issuers != NULL ? acme_json_copy(server->issuers) : NULL;
     return ACME_OK;
+}
+
+static unsigned
+count_gone(struct world *w)
+{
+    w->nservers = 0;
+    assert_int_equal(
+        acme_control_gone(acme_store_fd(w->store), visit, w, &w->err),
+        ACME_OK);
+    return w->nservers;
 }
 
 static unsigned
@@ -289,6 +315,27 @@ test_description(void **state)
     (void)snprintf(path, sizeof(path), "state/servers/%s.sock",
         w->seen.instance);
     assert_int_equal(helper_tmp_mode(&w->tmp, path), 0600);
+}
+
+/* Its issuers, without what is secret. */
+static void
+test_issuers(void **state)
+{
+    struct world *w = *state;
+    const struct acme_json *one;
+    struct acme_buf text;
+
+    assert_int_equal(count_servers(w), 1);
+    assert_int_equal(acme_json_count(w->issuers), 1);
+    one = acme_json_at(w->issuers, 0);
+    assert_string_equal(acme_json_str(one, "name"), "own");
+    assert_string_equal(acme_json_str(one, "directory"),
+        "https://ca.test/dir");
+    acme_buf_init(&text, ACME_JSON_MAX);
+    assert_int_equal(acme_json_render(w->issuers, false, &text, &w->err),
+        ACME_OK);
+    assert_null(strstr(acme_buf_str(&text), "c2VjcmV0"));
+    acme_buf_clear(&text);
 }
 
 static void
@@ -506,15 +553,19 @@ test_dead(void **state)
     char dead[128];
 
     (void)snprintf(dead, sizeof(dead), "%s", only_server(w));
+    assert_int_equal(count_gone(w), 0);
     kill_server(w);
     assert_int_equal(helper_tmp_count(&w->tmp, "state/servers"), 2);
     assert_int_equal(count_servers(w), 0);
+    assert_int_equal(count_gone(w), 1);
+    assert_string_equal(w->seen.instance, dead);
     assert_int_equal(acme_control_ask(acme_store_fd(w->store), dead, "a.test",
                          0, true, &answer.ok, answer.text, sizeof(answer.text),
                          tick, NULL, &w->err),
         ACME_IO);
     start_server(w);
     assert_string_not_equal(only_server(w), dead);
+    assert_int_equal(count_gone(w), 0);
     assert_int_equal(helper_tmp_count(&w->tmp, "state/servers"), 2);
     expect_renewed(w);
 }
@@ -579,6 +630,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_description),
+        TEST(test_issuers),
         TEST(test_question),
         TEST(test_unknown),
         TEST(test_no_wait),
