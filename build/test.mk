@@ -50,6 +50,9 @@ $(O)/t/unit/%: $(O)/obj/t/unit/%.o $(call objs,$(UNIT_HELPERS)) $(O)/libacme.a
 	@echo "  LINK  $@"
 	@$(LINK) -o $@ $^ -lcmocka $(LIBS)
 
+# Files of acmectl that a unit test has, beside the core.
+$(O)/t/unit/test_doctor_host: $(call objs,common/acmectl/ctl_doctor_host.c)
+
 -include $(patsubst %.o,%.d,$(call objs,$(UNIT_SRCS) $(UNIT_HELPERS)))
 
 .SECONDARY: $(call objs,$(UNIT_SRCS) $(UNIT_HELPERS))

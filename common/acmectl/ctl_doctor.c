@@ -339,7 +339,9 @@ ctl_doctor(struct ctl *ctl)
     if (ctl->json)
         list = acme_json_array();
     for (i = 0; i < ctl->nstates; i++) {
-        struct doctor doctor = { .ctl = ctl, .state_dir = ctl->state[i] };
+        struct doctor doctor = { .ctl = ctl,
+            .state_dir = ctl->state[i],
+            .root = "" };
 
         one = look_at(&doctor, list);
         if (one != CTL_OK)

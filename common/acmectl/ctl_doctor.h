@@ -14,6 +14,7 @@
 struct doctor {
     struct ctl *ctl;
     const char *state_dir;
+    const char *root;           /* where /proc and /sys are: "" */
     uid_t owner;                /* of the state directory */
     struct acme_store *store;   /* NULL: it cannot be used */
     bool repairs;               /* it is open for writing */
@@ -34,5 +35,12 @@ void ctl_doctor_tell(struct doctor *doctor, const char *check, bool wrong,
 void ctl_doctor_disk(struct doctor *doctor);
 void ctl_doctor_labels(struct doctor *doctor);
 void ctl_doctor_servers(struct doctor *doctor);
+
+/* Their parts: what a label of SELinux means, where that is enforcing, and
+ * the processes of one server. */
+void ctl_doctor_label(struct doctor *doctor, const char *label);
+struct acme_control_server;
+void ctl_doctor_server(struct doctor *doctor,
+    const struct acme_control_server *server);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,12 +72,20 @@ read_file(const char *path, struct acme_buf *text)
     return acme_buf_ok(text);
 }
 
-static bool
-read_proc(long pid, const char *name, struct acme_buf *text)
+static void
+name_proc(const struct doctor *doctor, long pid, const char *name,
+    char path[PATH_MAX])
 {
-    char path[64];
+    (void)snprintf(path, PATH_MAX, "%s/proc/%ld/%s", doctor->root, pid, name);
+}
 
-    (void)snprintf(path, sizeof(path), "/proc/%ld/%s", pid, name);
+static bool
+read_proc(const struct doctor *doctor, long pid, const char *name,
+    struct acme_buf *text)
+{
+    char path[PATH_MAX];
+
+    name_proc(doctor, pid, name, path);
     acme_buf_reset(text);
     return read_file(path, text);
 }
@@ -111,38 +120,43 @@ number_of(const struct acme_buf *text, const char *key)
 /* ---- mandatory access control ----------------------------------------- */
 
 static bool
-selinux_enforces(void)
+selinux_enforces(const struct doctor *doctor)
 {
     struct acme_buf text;
+    char path[PATH_MAX];
     bool on;
 
     acme_buf_init(&text, 64);
-    on = read_file("/sys/fs/selinux/enforce", &text) &&
-         acme_buf_str(&text)[0] == '1';
+    (void)snprintf(path, sizeof(path), "%s/sys/fs/selinux/enforce",
+        doctor->root);
+    on = read_file(path, &text) && acme_buf_str(&text)[0] == '1';
     acme_buf_clear(&text);
     return on;
 }
 
 void
-ctl_doctor_labels(struct doctor *doctor)
+ctl_doctor_label(struct doctor *doctor, const char *label)
 {
-    char label[256];
-    ssize_t n;
-
-    if (!selinux_enforces())
-        return;
-    n = getxattr(doctor->state_dir, "security.selinux", label,
-        sizeof(label) - 1);
-    if (n <= 0)
-        return;
-    label[n] = '\0';
-    if (strstr(label, ":httpd_") == NULL)
+    if (strstr(label, ":httpd_") == NULL && selinux_enforces(doctor))
         ctl_doctor_tell(doctor, "selinux", true, "",
             "semanage fcontext -a -t httpd_var_lib_t 'STATE(/.*)?', and "
             "restorecon -R STATE",
             "SELinux is enforcing, and the state directory's label is %s, "
             "which web servers may not write to",
             label);
+}
+
+void
+ctl_doctor_labels(struct doctor *doctor)
+{
+    char label[256];
+    ssize_t n = getxattr(doctor->state_dir, "security.selinux", label,
+        sizeof(label) - 1);
+
+    if (n <= 0)
+        return;
+    label[n] = '\0';
+    ctl_doctor_label(doctor, label);
 }
 
 /* ---- one process of a server ------------------------------------------ */
@@ -157,22 +171,24 @@ add_bool(struct acme_json *json, const char *name, bool known, bool value)
 /* The directory in /proc is root's when a process of another user is not
  * dumpable; of root's own there is no telling. */
 static void
-add_dumpable(struct acme_json *json, long pid, long uid)
+add_dumpable(const struct doctor *doctor, struct acme_json *json, long pid,
+    long uid)
 {
-    char path[64];
+    char path[PATH_MAX];
     struct stat st;
 
-    (void)snprintf(path, sizeof(path), "/proc/%ld/environ", pid);
+    name_proc(doctor, pid, "environ", path);
     add_bool(json, "not_dumpable", uid > 0 && stat(path, &st) == 0,
         uid > 0 && stat(path, &st) == 0 && st.st_uid == 0);
 }
 
 static void
-add_core(struct acme_json *json, long pid, struct acme_buf *text)
+add_core(const struct doctor *doctor, struct acme_json *json, long pid,
+    struct acme_buf *text)
 {
     const char *limit = NULL;
 
-    if (read_proc(pid, "limits", text))
+    if (read_proc(doctor, pid, "limits", text))
         limit = value_of(text, "Max core file size");
     add_bool(json, "no_core", limit != NULL,
         limit != NULL && strtol(limit, NULL, 10) == 0 &&
@@ -218,13 +234,13 @@ look_at_process(struct doctor *doctor, const char *server, long pid,
     char comm[32];
     long uid;
 
-    if (!read_proc(pid, "comm", text))
+    if (!read_proc(doctor, pid, "comm", text))
         return;
     (void)snprintf(comm, sizeof(comm), "%.*s",
         (int)strcspn(acme_buf_str(text), "\n"), acme_buf_str(text));
     if (strcmp(comm, "acme-store") != 0 && strcmp(comm, "acme-engine") != 0)
         return;
-    if (!read_proc(pid, "status", text))
+    if (!read_proc(doctor, pid, "status", text))
         return;
     json = acme_json_object();
     uid = number_of(text, "Uid");
@@ -238,8 +254,8 @@ look_at_process(struct doctor *doctor, const char *server, long pid,
         number_of(text, "NoNewPrivs") == 1);
     add_bool(json, "seccomp", number_of(text, "Seccomp") >= 0,
         number_of(text, "Seccomp") == 2);
-    add_core(json, pid, text);
-    add_dumpable(json, pid, uid);
+    add_core(doctor, json, pid, text);
+    add_dumpable(doctor, json, pid, uid);
     judge(doctor, json, comm, pid);
     acme_json_append(doctor->helpers, json);
 }
@@ -276,12 +292,13 @@ mount_of(const struct acme_buf *text, const char *path)
 
 /* "nginx.service" of "0::/system.slice/nginx.service". */
 static void
-unit_of(long pid, struct acme_buf *text, char unit[128])
+unit_of(const struct doctor *doctor, long pid, struct acme_buf *text,
+    char unit[128])
 {
     const char *end, *at;
 
     (void)snprintf(unit, 128, "its unit");
-    if (!read_proc(pid, "cgroup", text))
+    if (!read_proc(doctor, pid, "cgroup", text))
         return;
     end = strstr(acme_buf_str(text), ".service");
     for (at = end; at != NULL && at > acme_buf_str(text) && at[-1] != '/';)
@@ -298,7 +315,7 @@ look_at_view(struct doctor *doctor, long pid, struct acme_buf *text)
     const char *mount;
 
     if (realpath(doctor->state_dir, real) == NULL ||
-        !read_proc(pid, "mountinfo", text))
+        !read_proc(doctor, pid, "mountinfo", text))
         return;
     mount = mount_of(text, real);
     if (mount == NULL)
@@ -306,7 +323,7 @@ look_at_view(struct doctor *doctor, long pid, struct acme_buf *text)
     mount += strcspn(mount, " \n");
     if (strncmp(mount, " ro", 3) != 0 || (mount[3] != ',' && mount[3] != ' '))
         return;
-    unit_of(pid, text, unit);
+    unit_of(doctor, pid, text, unit);
     (void)snprintf(cure, sizeof(cure),
         "systemctl edit %s: [Service] ReadWritePaths=%.200s", unit,
         doctor->state_dir);
@@ -321,7 +338,7 @@ look_at_apparmor(struct doctor *doctor, long pid, struct acme_buf *text)
 {
     const char *profile;
 
-    if (!read_proc(pid, "attr/apparmor/current", text) ||
+    if (!read_proc(doctor, pid, "attr/apparmor/current", text) ||
         strstr(acme_buf_str(text), "(enforce)") == NULL)
         return;
     profile = acme_buf_str(text);
@@ -338,36 +355,37 @@ static void
 look_at_family(struct doctor *doctor, const char *server, long parent,
     struct acme_buf *text)
 {
-    DIR *proc = opendir("/proc");
     const struct dirent *entry;
+    char path[PATH_MAX];
+    DIR *proc;
     long pid;
 
+    (void)snprintf(path, sizeof(path), "%s/proc", doctor->root);
+    proc = opendir(path);
     if (proc == NULL)
         return;
     while ((entry = readdir(proc)) != NULL) {
         pid = isdigit((unsigned char)entry->d_name[0])
                   ? strtol(entry->d_name, NULL, 10)
                   : 0;
-        if (pid > 0 && read_proc(pid, "status", text) &&
+        if (pid > 0 && read_proc(doctor, pid, "status", text) &&
             number_of(text, "PPid") == parent)
             look_at_process(doctor, server, pid, text);
     }
     (void)closedir(proc);
 }
 
-static enum acme_rc
-visit_server(void *ctx, const struct acme_control_server *server,
-    struct acme_error *err)
+void
+ctl_doctor_server(struct doctor *doctor,
+    const struct acme_control_server *server)
 {
-    struct doctor *doctor = ctx;
     struct acme_buf text;
     long parent;
 
-    (void)err;
     acme_buf_init(&text, PROC_FILE_MAX);
-    if (read_proc(server->pid, "comm", &text) &&
+    if (read_proc(doctor, server->pid, "comm", &text) &&
         strncmp(acme_buf_str(&text), "acme-store\n", 11) == 0 &&
-        read_proc(server->pid, "status", &text)) {
+        read_proc(doctor, server->pid, "status", &text)) {
         parent = number_of(&text, "PPid");
         look_at_family(doctor, server->server, parent, &text);
         look_at_view(doctor, server->pid, &text);
@@ -379,6 +397,14 @@ visit_server(void *ctx, const struct acme_control_server *server,
             server->server, server->config);
     }
     acme_buf_clear(&text);
+}
+
+static enum acme_rc
+visit_server(void *ctx, const struct acme_control_server *server,
+    struct acme_error *err)
+{
+    (void)err;
+    ctl_doctor_server(ctx, server);
     return ACME_OK;
 }
 
