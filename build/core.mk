@@ -43,6 +43,12 @@ LIB_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LIBS       := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 LIBS       := $(or $(LIBS),-lcurl -ljansson -lidn2 -lldns -lssl -lcrypto)
 
+# acmectl alone reads YAML: the servers load nothing for it.
+CTL_PKGS := yaml-0.1
+CTL_LIBS := $(or $(shell pkg-config --libs $(CTL_PKGS) 2>/dev/null),-lyaml)
+CTL_LIB_CFLAGS := $(shell pkg-config --cflags $(CTL_PKGS) 2>/dev/null)
+$(O)/obj/common/acmectl/ctl_yaml.o: LIB_CFLAGS += $(CTL_LIB_CFLAGS)
+
 COMPILE = $(CC) $(ACME_CPPFLAGS) $(CPPFLAGS) $(ACME_CFLAGS) $(CFLAGS)
 LINK    = $(CC) $(ACME_CFLAGS) $(CFLAGS) $(ACME_LDFLAGS) $(LDFLAGS)
 
@@ -69,7 +75,7 @@ $(O)/libacme.a: $(call objs,$(CORE_SRCS)) build/sources
 
 $(O)/acmectl: $(call objs,$(CTL_SRCS)) $(O)/libacme.a
 	@echo "  LINK  $@"
-	@$(LINK) -o $@ $^ $(LIBS)
+	@$(LINK) -o $@ $^ $(LIBS) $(CTL_LIBS)
 
 -include $(patsubst %.o,%.d,$(call objs,$(CORE_SRCS) $(CTL_SRCS)))
 

@@ -17,6 +17,10 @@ LIBFUZZER    ?=
 
 FUZZ_MAIN = $(if $(LIBFUZZER),,$(call objs,t/fuzz/replay.c))
 
+# This one reads what acmectl alone does.
+$(O)/t/fuzz/fuzz_yaml: $(call objs,common/acmectl/ctl_yaml.c)
+$(O)/t/fuzz/fuzz_yaml: LIBS += $(CTL_LIBS)
+
 $(O)/t/fuzz/%: $(O)/obj/t/fuzz/%.o $(FUZZ_MAIN) $(call objs,$(FUZZ_HELPERS)) $(O)/libacme.a
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"

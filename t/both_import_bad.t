@@ -6,7 +6,7 @@
 use v5.36;
 use lib 't/lib';
 use Test::More;
-use Acme::Foreign qw(certbot_account certbot_tree fingerprint pair);
+use Acme::Foreign qw(blueprint certbot_account certbot_tree fingerprint pair);
 use Acme::Proc qw(run slurp spew);
 use Acme::Test;
 use JSON::PP;
@@ -83,6 +83,44 @@ for my $case (@bad) {
         '  nothing of it is here';
     ok -l "$state/live/good.test", '  another one is';
     is fingerprint($le), $before, '  it is as it was';
+}
+
+# --- blueprints that are none -----------------------------------------------------
+
+for my $case (
+    ['an anchor', qr/line 1, column 7: anchors are not read/, "name: &a a.test\n"],
+    ['an alias', qr/line 1, column 7: aliases are not read/, "name: *a\n"],
+    ['a bomb', qr/line 1, column 4: anchors are not read/,
+        "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"],
+    ['a key that is there twice', qr/line 2, column 1: the same key is there twice/,
+        "name: a.test\nname: b.test\n"],
+    ['a key that is a list', qr/a key is no text/, "? [a]\n: b\n"],
+    ['a list', qr/it is no mapping/, "- a\n"],
+    ['a text', qr/it is no mapping/, "hunter2\n"],
+    ['two documents', qr/a second document/, "a: b\n---\nc: d\n"],
+    ['no end', qr/line \d+, column \d+: /, "password: [hunter2\n"],
+    ['a tab', qr/line 2, column \d+: /, "password:\n\t- hunter2\n"],
+    ['no UTF-8', qr/byte \d+: /, "password: hunter2\xff\n"],
+    ['a NUL', qr/a text has a NUL in it/, qq(password: "hunter2\\0"\n)],
+    ['a well', qr/nested too deeply/, 'a: ' . '[' x 5000 . ']' x 5000 . "\n"],
+    ['too many nodes', qr/there is too much in it/, 'a: [' . 'b,' x 20_000 . "]\n"],
+    ['too much', qr/y\.yaml/, '# ' . 'x' x 70_000 . "\n"],
+    ['no names', qr/neither a common_name nor a san/,
+        "name: y\ncertificate: {type: DV}\n"],
+    ['no name', qr/it has no name/, "certificate: {common_name: a.test}\n"],
+    ['a name that leads elsewhere', qr{"\.\./x"},
+        "name: ../x\ncertificate: {common_name: a.test}\n"],
+) {
+    my ($what, $why, $text) = @$case;
+    my ($blue, $state) = map { $t->dir . "/var/$_" . ++$number } qw(blue state);
+    blueprint($blue, "$blue.ssl", 'good.test');
+    spew("$blue/y.yaml", $text, 0644);
+    ($exit, $out, $err) = $t->acmectl('import', 'blueprint', $blue,
+        '--state-dir', $state);
+    is $exit, 1, "a blueprint: $what";
+    like $err, qr/^acmectl: (?:y|\.\.\/x): .*$why/m, '  is told' or diag $out;
+    unlike $err, qr/hunter2/, '  not what it says';
+    ok -l "$state/live/good.test", '  another one is taken over';
 }
 
 # --- what else is wrong --------------------------------------------------------

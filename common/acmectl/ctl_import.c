@@ -4,6 +4,7 @@
  * process of its own which can reach the state directory and nothing else.
  */
 #include "acmectl/ctl_import.h"
+#include "acmectl/ctl_blueprint.h"
 #include "acmectl/ctl_file.h"
 #include "acmectl/ctl_lineage.h"
 
@@ -26,13 +27,17 @@ static const struct client {
         const struct acme_foreign_wanted *wanted, struct acme_foreign *foreign,
         struct acme_error *err);
     bool anybodys; /* its files are those of a server's user */
+    ctl_import_read_accounts *accounts; /* NULL: they are in its directory */
 } clients[] = {
-    { "certbot", "Certbot", acme_foreign_certbot_read, false },
-    { "mod_md", "mod_md", acme_foreign_md_read, false },
-    { "nginx-acme", "nginx's own module", acme_foreign_nginx_read, true },
-    { "acme.sh", "acme.sh", acme_foreign_acme_sh_read, false },
-    { "lego", "lego", acme_foreign_lego_read, false },
-    { "uacme", "uacme", acme_foreign_uacme_read, false },
+    { "certbot", "Certbot", acme_foreign_certbot_read, false, NULL },
+    { "mod_md", "mod_md", acme_foreign_md_read, false, NULL },
+    { "nginx-acme", "nginx's own module", acme_foreign_nginx_read, true,
+        NULL },
+    { "acme.sh", "acme.sh", acme_foreign_acme_sh_read, false, NULL },
+    { "lego", "lego", acme_foreign_lego_read, false, NULL },
+    { "uacme", "uacme", acme_foreign_uacme_read, false, NULL },
+    { "blueprint", "AutoSSL", ctl_blueprint_read, false,
+        ctl_blueprint_accounts },
 };
 #define CLIENTS (sizeof(clients) / sizeof(clients[0]))
 
@@ -624,6 +629,7 @@ ctl_import(struct ctl *ctl)
     import.foreign = acme_foreign_new(import.client->name);
     import.accounts.dry = ctl->dry_run;
     import.accounts.anybodys = import.client->anybodys;
+    import.accounts.reader = import.client->accounts;
     code = import.foreign != NULL ? run(&import)
                                   : ctl_fail(CTL_FAILED, "out of memory");
     acme_json_free(import.json);

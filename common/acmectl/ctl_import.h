@@ -61,7 +61,13 @@ struct ctl_import_account {
     const char *why;
 };
 
+/* Reads accounts that are not in the client's directory, and looks itself who
+ * could have written them; all of them say which CA they are at. */
+typedef enum acme_rc ctl_import_read_accounts(const char *path,
+    struct acme_foreign_accounts *accounts, struct acme_error *err);
+
 struct ctl_import_accounts {
+    ctl_import_read_accounts *reader; /* or NULL: as clients keep them */
     struct acme_foreign_accounts read;
     struct ctl_import_account *list; /* of each */
     bool dry;                        /* none is to be taken over */

@@ -76,7 +76,7 @@ find_directories(struct acme_foreign *foreign, const char *directory,
         account->directory = account->from->directory[0] != '\0'
                                  ? account->from->directory
                                  : directory;
-        if (accounts->read.n == 1 && only == NULL)
+        if (accounts->read.n == 1 && only == NULL && accounts->reader == NULL)
             only = account->directory;
     }
     for (i = 0; i < foreign->n; i++)
@@ -132,8 +132,11 @@ ctl_import_accounts_read(struct acme_foreign *foreign, const char *path,
     enum acme_rc rc;
 
     acme_error_clear(&err);
-    rc = acme_foreign_accounts_read(path, &accounts->read, &err);
-    if (rc == ACME_OK)
+    if (accounts->reader != NULL)
+        rc = accounts->reader(path, &accounts->read, &err);
+    else
+        rc = acme_foreign_accounts_read(path, &accounts->read, &err);
+    if (rc == ACME_OK && accounts->reader == NULL)
         rc = judge(path, accounts, &err);
     if (rc == ACME_NOMEM)
         return ctl_fail(CTL_FAILED, "out of memory");

@@ -163,6 +163,15 @@ acme_foreign_add_hook(struct acme_foreign *foreign)
 }
 
 bool
+acme_foreign_is_alone(const struct acme_buf *chain)
+{
+    static const char begin[] = "-----BEGIN CERTIFICATE-----";
+    const char *first = strstr(acme_buf_str(chain), begin);
+
+    return first != NULL && strstr(first + 1, begin) == NULL;
+}
+
+bool
 acme_foreign_note(struct acme_foreign *foreign,
     struct acme_foreign_notes *notes, const char *field, const char *value,
     const char *why, ...)

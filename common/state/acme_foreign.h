@@ -108,6 +108,9 @@ struct acme_foreign_version *acme_foreign_add_version(
     struct acme_foreign_lineage *lineage);
 struct acme_foreign_hook *acme_foreign_add_hook(struct acme_foreign *foreign);
 
+/* Whether there is but one certificate in a PEM. */
+bool acme_foreign_is_alone(const struct acme_buf *chain);
+
 /* False: out of memory.  `value` NULL is "". */
 bool acme_foreign_note(struct acme_foreign *foreign,
     struct acme_foreign_notes *notes, const char *field, const char *value,

@@ -94,9 +94,10 @@ read_file(const struct tree *tree, const char *dir, const char *name,
     return ACME_OK;
 }
 
-static enum acme_rc
-add(struct acme_foreign_accounts *found, struct acme_foreign_account *account,
-    const char *from, struct acme_error *err)
+enum acme_rc
+acme_foreign_accounts_add(struct acme_foreign_accounts *found,
+    struct acme_foreign_account *account, const char *from,
+    struct acme_error *err)
 {
     struct acme_foreign_account *grown;
 
@@ -145,7 +146,7 @@ take(const struct tree *tree, const struct spot *spot, const char *place,
     if (rc == ACME_OK && !join(from, spot->at, names->key))
         rc = acme_error_set(err, ACME_IO, "a path is too long");
     if (rc == ACME_OK)
-        rc = add(tree->found, &account, from, err);
+        rc = acme_foreign_accounts_add(tree->found, &account, from, err);
     if (rc != ACME_OK)
         (void)acme_error_wrap(err, "account of %s in \"%s/%s\"",
             acme_foreign_client_name(files.client), tree->path, spot->at);
@@ -434,7 +435,7 @@ take_md(struct acme_foreign_accounts *found, const struct acme_md_account *md,
             account.ncontacts++;
     }
     (void)snprintf(from, sizeof(from), "accounts/%s/account.pem", md->name);
-    rc = add(found, &account, from, err);
+    rc = acme_foreign_accounts_add(found, &account, from, err);
     acme_foreign_account_clear(&account);
     return rc;
 }

@@ -20,6 +20,12 @@ struct acme_foreign_accounts {
 
 void acme_foreign_accounts_clear(struct acme_foreign_accounts *accounts);
 
+/* Moves an account behind the others, which leaves an empty one; `from`, the
+ * file of its key, is copied.  ACME_CONFIG: there are too many. */
+enum acme_rc acme_foreign_accounts_add(struct acme_foreign_accounts *accounts,
+    struct acme_foreign_account *account, const char *from,
+    struct acme_error *err);
+
 /*
  * Reads the accounts of a client's directory: Certbot's or lego's with its
  * accounts/ in it, acme.sh's with ca/, uacme's with private/, mod_md's with

@@ -29,16 +29,6 @@ read_part(struct reading *r, const char *stem, const char *suffix,
     return acme_foreign_file_read(&r->place, path, out, at, err);
 }
 
-/* Whether there is but one certificate in it. */
-static bool
-is_alone(const struct acme_buf *chain)
-{
-    static const char begin[] = "-----BEGIN CERTIFICATE-----";
-    const char *first = strstr(acme_buf_str(chain), begin);
-
-    return first != NULL && strstr(first + 1, begin) == NULL;
-}
-
 static enum acme_rc
 read_version(struct reading *r, struct acme_foreign_lineage *lineage,
     const char *stem, struct acme_error *err)
@@ -55,7 +45,7 @@ read_version(struct reading *r, struct acme_foreign_lineage *lineage,
     if (rc == ACME_OK)
         rc = read_part(r, stem, ".crt", &pair->chain, &version->at, err);
     acme_error_clear(&ignored);
-    if (rc == ACME_OK && is_alone(&pair->chain))
+    if (rc == ACME_OK && acme_foreign_is_alone(&pair->chain))
         (void)read_part(r, stem, ".issuer.crt", &pair->chain, NULL, &ignored);
     return rc;
 }

@@ -50,6 +50,7 @@ my $JSON = JSON::PP->new->utf8->canonical->allow_nonref;
 #     no_terms     1: no terms of service
 #     caa          ['ca.test']: what it is called in CAA records
 #     eab          { KID => KEY in base64url }: new accounts need a binding
+#     path         '/directory': of its directory ('/dir')
 #     refusals_ok  1: a request refused as malformed is no complaint
 #     name         file names begin with it): not started.
 sub new ($class, %o)
@@ -89,7 +90,7 @@ sub new_hierarchy ($name)
 sub type ($self) { return 'own' }
 sub port ($self) { return $self->{port}{acme} }
 sub base ($self) { return "https://127.0.0.1:$self->{port}{acme}" }
-sub url ($self) { return $self->base . '/dir' }
+sub url ($self) { return $self->base . ($self->{path} // '/dir') }
 sub decoy_url ($self) { return "https://127.0.0.1:$self->{port}{decoy}" }
 sub decoy_http_url ($self)
 {

@@ -14,7 +14,8 @@ use File::Find ();
 use File::Path qw(make_path);
 use Test::More ();
 
-our @EXPORT_OK = qw(certbot_account certbot_tree client fingerprint pair);
+our @EXPORT_OK = qw(blueprint certbot_account certbot_tree client
+    fingerprint pair);
 
 # Every path below a directory: mode, owner, size, times, what is in it or
 # where it leads; "" where there is nothing.  Without the directories that a
@@ -85,6 +86,22 @@ sub certbot_tree ($top, $name, $versions, $params = '')
             qw(cert privkey chain fullchain))
         . "[renewalparams]\nauthenticator = nginx\n"
         . "server = https://acme.test/dir\n$params", 0644);
+}
+
+# A certificate as AutoSSL would have it in $ssl, the intermediates apart, and
+# its blueprint in $dir, with lines for "certificate"; what is behind it.
+sub blueprint ($dir, $ssl, $name, @lines)
+{
+    my ($key, $cert, $chain) = pair($name);
+
+    make_path($dir, $ssl);
+    spew("$ssl/$name.key", $key, 0600);
+    spew("$ssl/$name.crt", $cert, 0644);
+    spew("$dir/$name.yaml", join("\n", '---', "name: $name", 'servers:',
+        '  - type: autossl.server.local.LocalServer',
+        "    parameters: {path: $ssl}", 'certificate:', '  type: DV',
+        "  common_name: $name", map({ "  $_" } @lines), ''), 0644);
+    return $chain;
 }
 
 # An account as Certbot would have it, at https://acme.test/dir; its URL.

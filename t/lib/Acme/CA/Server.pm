@@ -24,7 +24,7 @@ my $URN = 'urn:ietf:params:acme:error:';
 # path, endpoint name (as faults and the log call it), handler, key: which
 # of jwk and kid the endpoint wants
 my @ROUTE = (
-    [qr{^/dir(?:-[\w-]+)?$}   => directory   => \&directory],
+    [qr{^/dir(?:ectory|-[\w-]+)?$} => directory   => \&directory],
     [qr{^/nonce$}             => newNonce    => \&new_nonce],
     [qr{^/new-account$}       => newAccount  => \&new_account, 'jwk'],
     [qr{^/account/(\w+)$}     => account     => \&account, 'kid'],
