@@ -31,6 +31,9 @@ for my $wrong (
     [['burn'], qr/"account burn"; there are: account list,/], [['list', 'x'], qr/unexpected "x"/],
     [['update'], qr/needs contacts, or the word clear/],
     [['update', '--server', $t->ca->url], qr/needs contacts/],
+    [['update', 'nobody', '--server', $t->ca->url], qr/"nobody" is no address/],
+    [['update', 'a@b.test', 'mailto:a..b@b.test', '--server', $t->ca->url],
+        qr/"mailto:a\.\.b\@b\.test" is no address/],
     [['deactivate', '--server', $t->ca->url], qr/never be used.*--confirm/],
     [['show'], qr/there are 2 accounts.*--account ID or --server URL/]) {
     my ($args, $why) = @$wrong;
@@ -73,9 +76,9 @@ account('update', 'new@own.test', 'mailto:two@own.test', '--server',
     $t->ca->url);
 is $exit, 0, 'update' or diag $err;
 is contacts(), 'mailto:new@own.test mailto:two@own.test', 'the CA has them';
-account('update', 'nobody', '--server', $t->ca->url);
+account('update', 'x:nobody', '--server', $t->ca->url);
 is $exit, 1, 'refused by the CA';
-like $err, qr/invalidContact/, 'in its words';
+like $err, qr/unsupportedContact/, 'in its words';
 is contacts(), 'mailto:new@own.test mailto:two@own.test', 'no change';
 account('show', '--server', $t->ca->url);
 like $out, qr/^Contact: mailto:two\@own\.test$/m, 'nor here';

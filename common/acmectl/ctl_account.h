@@ -80,6 +80,9 @@ void ctl_account_event(struct acme_store *store, enum acme_event_kind kind,
 void ctl_account_in_use(struct acme_store *store,
     const struct acme_issuer *issuer, char id[ACME_KEY_ID_LEN + 1]);
 
+/* CTL_USAGE: it is no address, nor a contact of a scheme of its own. */
+int ctl_contact_check(const char *contact);
+
 /* account rekey. */
 int ctl_account_change_key(struct accounts *accounts);
 

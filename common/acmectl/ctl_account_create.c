@@ -11,7 +11,6 @@
 #include "acmectl/ctl_account.h"
 #include "acmectl/ctl_file.h"
 #include "acmectl/ctl_wish.h"
-#include "base/acme_name.h"
 #include "drive/acme_host_check.h"
 #include "state/acme_dir.h"
 
@@ -38,43 +37,6 @@ struct creation {
 
 /* ---- contacts --------------------------------------------------------- */
 
-/* RFC 8555 7.3: one address, and nothing else. */
-static bool
-is_address(const char *address)
-{
-    const char *at = strrchr(address, '@');
-    char domain[ACME_NAME_MAX + 1];
-    struct acme_error ignored;
-    size_t len;
-
-    acme_error_clear(&ignored);
-    if (at == NULL || strchr(at + 1, '.') == NULL ||
-        acme_name_parse(at + 1, strlen(at + 1), domain, &ignored) != ACME_OK ||
-        acme_name_is_ip(domain) || acme_name_is_wildcard(domain))
-        return false;
-    len = (size_t)(at - address);
-    return len > 0 && address[0] != '.' && at[-1] != '.' &&
-           strcspn(address, " \t\r\n@,;:<>()[]\"\\?&") == len &&
-           strstr(address, "..") == NULL;
-}
-
-static int
-check_contact(const char *contact)
-{
-    const char *colon = strchr(contact, ':');
-    const char *address = contact;
-
-    if (strncmp(contact, "mailto:", strlen("mailto:")) == 0)
-        address += strlen("mailto:");
-    else if (colon != NULL) /* of another scheme, which is the CA's to judge */
-        return CTL_OK;
-    return is_address(address)
-               ? CTL_OK
-               : ctl_fail(CTL_USAGE,
-                     "--email \"%s\" is no address of the form a@b.test",
-                     contact);
-}
-
 /* Operands are contacts, as those of account update. */
 static int
 check_contacts(struct ctl *ctl)
@@ -91,7 +53,7 @@ check_contacts(struct ctl *ctl)
     if (ctl->no_contact && emails->n > 0)
         return ctl_fail(CTL_USAGE, "--no-contact and --email exclude another");
     for (i = 0; i < emails->n && code == CTL_OK; i++)
-        code = check_contact(emails->word[i]);
+        code = ctl_contact_check(emails->word[i]);
     return code;
 }
 
@@ -108,7 +70,7 @@ ask_contact(struct creation *creation, const char *prompt)
         address = line + strspn(line, " \t");
         address[strcspn(address, " \t")] = '\0';
     } while (code == CTL_OK && address[0] != '\0' &&
-             check_contact(address) != CTL_OK);
+             ctl_contact_check(address) != CTL_OK);
     if (code != CTL_OK)
         return code;
     ctl->emails.n = address[0] != '\0';

@@ -378,7 +378,9 @@ must_wait(struct acme_engine *engine, size_t unit)
 static void
 on_busy(struct acme_engine *engine, size_t unit, const struct acme_error *err)
 {
-    acme_log(engine->conf.host, ACME_LOG_INFO,
+    /* A sweep meets acmectl at what it has just been asked for. */
+    acme_log(engine->conf.host,
+        engine->conf.sweeps ? ACME_LOG_DEBUG : ACME_LOG_INFO,
         "lineage \"%s\" is worked on by another process",
         wish_of(engine, unit)->name);
     if (now(engine) - engine->planned[unit].since >= BUSY_PATIENCE)
