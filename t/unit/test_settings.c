@@ -483,6 +483,34 @@ test_too_many(void **state)
     acme_settings_free(settings);
 }
 
+/* As long as one of them wants it. */
+static void
+test_staples(void **state)
+{
+    struct acme_settings *settings = acme_settings_new();
+    struct acme_buf text;
+    struct wish wish;
+
+    (void)state;
+    wish_init(&wish, CA, ACME_KEY_ECDSA_256, "a.test", NULL);
+    assert_true(declare(settings, "nginx", &wish, 100));
+    assert_false(acme_settings_staples(settings));
+    wish.lineage.stapling = true;
+    assert_true(declare(settings, "httpd", &wish, 200));
+    assert_true(acme_settings_staples(settings));
+
+    render(settings, &text);
+    acme_settings_free(settings);
+    settings = parse(acme_buf_str(&text));
+    acme_buf_clear(&text);
+    assert_true(acme_settings_staples(settings));
+    assert_false(declare(settings, "httpd", &wish, 300));
+    wish.lineage.stapling = false;
+    assert_true(declare(settings, "httpd", &wish, 400));
+    assert_false(acme_settings_staples(settings));
+    acme_settings_free(settings);
+}
+
 int
 main(void)
 {
@@ -493,6 +521,7 @@ main(void)
         cmocka_unit_test_setup(test_malformed, setup),
         cmocka_unit_test_setup(test_changed, setup),
         cmocka_unit_test_setup(test_enhance, setup),
+        cmocka_unit_test_setup(test_staples, setup),
         cmocka_unit_test_setup(test_forgets, setup),
         cmocka_unit_test_setup(test_order, setup),
         cmocka_unit_test_setup(test_wanted, setup),
