@@ -267,6 +267,10 @@ void acme_keeper_declared_by(const struct acme_keeper *keeper, char *by,
 /* Lets the lineage go. */
 void acme_keeper_unlock(struct acme_kept *kept);
 
+/* What is wanted of a lineage, before it has been settled too. */
+const struct acme_lineage *acme_keeper_wanted(const struct acme_keeper *keeper,
+    size_t lineage);
+
 /* Whether what is wanted includes a key of this algorithm. */
 bool acme_keeper_wants(const struct acme_lineage *wanted,
     enum acme_key_type type);
