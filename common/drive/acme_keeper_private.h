@@ -378,6 +378,9 @@ void acme_keeper_read_roster(struct acme_keeper *keeper);
 void acme_keeper_write_roster(struct acme_keeper *keeper);
 
 void acme_keeper_publish_thumbprints(struct acme_keeper *keeper);
+
+/* Puts the tokens of all orders on disk into the area. */
+void acme_keeper_publish_tokens(struct acme_keeper *keeper);
 /* Besides those that are there already. */
 void acme_keeper_add_tokens(struct acme_keeper *keeper,
     const struct acme_area_token *tokens, size_t ntokens);
