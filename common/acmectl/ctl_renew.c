@@ -116,9 +116,8 @@ add_trial_issuer(void *ctx, struct acme_config *config,
         return acme_error_nomem(err);
     wanted->nfallbacks = 0;
     rc = ctl_trial_issuer(renewal->ctl, &by->issuer, arena, &issuer, err);
-    if (rc == ACME_OK &&
-        !acme_config_find_issuer(config, issuer.name, &wanted->issuer))
-        rc = acme_config_add_issuer(config, &issuer, &wanted->issuer, err);
+    if (rc == ACME_OK)
+        rc = acme_config_share_issuer(config, &issuer, &wanted->issuer, err);
     acme_arena_free(arena);
     return rc;
 }

@@ -68,11 +68,10 @@ add_lineage(struct selftest *selftest, const char *name,
     struct acme_error *err)
 {
     struct acme_config *config = selftest->config;
-    enum acme_rc rc = ACME_OK;
+    enum acme_rc rc =
+        acme_config_share_issuer(config, &by->issuer, &wanted->issuer, err);
     size_t index, i;
 
-    if (!acme_config_find_issuer(config, by->issuer.name, &wanted->issuer))
-        rc = acme_config_add_issuer(config, &by->issuer, &wanted->issuer, err);
     wanted->name = name;
     wanted->proof = &by->proof;
     wanted->nfallbacks = 0;

@@ -19,8 +19,7 @@ acme_obeyed_issuers(void *ctx, struct acme_config *config,
     for (i = 0; i <= by->nfallbacks && rc == ACME_OK; i++) {
         issuer = i == 0 ? &by->issuer : &by->fallback[i - 1];
         index = i == 0 ? &wanted->issuer : &wanted->fallback[i - 1];
-        if (!acme_config_find_issuer(config, issuer->name, index))
-            rc = acme_config_add_issuer(config, issuer, index, err);
+        rc = acme_config_share_issuer(config, issuer, index, err);
     }
     wanted->nfallbacks = by->nfallbacks;
     return rc;

@@ -15,8 +15,8 @@
 #include "state/acme_settings.h"
 #include "state/acme_store.h"
 
-/* Puts the issuers that a declaration names into the configuration, each once;
- * `wanted` refers to them. */
+/* Puts the issuers of a declaration into the configuration, but for those that
+ * are there with all that it says of them; `wanted` refers to them. */
 enum acme_rc acme_obeyed_issuers(void *ctx, struct acme_config *config,
     const struct acme_declaration *by, struct acme_lineage *wanted,
     struct acme_error *err);

@@ -304,14 +304,9 @@ check_issuer(const struct acme_config *config,
     const struct acme_issuer *issuer, struct acme_error *err)
 {
     enum acme_rc rc;
-    size_t taken;
 
     if (issuer->name == NULL || issuer->name[0] == '\0')
         return acme_error_set(err, ACME_CONFIG, "an issuer has no name");
-    if (acme_config_find_issuer(config, issuer->name, &taken))
-        return acme_error_set(err, ACME_CONFIG,
-            "issuer \"%s\" is defined twice; remove or rename one",
-            issuer->name);
     if (config->nissuers >= ACME_ISSUERS_MAX)
         return acme_error_set(err, ACME_CONFIG,
             "issuer \"%s\" is one too many: %d are allowed", issuer->name,
@@ -324,9 +319,9 @@ check_issuer(const struct acme_config *config,
     return rc != ACME_OK ? rc : check_shared_key(config, issuer, err);
 }
 
-enum acme_rc
-acme_config_add_issuer(struct acme_config *config,
-    const struct acme_issuer *issuer, size_t *index, struct acme_error *err)
+static enum acme_rc
+add_issuer(struct acme_config *config, const struct acme_issuer *issuer,
+    size_t *index, struct acme_error *err)
 {
     struct acme_issuer copy, *array;
     enum acme_rc rc;
@@ -344,6 +339,34 @@ acme_config_add_issuer(struct acme_config *config,
     config->issuer[config->nissuers] = copy;
     *index = config->nissuers++;
     return ACME_OK;
+}
+
+enum acme_rc
+acme_config_add_issuer(struct acme_config *config,
+    const struct acme_issuer *issuer, size_t *index, struct acme_error *err)
+{
+    size_t taken;
+
+    if (issuer->name != NULL &&
+        acme_config_find_issuer(config, issuer->name, &taken))
+        return acme_error_set(err, ACME_CONFIG,
+            "issuer \"%s\" is defined twice; remove or rename one",
+            issuer->name);
+    return add_issuer(config, issuer, index, err);
+}
+
+enum acme_rc
+acme_config_share_issuer(struct acme_config *config,
+    const struct acme_issuer *issuer, size_t *index, struct acme_error *err)
+{
+    size_t i;
+
+    for (i = 0; i < config->nissuers; i++)
+        if (acme_issuer_equal(&config->issuer[i], issuer)) {
+            *index = i;
+            return ACME_OK;
+        }
+    return add_issuer(config, issuer, index, err);
 }
 
 /* ---- thumbprints ------------------------------------------------------ */

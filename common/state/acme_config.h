@@ -149,7 +149,13 @@ bool acme_config_adopt_md(struct acme_config *config, const char *path);
 enum acme_rc acme_config_add_issuer(struct acme_config *config,
     const struct acme_issuer *issuer, size_t *index, struct acme_error *err);
 
-/* Index of an issuer by name; false: none. */
+/* The same of what settings of lineages say, which are not written together:
+ * the index of one that asks for just the same, or of a new one, be it that
+ * another one has its name. */
+enum acme_rc acme_config_share_issuer(struct acme_config *config,
+    const struct acme_issuer *issuer, size_t *index, struct acme_error *err);
+
+/* Index of the first issuer of a name; false: none. */
 bool acme_config_find_issuer(const struct acme_config *config,
     const char *name, size_t *index);
 

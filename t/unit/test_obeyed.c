@@ -25,6 +25,7 @@ struct world {
     struct fake_host host;
     struct acme_store *store;
     struct acme_config *config;
+    const char *chain; /* that declare() says */
     struct acme_error err;
 };
 
@@ -75,6 +76,7 @@ declare(struct world *w, const char *name, const char *by,
 
     acme_issuer_init(&issuer);
     issuer.name = issuer.directory = directory;
+    issuer.preferred_chain = w->chain;
     if (mode != NULL)
         assert_int_equal(acme_timing_set(&lineage.timing, ACME_TIMING_MODE,
                              &mode, 1, &w->err),
@@ -129,6 +131,35 @@ test_whose(void **state)
     assert_true(has(w, "own.test"));
     assert_true(has(w, "auto.test"));
     assert_int_equal(w->config->nissuers, 2);
+    assert_int_equal(w->host.nlines, 0);
+}
+
+static const struct acme_issuer *
+issuer_of(const struct world *w, const char *name)
+{
+    size_t i;
+
+    assert_true(acme_config_find_lineage(w->config, name, &i));
+    return &w->config->issuer[w->config->lineage[i].issuer];
+}
+
+static void
+test_other_wishes(void **state)
+{
+    struct world *w = *state;
+
+    declare(w, "a.test", ACME_DECLARER_ACMECTL, CA, NULL);
+    declare(w, "c.test", ACME_DECLARER_ACMECTL, CA, NULL);
+    w->chain = "Other Root";
+    declare(w, "b.test", ACME_DECLARER_ACMECTL, CA, NULL);
+    declare(w, "d.test", ACME_DECLARER_ACMECTL, CA, NULL);
+    find(w, true);
+    assert_int_equal(w->config->nlineages, 4);
+    assert_int_equal(w->config->nissuers, 2);
+    assert_null(issuer_of(w, "a.test")->preferred_chain);
+    assert_ptr_equal(issuer_of(w, "c.test"), issuer_of(w, "a.test"));
+    assert_string_equal(issuer_of(w, "b.test")->preferred_chain, w->chain);
+    assert_ptr_equal(issuer_of(w, "d.test"), issuer_of(w, "b.test"));
     assert_int_equal(w->host.nlines, 0);
 }
 
@@ -192,6 +223,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_whose, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_other_wishes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_settings, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nobodys, setup, teardown),
         cmocka_unit_test_setup_teardown(test_conflict, setup, teardown),
