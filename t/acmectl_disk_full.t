@@ -35,7 +35,7 @@ $t->acmectl('delete', '--cert-name', 'new.test', '--yes');
 my $every = int($steps / 6) || 1;
 my @wrong;
 for (my $at = 1; $at <= $steps; $at += $every) {
-    $crash->arm('fail-since', at => $at, errno => 'ENOSPC',
+    $crash->arm('full-since', at => $at, errno => 'ENOSPC',
         about => 'new.test');
     ($exit, $out, $err) = acmectl(@issue);
     my $fired = $crash->fired;

@@ -38,7 +38,8 @@ enum action {
     FAIL,       /* with errno `number` */
     FAIL_SINCE, /* this step and all that follow */
     HOLD,       /* until `released` is no less than the step */
-    HOLD_EACH
+    HOLD_EACH,
+    FULL_SINCE /* as FAIL_SINCE, but for what needs no room on a disk */
 };
 
 /* Acme::Crash has the same numbers in its FIELD. */
@@ -151,6 +152,28 @@ die(uint32_t step)
     _exit(99); /* blocked or ignored */
 }
 
+/* What a full disk refuses; names are changed and removed on it. */
+static bool
+needs_room(const char *what)
+{
+    static const char *const words[] = { "create", "write", "mkdir",
+        "symlink", "link" };
+    size_t i;
+
+    for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (strcmp(what, words[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool
+fails(uint32_t action, const char *what, uint32_t step)
+{
+    return (action == FAIL && step == shared->at) ||
+           (action == FAIL_SINCE && step >= shared->at) ||
+           (action == FULL_SINCE && step >= shared->at && needs_room(what));
+}
+
 /*
  * Before the call: false says it is to fail, errno is set.  *step is 0 if the
  * call does not count.  Steps of two stores at once get different numbers.
@@ -181,8 +204,7 @@ enter(const char *what, int fd, const char *name, uint32_t *step)
     }
     if (action == DIE_BEFORE && *step == shared->at)
         die(*step);
-    if ((action == FAIL && *step == shared->at) ||
-        (action == FAIL_SINCE && *step >= shared->at)) {
+    if (fails(action, what, *step)) {
         fire(*step);
         errno = (int)shared->number;
         return false;

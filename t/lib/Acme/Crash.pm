@@ -32,7 +32,8 @@ my %FIELD = do {
 use constant { BELOW => 36, ABOUT => 36 + 256, LINE => 36 + 256 + 128,
     LINES => 1024, LINE_SIZE => 160 };
 my %ACTION = (count => 0, die => 1, 'die-after' => 2, fail => 3,
-    'fail-since' => 4, hold => 5, 'hold-each' => 6);
+    'fail-since' => 4, hold => 5, 'hold-each' => 6,
+    'full-since' => 7);
 
 # The server of $t and acmectl run with it from now on.  What asks the CA at
 # times of its own when to renew is off: its steps would be among the others,
@@ -100,7 +101,8 @@ sub below ($self, $directory)
 # arm(ACTION, at => N, signal => NAME or errno => NAME, about => TEXT): from
 # now on the steps count, from 1 on; only those with TEXT in their path.
 # 'count' | 'die' (before the step) | 'die-after' | 'fail' | 'fail-since'
-# (that step and all later ones) | 'hold' | 'hold-each' (release lets go on)
+# (that step and all later ones) | 'full-since' (so, but for those that need no
+# room: renames, removals) | 'hold' | 'hold-each' (release lets go on)
 sub arm ($self, $action, %o)
 {
     my $number = $o{signal}
