@@ -479,16 +479,26 @@ acme_connection_get_plain(struct acme_connection *connection, const char *url,
 {
     struct acme_http_request request = { 0 };
     const struct acme_directory *ignored;
-    enum acme_rc rc = acme_connection_directory(connection, &ignored, err);
+    struct acme_error silent;
+    enum acme_rc rc;
 
+    acme_error_clear(&silent);
+    rc = acme_connection_directory(connection, &ignored, &silent);
+    if (rc == ACME_STOPPING || rc == ACME_NOMEM) {
+        *err = silent;
+        return rc;
+    }
     request.method = "GET";
     request.url = url;
     request.plain = true;
     request.max_body = max;
     request.timeout_ms = timeout_ms;
-    if (rc == ACME_OK)
-        rc = connection->transport.perform(connection->transport.ctx, &request,
-            response, err);
+    rc = connection->transport.perform(connection->transport.ctx, &request,
+        response, err);
+    if (rc == ACME_NET && silent.rc != ACME_OK) {
+        *err = silent; /* an address may be refused for that reason alone */
+        return err->rc;
+    }
     if (rc != ACME_OK || response->status == 200)
         return rc;
     (void)acme_error_set(err, ACME_WIRE, "HTTP status %d", response->status);

@@ -84,7 +84,8 @@ enum acme_rc acme_connection_get(struct acme_connection *connection,
  * GET over http of something that is signed by itself, at most `max` bytes of
  * it, within timeout_ms (0: as usual); success is 200.  The directory is
  * fetched before: by its address the transport knows whether a private one is
- * in order.  No redirect is followed. Blocks.
+ * in order.  Where that is not known, as the CA does not answer, none is.  No
+ * redirect is followed.  Blocks.
  */
 enum acme_rc acme_connection_get_plain(struct acme_connection *connection,
     const char *url, size_t max, unsigned timeout_ms,

@@ -132,6 +132,8 @@ perform(void *ctx, const struct acme_http_request *request,
     if (d->dead || (d->cut_at != 0 && d->exchanges >= d->cut_at &&
                        !(last && d->cut == FAKE_CUT_ANSWER)))
         return cut_off(d, err);
+    if (d->silent && !request->plain)
+        return acme_error_set(err, ACME_NET, "the CA is silent");
     rc = request->plain
              ? fetch(d, request, response, err)
              : line->ca.perform(line->ca.ctx, request, response, err);

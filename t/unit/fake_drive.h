@@ -94,6 +94,7 @@ struct fake_drive {
     unsigned frames, dead_at;
     bool dead_late;
     bool dead;
+    bool silent; /* the CAs; not who is asked over http */
     bool killed; /* the keeper called a frame bad */
 
     /* Answers to fake_drive_ask(). */

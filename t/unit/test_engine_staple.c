@@ -408,6 +408,30 @@ test_garbage(void **state)
     assert_non_null(strstr(is(d).problem, "malformed answer"));
 }
 
+/* The CA is down for longer than its directory is kept: that does not matter,
+ * but is the reason that is told if the responder is down too. */
+static void
+test_silent_ca(void **state)
+{
+    struct fake_drive *d = *state;
+    time_t until;
+
+    run(d);
+    until = is(d).next_update;
+    d->silent = true;
+    d->host.now = is(d).next_look;
+    say_good(d, SERIAL);
+    run(d);
+    assert_int_equal(d->asked, 2);
+    assert_true(is_stapled(d, &answer));
+    assert_int_equal(is(d).failures, 0);
+    assert_true(is(d).next_update > until);
+    d->ocsp = NULL;
+    run_at(d, is(d).next_look);
+    assert_int_equal(d->asked, 3);
+    assert_string_equal(is(d).problem, "OCSP: directory: the CA is silent");
+}
+
 /* Answers that are none: nobody is followed elsewhere, and what was there
  * before stays. */
 static void
@@ -652,6 +676,7 @@ main(void)
         TEST(test_refused),
         TEST(test_outage),
         TEST(test_garbage),
+        TEST(test_silent_ca),
         TEST(test_elsewhere),
         TEST(test_revoked),
         TEST(test_renewed),

@@ -799,6 +799,11 @@ plain_http(void **state)
     assert_rc(perform(&r), ACME_NET, "is at a private address");
     r.url = "http://localhost/1.crl";
     assert_rc(perform(&r), ACME_NET, "is at a private address");
+    /* nor before it is known where the directory is, on its host neither */
+    connect_to("https://localhost/directory");
+    assert_rc(perform(&r), ACME_NET, "is at a private address");
+    r.url = "http://127.0.0.1/1.crl";
+    assert_rc(perform(&r), ACME_NET, "is at a private address");
 }
 
 static const char *const private_urls[] = { "https://10.0.0.1/",
