@@ -28,7 +28,7 @@ struct ctl_import_lineage {
     size_t ntypes;
     enum acme_key_type type[ACME_TYPES_MAX]; /* of new keys */
     size_t nnames;
-    const char **names;         /* canonical */
+    const char *const *names;   /* canonical */
     bool declared;              /* acmectl is to renew it */
     struct acme_config *config; /* it alone, where that is so */
 };

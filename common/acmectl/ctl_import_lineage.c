@@ -110,26 +110,20 @@ take_certificate_names(struct acme_arena *arena,
     struct ctl_import_lineage *lineage, const struct acme_version *live,
     struct acme_error *err)
 {
+    struct acme_match_names names = { 0, NULL };
     struct acme_chain *chain = NULL;
     struct acme_buf lines;
-    const char *at;
     enum acme_rc rc;
-    size_t len;
 
     acme_buf_init(&lines, ACME_STATE_JSON_MAX);
     rc = acme_chain_from_der(live->pair[0].chain.data, live->pair[0].chain.len,
         &chain, err);
     if (rc == ACME_OK)
         rc = acme_chain_names(chain, &lines, err);
-    lineage->names =
-        acme_arena_alloc(arena, (lines.len + 1) * sizeof(*lineage->names));
-    if (lineage->names == NULL)
-        rc = acme_error_nomem(err);
-    for (at = acme_buf_str(&lines); rc == ACME_OK && *at != '\0';
-         at += len + 1) {
-        len = strcspn(at, "\n");
-        lineage->names[lineage->nnames++] = acme_arena_strndup(arena, at, len);
-    }
+    if (rc == ACME_OK)
+        rc = ctl_names_of_lines(arena, acme_buf_str(&lines), &names, err);
+    lineage->nnames = names.n;
+    lineage->names = names.name;
     if (rc == ACME_OK && lineage->nnames == 0)
         rc = acme_error_set(err, ACME_REFUSED,
             "the certificate has no name that can be asked for");
@@ -145,18 +139,19 @@ take_names(struct acme_arena *arena, struct ctl_import_lineage *lineage,
     const struct acme_foreign_lineage *from = lineage->from;
     char name[ACME_NAME_MAX + 1];
     enum acme_rc rc = ACME_OK;
+    const char **list;
     size_t i;
 
     if (from->nnames == 0)
         return take_certificate_names(arena, lineage, live, err);
-    lineage->names =
-        acme_arena_alloc(arena, from->nnames * sizeof(*lineage->names));
-    if (lineage->names == NULL)
+    list = acme_arena_alloc(arena, from->nnames * sizeof(*list));
+    if (list == NULL)
         return acme_error_nomem(err);
+    lineage->names = list;
     for (i = 0; i < from->nnames && rc == ACME_OK; i++) {
         rc = acme_idn_parse(from->names[i], strlen(from->names[i]), name, err);
         if (rc == ACME_OK)
-            lineage->names[lineage->nnames++] = acme_arena_strdup(arena, name);
+            list[lineage->nnames++] = acme_arena_strdup(arena, name);
     }
     return rc;
 }
@@ -311,23 +306,6 @@ compare(struct acme_foreign *foreign, struct acme_store *store,
 
 /* ---- its settings ----------------------------------------------------- */
 
-/* As "letsencrypt", or as its host. */
-static const char *
-name_issuer(struct acme_arena *arena, const char *directory)
-{
-    static const char *const words[] = { "letsencrypt", "letsencrypt-staging",
-        "zerossl", "google", "google-staging", "sslcom", "sslcom-rsa",
-        "actalis" };
-    const char *host = strstr(directory, "://");
-    size_t i;
-
-    for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-        if (strcmp(acme_issuer_directory(words[i]), directory) == 0)
-            return words[i];
-    host = host != NULL ? host + 3 : directory;
-    return acme_arena_strndup(arena, host, strcspn(host, "/"));
-}
-
 /* A configuration of it alone, as `issue` would make one. */
 static enum acme_rc
 configure(struct acme_foreign *foreign, struct ctl_import_lineage *lineage,
@@ -352,7 +330,8 @@ configure(struct acme_foreign *foreign, struct ctl_import_lineage *lineage,
         wanted.type[wanted.ntypes++] = ACME_KEY_ECDSA_256;
     if (from->issuer.directory == NULL)
         return acme_error_set(err, ACME_CONFIG, "its CA is not known");
-    from->issuer.name = name_issuer(foreign->arena, from->issuer.directory);
+    from->issuer.name =
+        acme_issuer_name_of(foreign->arena, from->issuer.directory);
     lineage->config = acme_config_new("/", "acmectl", "issue");
     if (lineage->config == NULL || from->issuer.name == NULL)
         return acme_error_nomem(err);

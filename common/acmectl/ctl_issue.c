@@ -5,6 +5,7 @@
  */
 #include "acmectl/ctl_issue.h"
 #include "acmectl/ctl_answer.h"
+#include "acmectl/ctl_lineage.h"
 #include "acmectl/ctl_order.h"
 
 #include <stdio.h>
@@ -33,28 +34,6 @@ struct issuance {
 
 /* ---- lineages that there are ------------------------------------------ */
 
-/* Canonical names, one in each line, into a list. */
-static enum acme_rc
-take_lines(struct acme_arena *arena, const char *lines,
-    struct acme_match_names *names, struct acme_error *err)
-{
-    const char **list =
-        acme_arena_alloc(arena, (strlen(lines) + 1) * sizeof(*list));
-    size_t len;
-
-    if (list == NULL)
-        return acme_error_nomem(err);
-    names->n = 0;
-    names->name = list;
-    for (; *lines != '\0'; lines += len + 1) {
-        len = strcspn(lines, "\n");
-        list[names->n] = acme_arena_strndup(arena, lines, len);
-        if (list[names->n++] == NULL)
-            return acme_error_nomem(err);
-    }
-    return ACME_OK;
-}
-
 /* Of a lineage that nobody wants any more: those of its certificate. */
 static enum acme_rc
 read_certificate_names(struct acme_store *store, const char *name,
@@ -74,7 +53,7 @@ read_certificate_names(struct acme_store *store, const char *name,
         acme_chain_from_der(version.pair[0].chain.data,
             version.pair[0].chain.len, &chain, &ignored) == ACME_OK &&
         acme_chain_names(chain, &lines, &ignored) == ACME_OK)
-        rc = take_lines(arena, acme_buf_str(&lines), names, err);
+        rc = ctl_names_of_lines(arena, acme_buf_str(&lines), names, err);
     acme_buf_clear(&lines);
     acme_chain_free(chain);
     acme_version_clear(&version);

@@ -242,6 +242,27 @@ count_server(void *ctx, const struct acme_control_server *server,
     return ACME_OK;
 }
 
+enum acme_rc
+ctl_names_of_lines(struct acme_arena *arena, const char *lines,
+    struct acme_match_names *names, struct acme_error *err)
+{
+    const char **list =
+        acme_arena_alloc(arena, (strlen(lines) + 1) * sizeof(*list));
+    size_t len;
+
+    if (list == NULL)
+        return acme_error_nomem(err);
+    names->n = 0;
+    names->name = list;
+    for (; *lines != '\0'; lines += len + (lines[len] == '\n')) {
+        len = strcspn(lines, "\n");
+        list[names->n] = acme_arena_strndup(arena, lines, len);
+        if (list[names->n++] == NULL)
+            return acme_error_nomem(err);
+    }
+    return ACME_OK;
+}
+
 size_t
 ctl_servers_running(struct acme_store *store)
 {

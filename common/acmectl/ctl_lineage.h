@@ -10,6 +10,7 @@
 
 #include "acmectl/ctl.h"
 #include "state/acme_event.h"
+#include "state/acme_match.h"
 #include "state/acme_settings.h"
 
 /* Finds the one state directory, becomes its owner for good and opens it for
@@ -38,6 +39,10 @@ int ctl_lineage_lock(const struct ctl *ctl, struct acme_store *store,
  */
 size_t ctl_lineage_declarers(struct acme_store *store, const char *name,
     bool servers, struct acme_buf *by);
+
+/* Names as acme_chain_names() has them, one in each line, as a list. */
+enum acme_rc ctl_names_of_lines(struct acme_arena *arena, const char *lines,
+    struct acme_match_names *names, struct acme_error *err);
 
 /* How many servers run. */
 size_t ctl_servers_running(struct acme_store *store);

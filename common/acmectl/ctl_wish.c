@@ -51,19 +51,6 @@ usage(const char *option, const struct acme_error *err)
 
 /* ---- the CA ----------------------------------------------------------- */
 
-/* As "letsencrypt", or as its host. */
-static const char *
-name_issuer(struct ctl *ctl, const char *word, const char *directory)
-{
-    const char *host;
-
-    if (acme_issuer_directory(word) != NULL)
-        return word;
-    host = strstr(directory, "://");
-    host = host != NULL ? host + 3 : directory;
-    return acme_arena_strndup(ctl->arena, host, strcspn(host, "/"));
-}
-
 static int
 take_server(struct ctl *ctl, struct acme_issuer *issuer)
 {
@@ -81,9 +68,12 @@ take_server(struct ctl *ctl, struct acme_issuer *issuer)
         issuer->directory = acme_issuer_directory(word);
         if (issuer->directory == NULL)
             issuer->directory = word;
-        issuer->name = ctl->issuer != NULL
-                           ? ctl->issuer->name
-                           : name_issuer(ctl, word, issuer->directory);
+        if (ctl->issuer != NULL)
+            issuer->name = ctl->issuer->name;
+        else if (acme_issuer_directory(word) != NULL)
+            issuer->name = word;
+        else
+            issuer->name = acme_issuer_name_of(ctl->arena, word);
     }
     if (!ctl->staging)
         return CTL_OK;

@@ -208,6 +208,19 @@ acme_issuer_directory(const char *short_name)
     return NULL;
 }
 
+const char *
+acme_issuer_name_of(struct acme_arena *arena, const char *directory)
+{
+    const char *host = strstr(directory, "://");
+    size_t i;
+
+    for (i = 0; i < COUNT(known); i++)
+        if (strcmp(known[i].directory, directory) == 0)
+            return known[i].name;
+    host = host != NULL ? host + 3 : directory;
+    return acme_arena_strndup(arena, host, strcspn(host, "/"));
+}
+
 /* The short names tell which belong together. */
 const char *
 acme_issuer_staging(const char *directory)

@@ -68,6 +68,11 @@ void acme_issuer_init(struct acme_issuer *issuer);
 /* Directory URL behind a short name, in any case, or NULL. */
 const char *acme_issuer_directory(const char *short_name);
 
+/* What people call the CA of a directory: its first short name, or its host;
+ * NULL: out of memory. */
+const char *acme_issuer_name_of(struct acme_arena *arena,
+    const char *directory);
+
 /* Directory URL of the CA that an account's URL is of, by its host, or NULL:
  * not known, or not the only one there. */
 const char *acme_issuer_directory_of(const char *account_url);
