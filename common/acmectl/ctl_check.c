@@ -2,9 +2,9 @@
  * Whether certificates are as they should be: what is on the disk against
  * what is wanted, what the CA says of it if asked, and what servers show to
  * clients.  The one half of it reads the state directory, the other
- * (ctl_check_net.c) talks to the network.
+ * (ctl_check_net.c) talks to the network; ctl_check_report.c tells of it.
  */
-#include "acmectl/ctl_check.h"
+#include "acmectl/ctl_check_one.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,59 +18,12 @@
 #include "state/acme_dir.h"
 #include "state/acme_settings.h"
 
-/* Why something has to be done; the words are what programs look for. */
-enum reason {
-    REASON_NEW,      /* no certificate yet */
-    REASON_MISSING,  /* none of a key type that is wanted */
-    REASON_CHANGED,  /* of other names, another CA or key type than wanted */
-    REASON_CONFLICT, /* servers want different things */
-    REASON_EXPIRING, /* people are warned of its end */
-    REASON_EXPIRED,
-    REASON_REVOKED,
-    REASON_DAMAGED,     /* files that cannot be used */
-    REASON_NOT_SERVED,  /* a server shows something else */
-    REASON_NOT_STAPLED, /* so, without what clients ask of must-staple */
-    REASONS
-};
-
-static const char *const reason_words[REASONS] = { "new", "missing", "changed",
-    "conflict", "expiring", "expired", "revoked", "damaged", "not_served",
-    "not_stapled" };
-
 /* A wildcard is asked for by a name that nobody has. */
 #define WILD_LABEL "acmectl-check"
 
 #define VERSIONS_MAX 16
 #define PEM_MAX (4 * 1024 * 1024) /* as an engine reads it */
 #define SERVERS_MAX 32
-
-/* One lineage. */
-struct one {
-    char name[ACME_LINEAGE_MAX + 1];
-    struct acme_json *status;
-    unsigned reasons; /* bits */
-    char damage[300];
-    char issuer[ACME_URL_MAX]; /* directory of the first pair */
-    struct acme_chain *chain[ACME_ALGORITHMS]; /* live; NULL: none */
-    struct acme_leaf leaf[ACME_ALGORITHMS];
-    struct acme_json *shown; /* array: what servers show */
-    struct acme_json *asked; /* array: what the CA says */
-};
-
-struct check {
-    struct ctl *ctl;
-    struct acme_store *store;
-    time_t now;
-    char host[CTL_HOST_MAX]; /* --connect-to; "" not given */
-    unsigned port;
-    bool used[CTL_WORDS_MAX]; /* names of -d */
-    size_t n;
-    struct one **one;
-    size_t nservers;
-    struct acme_control_server *server;
-    size_t nprobes;
-    struct ctl_probe *probe;
-};
 
 static void
 give(struct one *one, enum reason reason)
@@ -171,8 +124,8 @@ is_changed(const struct acme_json *status)
     return acme_json_count(acme_json_get(status, "names_missing")) > 0;
 }
 
-static bool
-is_wanted(const struct one *one)
+bool
+ctl_check_is_wanted(const struct one *one)
 {
     return acme_json_count(acme_json_get(one->status, "declared")) > 0;
 }
@@ -217,7 +170,7 @@ judge(const struct check *check, struct one *one)
     for (i = 0; i < acme_json_count(certificates); i++)
         if (acme_json_bool(acme_json_at(certificates, i), "revoked", false))
             give(one, REASON_REVOKED);
-    if (is_wanted(one))
+    if (ctl_check_is_wanted(one))
         judge_wishes(check, one, certificates);
 }
 
@@ -598,8 +551,9 @@ verdict_of(struct check *check, const struct ctl_probe *probe)
                                                            : "other";
 }
 
-static bool
-has_word(const struct acme_json *row, const char *member, const char *word)
+bool
+ctl_check_has_word(const struct acme_json *row, const char *member,
+    const char *word)
 {
     const char *is = acme_json_str(row, member);
 
@@ -633,7 +587,7 @@ take_handshake(struct check *check, const struct ctl_probe *probe)
     acme_json_set_str(json, "staple", staple_word(probe->look.staple));
     acme_json_set_str(json, "why", probe->look.shown ? NULL : probe->look.why);
     acme_json_append(one->shown, json);
-    if (has_word(json, "shown", "live") &&
+    if (ctl_check_has_word(json, "shown", "live") &&
         probe->look.staple != ACME_TLS_STAPLE_GOOD &&
         acme_chain_must_staple(one->chain[probe->look.algorithm]))
         give(one, REASON_NOT_STAPLED);
@@ -671,20 +625,20 @@ judge_name(struct one *one, const struct acme_json *row)
     for (i = 0; i < acme_json_count(one->shown); i++) {
         const struct acme_json *other = acme_json_at(one->shown, i);
 
-        if (!has_word(other, "name", name) ||
-            !has_word(other, "key", acme_json_str(row, "key")))
+        if (!ctl_check_has_word(other, "name", name) ||
+            !ctl_check_has_word(other, "key", acme_json_str(row, "key")))
             continue;
-        live = live || has_word(other, "shown", "live");
-        if (has_word(other, "shown", "another_version"))
+        live = live || ctl_check_has_word(other, "shown", "live");
+        if (ctl_check_has_word(other, "shown", "another_version"))
             give(one, REASON_NOT_SERVED);
     }
     if (!live)
         give(one, REASON_NOT_SERVED);
 }
 
-/* Wanted by a server, none of which runs. */
-static bool
-has_server(const struct check *check, const struct one *one)
+/* False: wanted by servers, none of which runs. */
+bool
+ctl_check_has_server(const struct check *check, const struct one *one)
 {
     const struct acme_json *by = acme_json_get(one->status, "declared");
     bool only_ours = true;
@@ -706,7 +660,7 @@ judge_serving(const struct check *check, struct one *one)
 
     for (i = 0; i < acme_json_count(one->shown); i++)
         judge_name(one, acme_json_at(one->shown, i));
-    if (!has_server(check, one))
+    if (!ctl_check_has_server(check, one))
         give(one, REASON_NOT_SERVED);
 }
 
@@ -734,182 +688,6 @@ ask(struct check *check)
     for (i = 0; connect && i < check->n; i++)
         judge_serving(check, check->one[i]);
     return CTL_OK;
-}
-
-/* ---- the report ------------------------------------------------------- */
-
-static struct acme_json *
-reasons_json(const struct one *one)
-{
-    struct acme_json *list = acme_json_array();
-    size_t i;
-
-    for (i = 0; i < REASONS; i++)
-        if ((one->reasons & 1u << i) != 0)
-            acme_json_append_str(list, reason_words[i]);
-    return list;
-}
-
-static void
-copy(struct acme_json *json, const struct one *one, const char *name)
-{
-    const struct acme_json *value = acme_json_get(one->status, name);
-
-    if (value != NULL)
-        acme_json_set(json, name, acme_json_copy(value));
-}
-
-static struct acme_json *
-render(struct one *one)
-{
-    struct acme_json *json = acme_json_object();
-
-    acme_json_set_str(json, "name", one->name);
-    acme_json_set_bool(json, "ok", one->reasons == 0);
-    acme_json_set(json, "reasons", reasons_json(one));
-    copy(json, one, "state");
-    copy(json, one, "state_text");
-    copy(json, one, "version");
-    copy(json, one, "not_after");
-    copy(json, one, "names");
-    copy(json, one, "names_missing");
-    copy(json, one, "renew_why");
-    acme_json_set_str(json, "damage",
-        one->damage[0] != '\0' ? one->damage : NULL);
-    if (acme_json_count(one->shown) > 0)
-        acme_json_set(json, "shown", acme_json_copy(one->shown));
-    if (acme_json_count(one->asked) > 0)
-        acme_json_set(json, "revocation", acme_json_copy(one->asked));
-    return json;
-}
-
-static void
-print_validity(const struct check *check, const struct one *one)
-{
-    const long long left =
-        acme_json_time(one->status, "not_after") - (long long)check->now;
-
-    if (acme_json_str(one->status, "not_after") == NULL)
-        (void)printf("no certificate");
-    else if (left <= 0)
-        (void)printf("expired %s", acme_json_str(one->status, "not_after"));
-    else if (left >= 2 * 86400)
-        (void)printf("valid for %lld days", left / 86400);
-    else
-        (void)printf("valid for %lld hours", left / 3600);
-}
-
-static void
-print_words(const char *label, const struct acme_json *list)
-{
-    size_t i, n = acme_json_count(list);
-
-    if (n == 0)
-        return;
-    (void)printf("  %s:", label);
-    for (i = 0; i < n; i++)
-        (void)printf(" %s", acme_json_text(acme_json_at(list, i)));
-    (void)putchar('\n');
-}
-
-static void
-print_shown(const struct check *check, const struct one *one)
-{
-    size_t i;
-
-    for (i = 0; i < acme_json_count(one->shown); i++) {
-        const struct acme_json *row = acme_json_at(one->shown, i);
-        const char *why = acme_json_str(row, "why");
-        const bool live = has_word(row, "shown", "live");
-        const bool bad = has_word(row, "staple", "bad");
-
-        if (!live || bad || check->ctl->verbose > 0)
-            (void)printf("  %s port %lld, %s, %s: %s%s%s\n",
-                acme_json_str(row, "address"),
-                (long long)acme_json_int(row, "port", 0),
-                acme_json_str(row, "name"), acme_json_str(row, "key"),
-                live ? "the live certificate"
-                : has_word(row, "shown", "another_version")
-                    ? "another version of the certificate"
-                : has_word(row, "shown", "other") ? "another certificate"
-                                                  : "nothing is shown: ",
-                why != NULL ? why : "",
-                bad ? ", stapled to it what is no use"
-                : has_word(row, "staple", "good") ? ", stapled"
-                                                  : "");
-    }
-    if (check->ctl->connect && !has_server(check, one))
-        (void)printf("  no server runs that has it\n");
-}
-
-static void
-print_asked(const struct one *one)
-{
-    size_t i;
-
-    for (i = 0; i < acme_json_count(one->asked); i++) {
-        const struct acme_json *row = acme_json_at(one->asked, i);
-        const char *why = acme_json_str(row, "why");
-        const char *reason = acme_json_str(row, "reason");
-
-        (void)printf("  OCSP of %s: %s%s%s\n", acme_json_str(row, "serial"),
-            acme_json_str(row, "ocsp"),
-            why != NULL || reason != NULL ? ": " : "",
-            why != NULL      ? why
-            : reason != NULL ? reason
-                             : "");
-    }
-}
-
-static void
-print_one(const struct check *check, const struct one *one)
-{
-    const char *why = acme_json_str(one->status, "renew_why");
-    size_t i;
-
-    (void)printf("%s: ", one->name);
-    for (i = 0; i < REASONS; i++)
-        if ((one->reasons & 1u << i) != 0)
-            (void)printf("%s, ", reason_words[i]);
-    if (one->reasons == 0)
-        (void)printf(is_wanted(one) ? "ok, " : "dormant, ");
-    print_validity(check, one);
-    (void)putchar('\n');
-    print_words("not covered", acme_json_get(one->status, "names_missing"));
-    if ((one->reasons & 1u << REASON_CHANGED) != 0)
-        (void)printf("  definition changed: %s\n", why != NULL ? why : "");
-    if (one->damage[0] != '\0')
-        (void)printf("  damaged: %s\n", one->damage);
-    print_shown(check, one);
-    print_asked(one);
-}
-
-static int
-report(struct check *check)
-{
-    struct acme_json *json, *list;
-    size_t i, bad = 0;
-
-    for (i = 0; i < check->n; i++)
-        bad += check->one[i]->reasons != 0;
-    if (check->ctl->json) {
-        json = acme_json_object();
-        list = acme_json_array();
-        for (i = 0; i < check->n; i++)
-            acme_json_append(list, render(check->one[i]));
-        acme_json_set_bool(json, "ok", bad == 0);
-        acme_json_set(json, "lineages", list);
-        if (ctl_print_json(json) != CTL_OK)
-            return CTL_FAILED;
-        return bad == 0 ? CTL_OK : CTL_FAILED;
-    }
-    for (i = 0; i < check->n; i++)
-        if (!check->ctl->quiet || check->one[i]->reasons != 0)
-            print_one(check, check->one[i]);
-    if (bad == 0 && !check->ctl->quiet)
-        (void)printf("%zu of %zu certificates are up to date%s\n", check->n,
-            check->n, check->ctl->connect ? ", and so are the servers" : "");
-    return bad == 0 ? CTL_OK : CTL_FAILED;
 }
 
 /* ---- the verb --------------------------------------------------------- */
@@ -947,7 +725,7 @@ run(struct check *check)
     rest = look_for_rest(check);
     code = ask(check);
     if (code == CTL_OK)
-        code = report(check);
+        code = ctl_check_report(check);
     return code == CTL_OK ? rest : code;
 }
 
