@@ -51,7 +51,9 @@ is $shown->{issuer}, $shown->{subject}, 'self-signed';
 is_deeply $shown->{names}, ['a.test', 'www.a.test'],
     'for the names of the virtual host';
 ok !$t->peer_certificate('a.test', verify => 1), 'nobody believes it';
-unlike $t->log_since($mark), qr/\[ssl:(?:warn|error)\](?!.*AH01873)/,
+
+# but for a session cache, and an OpenSSL older than that it was built with
+unlike $t->log_since($mark), qr/\[ssl:(?:warn|error)\](?!.*AH018(?:73|82))/,
     'mod_ssl has nothing to say against it';
 is_deeply [glob $t->dir . '/run/acme-*'], [], 'no file of it is left';
 
