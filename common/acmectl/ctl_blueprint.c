@@ -239,17 +239,19 @@ each(struct ctl_blueprint *r, const char *only,
 static enum acme_rc
 start(struct ctl_blueprint *r, const char *path)
 {
-    const char *slash = strrchr(path, '/');
+    size_t up = strlen(path); /* how much of it is the directory and a slash */
     struct stat st;
     enum acme_rc rc;
 
+    while (up > 0 && path[up - 1] != '/')
+        up--;
     (void)snprintf(r->dir, sizeof(r->dir), "%s", path);
     if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode)) {
-        r->only = slash + 1;
+        r->only = path + up;
         if (!is_yaml(r->only))
             return acme_error_set(r->err, ACME_CONFIG,
                 "\"%s\" is not called .yaml or .yml, as blueprints are", path);
-        r->dir[slash == path ? 1 : slash - path] = '\0';
+        r->dir[up > 1 ? up - 1 : up] = '\0';
     }
     rc = acme_foreign_file_open(r->dir, false, &r->place, r->err);
     return rc == ACME_OK ? each(r, NULL, find_global) : rc;
