@@ -48,7 +48,7 @@ sub run_child ($number, $to)
 sub tell_ ($label, $wrong)
 {
     push @$told, [$label, $wrong, $wrong eq '' ? ()
-        : $t->log =~ s/\A.*?(?=(?:.*\n){15}\z)//sr];
+        : $t->log =~ s/\A.*?(?=(?:[^\n]*\n){15}\z)//sr];
     return;
 }
 

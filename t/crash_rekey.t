@@ -105,6 +105,7 @@ sub kill_at ($step, $n, $what)
     $crash->arm($how, at => $step, signal => 'KILL');
     my ($exit) = rekey();
     $fired = $crash->fired;
+    $what = $crash->step($step);
     $crash->disarm;
     # an hour later nobody's are removed
     utime time - 7200, time - 7200,

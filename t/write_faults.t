@@ -37,7 +37,7 @@ sub run_child ($number, $to)
 sub tell_ ($label, $wrong)
 {
     push @$told, [$label, $wrong, $wrong eq '' ? ()
-        : $t->log =~ s/\A.*?(?=(?:.*\n){12}\z)//sr];
+        : $t->log =~ s/\A.*?(?=(?:[^\n]*\n){12}\z)//sr];
     return;
 }
 
@@ -111,6 +111,7 @@ sub fail_at ($step, $what)
     my ($exit, $out, $err) = force('a.test');
     # hooks are noted when acmectl has its answer already
     $wrong ||= 'no such step' if !$t->wait_for(sub { $crash->fired }, 5);
+    $what = $crash->step($step);
     $wrong ||= "acmectl: $exit" if $exit !~ /^[01]$/;
     $wrong ||= look('a.test');
     # who holds a lock, and what is removed later anyway, may fail in silence

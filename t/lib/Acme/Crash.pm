@@ -151,6 +151,13 @@ sub steps ($self)
     return map { s/\.[0-9a-f]{16}(?=\.tmp)/.*/gr } @lines;
 }
 
+# What the step with that number was this time: two jobs of the store may do
+# theirs in one order now and in the other then.
+sub step ($self, $number)
+{
+    return ($self->steps)[$number - 1] // 'none';
+}
+
 # Runs each code in a child of its own, with a list of what it has to say:
 # [LABEL, WHAT IS WRONG or '', and more to show]; they become tests here.  A
 # restart takes seconds in which nothing happens, so several go on at once.
