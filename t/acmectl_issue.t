@@ -112,6 +112,7 @@ my @wrong = (
     [['-d', 'b.test', '--manual-cleanup-hook', '/bin/true'], qr/auth-hook/],
     [['-d', 'b.test', '--dns-update', 'onlyserver'], qr/--dns-update: /],
     [['-d', 'b.test', '--ca-file', '/no/such'], qr{/no/such}],
+    [['-d', 'b.test', '--email', 'me@b'], qr/contact "me\@b" is no address/],
 );
 for my $case (@wrong) {
     my ($args, $why) = @$case;

@@ -1,5 +1,4 @@
 #include "acmectl/ctl_wish.h"
-#include "acmectl/ctl_answer.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -8,6 +7,8 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "acmectl/ctl_account.h"
+#include "acmectl/ctl_answer.h"
 #include "acmectl/ctl_kept.h"
 #include "drive/acme_host_check.h"
 
@@ -95,6 +96,8 @@ take_contacts(struct ctl *ctl, struct acme_issuer *issuer)
         return ctl_fail(CTL_USAGE, "--email: more than %d contacts",
             ACME_CONTACTS_MAX);
     for (i = 0; i < ctl->emails.n; i++) {
+        if (ctl_contact_check(ctl->emails.word[i]) != CTL_OK)
+            return CTL_USAGE;
         acme_error_clear(&err);
         if (acme_host_contact(ctl->emails.word[i], url, &err) != ACME_OK)
             return usage("email", &err);
