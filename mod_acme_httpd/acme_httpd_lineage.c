@@ -21,6 +21,7 @@ struct build {
     apr_hash_t *below;   /* ".example.com" -> domain, or `several` */
     apr_hash_t *written; /* place of a virtual host -> struct written */
     bool certificate;    /* an SSLCertificateFile for all */
+    bool stapling;       /* SSLUseStapling for all */
     bool startup;        /* somebody looks at stderr */
     const char *demoted; /* a command that was warned of */
 };
@@ -28,6 +29,7 @@ struct build {
 /* What mod_ssl and httpd itself do not tell of a virtual host. */
 struct written {
     bool name, tls, certificate;
+    bool stapling; /* of its own or for all */
 };
 
 /* In build.below: names of more than one domain end so. */
@@ -193,6 +195,7 @@ read_host(struct build *b, const ap_directive_t *host)
     struct written *written = apr_pcalloc(b->pool, sizeof(*written));
     const ap_directive_t *line;
 
+    written->stapling = b->stapling;
     for (line = host->first_child; line != NULL; line = line->next) {
         if (strcasecmp(line->directive, "ServerName") == 0)
             written->name = true;
@@ -200,6 +203,8 @@ read_host(struct build *b, const ap_directive_t *host)
             written->tls = strcasecmp(line->args, "off") != 0;
         else if (strcasecmp(line->directive, "SSLCertificateFile") == 0)
             written->certificate = true;
+        else if (strcasecmp(line->directive, "SSLUseStapling") == 0)
+            written->stapling = strcasecmp(line->args, "on") == 0;
     }
     apr_hash_set(b->written, place(b, host->filename, host->line_num),
         APR_HASH_KEY_STRING, written);
@@ -210,12 +215,14 @@ read_tree(struct build *b)
 {
     const ap_directive_t *line;
 
-    for (line = ap_conftree; line != NULL; line = line->next) {
+    for (line = ap_conftree; line != NULL; line = line->next)
+        if (strcasecmp(line->directive, "SSLCertificateFile") == 0)
+            b->certificate = true;
+        else if (strcasecmp(line->directive, "SSLUseStapling") == 0)
+            b->stapling = strcasecmp(line->args, "on") == 0;
+    for (line = ap_conftree; line != NULL; line = line->next)
         if (strcasecmp(line->directive, "<VirtualHost") == 0)
             read_host(b, line);
-        else if (strcasecmp(line->directive, "SSLCertificateFile") == 0)
-            b->certificate = true;
-    }
 }
 
 /* NULL: not known, or the main server. */
@@ -773,8 +780,9 @@ add_lineage(struct build *b, struct acme_httpd_domain *domain)
         lineage.type[0] =
             b->conf->md_store != NULL ? ACME_KEY_RSA_2048 : ACME_KEY_ECDSA_256;
     lineage.must_staple = settings.must_staple == 1;
-    lineage.stapling =
-        settings.stapling != -1 ? settings.stapling == 1 : lineage.must_staple;
+    lineage.stapling = settings.stapling != -1
+                           ? settings.stapling == 1
+                           : lineage.must_staple || domain->stapled;
     lineage.reuse_key = settings.reuse_key == 1;
     lineage.allow_subset = settings.allow_subset == 1;
     lineage.csr_file = settings.csr_file;
@@ -870,6 +878,24 @@ find_reach(const struct build *b)
     acme_httpd_reach(b->conf, tls);
 }
 
+/* mod_ssl itself staples only what it has loaded from files. */
+static void
+find_stapling(const struct build *b)
+{
+    struct acme_httpd_server *server;
+    const struct written *written;
+    server_rec *s;
+
+    for (s = b->conf->base; s != NULL; s = s->next) {
+        server = acme_httpd_server_of(s);
+        written = written_in(b, s);
+        server->ssl_stapling =
+            written != NULL ? written->stapling : b->stapling;
+        if (server->domain != NULL && server->ssl_stapling)
+            server->domain->stapled = true;
+    }
+}
+
 /*
  * mod_md's store keeps what it has, and ours is below it.  Who says nothing
  * may have it where mod_md makes it, unless that is still at work there or
@@ -940,6 +966,7 @@ make_config(struct build *b, server_rec *base)
     }
     conf->config->stapling = conf->stapling;
     find_reach(b);
+    find_stapling(b);
     for (i = 0; i < conf->domains->nelts; i++)
         if (!add_lineage(b,
                 APR_ARRAY_IDX(conf->domains, i, struct acme_httpd_domain *)))

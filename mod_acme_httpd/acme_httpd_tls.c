@@ -128,8 +128,11 @@ path_for(const struct acme_httpd_conf *conf, size_t lineage)
         NULL);
 }
 
-/* mod_ssl reads the file as soon as it knows its path, so one does for all.
- * NULL: logged. */
+/*
+ * mod_ssl reads the file as soon as it knows its path, so one does for all.
+ * SSLUseStapling makes it look for the issuer, which is the second one.
+ * NULL: logged.
+ */
 static const char *
 placeholder(struct acme_httpd_conf *conf, server_rec *s, size_t index)
 {
@@ -143,6 +146,9 @@ placeholder(struct acme_httpd_conf *conf, server_rec *s, size_t index)
     if (conf->placeholder == NULL)
         rc = open_placeholder(conf, &pem, &err);
     if (rc == ACME_OK)
+        rc = acme_live_placeholder_cert(conf->placeholder, lineage->names,
+            lineage->nnames, &pem, &err);
+    if (rc == ACME_OK && acme_httpd_server_of(s)->ssl_stapling)
         rc = acme_live_placeholder_cert(conf->placeholder, lineage->names,
             lineage->nnames, &pem, &err);
     if (rc == ACME_OK && !write_file(&conf->placeholder_cert, &pem))
@@ -242,6 +248,23 @@ certificate_status(SSL *ssl, void *arg)
                                   : SSL_TLSEXT_ERR_NOACK;
 }
 
+/* For mod_ssl's own stapling; nobody is asked about a placeholder. */
+static int
+prime(server_rec *s, apr_pool_t *pool, const char *id, apr_size_t id_len,
+    const char *pem)
+{
+    const struct acme_httpd_server *server = acme_httpd_server_of(s);
+
+    (void)pool;
+    (void)id;
+    (void)id_len;
+    (void)pem;
+    return server->ssl_stapling && server->domain != NULL &&
+                   server->domain->certs == NULL && !server->explicit_files
+               ? OK
+               : DECLINED;
+}
+
 /*
  * mod_ssl asks others for answers only about certificates whose issuer it has
  * found in its files, or where its own SSLUseStapling is on, and there is
@@ -286,4 +309,5 @@ acme_httpd_tls_hooks(void)
     ap_hook_ssl_add_cert_files(add_cert_files, NULL, NULL, APR_HOOK_MIDDLE);
     APR_OPTIONAL_HOOK(ssl, init_server, init_server, NULL, NULL,
         APR_HOOK_MIDDLE);
+    ap_hook_ssl_ocsp_prime_hook(prime, NULL, NULL, APR_HOOK_FIRST);
 }

@@ -70,6 +70,7 @@ struct acme_httpd_domain {
     const char *file;
     int line;
     bool used;      /* by a virtual host */
+    bool stapled;   /* by SSLUseStapling of one of them */
     bool managed;   /* has a lineage: */
     size_t lineage; /* in the core's config */
 };
@@ -151,6 +152,7 @@ struct acme_httpd_server {
     struct acme_enhance enhance;      /* as it is for requests */
     struct acme_httpd_domain *domain; /* whose certificate it serves */
     bool explicit_files;              /* has SSLCertificateFile, which stays */
+    bool ssl_stapling;                /* SSLUseStapling is on */
     int (*status)(struct ssl_st *ssl, void *arg); /* mod_ssl's stapling; */
     void *status_arg;                             /* NULL: it is off */
 };

@@ -22,7 +22,9 @@ static int ngx_acme_http_lookup(ngx_ssl_conn_t *ssl_conn, void *data);
 
 
 static const ngx_acme_ssl_module_t  ngx_acme_http_ssl =
-    ngx_acme_ssl_module("HTTP", ngx_http_ssl_srv_conf_t, ngx_acme_http_lookup);
+    ngx_acme_ssl_module("HTTP", ngx_http_ssl_srv_conf_t,
+                        offsetof(ngx_http_ssl_srv_conf_t, stapling),
+                        ngx_acme_http_lookup);
 
 
 void

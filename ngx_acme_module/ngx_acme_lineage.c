@@ -1009,7 +1009,8 @@ ngx_acme_read_server(ngx_conf_t *cf, ngx_acme_main_conf_t *amcf,
                               offsetof(ngx_acme_srv_conf_t, must_staple), 0);
     ascf->stapling = ngx_acme_flag(ascf,
                               offsetof(ngx_acme_srv_conf_t, stapling),
-                              lineage->must_staple);
+                              lineage->must_staple
+                              || ngx_acme_tls_stapling(ascf));
     lineage->stapling = ascf->stapling;
     lineage->reuse_key = ngx_acme_flag(ascf,
                               offsetof(ngx_acme_srv_conf_t, reuse_key), 0);

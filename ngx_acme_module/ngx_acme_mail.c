@@ -25,7 +25,7 @@ static ngx_int_t ngx_acme_mail_name(ngx_conf_t *cf, ngx_acme_srv_conf_t *ascf,
 
 
 static const ngx_acme_ssl_module_t  ngx_acme_mail_ssl =
-    ngx_acme_ssl_module("MAIL", ngx_mail_ssl_conf_t, NULL);
+    ngx_acme_ssl_module("MAIL", ngx_mail_ssl_conf_t, -1, NULL);
 
 
 static ngx_mail_module_t  ngx_acme_mail_module_ctx = {

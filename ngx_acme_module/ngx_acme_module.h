@@ -70,13 +70,14 @@ typedef struct {
     size_t                    builtin_session_cache;
     size_t                    shm_zone;
     size_t                    session_timeout;
+    ssize_t                   stapling;       /* or -1: not in this nginx */
 
     /* of an explicit certificate; NULL: the SSL_CTX has it */
     int                     (*lookup)(ngx_ssl_conn_t *ssl_conn, void *sscf);
 } ngx_acme_ssl_module_t;
 
 
-#define ngx_acme_ssl_module(context, type, lookup)                           \
+#define ngx_acme_ssl_module(context, type, stapling, lookup)                 \
     {                                                                        \
         ngx_string(context),                                                 \
         offsetof(type, ssl),                                                 \
@@ -85,6 +86,7 @@ typedef struct {
         offsetof(type, builtin_session_cache),                               \
         offsetof(type, shm_zone),                                            \
         offsetof(type, session_timeout),                                     \
+        stapling,                                                            \
         lookup                                                               \
     }
 
@@ -215,6 +217,7 @@ void ngx_acme_reach(ngx_acme_main_conf_t *amcf,
 /* ngx_acme_tls.c */
 
 ngx_int_t ngx_acme_tls_inject(ngx_conf_t *cf, ngx_acme_srv_conf_t *ascf);
+ngx_flag_t ngx_acme_tls_stapling(ngx_acme_srv_conf_t *ascf);
 ngx_int_t ngx_acme_tls_install(ngx_conf_t *cf, ngx_acme_srv_conf_t *ascf);
 
 /* ngx_acme_http.c */

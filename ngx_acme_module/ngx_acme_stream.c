@@ -20,6 +20,13 @@
 #define ngx_stream_ssl_srv_conf_t  ngx_stream_ssl_conf_t
 #endif
 
+#if (nginx_version >= 1027002)
+#define NGX_ACME_STREAM_STAPLING                                             \
+    offsetof(ngx_stream_ssl_srv_conf_t, stapling)
+#else
+#define NGX_ACME_STREAM_STAPLING  -1
+#endif
+
 
 static char *ngx_acme_stream_init_main_conf(ngx_conf_t *cf, void *conf);
 static ngx_int_t ngx_acme_stream_server(ngx_conf_t *cf,
@@ -34,7 +41,8 @@ static ngx_int_t ngx_acme_stream_names(ngx_conf_t *cf,
 
 
 static const ngx_acme_ssl_module_t  ngx_acme_stream_ssl =
-    ngx_acme_ssl_module("STREAM", ngx_stream_ssl_srv_conf_t, NULL);
+    ngx_acme_ssl_module("STREAM", ngx_stream_ssl_srv_conf_t,
+                        NGX_ACME_STREAM_STAPLING, NULL);
 
 
 static ngx_stream_module_t  ngx_acme_stream_module_ctx = {

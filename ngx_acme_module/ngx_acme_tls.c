@@ -68,6 +68,27 @@ ngx_acme_tls_is_given(ngx_acme_srv_conf_t *ascf)
 }
 
 
+/* ssl_stapling, which nginx itself does for files only; not merged yet */
+
+ngx_flag_t
+ngx_acme_tls_stapling(ngx_acme_srv_conf_t *ascf)
+{
+    ngx_flag_t  flag;
+
+    if (ascf->ssl == NULL || ascf->ssl->stapling == -1) {
+        return 0;
+    }
+
+    flag = *ngx_acme_tls_at(ascf, stapling, ngx_flag_t);
+
+    if (flag == NGX_CONF_UNSET && ascf->outer != NULL) {
+        flag = *ngx_acme_tls_at(ascf->outer, stapling, ngx_flag_t);
+    }
+
+    return flag == 1;
+}
+
+
 /* each lineage has the name it is known by, each such server its SSL_CTX */
 
 ngx_int_t

@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 # acme_stapling of all of http{} and of stream{}, turned off in one server; and
 # beside ssl_stapling of nginx's own, which counts for an explicit certificate
-# as long as that is shown.
+# as long as that is shown.  Where nothing is said of acme_stapling, ssl_stapling
+# means it.
 
 use v5.36;
 use lib 't/lib';
@@ -62,5 +63,18 @@ like $seen->{issuer}, qr/explicit/, 'the explicit certificate, with';
 like $seen->{staple}{error}, qr/another/, "nginx's answer";
 ok $t->wait_certificate('own.test'), 'ours, with';
 is +(wait_staple('own.test') // {})->{status}, 0, 'its own';
+
+$t->configure(global => 'ssl_stapling on;');
+$t->site('none.test', extra => 'ssl_stapling off;');
+$t->site('only.test', extra => 'ssl_stapling on;');
+ok $t->reload, 'ssl_stapling alone';
+$t->wait_certificate($_) or $t->give_up for qw(none.test only.test);
+is +(wait_staple($_) // {})->{status}, 0, "$_: stapled"
+    for qw(a.test only.test);
+is shown($_)->{staple}, undef, "$_: not" for qw(off.test none.test);
+$t->configure(global => '');
+ok $t->reload, 'in one server alone';
+is shown('only.test')->{staple}{status}, 0, '... stapled';
+is shown('a.test')->{staple}, undef, '... the others not';
 
 $t->done;

@@ -1,7 +1,7 @@
 package Acme::CA::Ocsp;
 
 # The test CA's responder (RFC 6960): `openssl ocsp` makes the answers, from an
-# index of the certificates issued.  Questions come with GET.
+# index of the certificates issued.
 
 use v5.36;
 use Acme::CA::X509 qw(issue new_key);
@@ -12,9 +12,9 @@ use MIME::Base64 qw(decode_base64);
 
 our @EXPORT_OK = qw(ocsp_answer);
 
-# The answer to /ocsp/QUESTION, or something else in its place; see `ocsp` in
-# Acme::CA.
-sub ocsp_answer ($server, $question)
+# The answer to GET /ocsp/QUESTION or POST /ocsp, or something else in its
+# place; see `ocsp` in Acme::CA.
+sub ocsp_answer ($server, $request)
 {
     my $ocsp = $server->{ocsp};
     my $type = ['Content-Type', 'application/ocsp-response'];
@@ -24,7 +24,14 @@ sub ocsp_answer ($server, $question)
         headers => [$type, $ocsp->{headers} ? @{ $ocsp->{headers} } : ()] }
         if $ocsp->{status} || defined $ocsp->{body};
     return { status => 200, headers => [$type],
-        body => made_answer($server, $ocsp, $question) };
+        body => made_answer($server, $ocsp, question($request)) };
+}
+
+sub question ($request)
+{
+    return $request->{body} if $request->{method} eq 'POST';
+    my ($word) = $request->{path} =~ m{([^/]+)\z};
+    return decode_base64($word =~ s/%([0-9A-F]{2})/chr hex $1/ger);
 }
 
 sub made_answer ($server, $ocsp, $question)
@@ -32,8 +39,7 @@ sub made_answer ($server, $ocsp, $question)
     my $base = "$server->{dir}/$server->{name}.ocsp";
     my $signer = signer($server, $ocsp);
 
-    $question =~ s/%([0-9A-F]{2})/chr hex $1/ge;
-    spew("$base.request", decode_base64($question));
+    spew("$base.request", $question);
     spew("$base.index", index_text($server, $ocsp));
     spew("$base.issuer", $server->intermediate->{pem});
     spew("$base.signer", $signer->{pem});

@@ -112,9 +112,9 @@ sub respond ($self, $ctx)
         if $self->{crl} && $request->{listener} eq 'decoy_http'
         && $request->{path} eq '/crl';
     if ($self->{ocsp} && $request->{listener} eq 'decoy_http'
-        && $request->{path} =~ m{^/ocsp/([^/]+)$}) {
+        && $request->{path} =~ m{^/ocsp(?:/[^/]+)?$}) {
         $ctx->{endpoint} = 'ocsp';
-        return ocsp_answer($self, $1);
+        return ocsp_answer($self, $request);
     }
     return { status => 404, headers => [], body => "decoy\n" }
         if $request->{listener} ne 'acme';
