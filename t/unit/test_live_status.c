@@ -52,10 +52,15 @@ ignore_move(void *ctx, size_t lineage)
     (void)lineage;
 }
 
+/* As often as it takes: a look ends when its time is over, and it takes some
+ * to see what others have changed. */
 static void
 look(struct fake_drive *d)
 {
-    acme_keeper_look(d->keeper, ignore_move, NULL);
+    int i;
+
+    for (i = 0; i < ALL_LOOKS; i++)
+        acme_keeper_look(d->keeper, ignore_move, NULL);
 }
 
 /* As workers have it; the caller's. */
@@ -198,15 +203,6 @@ test_time_passes(void **state)
 /* ---- others ----------------------------------------------------------- */
 
 static void
-look_at_all(struct fake_drive *d)
-{
-    int i;
-
-    for (i = 0; i < ALL_LOOKS; i++)
-        look(d);
-}
-
-static void
 test_others(void **state)
 {
     struct fake_drive *d = *state;
@@ -220,7 +216,7 @@ test_others(void **state)
     record.failures = 1;
     (void)acme_error_set(&record.error, ACME_NET, "no answer");
     fake_drive_write_record(d, "a.test", &record);
-    look_at_all(d);
+    look(d);
     expect_state(d, 0, "failing");
     expect_same(d, 0);
     expect_state(d, 1, "ok");
@@ -228,14 +224,14 @@ test_others(void **state)
     fake_drive_leaf(d, "b.test", &leaf);
     helper_tmp_puts(&d->tmp,
         fake_drive_path("revoked/%s.json", leaf.fingerprint), "{}");
-    look_at_all(d);
+    look(d);
     expect_state(d, 1, "revoked");
     /* the clock is set, and set back */
     d->host.now += (time_t)1000 * 86400;
-    look_at_all(d);
+    look(d);
     expect_state(d, 1, "expired");
     d->host.now = began;
-    look_at_all(d);
+    look(d);
     expect_state(d, 1, "revoked");
     expect_same(d, 1);
 }
@@ -251,7 +247,7 @@ test_damage(void **state)
         "rubbish");
     helper_tmp_puts(&d->tmp, fake_drive_path("archive/b.test/1/fullchain.pem"),
         "rubbish");
-    look_at_all(d);
+    look(d);
     expect_state(d, 1, "ok");
     fake_host_pass(&d->host, 3600);
     look(d);
