@@ -36,18 +36,11 @@ sub asked ($host)
         split /\n/, slurp($host->dir . '/logs/access.log') // '';
 }
 
-# Proofs that the CA has accepted.  In one order of a hundred Pebble takes an
-# earlier one for good, also where it is told never to.
-sub proofs ()
-{
-    return scalar(() = $ca->log =~ /set VALID by completed challenge/g);
-}
-
-sub counts ($host) { return (asked($host), proofs()) }
+sub counts ($host) { return (asked($host), $ca->proofs) }
 
 sub is_asked ($host, $asked, $proofs)
 {
-    ok proofs() == $proofs
+    ok $ca->proofs == $proofs
         || $host->wait_for(sub { asked($host) > $asked }, 5, 'a request'),
         address($host) . ' was asked';
     return;

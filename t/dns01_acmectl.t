@@ -21,10 +21,11 @@ $t->start;
 $t->wait_certificate('a.test') or $t->give_up;
 $t->stop;
 
-my $before = $knot->updates;
+my ($before, $proofs) = ($knot->updates, $t->ca->proofs);
 my ($exit, $out, $err) = $t->acmectl('renew', '--force');
 is $exit, 0, 'renew' or diag "$out$err";
 is $t->live_version('a.test'), 2, 'another version';
-is $knot->updates, $before + 4, 'by records that came and went';
+is $knot->updates, $before + 2 * ($t->ca->proofs - $proofs),
+    'by records that came and went';
 is_deeply [$knot->txt('_acme-challenge.a.test')], [], 'nothing is left';
 $t->done;

@@ -47,6 +47,13 @@ sub ca_file ($self) { return $self->{file}{root} }
 sub pids ($self) { return $self->{pid} // () }
 sub log ($self) { return slurp($self->{log}) // '' }
 
+# Proofs that it has accepted.  In one order of a hundred it takes an earlier
+# one for good, also where it is told never to.
+sub proofs ($self)
+{
+    return scalar(() = $self->log =~ /set VALID by completed challenge/g);
+}
+
 sub start ($self)
 {
     my $config = "$self->{dir}/$self->{name}.json";
