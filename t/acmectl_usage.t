@@ -51,7 +51,7 @@ my $two = 'mount -t tmpfs none /var/lib && for s in nginx apache2; do '
     . 'exec "$@"';
 my $may = run(cmd => ['unshare', '-m', 'true'])->{exit} == 0;
 SKIP: {
-    skip 'this machine allows no private mounts', 6 if !$may;
+    skip 'this machine allows no private mounts', 8 if !$may;
     my $ran = run(cmd => ['unshare', '-m', 'sh', '-c', $two, $state,
         built('ACME_ACMECTL', 'acmectl'), 'rollback', '--cert-name', 'x']);
     is $ran->{exit}, 2, 'two state directories: rollback wants to know which';
@@ -68,6 +68,13 @@ SKIP: {
     is scalar @{ decode_json($ran->{stdout}) }, 1,
         'and one, where the other cannot be used';
     is $ran->{exit}, 1, '  which is an error';
+    my $theirs = 'cd /var/lib && chown -R nobody nginx/acme && '
+        . 'chown -R www-data apache2/acme && exec';
+    $ran = run(cmd => ['unshare', '-m', 'sh', '-c', $two =~ s/exec/$theirs/r,
+        $state, built('ACME_ACMECTL', 'acmectl'), 'renew', '--json']);
+    is scalar @{ decode_json($ran->{stdout}) }, 1, 'and one of two owners';
+    like $ran->{stderr}, qr{"/var/lib/apache2/acme" is left out: .*--state-dir},
+        '  and how to do the other' or diag $ran->{stdout};
     $ran = run(cmd => ['unshare', '-m', 'sh', '-c', $two, $state,
         built('ACME_ACMECTL', 'acmectl'), 'status']);
     like $ran->{stdout}, qr{nginx/acme\n.*apache2/acme\n}s,

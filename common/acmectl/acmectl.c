@@ -144,17 +144,27 @@ become(const struct stat *st)
 int
 ctl_become(const char *state_dir, struct stat *st)
 {
+    static const char *before; /* whose owner root has become */
+
     if (stat(state_dir, st) != 0)
         return ctl_fail(CTL_FAILED, "cannot use \"%s\": %s", state_dir,
             strerror(errno));
-    if (geteuid() != st->st_uid && geteuid() != 0)
+    if (geteuid() == st->st_uid)
+        return CTL_OK;
+    if (before != NULL)
+        return ctl_fail(CTL_FAILED,
+            "\"%s\" is left out: it belongs to another user than \"%s\", "
+            "whose owner acmectl has become; run it again with --state-dir %s",
+            state_dir, before, state_dir);
+    if (geteuid() != 0)
         return ctl_fail(CTL_FAILED,
             "\"%s\" belongs to %s; run acmectl as that user", state_dir,
             st->st_uid == 0 ? "root" : "another user");
-    if (geteuid() != st->st_uid && !become(st))
+    if (!become(st))
         return ctl_fail(CTL_FAILED,
             "cannot become the owner (uid %ld) of \"%s\"", (long)st->st_uid,
             state_dir);
+    before = state_dir;
     return CTL_OK;
 }
 
