@@ -59,10 +59,22 @@ watch_parts(struct supervisor *supervisor)
         acme_service_report(supervisor, &supervisor->engine);
     if (store_ended)
         acme_service_report(supervisor, &supervisor->store);
-    supervisor->crashed =
-        (engine_ended && acme_service_is_crash(supervisor->engine.status)) ||
-        (store_ended && acme_service_is_crash(supervisor->store.status));
     return true;
+}
+
+/* Whoever has died takes the others along, which may be seen first. */
+static void
+find_cause(struct supervisor *supervisor)
+{
+    struct part *const parts[] = { &supervisor->store, &supervisor->engine,
+        &supervisor->runner };
+    size_t i;
+
+    for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+        if (!parts[i]->told && WIFSIGNALED(parts[i]->status))
+            acme_service_report(supervisor, parts[i]);
+    supervisor->crashed = acme_service_is_crash(supervisor->engine.status) ||
+                          acme_service_is_crash(supervisor->store.status);
 }
 
 static bool
@@ -120,6 +132,7 @@ supervise(struct supervisor *supervisor)
             break;
         }
         acme_service_stop_parts(supervisor);
+        find_cause(supervisor);
         if (acme_time_ms() - started > LIVED_S * 1000LL)
             pause = PAUSE_LEAST_MS;
         if (!pause_for(supervisor,

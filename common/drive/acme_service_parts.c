@@ -275,7 +275,7 @@ acme_service_reap(struct part *part)
 }
 
 void
-acme_service_report(struct supervisor *supervisor, const struct part *part)
+acme_service_report(struct supervisor *supervisor, struct part *part)
 {
     const char *name = part == &supervisor->store     ? "store"
                        : part == &supervisor->engine  ? "engine"
@@ -283,6 +283,7 @@ acme_service_report(struct supervisor *supervisor, const struct part *part)
                        : part == &supervisor->sweeper ? "sweeper"
                                                       : "watcher";
 
+    part->told = true;
     if (WIFSIGNALED(part->status)) {
         acme_service_log(supervisor, ACME_LOG_ERROR,
             "%s died of signal %d and is started again", name,
@@ -336,8 +337,10 @@ acme_service_stop_part(struct supervisor *supervisor, struct part *part)
 
     acme_service_close(&part->stop);
     while (!acme_service_reap(part)) {
-        if (acme_time_ms() >= until)
+        if (acme_time_ms() >= until) {
+            part->told = true;
             (void)kill(part->pid, SIGKILL);
+        }
         (void)poll(&pfd, 1, 10);
         acme_service_drain(supervisor);
     }

@@ -15,6 +15,7 @@ struct part {
     pid_t pid; /* 0: not running */
     int stop;  /* our end; closing it asks for the end */
     int status;
+    bool told; /* why it has ended; or it was us */
 };
 
 struct supervisor {
@@ -71,8 +72,7 @@ void acme_service_drain(struct supervisor *supervisor);
 
 /* Whether it has ended, or does not run. */
 bool acme_service_reap(struct part *part);
-void acme_service_report(struct supervisor *supervisor,
-    const struct part *part);
+void acme_service_report(struct supervisor *supervisor, struct part *part);
 
 /* It died of itself; not because somebody killed it: then its job goes on at
  * once, and the pause between two starts is enough should it be the kernel,
