@@ -878,7 +878,8 @@ find_reach(const struct build *b)
     acme_httpd_reach(b->conf, tls);
 }
 
-/* mod_ssl itself staples only what it has loaded from files. */
+/* mod_ssl itself staples only what it has loaded from files; of such ours is
+ * not served. */
 static void
 find_stapling(const struct build *b)
 {
@@ -891,7 +892,8 @@ find_stapling(const struct build *b)
         written = written_in(b, s);
         server->ssl_stapling =
             written != NULL ? written->stapling : b->stapling;
-        if (server->domain != NULL && server->ssl_stapling)
+        if (server->domain != NULL && server->ssl_stapling &&
+            !b->certificate && (written == NULL || !written->certificate))
             server->domain->stapled = true;
     }
 }

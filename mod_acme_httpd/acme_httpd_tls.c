@@ -61,11 +61,18 @@ open_file(apr_pool_t *pool, const char *directory,
     return file->fd != -1;
 }
 
+/* So many times, one after the other. */
 static bool
-write_file(const struct acme_httpd_file *file, const struct acme_buf *text)
+write_file(const struct acme_httpd_file *file, const struct acme_buf *text,
+    size_t times)
 {
-    return pwrite(file->fd, text->data, text->len, 0) == (ssize_t)text->len &&
-           ftruncate(file->fd, (off_t)text->len) == 0;
+    size_t i, at = 0;
+
+    for (i = 0; i < times; i++, at += text->len)
+        if (pwrite(file->fd, text->data, text->len, (off_t)at) !=
+            (ssize_t)text->len)
+            return false;
+    return ftruncate(file->fd, (off_t)at) == 0;
 }
 
 /* Where the server keeps what it needs while it runs; else where everybody
@@ -98,7 +105,7 @@ open_placeholder(struct acme_httpd_conf *conf, struct acme_buf *pem,
         apr_pool_cleanup_null);
     rc = acme_live_placeholder_key(conf->placeholder, pem, err);
     if (rc == ACME_OK &&
-        (!open_files(conf) || !write_file(&conf->placeholder_key, pem)))
+        (!open_files(conf) || !write_file(&conf->placeholder_key, pem, 1)))
         rc = acme_error_errno(err, ACME_IO, errno,
             "\"%s\" cannot be written; set DefaultRuntimeDir to a directory "
             "that can",
@@ -130,7 +137,7 @@ path_for(const struct acme_httpd_conf *conf, size_t lineage)
 
 /*
  * mod_ssl reads the file as soon as it knows its path, so one does for all.
- * SSLUseStapling makes it look for the issuer, which is the second one.
+ * SSLUseStapling makes it look for the issuer, which is the same once more.
  * NULL: logged.
  */
 static const char *
@@ -148,10 +155,8 @@ placeholder(struct acme_httpd_conf *conf, server_rec *s, size_t index)
     if (rc == ACME_OK)
         rc = acme_live_placeholder_cert(conf->placeholder, lineage->names,
             lineage->nnames, &pem, &err);
-    if (rc == ACME_OK && acme_httpd_server_of(s)->ssl_stapling)
-        rc = acme_live_placeholder_cert(conf->placeholder, lineage->names,
-            lineage->nnames, &pem, &err);
-    if (rc == ACME_OK && !write_file(&conf->placeholder_cert, &pem))
+    if (rc == ACME_OK && !write_file(&conf->placeholder_cert, &pem,
+                             acme_httpd_server_of(s)->ssl_stapling ? 2 : 1))
         rc = acme_error_errno(&err, ACME_IO, errno, "cannot write \"%s\"",
             conf->placeholder_cert.path);
     acme_buf_clear(&pem);

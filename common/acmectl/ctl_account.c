@@ -408,15 +408,11 @@ static int
 take_contacts(const struct ctl *ctl, char (*url)[ACME_URL_MAX],
     const char **contacts)
 {
-    struct acme_error err;
     int i;
 
     for (i = 0; i < ctl->argc; i++) {
-        if (ctl_contact_check(ctl->argv[i]) != CTL_OK)
+        if (ctl_contact_url(ctl->argv[i], url[i]) != CTL_OK)
             return CTL_USAGE;
-        acme_error_clear(&err);
-        if (acme_host_contact(ctl->argv[i], url[i], &err) != ACME_OK)
-            return ctl_fail(CTL_USAGE, "%s", err.what);
         contacts[i] = url[i];
     }
     return CTL_OK;

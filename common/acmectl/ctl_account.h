@@ -83,6 +83,9 @@ void ctl_account_in_use(struct acme_store *store,
 /* CTL_USAGE: it is no address, nor a contact of a scheme of its own. */
 int ctl_contact_check(const char *contact);
 
+/* The same, and what the CA is told of it: RFC 8555 7.3. */
+int ctl_contact_url(const char *contact, char url[ACME_URL_MAX]);
+
 /* account rekey. */
 int ctl_account_change_key(struct accounts *accounts);
 

@@ -15,7 +15,6 @@
 
 /* ---- values ----------------------------------------------------------- */
 
-/* NULL: it is not said. */
 const char *
 ctl_blueprint_text(const struct acme_json *object, const char *name)
 {
@@ -24,7 +23,6 @@ ctl_blueprint_text(const struct acme_json *object, const char *name)
     return text != NULL && text[0] != '\0' ? text : NULL;
 }
 
-/* A section of the blueprint in hand, or of all. */
 const struct acme_json *
 ctl_blueprint_section(const struct ctl_blueprint *r, const char *name)
 {
@@ -85,7 +83,6 @@ expand(const char *text, char out[PATH_MAX])
     return out[0] == '/';
 }
 
-/* The directory that `parameters` of a place name, or ACME_NOENT. */
 enum acme_rc
 ctl_blueprint_open(const struct acme_json *where, char path[PATH_MAX],
     struct acme_foreign_place *place, struct acme_error *err)
@@ -102,7 +99,7 @@ ctl_blueprint_open(const struct acme_json *where, char path[PATH_MAX],
     return acme_foreign_file_open(path, false, place, err);
 }
 
-/* What is said of its production, without "/directory"; "": nothing. */
+/* What is said there is without "/directory". */
 void
 ctl_blueprint_directory(const struct acme_json *ca, char out[ACME_URL_MAX])
 {

@@ -67,8 +67,8 @@ read_pair(struct ctl_blueprint *r, const struct acme_json *where,
             err);
     acme_foreign_file_close(&place);
     if (rc != ACME_OK && version != NULL) {
-        acme_buf_reset(&version->pair[0].chain);
-        acme_buf_reset(&version->pair[0].key);
+        acme_buf_clear(&version->pair[0].chain);
+        acme_buf_clear(&version->pair[0].key);
     }
     return rc == ACME_OK ? rc : acme_error_wrap(err, "in \"%s\"", path);
 }
@@ -98,50 +98,56 @@ add_chain(struct ctl_blueprint *r)
         r->nomem = true;
 }
 
+/* ACME_NOENT: it is on another machine.  What was wrong first is kept. */
+static enum acme_rc
+try_place(struct ctl_blueprint *r, const struct acme_json *where,
+    const char *name, struct acme_error *first)
+{
+    struct acme_error why;
+    enum acme_rc rc;
+
+    if (!ctl_blueprint_is_local(where))
+        return ACME_NOENT;
+    acme_error_clear(&why);
+    rc = read_pair(r, where, name, &why);
+    r->nomem = r->nomem || rc == ACME_NOMEM;
+    if (rc != ACME_OK && first->rc == ACME_OK)
+        *first = why;
+    return rc;
+}
+
 /* The first place on this machine that has it. */
 static void
 read_certificate(struct ctl_blueprint *r)
 {
     const struct acme_json *servers = ctl_blueprint_section(r, "servers"),
-                           *server, *storage;
+                           *server;
     const char *name;
-    struct acme_error why, last;
+    struct acme_error first;
     enum acme_rc rc = ACME_NOENT;
     size_t i;
 
-    acme_error_clear(&last);
+    acme_error_clear(&first);
     for (i = 0; i < acme_json_count(servers) && rc != ACME_OK; i++) {
         server = acme_json_at(servers, i);
-        if (!ctl_blueprint_is_local(server))
-            continue;
         name = ctl_blueprint_text(acme_json_get(server, "parameters"),
             "crt_name");
-        acme_error_clear(&why);
-        rc =
-            read_pair(r, server, name != NULL ? name : r->lineage->name, &why);
-        if (rc != ACME_OK && last.rc == ACME_OK)
-            last = why;
+        rc = try_place(r, server, name != NULL ? name : r->lineage->name,
+            &first);
     }
-    storage = ctl_blueprint_section(r, "storage");
-    acme_error_clear(&why);
-    if (rc != ACME_OK && ctl_blueprint_is_local(storage)) {
-        rc = read_pair(r, storage, r->lineage->name, &why);
-        if (rc != ACME_OK && last.rc == ACME_OK)
-            last = why;
-    }
+    if (rc != ACME_OK)
+        rc = try_place(r, ctl_blueprint_section(r, "storage"),
+            r->lineage->name, &first);
     if (rc == ACME_OK)
         add_chain(r);
-    else if (rc == ACME_NOMEM)
-        r->nomem = true;
-    else if (last.rc != ACME_OK && last.rc != ACME_NOENT)
-        spoil(r, last.what);
+    else if (first.rc != ACME_OK && first.rc != ACME_NOENT)
+        spoil(r, first.what);
     if (rc == ACME_OK || r->lineage->trouble != NULL)
         return;
-    if (r->lineage->nversions > 0)
-        r->lineage->nversions = 0;
+    r->lineage->nversions = 0;
     note(r, "certificate", "",
-        last.rc != ACME_OK
-            ? last.what
+        first.rc != ACME_OK
+            ? first.what
             : "neither a server nor the storage is on this machine; another "
               "one is asked for at the next renewal, or copy NAME.crt and "
               "NAME.key here and name their directory as a LocalServer's");

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/acme_name.h"
+#include "drive/acme_host_check.h"
 
 /* RFC 8555 7.3: one address, and nothing else. */
 static bool
@@ -43,4 +44,17 @@ ctl_contact_check(const char *contact)
                : ctl_fail(CTL_USAGE,
                      "contact \"%s\" is no address of the form a@b.test",
                      contact);
+}
+
+int
+ctl_contact_url(const char *contact, char url[ACME_URL_MAX])
+{
+    struct acme_error err;
+
+    acme_error_clear(&err);
+    if (ctl_contact_check(contact) != CTL_OK)
+        return CTL_USAGE;
+    if (acme_host_contact(contact, url, &err) != ACME_OK)
+        return ctl_fail(CTL_USAGE, "%s", err.what);
+    return CTL_OK;
 }

@@ -230,18 +230,6 @@ ctl_lineage_declarers(struct acme_store *store, const char *name, bool servers,
     return n;
 }
 
-static enum acme_rc
-count_server(void *ctx, const struct acme_control_server *server,
-    struct acme_error *err)
-{
-    size_t *n = ctx;
-
-    (void)server;
-    (void)err;
-    ++*n;
-    return ACME_OK;
-}
-
 enum acme_rc
 ctl_names_of_lines(struct acme_arena *arena, const char *lines,
     struct acme_match_names *names, struct acme_error *err)
@@ -260,6 +248,18 @@ ctl_names_of_lines(struct acme_arena *arena, const char *lines,
         if (list[names->n++] == NULL)
             return acme_error_nomem(err);
     }
+    return ACME_OK;
+}
+
+static enum acme_rc
+count_server(void *ctx, const struct acme_control_server *server,
+    struct acme_error *err)
+{
+    size_t *n = ctx;
+
+    (void)server;
+    (void)err;
+    ++*n;
     return ACME_OK;
 }
 

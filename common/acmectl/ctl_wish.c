@@ -89,18 +89,14 @@ static int
 take_contacts(struct ctl *ctl, struct acme_issuer *issuer)
 {
     char url[ACME_URL_MAX];
-    struct acme_error err;
     size_t i;
 
     if (ctl->emails.n > ACME_CONTACTS_MAX)
         return ctl_fail(CTL_USAGE, "--email: more than %d contacts",
             ACME_CONTACTS_MAX);
     for (i = 0; i < ctl->emails.n; i++) {
-        if (ctl_contact_check(ctl->emails.word[i]) != CTL_OK)
+        if (ctl_contact_url(ctl->emails.word[i], url) != CTL_OK)
             return CTL_USAGE;
-        acme_error_clear(&err);
-        if (acme_host_contact(ctl->emails.word[i], url, &err) != ACME_OK)
-            return usage("email", &err);
         issuer->contact[i] = acme_arena_strdup(ctl->arena, url);
     }
     if (ctl->emails.n > 0)
